@@ -1,0 +1,175 @@
+# Tarry: build, run, test, measure. `make help` lists targets and variables.
+
+ARCH    ?= x86_64
+ARCHES  ?= x86_64
+BUILD   ?= build
+V       ?= 0
+VERSION := 0.1.0
+PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
+HOSTCC  ?= gcc
+
+ifeq ($(filter x86_64 arm64,$(ARCH)),)
+$(error ARCH=$(ARCH): must be x86_64 or arm64)
+endif
+
+# What tools/launch.py reads; empty means its default. One list here, one table there.
+LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES
+export ARCH ARCHES BUILD SETUP ONLY $(LAUNCH_VARS)
+
+O    := $(BUILD)/$(ARCH)
+OBJ  := $(O)/obj
+HOST := $(BUILD)/host
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+Q      := $(if $(filter 0,$(V)),@)
+silent := $(findstring s,$(filter-out --%,$(firstword $(MAKEFLAGS))))$(filter-out 0,$(V))
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Short lines ("  CC  file") unless V=1 (the commands) or make -s (nothing).
+say     = $(if $(silent),:,printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# --- sources and flags -------------------------------------------------------
+SRCS :=
+HOST_TESTS :=
+include kernel/files.mk mm/files.mk boot/files.mk arch/files.mk tests/unit/files.mk
+include arch/$(ARCH)/flags.mk
+-include tests/host/files.mk
+
+CC      := $(CROSS)gcc
+LD      := $(CROSS)ld
+NM      := $(CROSS)nm
+OBJCOPY := $(CROSS)objcopy
+OBJDUMP := $(CROSS)objdump
+
+WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wundef
+INCLUDES := -Ikernel/include -Imm/include -Iboot/include -Iarch/include -Iarch/$(ARCH)/include
+CPPFLAGS  = $(INCLUDES) -MMD -MP
+CFLAGS   := -std=gnu11 -O2 -g -ffreestanding -fno-stack-protector -fno-omit-frame-pointer \
+	    -fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables \
+	    -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(ARCH_CFLAGS) $(EXTRA_CFLAGS)
+ASFLAGS  := -g -ffile-prefix-map=$(CURDIR)=. -Wa,--fatal-warnings $(ARCH_CFLAGS)
+LDFLAGS  := -static -nostdlib --build-id=none -z noexecstack --fatal-warnings $(ARCH_LDFLAGS)
+
+ALL_SRCS := $(SRCS) $(SRCS-$(ARCH))
+OBJS     := $(ALL_SRCS:%=$(OBJ)/%.o)
+LIBS     := $(ARCH_LIBS)
+
+IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(ARCH)),$(O)/Image)
+
+.PHONY: all asm host run exec bench test test-all test-host topology check format iso clean help FORCE
+all: $(IMAGES)
+
+# --- kernel ------------------------------------------------------------------
+# A changed flag rebuilds everything; an unchanged one leaves the file, and its time, alone.
+stamp = mkdir -p $(@D); printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
+$(O)/flags: FORCE | setup-build
+	@$(call stamp,$(CC) $(CFLAGS) $(INCLUDES) $(LDFLAGS))
+
+# What this build is called, compiled into VERSION_SRC only.
+VERSION_SRC ?= kernel/core/main.c
+BUILD_ID := $(or $(shell git describe --always --dirty 2>/dev/null),unknown)
+$(O)/build-id: FORCE
+	@$(call stamp,$(VERSION) $(BUILD_ID))
+$(OBJ)/$(VERSION_SRC).o: $(O)/build-id
+$(OBJ)/$(VERSION_SRC).o: CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTARRY_BUILD='"$(BUILD_ID)"' \
+			       -DTARRY_ARCH='"$(ARCH)"'
+
+$(OBJ)/%.c.o: %.c $(O)/flags Makefile
+	@mkdir -p $(@D); $(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(OBJ)/%.S.o: %.S $(O)/flags Makefile
+	@mkdir -p $(@D); $(call say,AS,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(ASFLAGS) -c -o $@ $<
+
+$(OBJS): | $(LIBS)
+$(BUILD)/deps/arm64/libfdt.a:
+	$(Q)tools/fetch.sh libfdt-arm64
+
+$(O)/tarry.lds: linker.ld $(O)/flags
+	$(Q)$(CC) -E -P -x c -D__ASSEMBLER__=1 $(CPPFLAGS) $(ARCH_CFLAGS) -MT $@ -MF $@.d -o $@ $<
+
+# Two passes: the second carries the function names of the first for backtraces. The table lies
+# behind all code, so that it moves no function; mksyms --check holds the link to that.
+ksyms = $(PYTHON) tools/mksyms.py --nm $(NM)
+link  = $(LD) $(LDFLAGS) -T $(O)/tarry.lds -o $@ $(OBJS) $(1) $(LIBS)
+$(O)/ksyms0.S:
+	@mkdir -p $(@D)
+	$(Q)$(ksyms) --empty > $@
+$(O)/ksyms%.o: $(O)/ksyms%.S $(O)/flags
+	$(Q)$(CC) $(ASFLAGS) -c -o $@ $<
+$(O)/pass1.elf: $(OBJS) $(O)/ksyms0.o $(O)/tarry.lds $(LIBS)
+	$(Q)$(call link,$(O)/ksyms0.o)
+$(O)/ksyms1.S: $(O)/pass1.elf tools/mksyms.py
+	$(Q)$(ksyms) $< > $@
+$(O)/tarry.debug: $(O)/ksyms1.o $(O)/pass1.elf
+	@$(call say,LD,$@)
+	$(Q)$(call link,$<)
+	$(Q)$(ksyms) --check $(O)/ksyms1.S $@
+
+$(O)/tarry.elf: $(O)/tarry.debug
+	$(Q)$(OBJCOPY) --strip-all $< $@
+$(O)/Image: $(O)/tarry.debug
+	$(Q)$(OBJCOPY) -O binary $< $@
+$(O)/tarry.sym: $(O)/tarry.debug
+	$(Q)$(NM) -n $< > $@
+$(O)/tarry.asm: $(O)/tarry.debug
+	$(Q)$(OBJDUMP) -d $< > $@
+asm: $(O)/tarry.asm
+
+# --- host programs: the parsers and mm/ under the sanitizers ------------------
+HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+	       -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS)
+HOST_INCLUDES := -Iboot/include -Ikernel/include -Itests/host
+define host_program
+$(HOST)/$(1): $($(1)_SRCS:%=$(HOST)/$(1).obj/%.o)
+	@$$(call say,HOSTLD,$$@)
+	$$(Q)$$(HOSTCC) $$(HOST_CFLAGS) -o $$@ $$^
+$(HOST)/$(1).obj/%.c.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(Q)$$(HOSTCC) $$(HOST_INCLUDES) $$(HOST_CFLAGS) $($(1)_CFLAGS) -MMD -MP -c -o $$@ $$<
+-include $($(1)_SRCS:%=$(HOST)/$(1).obj/%.d)
+endef
+HOST_PROGRAMS := $(HOST_TESTS) $(if $(topology_SRCS),topology)
+$(foreach p,$(HOST_PROGRAMS),$(eval $(call host_program,$(p))))
+host: $(HOST_PROGRAMS:%=$(HOST)/%)
+
+# --- running -----------------------------------------------------------------
+# Bench and test install what they need, announced first; the others only say what is missing.
+setup-%:
+	@tools/setup.sh $*
+
+jobs  = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+build = +@for a in $(1); do $(MAKE) $(jobs) SETUP=no ARCH=$$a all || exit; done
+
+run exec: all
+	@$(PYTHON) tools/launch.py $@
+bench: setup-bench
+	$(call build,$(ARCH))
+	@$(PYTHON) tools/bench.py
+test test-all: setup-test
+	$(call build,$(ARCHES))
+	+@$(MAKE) $(jobs) host
+	@$(PYTHON) tests/run.py --arches '$(ARCHES)' --group $(if $(filter test,$@),quick,all) \
+		--only '$(CASES)' --host '$(HOST_TESTS:%=$(HOST)/%)'
+test-host: setup-test
+	+@$(MAKE) $(jobs) host
+	@$(PYTHON) tests/run.py --group none --host '$(HOST_TESTS:%=$(HOST)/%)'
+topology: $(HOST)/topology
+	@$(HOST)/topology '$(FROM)'
+check: setup-check
+	@$(PYTHON) tools/check.py --arches '$(ARCHES)'
+format: setup-check
+	clang-format -i $$(find arch boot kernel mm tests tools -name '*.[ch]')
+iso: setup-iso all
+	@$(PYTHON) tools/launch.py iso
+
+clean:
+	rm -rf $(BUILD)
+print-%:
+	@echo '$($*)'
+help:
+	@cat tools/help.txt
+
+-include $(OBJS:.o=.d) $(O)/tarry.lds.d

@@ -1,0 +1,8 @@
+# Tools and flags of the arm64 port.
+CROSS := $(if $(filter aarch64,$(shell uname -m)),,aarch64-linux-gnu-)
+
+# Runs on ARMv8.0 cores: no LSE atomics, and none hidden in a library call. No vector registers,
+# because nothing saves them.
+ARCH_CFLAGS := -march=armv8-a -mno-outline-atomics -mgeneral-regs-only -mbranch-protection=none \
+	       -fno-pic -fno-pie
+ARCH_LDFLAGS := -m aarch64elf -z max-page-size=4096

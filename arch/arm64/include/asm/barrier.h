@@ -1,0 +1,43 @@
+/* Barriers of arm64 (Arm ARM B2.3, D8.14). All CPUs are in one Inner Shareable domain. */
+#pragma once
+
+/* dmb orders explicit accesses; dsb also waits for them, and for TLB maintenance, to complete. */
+#define dmb(domain) asm volatile("dmb " #domain ::: "memory")
+#define dsb(domain) asm volatile("dsb " #domain ::: "memory")
+#define isb() asm volatile("isb" ::: "memory")
+
+static inline void barrier(void)
+{
+	asm volatile("" ::: "memory");
+}
+
+static inline void smp_mb(void)
+{
+	dmb(ish);
+}
+
+static inline void smp_rmb(void)
+{
+	dmb(ishld);
+}
+
+static inline void smp_wmb(void)
+{
+	dmb(ishst);
+}
+
+/*
+ * The seq_cst builtins are LDAXR/STLXR loops: the store-release keeps earlier accesses before the
+ * operation, but later ones may still pass the store (Arm ARM B2.3.11), so one DMB behind is what
+ * makes them full barriers. None is needed in front: while the exclusive store succeeds, nobody
+ * wrote in between, so the load counts as happening with it.
+ */
+static inline void arch_before_atomic(void)
+{
+	barrier();
+}
+
+static inline void arch_after_atomic(void)
+{
+	dmb(ish);
+}

@@ -1,0 +1,58 @@
+/* System registers: access, and the fields this port uses. Names and fields: Arm ARM D17 (DDI 0487). */
+#pragma once
+
+#ifndef __ASSEMBLER__
+#include <kernel/types.h>
+
+#define sysreg_read(reg)                                                                           \
+	({                                                                                         \
+		u64 value_;                                                                        \
+		asm volatile("mrs %0, " #reg : "=r"(value_));                                      \
+		value_;                                                                            \
+	})
+#define sysreg_write(reg, value)                                                                   \
+	asm volatile("msr " #reg ", %x0" ::"rZ"((u64)(value)) : "memory")
+
+/* Field of an ID register: four bits from lsb. */
+static inline unsigned id_field(u64 reg, unsigned lsb)
+{
+	return reg >> lsb & 0xf;
+}
+#endif
+
+/* SCTLR_EL1: bits that are RES1 on ARMv8.0 (11, 20, 22, 23, 28, 29), and the ones we set. */
+#define SCTLR_RES1 0x30d00800
+#define SCTLR_M (1 << 0)  /* translation on */
+#define SCTLR_C (1 << 2)  /* data caches on */
+#define SCTLR_SA (1 << 3) /* SP alignment checked */
+#define SCTLR_I (1 << 12) /* instruction caches on */
+#define SCTLR_ON (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_I)
+
+/*
+ * TCR_EL1: 48-bit addresses and 4 KiB granule in both halves; table walks cacheable (write-back,
+ * allocating) and Inner Shareable, so that they see what other CPUs store; ASID from TTBR0 (A1=0).
+ */
+#define TCR_T0SZ 16
+#define TCR_T1SZ (16 << 16)
+#define TCR_WALK0 (1 << 8 | 1 << 10 | 3 << 12)
+#define TCR_WALK1 (1 << 24 | 1 << 26 | 3 << 28)
+#define TCR_TG1_4K (2 << 30)
+#define TCR_BASE (TCR_T0SZ | TCR_T1SZ | TCR_WALK0 | TCR_WALK1 | TCR_TG1_4K)
+#define TCR_IPS_SHIFT 32
+#define TCR_AS_SHIFT 36 /* 16-bit ASIDs */
+#define TCR_HA_SHIFT 39 /* hardware sets the access flag */
+#define TCR_HD_SHIFT 40 /* hardware clears read-only of entries with DBM */
+
+/* MAIR_EL1: index 0 normal memory, write-back, allocating; index 1 device, nGnRE. */
+#define MAIR_NORMAL 0
+#define MAIR_DEVICE 1
+#define MAIR_VALUE 0x04ff
+
+/* CPACR_EL1.FPEN: vector registers usable; only copy_page() touches them, and saves them. */
+#define CPACR_FPEN (3 << 20)
+
+/* Exception level and masked D, A, I, F of a SPSR that enters EL1 with SP_EL1. */
+#define SPSR_EL1H_MASKED 0x3c5
+#define CURRENT_EL2 (2 << 2)
+
+#define MPIDR_AFFINITY 0xff00ffffff /* Aff3, Aff2..0; the rest are flags */

@@ -1,0 +1,183 @@
+/*
+ * TLB maintenance of arm64 (Arm ARM D8.13, C5.5).
+ *
+ * CnP (bit 0 of the TTBRs) stays 0: it lets CPUs that share a TLB use each other's entries, so a
+ * local flush, and everything a scheme or the oracle concludes about one CPU's TLB, would be
+ * about several.
+ *
+ * Evidence: hardware tags entries with the ASID, so a slot of the evidence is one (root, ASID)
+ * that this CPU has loaded and not dropped since; arch/arm64/tlb.c keeps the table.
+ */
+#pragma once
+
+#include <arch/evidence.h>
+#include <arch/tlb.h>
+#include <asm/barrier.h>
+#include <asm/features.h>
+
+#define tlbi(op) asm volatile("tlbi " #op ::: "memory")
+#define tlbi_arg(op, arg) asm volatile("tlbi " #op ", %0" ::"r"(arg) : "memory")
+/* Range operations by number: the assembler knows their names only for ARMv8.4. */
+#define TLBI_RVALE1IS "sys #0, c8, c2, #5"
+#define TLBI_RVAALE1IS "sys #0, c8, c2, #7"
+
+extern paddr_t arm64_empty_root; /* a table of zeroes in the image */
+
+void tlb_evidence_page(u64 stamp, vaddr_t va, asid_t asid);
+void tlb_evidence_asid(u64 stamp, asid_t asid);
+void tlb_evidence_load(paddr_t root, asid_t asid);
+
+static inline unsigned asid_count(void)
+{
+	return arm64_features.asid_count;
+}
+
+static inline bool asid_is_global(void)
+{
+	return true;
+}
+
+/* Operand of the by-address operations: ASID, level hint, page number. */
+static inline u64 tlbi_operand(vaddr_t va, asid_t asid)
+{
+	return (u64)asid << 48 | (va >> PAGE_SHIFT & ((1UL << 44) - 1));
+}
+
+/*
+ * The DSB in front completes the loads that made us flush (a request, its generation) and our own
+ * stores to entries before the TLBI; DSB and ISB behind complete it for what follows here. All
+ * Non-shareable: this CPU only. VAE1, not VALE1: entries of the walk caches go too.
+ */
+static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level __unused)
+{
+	u64 stamp = evidence_begin();
+
+	dsb(nsh);
+	if (asid == ASID_KERNEL)
+		tlbi_arg(vaae1, tlbi_operand(va, 0));
+	else
+		tlbi_arg(vae1, tlbi_operand(va, asid));
+	dsb(nsh);
+	isb();
+	if (stamp)
+		tlb_evidence_page(stamp, va, asid);
+}
+
+static inline void tlb_flush_local_all(void)
+{
+	u64 stamp = evidence_begin();
+
+	dsb(nsh);
+	tlbi(vmalle1);
+	dsb(nsh);
+	isb();
+	evidence_all(stamp);
+}
+
+static inline void tlb_flush_local_asid(asid_t asid)
+{
+	u64 stamp;
+
+	if (asid == ASID_KERNEL) {
+		tlb_flush_local_all();
+		return;
+	}
+	stamp = evidence_begin();
+	dsb(nsh);
+	tlbi_arg(aside1, tlbi_operand(0, asid));
+	dsb(nsh);
+	isb();
+	if (stamp)
+		tlb_evidence_asid(stamp, asid);
+}
+
+static inline bool tlb_has_bcast(void)
+{
+	return true;
+}
+
+/* Entry writes are visible to the walkers of all CPUs before the TLBIs that follow. */
+static inline void tlb_bcast_prepare(void)
+{
+	evidence_bcast_begin();
+	dsb(ishst);
+}
+
+/*
+ * Level 0: the page's leaf entry only (VALE1IS). Above: what was there may have been a table, so
+ * the walk caches must forget it too (VAE1IS). Leaves below a table at other addresses stay.
+ */
+static inline void tlb_bcast_issue_page(vaddr_t va, asid_t asid, unsigned level)
+{
+	if (asid == ASID_KERNEL)
+		tlbi_arg(vaae1is, tlbi_operand(va, 0));
+	else if (level)
+		tlbi_arg(vae1is, tlbi_operand(va, asid));
+	else
+		tlbi_arg(vale1is, tlbi_operand(va, asid) | arm64_features.tlbi_ttl0);
+	evidence_bcast_page(va, asid);
+}
+
+static inline void tlb_bcast_issue_asid(asid_t asid)
+{
+	if (asid == ASID_KERNEL) {
+		tlbi(vmalle1is);
+		evidence_bcast_all();
+		return;
+	}
+	tlbi_arg(aside1is, tlbi_operand(0, asid));
+	evidence_bcast_asid(asid);
+}
+
+static inline void tlb_bcast_issue_all(void)
+{
+	tlbi(vmalle1is);
+	evidence_bcast_all();
+}
+
+/*
+ * DSB ISH on the CPU that issued completes the TLBIs and every access made through the entries
+ * they dropped; on any other CPU it would prove nothing (Arm ARM D8.13.5). The ISB makes it true
+ * for our own next instructions.
+ */
+static inline void tlb_bcast_sync(void)
+{
+	dsb(ish);
+	if (unlikely(arm64_features.repeat_tlbi)) {
+		tlbi_arg(vale1is, 0UL);
+		dsb(ish);
+	}
+	isb();
+	evidence_bcast_complete();
+}
+
+/* Range operations: out of line, a loop. */
+unsigned tlb_bcast_range(vaddr_t va, u64 pages, asid_t asid);
+
+static inline unsigned tlb_bcast_issue_range(vaddr_t va, u64 pages, asid_t asid)
+{
+	return tlb_bcast_range(va, pages, asid);
+}
+
+/*
+ * One write changes table and ASID together (TCR.A1 = 0), so no walk mixes them. DSB before it:
+ * the caller's entry in the mask of holders must be visible before this CPU can walk the new
+ * table, and walks are not ordered by DMB; pairs with the unmapper's full barrier between taking
+ * an entry down and reading the mask. Flush behind the switch: before it the old table could
+ * refill the ASID.
+ */
+static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
+{
+	if (evidence_enabled)
+		tlb_evidence_load(root, asid);
+	dsb(ish);
+	sysreg_write(ttbr0_el1, root | (u64)asid << 48);
+	isb();
+	if (!keep)
+		tlb_flush_local_asid(asid);
+}
+
+static inline paddr_t mmu_empty_root(void)
+{
+	return arm64_empty_root;
+}

@@ -1,0 +1,37 @@
+/* The kernel's root on arm64: TTBR1 alone, never part of a workload's tables. */
+#include <arch/pgtable.h>
+#include <arch/platform.h>
+#include <arch/tlb.h>
+#include <asm/mmu.h>
+#include <asm/uart.h>
+
+paddr_t arm64_kernel_phys;
+paddr_t arm64_kernel_root;
+unsigned arm64_entry_el;
+
+/* Walked by a CPU that runs nobody: no entry is valid, so nothing is ever cached from it. */
+static pte_t empty_table[PT_ENTRIES] __aligned(PAGE_SIZE);
+paddr_t arm64_empty_root;
+
+paddr_t arch_kernel_phys(void)
+{
+	return arm64_kernel_phys;
+}
+
+/* Roots share nothing: the lower half is a register of its own. */
+void pt_root_init(pte_t *root __unused, const pte_t *kernel_root __unused)
+{
+}
+
+/* Boot CPU, interrupts masked: TTBR0 still holds the identity map. Others start with this root. */
+void arch_load_kernel_root(paddr_t root)
+{
+	void (*replace)(paddr_t, paddr_t) = (void (*)(paddr_t, paddr_t))image_to_phys(mmu_replace_ttbr1);
+
+	arm64_kernel_root = root;
+	arm64_empty_root = image_to_phys(empty_table);
+	pt_publish(); /* the new tables, before anybody walks them */
+	replace(root, arm64_empty_root);
+	mmu_switch(arm64_empty_root, 0, false);
+	uart_remapped();
+}

@@ -1,0 +1,226 @@
+/*
+ * CPU features: found by CPUID, taken away by hw=-name, switched on in the
+ * control registers of every CPU alike. The boot CPU speaks for all.
+ */
+#include <arch/cpu.h>
+#include <arch/pgtable.h>
+#include <arch/tlb.h>
+#include <asm/features.h>
+#include <asm/regs.h>
+#include <kernel/option.h>
+#include <kernel/printf.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+
+enum cpuid_register { EAX, EBX, ECX, EDX };
+
+struct feature {
+	const char *name;
+	u32 leaf, subleaf; /* where CPUID says so */
+	u8 reg, bit;
+	u64 cr4; /* to be set where it is used */
+};
+
+static const struct feature features[X86_FEATURES] = {
+	[X86_NX] = {"nx", 0x80000001, 0, EDX, 20, 0},
+	[X86_PGE] = {"pge", 1, 0, EDX, 13, CR4_PGE},
+	[X86_1G] = {"1g", 0x80000001, 0, EDX, 26, 0},
+	[X86_PCID] = {"pcid", 1, 0, ECX, 17, CR4_PCIDE},
+	[X86_INVPCID] = {"invpcid", 7, 0, EBX, 10, 0},
+	[X86_SMEP] = {"smep", 7, 0, EBX, 7, CR4_SMEP},
+	[X86_SMAP] = {"smap", 7, 0, EBX, 20, CR4_SMAP},
+	[X86_UMIP] = {"umip", 7, 0, ECX, 2, CR4_UMIP},
+	[X86_MCE] = {"mce", 1, 0, EDX, 7, CR4_MCE},
+	[X86_ERMS] = {"erms", 7, 0, EBX, 9, 0},
+	[X86_XSAVE] = {"xsave", 1, 0, ECX, 26, CR4_OSXSAVE},
+	[X86_AVX] = {"avx", 1, 0, ECX, 28, 0},
+	[X86_AVX512] = {"avx512", 7, 0, EBX, 16, 0},
+	[X86_X2APIC] = {"x2apic", 1, 0, ECX, 21, 0},
+	[X86_TSC_DEADLINE] = {"tscdeadline", 1, 0, ECX, 24, 0},
+	[X86_TSC_INVARIANT] = {"invtsc", 0x80000007, 0, EDX, 8, 0},
+	[X86_HYPERVISOR] = {"hypervisor", 1, 0, ECX, 31, 0},
+};
+
+/*
+ * Names that hw= takes without having them here: features this port never uses, and other ports'.
+ * A boot line that serves both architectures is no mistake.
+ */
+static const char *const foreign_names[] = {"invlpgb", "tlbirange", "hafdbs", "lse", "ttl", "asid16"};
+
+/* Page tables are built before options are read with these; a CPU cannot be told to do without. */
+static const enum x86_feature fixed[] = {X86_NX, X86_PGE, X86_1G, X86_MCE, X86_HYPERVISOR};
+
+static u32 present, used; /* bit per enum x86_feature */
+static u64 cr4_features;
+static u64 xcr0;
+static char feature_text[256];
+
+u64 x86_pte_noexec = PTE_SOFT_NOEXEC;
+bool x86_pt_1g;
+bool x86_invpcid;
+u32 x86_asid_count = 1;
+
+bool x86_has(enum x86_feature feature)
+{
+	return used >> feature & 1;
+}
+
+u32 cpuid_max(u32 base)
+{
+	u32 max = cpuid(base, 0).eax;
+
+	/* A CPU without the range answers with some other leaf's contents. */
+	return max >= base && max - base < 0x10000 ? max : 0;
+}
+
+struct cpuid cpuid_or_zero(u32 leaf, u32 subleaf)
+{
+	if (cpuid_max(leaf & 0xc0000000) < leaf)
+		return (struct cpuid){0, 0, 0, 0};
+	return cpuid(leaf, subleaf);
+}
+
+static bool feature_present(const struct feature *f)
+{
+	struct cpuid r = cpuid_or_zero(f->leaf, f->subleaf);
+	const u32 regs[] = {[EAX] = r.eax, [EBX] = r.ebx, [ECX] = r.ecx, [EDX] = r.edx};
+
+	return regs[f->reg] >> f->bit & 1;
+}
+
+void features_detect(void)
+{
+	for (unsigned i = 0; i < X86_FEATURES; i++)
+		present |= (u32)feature_present(&features[i]) << i;
+	used = present;
+	if (x86_has(X86_NX))
+		x86_pte_noexec = PTE_NX;
+	x86_pt_1g = x86_has(X86_1G);
+}
+
+static void feature_forbid(enum x86_feature feature)
+{
+	used &= ~(1U << feature);
+}
+
+/* Wide registers need the state they live in, and what they are built on. */
+static void features_settle_vectors(void)
+{
+	u64 can = 0;
+
+	if (x86_has(X86_XSAVE)) {
+		struct cpuid r = cpuid_or_zero(0xd, 0);
+
+		can = (u64)r.edx << 32 | r.eax;
+	}
+	if (!(can & XCR0_AVX))
+		feature_forbid(X86_AVX);
+	if (!x86_has(X86_AVX) || (can & XCR0_AVX512) != XCR0_AVX512)
+		feature_forbid(X86_AVX512);
+	if (can)
+		xcr0 = XCR0_X87 | XCR0_SSE;
+	if (x86_has(X86_AVX))
+		xcr0 |= XCR0_AVX;
+	if (x86_has(X86_AVX512))
+		xcr0 |= XCR0_AVX512;
+}
+
+static bool name_is(const char *name, const char *item, size_t len)
+{
+	return strlen(name) == len && !strncmp(name, item, len);
+}
+
+static bool feature_is_fixed(unsigned feature)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
+		if (fixed[i] == feature)
+			return true;
+	}
+	return false;
+}
+
+/* One item of hw=, len bytes without the comma. */
+static void hw_item(const char *item, size_t len)
+{
+	if (!len)
+		return;
+	for (unsigned i = 0; item[0] == '-' && i < X86_FEATURES; i++) {
+		if (!name_is(features[i].name, item + 1, len - 1))
+			continue;
+		if (feature_is_fixed(i))
+			printk("hw=%.*s: cannot be switched off\n", (int)len, item);
+		else
+			feature_forbid(i);
+		return;
+	}
+	for (unsigned i = 0; item[0] == '-' && i < ARRAY_SIZE(foreign_names); i++) {
+		if (name_is(foreign_names[i], item + 1, len - 1))
+			return;
+	}
+	printk("hw=%.*s: no such feature; those found and used here: %s\n", (int)len, item,
+	       feature_text);
+}
+
+static void features_write_text(void)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < X86_FEATURES && at < sizeof(feature_text); i++)
+		at += (size_t)ksnprintf(feature_text + at, sizeof(feature_text) - at, "%s%s%s",
+					i ? " " : "", x86_has(i) ? "" : "-", features[i].name);
+}
+
+void features_apply_options(void)
+{
+	const char *hw = option_get("hw");
+
+	features_write_text();
+	while (hw && *hw) {
+		const char *end = strchr(hw, ',');
+		size_t len = end ? (size_t)(end - hw) : strlen(hw);
+
+		hw_item(hw, len);
+		hw += len + (end != NULL);
+	}
+	features_settle_vectors();
+	/* PCID without PGE would leave no cheap way to drop all of them, and no CPU is like that. */
+	if (!x86_has(X86_PGE))
+		feature_forbid(X86_PCID);
+	features_write_text();
+
+	x86_invpcid = x86_has(X86_INVPCID);
+	for (unsigned i = 0; i < X86_FEATURES; i++)
+		cr4_features |= x86_has(i) ? features[i].cr4 : 0;
+	if (x86_has(X86_PCID))
+		x86_asid_count = EVIDENCE_SLOTS;
+}
+
+/* AMD leaves it to software whether LFENCE waits for RDTSC (APM vol. 2 3.2.6 and DE_CFG). */
+static void enable_lfence(void)
+{
+	u64 v;
+
+	if (msr_probe_read(MSR_AMD_DE_CFG, &v) || v & AMD_DE_CFG_LFENCE_SERIALIZE)
+		return;
+	if (msr_probe_write(MSR_AMD_DE_CFG, v | AMD_DE_CFG_LFENCE_SERIALIZE) && cpu_id() == 0)
+		printk("cpu: LFENCE may not order the clock: the hypervisor forbids MSR %#x\n",
+		       MSR_AMD_DE_CFG);
+}
+
+/*
+ * CR4.PCIDE may go from 0 to 1 only while the loaded PCID is 0 (SDM vol. 3
+ * 4.10.1), which holds for the kernel root.
+ */
+void features_enable_cpu(void)
+{
+	cr4_write(cr4_features | CR4_PAE | CR4_OSFXSR);
+	if (xcr0)
+		asm volatile("xsetbv" ::"c"(0), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)));
+	if (cpuid(0, 0).ecx == 0x444d4163) /* "cAMD" of AuthenticAMD */
+		enable_lfence();
+}
+
+const char *cpu_features(void)
+{
+	return feature_text;
+}

@@ -1,0 +1,144 @@
+/*
+ * TLB instructions of x86-64 (SDM vol. 3 4.10.4). An ASID is a PCID; each CPU
+ * numbers its own, 0..5, so a slot of the evidence is a PCID. No broadcast.
+ */
+#pragma once
+
+#include <arch/evidence.h>
+#include <arch/pgtable.h>
+#include <asm/regs.h>
+
+extern u32 x86_asid_count;	/* 1, or EVIDENCE_SLOTS with PCID */
+extern bool x86_invpcid;	/* INVPCID exists and is allowed */
+extern paddr_t x86_kernel_root; /* built by mm/kmap.c; its lower half is empty */
+
+/* Reached only by a caller that ignored tlb_has_bcast(). */
+void tlb_bcast_absent(void) __noreturn;
+
+static inline unsigned asid_count(void)
+{
+	return x86_asid_count;
+}
+
+static inline bool asid_is_global(void)
+{
+	return false;
+}
+
+/* Both ways drop global entries, every PCID and all paging-structure caches. */
+static inline void x86_flush_everything(void)
+{
+	u64 cr4;
+
+	if (x86_invpcid) {
+		const struct {
+			u64 pcid, va;
+		} desc = {0, 0};
+
+		asm volatile("invpcid %0, %1" ::"m"(desc), "r"(2UL) : "memory");
+		return;
+	}
+	/* Any change of PGE does it. An interrupt in between may do the same: still flushed. */
+	cr4 = cr4_read();
+	if (cr4 & CR4_PGE) {
+		cr4_write(cr4 & ~CR4_PGE);
+		cr4_write(cr4);
+	} else {
+		cr3_write(cr3_read());
+	}
+}
+
+static inline void tlb_flush_local_all(void)
+{
+	u64 stamp = evidence_begin();
+
+	x86_flush_everything();
+	evidence_all(stamp);
+}
+
+static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level)
+{
+	u64 stamp;
+
+	/* INVLPG reaches global entries, but the walk caches of the loaded PCID only. */
+	if (asid == ASID_KERNEL && x86_asid_count > 1) {
+		tlb_flush_local_all();
+		return;
+	}
+	va &= ~(PT_LEVEL_SIZE(level) - 1);
+	stamp = evidence_begin();
+	asm volatile("invlpg (%0)" ::"r"(va) : "memory");
+	evidence_page(stamp, va, asid);
+}
+
+static inline void tlb_flush_local_asid(asid_t asid)
+{
+	u64 stamp;
+
+	if (asid == ASID_KERNEL) {
+		tlb_flush_local_all();
+		return;
+	}
+	stamp = evidence_begin();
+	cr3_write(cr3_read()); /* bit 63 reads as 0: flushes the PCID in the low bits */
+	evidence_slot(stamp, asid);
+}
+
+/* INVLPGB is not used: no machine we test on has it. */
+static inline bool tlb_has_bcast(void)
+{
+	return false;
+}
+
+static inline void tlb_bcast_prepare(void)
+{
+	tlb_bcast_absent();
+}
+
+static inline void tlb_bcast_issue_page(vaddr_t va __unused, asid_t asid __unused,
+					unsigned level __unused)
+{
+	tlb_bcast_absent();
+}
+
+static inline unsigned tlb_bcast_issue_range(vaddr_t va __unused, u64 pages __unused,
+					     asid_t asid __unused)
+{
+	tlb_bcast_absent();
+}
+
+static inline void tlb_bcast_issue_asid(asid_t asid __unused)
+{
+	tlb_bcast_absent();
+}
+
+static inline void tlb_bcast_issue_all(void)
+{
+	tlb_bcast_absent();
+}
+
+static inline void tlb_bcast_sync(void)
+{
+	tlb_bcast_absent();
+}
+
+/* MOV to CR3 is serialising. Without PCID every load drops all non-global entries, ours being slot 0. */
+static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
+{
+	u64 stamp = 0;
+
+	if (x86_asid_count == 1) {
+		asid = 0;
+		keep = false;
+	}
+	if (!keep)
+		stamp = evidence_begin();
+	evidence_root(asid, root);
+	cr3_write(root | asid | (keep ? CR3_NOFLUSH : 0));
+	evidence_slot(stamp, asid);
+}
+
+static inline paddr_t mmu_empty_root(void)
+{
+	return x86_kernel_root;
+}

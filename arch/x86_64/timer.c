@@ -1,0 +1,88 @@
+/* The one-shot timer of each CPU: TSC deadline where there is one, else the local APIC's counter. */
+#include <arch/irq.h>
+#include <arch/platform.h>
+#include <asm/apic.h>
+#include <asm/features.h>
+#include <asm/port.h>
+#include <asm/regs.h>
+#include <kernel/percpu.h>
+#include <kernel/smp.h>
+
+struct x86_timer {
+	u64 deadline; /* TSC; 0 = none set */
+	u64 irqs;
+};
+
+static PERCPU(struct x86_timer, x86_timer);
+static u64 cycles_per_tick = 1; /* of the APIC timer, rounded down: it ends late, never early */
+
+void timer_init_cpu(void)
+{
+	this_cpu_ptr(x86_timer)->deadline = 0;
+	this_cpu_ptr(x86_timer)->irqs = 0;
+	apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_16);
+	if (!x86_has(X86_TSC_DEADLINE)) {
+		cycles_per_tick = MAX(cycles_hz() / MAX(apic_timer_hz(), 1UL), 1UL);
+		apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
+		return;
+	}
+	apic_write(APIC_LVT_TIMER, APIC_LVT_TIMER_DEADLINE | VECTOR_TIMER);
+	/* The mode must have reached the APIC before the first deadline (SDM vol. 3 10.5.4.1). */
+	asm volatile("mfence; lfence" ::: "memory");
+}
+
+/* Cycles from now, at least 1. The counter is 32 bits wide; a longer wait is taken up by the handler. */
+static void timer_program(u64 cycles)
+{
+	if (x86_has(X86_TSC_DEADLINE)) {
+		wrmsr(MSR_TSC_DEADLINE, rdtsc() + cycles);
+		return;
+	}
+	apic_write(APIC_TIMER_INITIAL, (u32)MIN(cycles / cycles_per_tick + 1, (u64)UINT32_MAX));
+}
+
+static void timer_cancel(void)
+{
+	if (x86_has(X86_TSC_DEADLINE))
+		wrmsr(MSR_TSC_DEADLINE, 0);
+	else
+		apic_write(APIC_TIMER_INITIAL, 0);
+}
+
+void timer_oneshot(u64 ns)
+{
+	struct x86_timer *t = this_cpu_ptr(x86_timer);
+	irqflags_t flags = irq_save(); /* the handler uses the same fields */
+	u64 cycles = tsc_from_ns(ns) + 1;
+
+	if (ns) {
+		t->deadline = rdtsc() + cycles;
+		timer_program(cycles);
+	} else {
+		t->deadline = 0;
+		timer_cancel();
+	}
+	irq_restore(flags);
+}
+
+u64 timer_irq_count(void)
+{
+	return this_cpu_ptr(x86_timer)->irqs;
+}
+
+void x86_timer_interrupt(void)
+{
+	struct x86_timer *t = this_cpu_ptr(x86_timer);
+	u64 now = rdtsc();
+
+	apic_eoi();
+	t->irqs++;
+	if (!t->deadline)
+		return; /* was on its way when it was cancelled */
+	if (now < t->deadline) {
+		timer_program(t->deadline - now);
+		return;
+	}
+	t->deadline = 0;
+	timer_handle();
+}

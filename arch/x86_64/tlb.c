@@ -1,0 +1,33 @@
+/* The kernel's root table on x86-64, and what the contract's broadcast calls come to. */
+#include <arch/evidence.h>
+#include <arch/platform.h>
+#include <arch/tlb.h>
+#include <asm/features.h>
+#include <asm/regs.h>
+#include <kernel/panic.h>
+
+paddr_t x86_kernel_root;
+
+void arch_load_kernel_root(paddr_t root)
+{
+	u64 stamp = evidence_begin();
+
+	x86_kernel_root = root;
+	evidence_root(0, root);
+	cr3_write(root);
+	/* The boot tables have no global entries; from here on kernel entries are. */
+	if (x86_has(X86_PGE))
+		cr4_write(cr4_read() | CR4_PGE);
+	x86_flush_everything();
+	evidence_all(stamp);
+}
+
+paddr_t arch_kernel_phys(void)
+{
+	return KERNEL_PHYS;
+}
+
+void tlb_bcast_absent(void)
+{
+	panic("hardware TLB broadcast used on a CPU without it");
+}

@@ -1,0 +1,155 @@
+/* Multiboot2 information (specification 2.0, section 3.4 and 3.6): tags one behind the other. */
+#include <boot/multiboot2.h>
+#include <kernel/error.h>
+
+enum { /* tag types that say something we use */
+       TAG_END = 0,
+       TAG_CMDLINE = 1,
+       TAG_MODULE = 3,
+       TAG_MEMORY_MAP = 6,
+       TAG_RSDP_V1 = 14,
+       TAG_RSDP_V2 = 15,
+};
+
+enum {
+	INFO_HEADER = 8, /* total size, reserved */
+	TAG_HEADER = 8, /* type, size */
+	TAG_ALIGN = 8,
+	MMAP_ENTRIES = 16,
+	MMAP_ENTRY = 24, /* the part we know; the table says how far apart they are */
+	INFO_MAX = 16 << 20, /* bytes; a sane block is some KiB */
+	RSDP_V1_LEN = 20,
+	RSDP_V2_LEN = 36,
+};
+
+struct mb2_tag {
+	u64 off; /* in the block */
+	u32 type, size;
+	const u8 *p;
+};
+
+/* Complains about a tag that cannot even hold its fixed fields. */
+static bool mb2_fits(struct bootinfo *bi, const struct mb2_tag *tag, u32 need)
+{
+	if (tag->size >= need)
+		return true;
+	boot_warn(bi, "multiboot2+0x%lx: tag %u has %u bytes, needs %u: ignored", tag->off,
+		  tag->type, tag->size, need);
+	return false;
+}
+
+static void mb2_memory_map(struct bootinfo *bi, const struct mb2_tag *tag)
+{
+	u32 step, off = MMAP_ENTRIES;
+
+	if (!mb2_fits(bi, tag, MMAP_ENTRIES))
+		return;
+	step = boot_get32(tag->p + 8);
+	if (step < MMAP_ENTRY) {
+		boot_warn(bi, "multiboot2+0x%lx: memory map entries of %u bytes, need %u: ignored",
+			  tag->off, step, MMAP_ENTRY);
+		return;
+	}
+	for (; tag->size - off >= MMAP_ENTRY; off += step) {
+		const u8 *e = tag->p + off;
+
+		boot_add_e820(bi, boot_get64(e), boot_get64(e + 8), boot_get32(e + 16));
+		if (tag->size - off < step)
+			return;
+	}
+	if (off < tag->size)
+		boot_warn(bi, "multiboot2+0x%lx: memory map ends inside an entry", tag->off);
+}
+
+static void mb2_module(struct bootinfo *bi, const struct mb2_tag *tag)
+{
+	u32 start, end;
+
+	if (!mb2_fits(bi, tag, 16))
+		return;
+	start = boot_get32(tag->p + 8);
+	end = boot_get32(tag->p + 12);
+	if (end < start)
+		boot_warn(bi, "multiboot2+0x%lx: module ends at 0x%x, before it starts at 0x%x",
+			  tag->off, end, start);
+	else
+		boot_add_module(bi, start, end - start);
+}
+
+/* Returns true if this tag has the RSDP to use: the newer kind wins, in whichever order. */
+static bool mb2_rsdp(struct bootinfo *bi, const struct mb2_tag *tag, bool have_v2)
+{
+	bool v2 = tag->type == TAG_RSDP_V2;
+
+	return mb2_fits(bi, tag, TAG_HEADER + (v2 ? RSDP_V2_LEN : RSDP_V1_LEN)) && (v2 || !have_v2);
+}
+
+static void mb2_tags(struct bootinfo *bi, const u8 *info, u64 info_phys, u32 total)
+{
+	struct mb2_tag tag = {.off = INFO_HEADER};
+	bool have_v2 = false;
+
+	for (;;) {
+		if (total - tag.off < TAG_HEADER) {
+			boot_warn(bi, "multiboot2+0x%lx: no end tag", tag.off);
+			return;
+		}
+		tag.p = info + tag.off;
+		tag.type = boot_get32(tag.p);
+		tag.size = boot_get32(tag.p + 4);
+		if (tag.size < TAG_HEADER || tag.size > total - tag.off) {
+			boot_warn(bi, "multiboot2+0x%lx: tag %u of %u bytes, %lu left: stop",
+				  tag.off, tag.type, tag.size, total - tag.off);
+			return;
+		}
+		switch (tag.type) {
+		case TAG_END:
+			return;
+		case TAG_CMDLINE:
+			boot_set_cmdline(bi, (const char *)tag.p + TAG_HEADER,
+					 tag.size - TAG_HEADER, "multiboot2");
+			break;
+		case TAG_MODULE:
+			mb2_module(bi, &tag);
+			break;
+		case TAG_MEMORY_MAP:
+			mb2_memory_map(bi, &tag);
+			break;
+		case TAG_RSDP_V1:
+		case TAG_RSDP_V2:
+			if (mb2_rsdp(bi, &tag, have_v2))
+				bi->rsdp = info_phys + tag.off + TAG_HEADER;
+			have_v2 |= tag.type == TAG_RSDP_V2;
+			break;
+		}
+		tag.off = MIN(ALIGN_UP(tag.off + tag.size, (u64)TAG_ALIGN), (u64)total);
+	}
+}
+
+int multiboot2_parse(u64 info_phys, boot_map_fn *map, void *ctx, struct bootinfo *bi)
+{
+	const u8 *info = map(ctx, info_phys, INFO_HEADER);
+	u32 total;
+
+	bi->loader = "multiboot2";
+	if (!info) {
+		boot_warn(bi, "multiboot2: nothing readable at 0x%lx", info_phys);
+		return -EFAULT;
+	}
+	total = boot_get32(info);
+	if (total < INFO_HEADER + TAG_HEADER || total > INFO_MAX) {
+		boot_warn(bi, "multiboot2+0x0: size %u is not possible", total);
+		return -EINVAL;
+	}
+	info = map(ctx, info_phys, total);
+	if (!info) {
+		boot_warn(bi, "multiboot2+0x0: size %u, not all readable", total);
+		return -EFAULT;
+	}
+	mb2_tags(bi, info, info_phys, total);
+	if (!boot_has_ram(bi)) {
+		boot_warn(bi, "multiboot2: no RAM in the memory map");
+		return -ENOENT;
+	}
+	return 0;
+}

@@ -1,0 +1,112 @@
+/*
+ * ACPI on the PC: the RSDP from the loader, else where a BIOS leaves it; then
+ * all tables. Devices that the tables name and the port uses are mapped here,
+ * so that arch/ needs no page tables.
+ */
+#include "boot.h"
+#include <arch/platform.h>
+#include <asm/regs.h>
+#include <boot/acpi.h>
+#include <boot/discover.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/kmap.h>
+
+enum { /* where to look, ACPI 6.5 section 5.2.5.1 */
+	BDA_EBDA_SEGMENT = 0x40e,
+	EBDA_SEARCH_LEN = 1024,
+	BIOS_AREA = 0xe0000,
+	BIOS_AREA_LEN = 0x20000,
+	RSDP_V1_LEN = 20,
+	RSDP_STEP = 16,
+	HPET_LEN = 0x400,
+	UART_LEN = 64, /* 8 registers, at most 8 bytes apart */
+};
+
+static const void *map_phys(void *ctx __unused, u64 phys, u64 len)
+{
+	if (phys >= DIRECT_SIZE || len > DIRECT_SIZE - phys)
+		return NULL;
+	return kmap_phys(phys, len);
+}
+
+static bool is_rsdp(const u8 *p)
+{
+	u8 sum = 0;
+
+	if (memcmp(p, "RSD PTR ", 8))
+		return false;
+	for (unsigned i = 0; i < RSDP_V1_LEN; i++)
+		sum += p[i];
+	return !sum;
+}
+
+static paddr_t scan_rsdp(paddr_t base, u64 len)
+{
+	const u8 *p = map_phys(NULL, base, len);
+
+	for (u64 off = 0; p && off + RSDP_V1_LEN <= len; off += RSDP_STEP) {
+		if (is_rsdp(p + off))
+			return base + off;
+	}
+	return 0;
+}
+
+/* Without a loader's word only: on a UEFI machine these areas hold nothing, or something old. */
+static paddr_t find_rsdp(void)
+{
+	const void *bda = map_phys(NULL, BDA_EBDA_SEGMENT, sizeof(u16));
+	paddr_t ebda = bda ? (paddr_t)boot_get16(bda) << 4 : 0;
+	paddr_t found = 0;
+
+	if (ebda)
+		found = scan_rsdp(ebda, EBDA_SEARCH_LEN);
+	return found ? found : scan_rsdp(BIOS_AREA, BIOS_AREA_LEN);
+}
+
+static void read_acpi(struct bootinfo *bi)
+{
+	if (!bi->rsdp)
+		bi->rsdp = find_rsdp();
+	if (bi->rsdp)
+		acpi_parse(bi->rsdp, map_phys, NULL, bi); /* warns about what is wrong */
+	else
+		boot_note(bi, "ACPI: no RSDP from the loader nor in the BIOS areas");
+	acpi_finish(bi);
+}
+
+/* The CPU knows best where its local APIC is. */
+static void map_apic(struct bootinfo *bi)
+{
+	paddr_t base = rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS;
+
+	if (bi->x86.lapic_base && bi->x86.lapic_base != base)
+		boot_warn(bi, "MADT: local APIC at %#lx, but the CPU has it at %#lx",
+			  bi->x86.lapic_base, base);
+	bi->x86.lapic_base = base;
+	kmap_device(base, PAGE_SIZE);
+}
+
+static void map_devices(struct bootinfo *bi)
+{
+	map_apic(bi);
+	if (bi->x86.hpet_base)
+		kmap_device(bi->x86.hpet_base, HPET_LEN);
+	if (bi->console.type == BOOT_CONSOLE_16550_MMIO)
+		kmap_device(bi->console.base, UART_LEN);
+	if (bi->x86.reset_addr && bi->x86.reset_space == 0) /* system memory, ACPI 6.5 table 5.1 */
+		kmap_device(bi->x86.reset_addr, 1);
+	if (bi->x86.sleep_addr && bi->x86.sleep_space == 0)
+		kmap_device(bi->x86.sleep_addr, 1);
+}
+
+void boot_discover(struct bootinfo *bi)
+{
+	struct boot_console asked = bi->console;
+
+	console_check_option();
+	read_acpi(bi);
+	if (asked.type != BOOT_CONSOLE_UNKNOWN) /* console= takes precedence over SPCR */
+		bi->console = asked;
+	map_devices(bi);
+}

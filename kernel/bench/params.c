@@ -1,0 +1,254 @@
+/* Options of `bench`: the table, what follows from the machine, and the record's "params". */
+#include <kernel/command.h>
+#include <kernel/error.h>
+#include <kernel/string.h>
+#include <mm/numa.h>
+#include "run.h"
+
+static struct {
+	struct bench_params p;
+	const char *schemes, *vary, *cpus;
+	unsigned mapping;
+} asked;
+
+static const char *const mapping_names[] = {"rw", "ro", NULL};
+
+const struct arg bench_options[] = {
+	{"--schemes", ARG_STRING, &asked.schemes, "a,b or all: compare these, interleaved"},
+	{"--vary", ARG_STRING, &asked.vary, "KNOB=v1,v2: each scheme once per value"},
+	{"--pages", ARG_SIZE, &asked.p.pages, "4 KiB pages", .def = 4096, .min = 1, .max = 1 << 24},
+	{"--threads", ARG_U64, &asked.p.threads, "threads that use the pages meanwhile", .def = 3,
+	 .max = MAX_CPUS - 1},
+	{"--cpus", ARG_STRING, &asked.cpus, "INITIATOR:LIST, as 0:1,4-7"},
+	{"--write-pct", ARG_U64, &asked.p.write_pct, "percent of accesses that write", .def = 20,
+	 .max = 100},
+	{"--pattern", ARG_CHOICE, &asked.p.pattern, "which page comes next", .def = PATTERN_UNIFORM,
+	 .choices = pattern_names},
+	{"--mapping", ARG_CHOICE, &asked.mapping, "ro: the threads only read",
+	 .choices = mapping_names},
+	{"--thp", ARG_FLAG, &asked.p.thp, "2 MiB pages"},
+	{"--from", ARG_U64, &asked.p.from, "node where the pages begin", .max = MAX_NODES - 1},
+	{"--to", ARG_U64, &asked.p.to, "node they move to, and back", .def = 1,
+	 .max = MAX_NODES - 1},
+	{"--procs", ARG_U64, &asked.p.procs, "address spaces that share out pages and threads",
+	 .def = 1, .min = 1, .max = 64},
+	{"--slice", ARG_U64, &asked.p.slice, "operations between switches of threads on one CPU",
+	 .max = 1 << 30},
+	{"--pin", ARG_U64, &asked.p.pin, "pages pinned, which must not move", .max = 1 << 24},
+	{"--seed", ARG_U64, &asked.p.seed, "of all random numbers", .def = 1, .max = UINT64_MAX},
+	{"--warmup", ARG_U64, &asked.p.warmup, "rounds thrown away", .def = 5,
+	 .max = BENCH_MAX_REPS},
+	{"--reps", ARG_U64, &asked.p.reps, "rounds measured, one sample each", .def = 30, .min = 1,
+	 .max = BENCH_MAX_REPS},
+	{"--rounds", ARG_U64, &asked.p.reps, "the same as --reps", .def = 30, .min = 1,
+	 .max = BENCH_MAX_REPS},
+	{"--time", ARG_U64, &asked.p.time, "seconds after which no further round begins; 0: no limit",
+	 .max = 86400},
+	{NULL},
+};
+
+static const struct {
+	const char *name;
+	unsigned option;
+} needs[] = {
+	{"--pages", OPT_PAGES},	   {"--threads", OPT_THREADS}, {"--cpus", OPT_CPUS},
+	{"--write-pct", OPT_WRITES}, {"--pattern", OPT_PATTERN}, {"--mapping", OPT_MAPPING},
+	{"--thp", OPT_THP},	   {"--from", OPT_NODES},      {"--to", OPT_NODES},
+	{"--procs", OPT_PROCS},	   {"--slice", OPT_SLICE},     {"--pin", OPT_PIN},
+};
+
+/* Was the option written, in either form? */
+static bool given(int argc, char **argv, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (int i = 1; i < argc; i++) {
+		if (!strncmp(argv[i], name, len) && (!argv[i][len] || argv[i][len] == '='))
+			return true;
+	}
+	return false;
+}
+
+/* "4" or "4-7" of len characters. 0 or -EINVAL. */
+static int parse_range(const char *s, size_t len, u64 *first, u64 *last)
+{
+	char word[24], *dash;
+
+	if (len >= sizeof(word))
+		return -EINVAL;
+	memcpy(word, s, len);
+	word[len] = '\0';
+	dash = strchr(word, '-');
+	if (dash)
+		*dash = '\0';
+	if (parse_u64(word, first))
+		return -EINVAL;
+	*last = *first;
+	return dash ? parse_u64(dash + 1, last) : 0;
+}
+
+/* Append the CPUs to the list: online ones, each once, not the initiator. */
+static int add_cpus(struct bench_params *p, u64 first, u64 last)
+{
+	for (; first <= last; first++) {
+		if (first >= cpu_count || first == p->initiator ||
+		    !cpumask_test(&cpu_online, (unsigned)first))
+			return -EINVAL;
+		for (unsigned i = 0; i < p->cpu_count; i++)
+			if (p->cpu[i] == first)
+				return -EINVAL;
+		p->cpu[p->cpu_count++] = (u16)first;
+	}
+	return 0;
+}
+
+/* "0:1,4-7", or "2" for the initiator alone. */
+static int parse_cpus_option(const char *s, struct bench_params *p)
+{
+	const char *end = strchr(s, ':');
+	u64 first, last;
+
+	if (parse_range(s, end ? (size_t)(end - s) : strlen(s), &first, &last) || first != last ||
+	    first >= cpu_count || !cpumask_test(&cpu_online, (unsigned)first))
+		return -EINVAL;
+	p->initiator = (unsigned)first;
+	while (end) {
+		s = end + 1;
+		end = strchr(s, ',');
+		if (parse_range(s, end ? (size_t)(end - s) : strlen(s), &first, &last) ||
+		    add_cpus(p, first, last))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* Thread i runs on the i-th other CPU unless --cpus says otherwise. */
+static unsigned place_threads(struct bench_params *p, const struct workload *w, bool count_given)
+{
+	p->initiator = cpu_id();
+	p->cpu_count = 0;
+	if (asked.cpus && parse_cpus_option(asked.cpus, p))
+		return command_usage_error("bench",
+					   "--cpus %s: not INITIATOR:LIST of CPUs that are online, "
+					   "each once",
+					   asked.cpus);
+	if (!p->cpu_count)
+		for_each_online_cpu (cpu)
+			if (cpu != p->initiator)
+				p->cpu[p->cpu_count++] = (u16)cpu;
+	if (!(w->options & OPT_THREADS))
+		p->threads = 0;
+	else if (!count_given)
+		p->threads = MIN(w->default_threads, p->cpu_count);
+	if (p->threads > p->cpu_count && (!p->slice || !p->cpu_count))
+		return command_usage_error("bench",
+					   "--threads %lu: only %u CPUs beside the initiator%s",
+					   p->threads, p->cpu_count,
+					   p->cpu_count && w->options & OPT_SLICE ?
+						   " (--slice N lets threads share them)" :
+						   "");
+	return RC_PASS;
+}
+
+static unsigned check_nodes(struct bench_params *p, const struct workload *w, bool to_given)
+{
+	u32 nodes = numa_node_count();
+
+	if (!to_given)
+		p->to = p->from == 1 || nodes == 1 ? 0 : 1;
+	if (!(w->options & OPT_NODES))
+		return RC_PASS;
+	if (p->from >= nodes || (to_given && p->to >= nodes))
+		return command_usage_error("bench", "--%s %lu: there are nodes 0 to %u",
+					   p->from >= nodes ? "from" : "to",
+					   p->from >= nodes ? p->from : p->to, nodes - 1);
+	if (p->from == p->to && nodes > 1)
+		return command_usage_error("bench", "--from and --to are both node %lu", p->from);
+	return RC_PASS;
+}
+
+static unsigned check_vary(struct bench *b)
+{
+	const char *equals = asked.vary ? strchr(asked.vary, '=') : NULL;
+
+	if (!asked.vary)
+		return RC_PASS;
+	if (!equals || !equals[1] || (size_t)(equals - asked.vary) >= sizeof(b->vary))
+		return command_usage_error("bench", "--vary %.40s: not KNOB=v1,v2", asked.vary);
+	memcpy(b->vary, asked.vary, (size_t)(equals - asked.vary));
+	b->vary_values = equals + 1;
+	return RC_PASS;
+}
+
+static unsigned check_all(struct bench *b, bool threads_given, bool to_given)
+{
+	unsigned rc = place_threads(&b->params, b->workload, threads_given);
+
+	if (!rc)
+		rc = check_nodes(&b->params, b->workload, to_given);
+	return rc ? rc : check_vary(b);
+}
+
+unsigned params_parse(int argc, char **argv, struct bench **out)
+{
+	bool threads_given = given(argc, argv, "--threads"), to_given = given(argc, argv, "--to");
+	bool wrong[ARRAY_SIZE(needs)];
+	const struct workload *w;
+	unsigned rc;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
+		wrong[i] = given(argc, argv, needs[i].name);
+	rc = command_args("bench", bench_options, &argc, argv, 1, 1);
+	if (rc)
+		return rc;
+	w = workload_find(argv[1]);
+	if (!w)
+		return command_usage_error("bench", "no workload %.40s (see: list workloads)", argv[1]);
+	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
+		if (wrong[i] && !(w->options & needs[i].option))
+			return command_usage_error("bench", "%s does not apply to %s",
+						   needs[i].name, w->name);
+	*out = bench_alloc(w);
+	if (!*out)
+		return command_failed("bench", "no memory");
+	asked.p.read_only = asked.mapping == 1;
+	(*out)->params = asked.p;
+	(*out)->schemes = asked.schemes;
+	rc = check_all(*out, threads_given, to_given);
+	if (rc)
+		bench_free(*out);
+	return rc;
+}
+
+static void cpus_json(const struct bench_params *p, struct json *j)
+{
+	json_key(j, "initiator"), json_u64(j, p->initiator);
+	json_key(j, "cpus"), json_array(j);
+	for (unsigned i = 0; i < MIN(p->threads, p->cpu_count); i++)
+		json_u64(j, p->cpu[i]);
+	json_array_end(j);
+}
+
+void params_json(const struct bench *b, struct json *j)
+{
+	const struct bench_params *p = &b->params;
+
+	json_object(j);
+	json_key(j, "pages"), json_u64(j, p->pages);
+	json_key(j, "threads"), json_u64(j, p->threads);
+	cpus_json(p, j);
+	json_key(j, "write_pct"), json_u64(j, p->write_pct);
+	json_key(j, "pattern"), json_string(j, pattern_names[p->pattern]);
+	json_key(j, "mapping"), json_string(j, mapping_names[p->read_only]);
+	json_key(j, "thp"), json_bool(j, p->thp);
+	json_key(j, "from"), json_u64(j, p->from);
+	json_key(j, "to"), json_u64(j, p->to);
+	json_key(j, "procs"), json_u64(j, p->procs);
+	json_key(j, "slice"), json_u64(j, p->slice);
+	json_key(j, "pin"), json_u64(j, p->pin);
+	json_key(j, "rounds"), json_u64(j, p->reps);
+	json_key(j, "reps"), json_u64(j, p->reps);
+	json_key(j, "time"), json_u64(j, p->time);
+	json_key(j, "vary"), json_string(j, b->vary[0] ? b->vary : NULL);
+	json_object_end(j);
+}

@@ -1,0 +1,303 @@
+/* Benchmark records: JSON Lines "tarry.bench/1", one per variant and one for the floor. */
+#include <kernel/crc32.h>
+#include <kernel/error.h>
+#include <kernel/kmem.h>
+#include <kernel/printf.h>
+#include <kernel/printk.h>
+#include <kernel/smp.h>
+#include <kernel/string.h>
+#include <kernel/version.h>
+#include <mm/numa.h>
+#include "run.h"
+
+enum {
+	RECORD_BASE = 16 << 10,	/* bytes: every key with its greatest number, measured 6 KiB */
+	RECORD_PER_SAMPLE = 48, /* digits of a sample and of a longest wait */
+	RECORD_PER_SERIES = 384,
+	MAX_RECORDS = BENCH_MAX_VARIANTS + 1,
+};
+
+static struct record {
+	char *text; /* one line, newline included */
+	size_t size, len;
+} results[MAX_RECORDS];
+static unsigned result_count;
+
+void results_clear(void)
+{
+	while (result_count) {
+		struct record *r = &results[--result_count];
+
+		kmem.free(r->text, r->size);
+	}
+}
+
+bool results_print(void)
+{
+	if (!result_count)
+		return false;
+	kprintf("BENCH-BEGIN\n");
+	for (unsigned i = 0; i < result_count; i++)
+		console_write(results[i].text, results[i].len);
+	kprintf("BENCH-END\n");
+	return true;
+}
+
+/* ---- one record ---------------------------------------------------------------- */
+
+static void put_summary_keys(const struct summary *s, unsigned digits, struct json *j)
+{
+	json_key(j, "n"), json_u64(j, s->n);
+	json_key(j, "mean"), json_fixed(j, (s64)s->mean_x10, digits + 1);
+	json_key(j, "median"), json_fixed(j, (s64)s->median, digits);
+	json_key(j, "stddev"), json_fixed(j, (s64)s->stddev_x10, digits + 1);
+	json_key(j, "cv"), json_fixed(j, (s64)s->cv_x10000, 4);
+	json_key(j, "min"), json_fixed(j, (s64)s->min, digits);
+	json_key(j, "max"), json_fixed(j, (s64)s->max, digits);
+	json_key(j, "p50"), json_fixed(j, (s64)s->p50, digits);
+	json_key(j, "p90"), json_fixed(j, (s64)s->p90, digits);
+	json_key(j, "p95"), json_fixed(j, (s64)s->p95, digits);
+	json_key(j, "p99"), json_fixed(j, (s64)s->p99, digits);
+	json_key(j, "ci95");
+	if (s->n < 6) { /* too few ranks for an interval */
+		json_null(j);
+	} else {
+		json_array(j);
+		json_fixed(j, (s64)s->ci_low, digits);
+		json_fixed(j, (s64)s->ci_high, digits);
+		json_array_end(j);
+	}
+	json_key(j, "ci95_method"), json_string(j, "rank");
+	json_key(j, "outliers"), json_u64(j, s->outliers);
+}
+
+static void put_null_keys(u64 n, struct json *j)
+{
+	static const char *const keys[] = {"mean", "median", "stddev", "cv",   "min",
+					   "max",  "p50",    "p90",    "p95",  "p99",
+					   "ci95", "ci95_method", "outliers"};
+
+	json_key(j, "n"), json_u64(j, n);
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
+		json_key(j, keys[i]), json_null(j);
+}
+
+static void put_samples(const struct bench *b, unsigned variant, struct json *j)
+{
+	const struct bench_variant *v = &b->variant[variant];
+	struct summary s;
+	bool shown = bench_summary(b, variant, 0, &s);
+
+	json_key(j, "samples");
+	if (!shown) {
+		json_null(j);
+		put_null_keys(v->skipped[0] ? 0 : b->reps_done, j);
+		return;
+	}
+	json_array(j);
+	for (u64 i = 0; i < b->reps_done; i++)
+		json_fixed(j, (s64)v->values[i], b->series[0].digits);
+	json_array_end(j);
+	put_summary_keys(&s, b->series[0].digits, j);
+}
+
+/* Every series in short; the first one, the headline, is above in full. */
+static void put_points(const struct bench *b, unsigned variant, struct json *j)
+{
+	json_key(j, "points");
+	json_array(j);
+	for (unsigned i = 0; i < b->series_count; i++) {
+		const struct bench_series *series = &b->series[i];
+		struct summary s;
+		bool shown = bench_summary(b, variant, i, &s);
+
+		json_object(j);
+		json_key(j, "name"), json_string(j, series->name);
+		json_key(j, "unit"), json_string(j, series->unit);
+		json_key(j, "trust"), json_string(j, trust_names[series->trust]);
+		json_key(j, "median"), shown ? json_fixed(j, (s64)s.median, series->digits) : json_null(j);
+		json_key(j, "min"), shown ? json_fixed(j, (s64)s.min, series->digits) : json_null(j);
+		json_key(j, "p99"), shown ? json_fixed(j, (s64)s.p99, series->digits) : json_null(j);
+		json_key(j, "cv"), shown ? json_fixed(j, (s64)s.cv_x10000, 4) : json_null(j);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void put_knobs(const struct bench_variant *v, struct json *j)
+{
+	json_key(j, "knobs");
+	json_object(j);
+	for (unsigned i = 0; i < MIN(knob_count, (unsigned)BENCH_MAX_KNOBS); i++) {
+		json_key(j, knob_table[i].name);
+		if (knob_table[i].choices || !v->knob[i][0])
+			json_string(j, v->knob[i][0] ? v->knob[i] : NULL);
+		else
+			json_u64(j, v->knob_value[i]);
+	}
+	json_object_end(j);
+}
+
+static void put_head(const struct bench *b, const struct bench_variant *v, struct json *j)
+{
+	json_key(j, "schema"), json_string(j, "tarry.bench/1");
+	json_key(j, "name"), json_string(j, b->workload->name);
+	json_key(j, "scheme"), json_string(j, v->scheme);
+	json_key(j, "variant"), json_string(j, v->label);
+	json_key(j, "arch"), json_string(j, tarry_arch);
+	json_key(j, "accel"), json_string(j, cpu_accel());
+	json_key(j, "smp"), json_u64(j, cpumask_weight(&cpu_online));
+	json_key(j, "nodes"), json_u64(j, numa_node_count());
+	json_key(j, "seed"), json_u64(j, b->params.seed);
+	json_key(j, "params"), params_json(b, j);
+	put_knobs(v, j);
+	json_key(j, "unsafe"), json_string(j, v->unsafe);
+	json_key(j, "not_modelled"), json_string(j, v->not_modelled);
+	json_key(j, "skipped"), json_string(j, v->skipped[0] ? v->skipped : NULL);
+	json_key(j, "interrupted"), json_bool(j, b->interrupted);
+	json_key(j, "trust"), json_string(j, trust_names[b->trust]);
+	json_key(j, "ns_per_instruction");
+	bench_ns_per_instruction() ? json_u64(j, bench_ns_per_instruction()) : json_null(j);
+}
+
+static void put_rate(const struct bench *b, const struct bench_variant *v, struct json *j)
+{
+	const struct bench_totals *t = &v->totals;
+	u64 ns = bench_ns_per(t->cycles + t->settle_cycles, 1, 0);
+
+	json_key(j, "pages_per_s");
+	if (b->trust == TRUST_TIME && t->migrate.moved && ns)
+		json_u64(j, mul_div_u64(t->migrate.moved, 1000000000UL, ns));
+	else
+		json_null(j);
+}
+
+static void put_settle(const struct bench *b, const struct bench_totals *t, struct json *j)
+{
+	json_key(j, "settle_ns");
+	b->trust == TRUST_COUNTS ? json_null(j) : json_u64(j, bench_ns_per(t->settle_cycles, 1, 0));
+	json_key(j, "settle_ipis"), json_u64(j, t->settle_ipis);
+	json_key(j, "settle_flushes"), json_u64(j, t->settle_flushes);
+	json_key(j, "debts_at_end"), json_u64(j, t->debts_at_end);
+	json_key(j, "held_pages_max"), json_u64(j, t->held_pages_max);
+	json_key(j, "held_bytes_max"), json_u64(j, t->held_pages_max << PAGE_SHIFT);
+}
+
+static void put_body(struct bench *b, unsigned variant, struct json *j)
+{
+	const struct bench_variant *v = &b->variant[variant];
+	bool trusted = b->trust != TRUST_COUNTS;
+	const char *hidden = bench_stale_hidden(b);
+
+	json_key(j, "unit"), json_string(j, b->workload->unit);
+	json_key(j, "better"), json_string(j, "lower");
+	json_key(j, "warmup"), json_u64(j, b->params.warmup);
+	put_samples(b, variant, j);
+	put_points(b, variant, j);
+	put_rate(b, v, j);
+	json_key(j, "phase_ns"), record_phases(v, trusted, j);
+	put_settle(b, &v->totals, j);
+	json_key(j, "counters"), record_counters(v, j);
+	json_key(j, "wait_ns"), record_waits(v, trusted, j);
+	json_key(j, "ack_ns"), record_ack(v, trusted, j);
+	record_victims(b, v, j);
+	json_key(j, "stale_visible"), json_bool(j, !hidden);
+	json_key(j, "stale_hidden_by"), json_string(j, hidden);
+	if (b->workload->record && !v->skipped[0])
+		b->workload->record(b, variant, j);
+	record_machine(b, j);
+}
+
+static size_t record_size(const struct bench *b)
+{
+	return RECORD_BASE + b->params.reps * RECORD_PER_SAMPLE + b->series_count * RECORD_PER_SERIES +
+	       b->params.threads * RECORD_PER_SAMPLE;
+}
+
+/*
+ * The checksum is the last key and covers every byte before its comma, so the
+ * object is closed by hand.
+ */
+static void seal(struct record *r)
+{
+	u32 crc = crc32_update(0, r->text, r->len);
+
+	r->len += (size_t)ksnprintf(r->text + r->len, r->size - r->len, ",\"crc\":\"%08x\"}\n", crc);
+}
+
+static int make_record(struct bench *b, unsigned variant, struct record *r)
+{
+	const size_t tail = 32; /* of seal() */
+	struct json j;
+	long len;
+
+	r->size = record_size(b);
+	r->text = kmem.alloc(r->size, numa_node_of_cpu(cpu_id()));
+	if (!r->text)
+		return -ENOMEM;
+	json_init(&j, r->text, r->size - tail);
+	json_object(&j);
+	put_head(b, &b->variant[variant], &j);
+	put_body(b, variant, &j);
+	len = json_finish(&j);
+	if (len < 0) {
+		kmem.free(r->text, r->size);
+		return (int)len;
+	}
+	r->len = (size_t)len;
+	seal(r);
+	return 0;
+}
+
+/* ---- all of them, and the lines for people who grep ------------------------------- */
+
+static void emit_variants(struct bench *b)
+{
+	for (unsigned i = 0; i < b->variant_count; i++) {
+		int err = make_record(b, i, &results[result_count]);
+
+		if (!err)
+			result_count++;
+		else
+			kprintf("# no record for %s: %s\n", b->variant[i].label,
+				err == -ENOMEM ? "no memory" : "too long");
+	}
+}
+
+/* LAVA and others take measurements from this line. */
+static void print_value_line(const struct bench *b, unsigned i)
+{
+	const struct bench_variant *v = &b->variant[i];
+	char number[32];
+	struct summary s;
+
+	if (v->skipped[0] || !b->reps_done)
+		return;
+	if (bench_summary(b, i, 0, &s)) {
+		fixed_format(number, sizeof(number), (s64)s.median, b->series[0].digits);
+		kprintf("# bench %s.%s value=%s unit=%s\n", b->workload->name, v->label, number,
+			b->workload->unit);
+		if (s.cv_x10000 > 1000) {
+			fixed_format(number, sizeof(number), (s64)s.cv_x10000 / 100, 2);
+			kprintf("# NOISY cv=%s %s.%s\n", number, b->workload->name, v->label);
+		}
+	} else if (v->totals.units) {
+		fixed_format(number, sizeof(number),
+			     (s64)mul_div_u64(v->totals.mm.ipis_sent, 10000, v->totals.units), 4);
+		kprintf("# bench %s.%s value=%s unit=ipis/page\n", b->workload->name, v->label, number);
+	}
+}
+
+void record_emit(struct bench *b, struct bench *floor)
+{
+	results_clear();
+	emit_variants(b);
+	if (floor)
+		emit_variants(floor);
+	if (!results_print())
+		return;
+	for (unsigned i = 0; i < b->variant_count; i++)
+		print_value_line(b, i);
+	for (unsigned i = 0; floor && i < floor->variant_count; i++)
+		print_value_line(floor, i);
+}

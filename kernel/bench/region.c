@@ -1,0 +1,111 @@
+/* Pages with known contents: made, checked as a whole, given back. */
+#include <kernel/error.h>
+#include <kernel/kmem.h>
+#include <kernel/string.h>
+#include <mm/numa.h>
+#include "region.h"
+#include "run.h"
+
+static void fill(struct region *r)
+{
+	for (u64 i = 0; i < r->pages; i++) {
+		u64 *words = region_page(r, i);
+		u32 tag = region_tag(r, i);
+
+		words[CANARY_WORD] = (u64)tag << 32;
+		words[CANARY_MIX] = region_mix(tag);
+		words[region_deep_word(tag)] = region_mix(tag);
+	}
+}
+
+static int find_entries(struct region *r)
+{
+	for (u64 i = 0; i < r->pages; i++) {
+		r->entry[i] = aspace_entry(r->as, r->base + (i << PAGE_SHIFT));
+		if (!r->entry[i])
+			return -EFAULT;
+	}
+	return 0;
+}
+
+int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_tag, bool same)
+{
+	u32 here = numa_node_of_cpu(cpu_id());
+	int err = 0;
+
+	*r = (struct region){.pages = pages, .first_tag = first_tag, .same = same};
+	r->verify = !strcmp(bench_check_name(), "full");
+	r->deep = pmm_poison == POISON_FULL;
+	r->published = kmem.alloc(pages * sizeof(r->published[0]), here);
+	r->entry = kmem.alloc(pages * sizeof(r->entry[0]), here);
+	r->as = aspace_create("bench", node);
+	if (!r->published || !r->entry || !r->as)
+		return -ENOMEM;
+	r->base = aspace_map(r->as, NULL, 0, 0, pages << PAGE_SHIFT, PROT_READ | PROT_WRITE, huge, node,
+			     &err);
+	if (!r->base)
+		return err;
+	if (aspace_populate(r->as, r->base, pages << PAGE_SHIFT, node) != (long)pages)
+		return -ERANGE;
+	aspace_load(r->as);
+	fill(r);
+	return find_entries(r);
+}
+
+int region_seal(struct region *r)
+{
+	return aspace_protect(r->as, r->base, r->pages << PAGE_SHIFT, PROT_READ);
+}
+
+int region_pin(struct region *r, u64 n)
+{
+	r->pinned = kmem.alloc(r->pages * sizeof(r->pinned[0]), numa_node_of_cpu(cpu_id()));
+	if (!r->pinned)
+		return -ENOMEM;
+	for (r->pinned_count = 0; r->pinned_count < n; r->pinned_count++) {
+		vaddr_t va = r->base + (r->pinned_count << PAGE_SHIFT);
+		int err = aspace_pin(r->as, va, false, &r->pinned[r->pinned_count]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void region_unpin(struct region *r)
+{
+	while (r->pinned_count)
+		page_put(r->pinned[--r->pinned_count], PAGE_PIN);
+	if (r->pinned)
+		kmem.free(r->pinned, r->pages * sizeof(r->pinned[0]));
+	r->pinned = NULL;
+}
+
+u64 region_verify(const struct region *r)
+{
+	u64 wrong = 0;
+
+	for (u64 i = 0; i < r->pages; i++) {
+		const u64 *words = region_page(r, i);
+		u32 tag = region_tag(r, i);
+		u64 want = (u64)tag << 32 | load_acquire(&r->published[i]);
+
+		wrong += load_relaxed(&words[CANARY_WORD]) != want ||
+			 load_relaxed(&words[CANARY_MIX]) != region_mix(tag) ||
+			 load_relaxed(&words[region_deep_word(tag)]) != region_mix(tag);
+	}
+	return wrong;
+}
+
+void region_destroy(struct region *r)
+{
+	region_unpin(r);
+	aspace_load(NULL);
+	if (r->as)
+		aspace_destroy(r->as);
+	if (r->entry)
+		kmem.free(r->entry, r->pages * sizeof(r->entry[0]));
+	if (r->published)
+		kmem.free(r->published, r->pages * sizeof(r->published[0]));
+	*r = (struct region){0};
+}

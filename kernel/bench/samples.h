@@ -1,0 +1,37 @@
+/* Statistics of samples in whole numbers: what is printed with one decimal more carries it. */
+#pragma once
+
+#include <kernel/types.h>
+
+struct summary {
+	u64 n, min, max;
+	u64 mean_x10, stddev_x10; /* ten times the value: one decimal more than the samples */
+	u64 cv_x10000;		  /* standard deviation over mean, times 10^4 */
+	u64 median, p50, p90, p95, p99; /* median: middle, or half of the two; pN: nearest rank */
+	u64 ci_low, ci_high; /* 95 % of the median, by rank; 0, 0 if n < 6 */
+	u64 outliers;	     /* beyond 1.5 quartile ranges from the quartiles; still in the samples */
+};
+
+/* Sorts the values. n > 0. */
+void samples_summary(u64 *values, u64 n, struct summary *s);
+/* Largest r with r * r <= x. */
+u64 samples_sqrt(u64 x);
+/* (new - old) / old in tenths of a percent; INT32_MAX: old is 0. */
+s32 samples_change(u64 new, u64 old);
+
+/* Latencies without storing them: buckets of an eighth of a power of two. */
+enum { HIST_BUCKETS = 64 * 8 };
+
+static inline unsigned hist_bucket(u64 value)
+{
+	if (value < 8)
+		return (unsigned)value;
+	unsigned top = 63 - (unsigned)__builtin_clzl(value);
+
+	return (top - 2) * 8 + (unsigned)(value >> (top - 3) & 7);
+}
+
+/* The least value that belongs in a bucket. */
+u64 hist_value(unsigned bucket);
+/* The value that `permille` of 1000 counts do not exceed (upper edge of its bucket); 0 if empty. */
+u64 hist_quantile(const u32 *buckets, unsigned permille);

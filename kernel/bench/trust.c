@@ -1,0 +1,110 @@
+/*
+ * May the times of this run be believed? Under an emulator every virtual CPU is
+ * a thread of the host: where the host has fewer free cores than there are
+ * busy CPUs, times measure its scheduler.
+ */
+#include <kernel/clock.h>
+#include <kernel/context.h>
+#include <kernel/det.h>
+#include <kernel/option.h>
+#include <kernel/string.h>
+#include "run.h"
+
+const char *const trust_names[] = {"counts", "path", "time"};
+
+enum {
+	WORK_NS = 2000000, /* one unit of work: shorter than a host's time slice would hide a shared core */
+	UNITS = 5,
+	SLOWDOWN_MAX = 130, /* percent of the time alone */
+};
+
+struct worker {
+	struct context *ctx;
+	u32 *go;
+	u64 loops, took; /* cycles for UNITS * loops */
+};
+
+static u8 known[MAX_CPUS + 1]; /* [busy]: 0 = not measured, else 1 + enum trust */
+
+/* A chain of multiplications: no memory, the same work on every CPU. */
+static u64 work(u64 loops)
+{
+	u64 x = loops, start = cycles_now();
+
+	while (loops--) {
+		x = x * 6364136223846793005UL + 1442695040888963407UL;
+		barrier();
+	}
+	return cycles_now() - start + (x == 0);
+}
+
+static void worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	/* Acquire: pairs with the release in work_together(). The starter sets it as soon as all are spawned. */
+	while (!load_acquire(w->go))
+		cpu_relax();
+	for (unsigned i = 0; i < UNITS; i++)
+		w->took += work(w->loops);
+}
+
+/* Cycles of the slowest of `busy` CPUs, this one and the first of the list, working at once. */
+static u64 work_together(const struct bench *b, unsigned busy, u64 loops)
+{
+	static struct worker worker[MAX_CPUS];
+	u32 go = 0;
+	u64 slowest = 0;
+	unsigned n = MIN(busy - 1, b->params.cpu_count);
+
+	for (unsigned i = 0; i < n; i++) {
+		worker[i] = (struct worker){.go = &go, .loops = loops};
+		worker[i].ctx = context_spawn(b->params.cpu[i], "trust", worker_main, &worker[i], NULL);
+	}
+	store_release(&go, 1);
+	for (unsigned i = 0; i < UNITS; i++)
+		slowest += work(loops);
+	for (unsigned i = 0; i < n; i++) {
+		if (!worker[i].ctx)
+			return UINT64_MAX;
+		context_join(worker[i].ctx);
+		slowest = MAX(slowest, worker[i].took);
+	}
+	return slowest;
+}
+
+static bool runs_in_parallel(const struct bench *b, unsigned busy)
+{
+	u64 loops = 1 << 12, alone, together;
+
+	while (work(loops) < ns_to_cycles(WORK_NS))
+		loops *= 2;
+	alone = work_together(b, 1, loops);
+	together = work_together(b, busy, loops);
+	return together / SLOWDOWN_MAX < alone / 100;
+}
+
+static enum trust measure(const struct bench *b, unsigned busy)
+{
+	u64 host_cpus = option_u64("host.cpus", 0, 0, MAX_CPUS); /* 0: nobody told us */
+
+	if (det_mode)
+		return busy <= 1 ? TRUST_PATH : TRUST_COUNTS;
+	if (!strcmp(cpu_accel(), "metal"))
+		return TRUST_TIME;
+	if (busy > host_cpus)
+		return TRUST_COUNTS;
+	return busy <= 1 || runs_in_parallel(b, busy) ? TRUST_TIME : TRUST_COUNTS;
+}
+
+enum trust trust_of(const struct bench *b, unsigned busy)
+{
+	if (!known[busy])
+		known[busy] = (u8)(1 + measure(b, busy));
+	return (enum trust)(known[busy] - 1);
+}
+
+void trust_forget(void)
+{
+	memset(known, 0, sizeof(known));
+}

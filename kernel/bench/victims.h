@@ -1,0 +1,75 @@
+/*
+ * The threads that use a workload's pages while something is done to them:
+ * they read and verify, or write, one page per operation, and keep the books
+ * of what they felt.
+ */
+#pragma once
+
+#include "pattern.h"
+#include "region.h"
+#include "samples.h"
+
+struct context;
+struct victims;
+
+/* A read that returned what it must not. */
+struct stale_read {
+	u64 page, word, mix;
+	u32 tag, published;
+};
+
+/* What a victim has seen since it started, and in the turn that ended. */
+struct victim_report {
+	u64 ops, verified, in_window, stale; /* since the start */
+	u64 longest_wait, waits;	     /* of the turn: cycles from fault to resume; how many */
+	u64 longest_gap;		     /* of the turn: cycles from one operation to the next */
+};
+
+struct victim {
+	struct victims *all;
+	struct region *region;
+	u64 writers, writer; /* it writes pages that are `writer` modulo `writers` */
+	u32 write_below;     /* of 2^31: random numbers that make an operation a write */
+	unsigned id, cpu;
+	struct context *ctx;
+	struct pattern_walk walk;
+	u64 last; /* cycles when the last operation ended */
+	u64 longest_gap;
+	u64 slice_left;
+	struct victim_report now;
+	struct stale_read first_stale;
+	u32 histogram[2][HIST_BUCKETS]; /* [turn % 2]: cycles per operation; the other one is of the last turn */
+
+	/* Written by the victim when it meets a new turn; read by the others once `seen` says so. */
+	struct victim_report report;
+	u32 seen __aligned(CACHE_LINE); /* last turn met; release */
+};
+
+struct victims {
+	struct pattern pattern;
+	struct victim **victim;
+	unsigned count;
+	u64 slice;
+	u32 stop __aligned(CACHE_LINE); /* set once; all end */
+	u32 turn;			/* release; a new value asks every victim for a report */
+};
+
+struct victims_config {
+	unsigned count, cpu_count;
+	const u16 *cpu; /* [cpu_count]; thread i on cpu[i % cpu_count] */
+	struct region *region; /* [regions]; thread i uses region[i % regions] */
+	unsigned regions;
+	enum pattern_kind pattern;
+	u64 write_pct, slice, seed;
+};
+
+/* 0 or -ENOMEM; they run when it returns, and no turn has ended. */
+int victims_start(struct victims *v, const struct victims_config *c);
+/* End the turn: when it returns, every victim[i]->report is of the turn that ended. */
+void victims_turn(struct victims *v);
+void victims_stop(struct victims *v);
+
+/* Add the latencies of the turn that ended. */
+void victims_add_latency(const struct victims *v, u32 *histogram);
+/* Sums and maxima over all victims' reports. */
+void victims_sum(const struct victims *v, struct victim_report *sum);

@@ -1,0 +1,272 @@
+/*
+ * `migrate`: pages moved to and fro between two nodes while threads use them,
+ * as migratepages beside pmbench. One sample per round: the time the move
+ * took, settling included, over the pages that moved.
+ */
+#include <kernel/clock.h>
+#include <kernel/det.h>
+#include <kernel/error.h>
+#include <kernel/kmem.h>
+#include <kernel/printf.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+#include "run.h"
+#include "table.h"
+#include "victims.h"
+
+enum {
+	SPARE_FRAMES = 256,   /* on each node, for page tables and the run's own memory */
+	QUIET_SLICES = 20,    /* turns without migration, for comparison */
+};
+#define QUIET_NS 2000000UL /* length of each: about a round of some thousand pages */
+
+struct migrate_state {
+	struct region region[64]; /* one per address space; params.procs */
+	unsigned regions;
+	u32 at, to; /* nodes: where the pages are, where the next round moves them */
+	struct victims victims;
+	struct bench_part part;
+	u64 cycles; /* of this round's moves */
+	struct migrate_stats stats;
+	u64 quiet_gap[QUIET_SLICES]; /* cycles: the longest gap of any victim in each slice */
+	struct victim_report before[MAX_CPUS];
+	struct stale_read first;
+	unsigned first_cpu;
+};
+
+/* ---- set-up ------------------------------------------------------------------ */
+
+static int check_room(struct bench *b, u32 node, u64 pages)
+{
+	struct pmm_node_stats s;
+	u64 room;
+
+	pmm_node_stats(node, &s);
+	room = s.free + s.cached;
+	if (room >= pages + SPARE_FRAMES)
+		return 0;
+	return bench_fail(b, -ERANGE, "--pages %lu: node %u has only %lu frames free (%u stay spare)",
+			  b->params.pages, node, room, SPARE_FRAMES);
+}
+
+static int check_params(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	int rc = check_room(b, (u32)p->from, p->pages);
+
+	if (!rc)
+		rc = check_room(b, (u32)p->to, p->pages);
+	if (rc)
+		return rc;
+	if (p->pages % p->procs)
+		return bench_fail(b, -EINVAL, "--pages %lu: not a multiple of --procs %lu", p->pages,
+				  p->procs);
+	if (p->thp && p->pages / p->procs % HUGE_PAGES)
+		return bench_fail(b, -EINVAL, "--pages %lu: --thp needs a multiple of %lu per space",
+				  p->pages, HUGE_PAGES);
+	if (p->pin >= p->pages / p->procs)
+		return bench_fail(b, -EINVAL, "--pin %lu: fewer than the %lu pages of a space", p->pin,
+				  p->pages / p->procs);
+	return 0;
+}
+
+static int create_region(struct bench *b, struct migrate_state *s, unsigned i)
+{
+	const struct bench_params *p = &b->params;
+	u64 pages = p->pages / p->procs;
+	int rc;
+
+	s->regions++;
+	rc = region_create(&s->region[i], pages, p->thp, (u32)p->from, 1 + i * (u32)pages,
+			   b->any_unsafe);
+	if (rc)
+		return bench_fail(b, rc, "no memory for %lu pages on node %lu", pages, p->from);
+	if (p->pin && (rc = region_pin(&s->region[i], p->pin)))
+		return bench_fail(b, rc, "cannot pin %lu pages", p->pin);
+	if (p->read_only && (rc = region_seal(&s->region[i])))
+		return bench_fail(b, rc, "cannot make the pages read-only");
+	return 0;
+}
+
+static int migrate_setup(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	struct migrate_state *s = b->state;
+	int rc = check_params(b);
+
+	bench_series_add(b, "ns/page", 0, 1 + (unsigned)MIN(p->threads, p->cpu_count), true, "migrate");
+	for (unsigned i = 0; i < p->procs && !rc; i++)
+		rc = create_region(b, s, i);
+	s->at = (u32)p->from;
+	s->to = (u32)p->to;
+	return rc;
+}
+
+/* How long the same readers' longest gaps are when nothing is moved. */
+static void measure_quiet(struct migrate_state *s)
+{
+	struct victim_report sum;
+
+	victims_turn(&s->victims);
+	for (unsigned i = 0; i < QUIET_SLICES; i++) {
+		u64 end = cycles_now() + ns_to_cycles(QUIET_NS);
+
+		while (cycles_now() < end)
+			cpu_relax();
+		victims_turn(&s->victims);
+		victims_sum(&s->victims, &sum);
+		s->quiet_gap[i] = sum.longest_gap;
+	}
+}
+
+static int migrate_start(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	struct migrate_state *s = b->state;
+	struct victims_config c = {
+		.count = (unsigned)p->threads,
+		.cpu_count = p->cpu_count,
+		.cpu = p->cpu,
+		.region = s->region,
+		.regions = s->regions,
+		.pattern = (enum pattern_kind)p->pattern,
+		.write_pct = p->read_only ? 0 : p->write_pct,
+		.slice = p->slice,
+		.seed = p->seed,
+	};
+
+	if (!p->threads)
+		return 0;
+	if (victims_start(&s->victims, &c))
+		return bench_fail(b, -ENOMEM, "no memory for %lu threads", p->threads);
+	measure_quiet(s);
+	return 0;
+}
+
+/* ---- a round ------------------------------------------------------------------ */
+
+struct mover {
+	struct migrate_state *s;
+	struct region *region;
+};
+
+/* The timed part, on the initiator, with the space loaded. */
+static void move_region(void *arg)
+{
+	struct mover *m = arg;
+	struct migrate_request req = {
+		.as = m->region->as,
+		.start = m->region->base,
+		.len = m->region->pages << PAGE_SHIFT,
+		.from_nodes = 1UL << m->s->at,
+		.to_node = m->s->to,
+		.stats = &m->s->stats,
+	};
+	u64 start = cycles_now();
+
+	migrate_range(&req);
+	m->s->cycles += cycles_now() - start;
+}
+
+static void note_first_stale(struct migrate_state *s)
+{
+	for (unsigned i = 0; i < s->victims.count && !s->first.tag; i++) {
+		const struct victim *v = s->victims.victim[i];
+
+		if (v->report.stale) {
+			s->first = v->first_stale;
+			s->first_cpu = v->cpu;
+		}
+	}
+}
+
+/* What the victims did in the turn that just ended goes to the variant's books. */
+static void collect_victims(struct bench *b, struct bench_round *round)
+{
+	struct migrate_state *s = b->state;
+	struct bench_variant *v = &b->variant[round->variant];
+	struct victim_report sum;
+
+	victims_sum(&s->victims, &sum);
+	round->wait = sum.longest_wait;
+	for (unsigned i = 0; i < s->victims.count; i++) {
+		const struct victim_report *old = &s->before[i], *now = &s->victims.victim[i]->report;
+
+		if (!v->unsafe)
+			b->stale_total += now->stale - old->stale;
+		if (round->warm_up)
+			continue;
+		v->in_window[i] += now->in_window - old->in_window;
+		v->reads_in_window += now->in_window - old->in_window;
+		v->ops += now->ops - old->ops;
+		v->reads_verified += now->verified - old->verified;
+		v->stale_reads += now->stale - old->stale;
+	}
+	note_first_stale(s);
+	if (round->warm_up)
+		return;
+	v->wait_count += sum.waits;
+	v->longest_gap = MAX(v->longest_gap, sum.longest_gap);
+	victims_add_latency(&s->victims, v->latency);
+}
+
+static int migrate_round(struct bench *b, struct bench_round *round)
+{
+	struct migrate_state *s = b->state;
+	u64 settle;
+	u32 at = s->at;
+	int rc = 0;
+
+	s->cycles = 0;
+	s->stats = (struct migrate_stats){0};
+	victims_turn(&s->victims);
+	for (unsigned i = 0; i < s->victims.count; i++)
+		s->before[i] = s->victims.victim[i]->report;
+	bench_part_begin(&s->part);
+	for (unsigned i = 0; i < s->regions && !rc; i++) {
+		struct mover m = {s, &s->region[i]};
+
+		rc = bench_run_on(b->params.initiator, s->region[i].as, move_region, &m);
+	}
+	settle = bench_part_end(&s->part, s->cycles, &round->totals);
+	victims_turn(&s->victims);
+	if (rc)
+		return bench_fail(b, rc, "no memory for a context on CPU %u", b->params.initiator);
+	if (!s->stats.moved)
+		return bench_fail(b, -EAGAIN, "no page moved from node %u to node %u", s->at, s->to);
+	round->totals.migrate = s->stats;
+	round->totals.units = s->stats.moved;
+	round->value[0] = bench_ns_per(s->cycles + settle, s->stats.moved, 0);
+	collect_victims(b, round);
+	s->at = s->to;
+	s->to = at;
+	return 0;
+}
+
+/* ---- the end --------------------------------------------------------------------- */
+
+struct verifier {
+	struct bench *b;
+	struct region *region;
+};
+
+static void verify_region(void *arg)
+{
+	struct verifier *v = arg;
+
+	v->b->damaged += region_verify(v->region);
+}
+
+static void migrate_teardown(struct bench *b)
+{
+	struct migrate_state *s = b->state;
+
+	victims_stop(&s->victims);
+	for (unsigned i = 0; i < s->regions; i++) {
+		struct verifier v = {b, &s->region[i]};
+
+		if (b->reps_done)
+			bench_run_on(cpu_id(), s->region[i].as, verify_region, &v);
+		region_destroy(&s->region[i]);
+	}
+}

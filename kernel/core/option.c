@@ -1,0 +1,152 @@
+/* The boot line, split into words once. Written by option_init() only; `known` marks are never lost. */
+#include <kernel/bootinfo.h>
+#include <kernel/option.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+
+enum {
+	OPTION_MAX = 256, /* words; a boot line of commands is one word */
+	SHOWN = 64,	  /* characters of a bad word that a message repeats */
+};
+
+struct word {
+	const char *name, *value;
+	bool known; /* somebody has asked for it */
+};
+
+static char text[BOOT_CMDLINE_LEN];
+static struct word words[OPTION_MAX];
+static unsigned word_count;
+static unsigned words_dropped;
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/*
+ * Copy one word without its quotes to out; returns where it ended in s. A
+ * quoted piece keeps blanks; backslash keeps a quote.
+ */
+static const char *copy_word(const char *s, char **out)
+{
+	bool quoted = false;
+
+	for (; *s && (quoted || !is_blank(*s)); s++) {
+		if (*s == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (*s == '\\' && s[1] == '"')
+			s++;
+		*(*out)++ = *s;
+	}
+	*(*out)++ = '\0';
+	return s;
+}
+
+static void add_word(char *name)
+{
+	char *equals = strchr(name, '=');
+
+	if (word_count == OPTION_MAX) {
+		words_dropped++;
+		return;
+	}
+	if (equals)
+		*equals = '\0';
+	words[word_count++] = (struct word){.name = name, .value = equals ? equals + 1 : ""};
+}
+
+void option_init(const char *cmdline)
+{
+	char *out = text;
+
+	word_count = words_dropped = 0;
+	/* Each terminator takes the place of a blank, so what is written never overtakes what was read. */
+	for (const char *s = cmdline; *s;) {
+		char *name = out;
+
+		while (is_blank(*s))
+			s++;
+		if (!*s)
+			break;
+		s = copy_word(s, &out);
+		add_word(name);
+	}
+}
+
+const char *option_get(const char *name)
+{
+	const char *value = NULL;
+
+	for (unsigned i = word_count; i-- > 0;) {
+		if (!strcmp(words[i].name, name)) {
+			words[i].known = true;
+			value = words[i].value;
+		}
+	}
+	return value;
+}
+
+u64 option_u64(const char *name, u64 def, u64 min, u64 max)
+{
+	const char *s = option_get(name);
+	u64 value;
+
+	if (!s)
+		return def;
+	if (!parse_u64(s, &value) && value >= min && value <= max)
+		return value;
+	printk("boot option %s=%.*s: must be a number from %lu to %lu; using %lu\n", name, SHOWN, s,
+	       min, max, def);
+	return def;
+}
+
+unsigned option_choice(const char *name, const char *const *choices, unsigned def)
+{
+	const char *s = option_get(name);
+	char list[128] = "";
+	size_t len = 0;
+
+	if (!s)
+		return def;
+	for (unsigned i = 0; choices[i]; i++) {
+		if (!strcmp(s, choices[i]))
+			return i;
+		len = strlen(list);
+		strlcpy(list + len, i ? ", " : "", sizeof(list) - len);
+		len = strlen(list);
+		strlcpy(list + len, choices[i], sizeof(list) - len);
+	}
+	printk("boot option %s=%.*s: must be one of %s; using %s\n", name, SHOWN, s, list,
+	       choices[def]);
+	return def;
+}
+
+bool option_list_has(const char *name, const char *item)
+{
+	const char *s = option_get(name);
+	size_t len = strlen(item);
+
+	while (s && *s) {
+		const char *comma = strchr(s, ',');
+		size_t n = comma ? (size_t)(comma - s) : strlen(s);
+
+		if (n == len && !memcmp(s, item, n))
+			return true;
+		s = comma ? comma + 1 : NULL;
+	}
+	return false;
+}
+
+void option_report_unknown(void)
+{
+	for (unsigned i = 0; i < word_count; i++) {
+		if (!words[i].known)
+			printk("boot option %.*s: unknown, ignored\n", SHOWN, words[i].name);
+	}
+	if (words_dropped)
+		printk("boot line: %u words after the first %u ignored\n", words_dropped,
+		       OPTION_MAX);
+}

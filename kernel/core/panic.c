@@ -1,0 +1,157 @@
+/* The end of a run: by a verdict, or because an invariant is broken. */
+#include <kernel/clock.h>
+#include <kernel/kmem.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/smp.h>
+#include <arch/platform.h>
+#include <arch/trap.h>
+
+enum { BACKTRACE_MAX = 32 };
+
+/*
+ * How long the others get to stop: far above an interrupt's way, even to an
+ * emulated CPU that waits for a host core, and nothing to a person who waits.
+ */
+#define STOP_TIMEOUT_NS 100000000UL
+
+static u32 panic_cpu;		   /* first CPU that panicked, plus 1; 0 = none */
+static unsigned panic_depth;	   /* by panic_cpu only: panics while it printed one */
+static struct cpumask cpu_stopped; /* atomic */
+
+bool panic_active(void)
+{
+	return load_relaxed(&panic_cpu);
+}
+
+void panic_stop_this_cpu(void)
+{
+	irq_disable();
+	cpumask_set_atomic(&cpu_stopped, cpu_id());
+	cpu_halt_forever();
+}
+
+static bool others_stopped(const struct cpumask *others)
+{
+	for (unsigned w = 0; w < cpu_words; w++) {
+		if (others->bits[w] & ~load_relaxed(&cpu_stopped.bits[w]))
+			return false;
+	}
+	return true;
+}
+
+static void stop_others(void)
+{
+	u64 end = cycles_now() + ns_to_cycles(STOP_TIMEOUT_NS);
+	struct cpumask others = cpu_online;
+
+	cpumask_unset(&others, cpu_id());
+	if (cpumask_empty(&others))
+		return;
+	ipi_send_mask(&others, IPI_STOP);
+	while (!others_stopped(&others) && cycles_now() < end)
+		cpu_relax();
+}
+
+static void report_running(void)
+{
+	char name[80];
+	u64 ip;
+
+	for_each_online_cpu (cpu) {
+		if (cpu == cpu_id() || cpumask_test(&cpu_stopped, cpu))
+			continue;
+		if (cpu_sample_ip(cpu, &ip))
+			printk("cpu %u has not stopped, at %s\n", cpu,
+			       symbol_of(ip, name, sizeof(name)));
+		else
+			printk("cpu %u has not stopped\n", cpu);
+	}
+}
+
+/* On return this CPU alone prints. */
+static void panic_begin(void)
+{
+	u32 first = 0;
+
+	irq_disable();
+	if (!atomic_cmpxchg(&panic_cpu, &first, cpu_id() + 1)) {
+		if (first != cpu_id() + 1)
+			panic_stop_this_cpu();
+		if (panic_depth++)
+			arch_exit(RC_PANIC);
+		printk("panic while a panic was printed\n");
+		machine_end(RC_PANIC);
+	}
+	stop_others();
+	/* A CPU may have stopped while it held them; nobody else prints from now on. */
+	printk_break_lock();
+}
+
+static void print_headline(const char *fmt, va_list ap)
+{
+	console_fresh_line();
+	kprintf("panic: cpu %u: ", cpu_id());
+	kvprintf(fmt, ap);
+	kprintf("\n");
+}
+
+/*
+ * Both ports keep frame records {caller's record, return address} at the frame
+ * pointer. A record is believed if it lies above the one before, within a
+ * stack's size of it, in the kernel's half; it is read by a load that may
+ * fail. So a broken chain ends the list and nothing else.
+ */
+void backtrace(u64 ip, u64 fp)
+{
+	char name[80];
+	u64 next, caller;
+
+	for (unsigned depth = 0; depth < BACKTRACE_MAX; depth++) {
+		printk("  %#018lx %s\n", ip, symbol_of(ip, name, sizeof(name)));
+		if (fp % sizeof(u64) || (s64)fp >= 0)
+			return;
+		if (probe_load64(fp, &next) || probe_load64(fp + sizeof(u64), &caller) || !caller)
+			return;
+		if (next && (next <= fp || next - fp > KSTACK_SIZE))
+			next = 0; /* its return address still counts, nothing above it */
+		fp = next;
+		ip = caller;
+	}
+}
+
+void panic(const char *fmt, ...)
+{
+	const u64 *frame = __builtin_frame_address(0);
+	va_list ap;
+
+	panic_begin();
+	va_start(ap, fmt);
+	print_headline(fmt, ap);
+	va_end(ap);
+	backtrace(frame[1], frame[0]);
+	report_running();
+	machine_end(RC_PANIC);
+}
+
+void panic_trap(const struct trapframe *tf, const char *fmt, ...)
+{
+	va_list ap;
+
+	panic_begin();
+	va_start(ap, fmt);
+	print_headline(fmt, ap);
+	va_end(ap);
+	trap_dump(tf);
+	backtrace(trap_ip(tf), trap_fp(tf));
+	report_running();
+	machine_end(RC_PANIC);
+}
+
+void machine_end(unsigned rc)
+{
+	irq_disable();
+	console_fresh_line();
+	kprintf("TARRY-END rc=%u\n", rc);
+	arch_exit(rc);
+}

@@ -1,0 +1,40 @@
+/* Spinlocks, contended: wait, stay answerable, and complain when the holder never comes back. */
+#include <kernel/clock.h>
+#include <kernel/panic.h>
+#include <kernel/smp.h>
+#include <kernel/spinlock.h>
+
+enum { LOOK_EVERY = 1024 }; /* turns between looks at the clock, which costs more than a turn */
+
+static void spin_watch(const struct spinlock *lock, u64 *deadline)
+{
+	u64 now = cycles_now();
+
+	if (!*deadline) {
+		*deadline = now + ns_to_cycles(WATCHDOG_NS);
+	} else if (now > *deadline) {
+		smp_report(&cpu_online);
+		panic("watchdog: cpu %u has waited %lu s for the spinlock at %p", cpu_id(),
+		      WATCHDOG_NS / 1000000000, (const void *)lock);
+	}
+}
+
+/*
+ * The holder is in a short section that waits for nobody but an inner lock of
+ * the chain, so it comes back. Meanwhile this CPU answers shootdowns: by
+ * interrupt, or here if it came with interrupts off.
+ */
+void spin_lock_contended(struct spinlock *lock)
+{
+	bool polls = !irqs_enabled();
+	u64 deadline = 0;
+
+	for (unsigned turns = 1; spin_is_locked(lock) || !spin_trylock(lock); turns++) {
+		cpu_relax();
+		if (polls)
+			smp_poll();
+		/* Before the clock is calibrated there is one CPU, and nobody to wait for. */
+		if (turns % LOOK_EVERY == 0 && ns_to_cycles(WATCHDOG_NS))
+			spin_watch(lock, &deadline);
+	}
+}

@@ -1,0 +1,143 @@
+/*
+ * The one wait, and the one way to end it.
+ *
+ * Sleeping is free of lost wakeups by two pairs:
+ *   waiter (wait_turn)		halted = 1;  smp_mb();  look at the condition
+ *   waker (cpu_wake)		make it true; smp_mb();  look at halted
+ * so one of the two sees the other; and the waiter looks with interrupts off
+ * and cpu_idle() lets them in only while it halts, so an IPI sent after the
+ * look ends the halt.
+ */
+#include <kernel/clock.h>
+#include <kernel/det.h>
+#include <kernel/context.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/smp.h>
+#include <arch/platform.h>
+
+enum {
+	/*
+	 * Turns before a wait halts: 200 us on the emulator, where a turn is about
+	 * 0.1 us and the acknowledgement of a busy CPU takes 1 to 3 us; 50 us on
+	 * hardware. To halt earlier costs the waker an interrupt, to halt later
+	 * keeps an emulated CPU from the one that it waits for. In deterministic
+	 * runs each turn lets another CPU run, so the count means the same.
+	 */
+	SPIN_TURNS = 2000,
+	WATCH_TURNS = 256, /* turns between looks at the clock, which costs more than a turn */
+};
+
+bool idle_polls;
+PERCPU(struct cpu, cpu_self);
+PERCPU(struct ipi_counts, ipi_counts);
+
+static void wait_begin(struct wait_state *ws)
+{
+	u64 limit = ns_to_cycles(WATCHDOG_NS);
+
+	ws->polls = !irqs_enabled();
+	/* No limit: the clock is not calibrated yet, so this is the only CPU. */
+	ws->deadline = ws->patient || !limit ? 0 : cycles_now() + limit;
+}
+
+static void wait_watch(const struct wait_state *ws)
+{
+	if (!ws->deadline || cycles_now() < ws->deadline)
+		return;
+	printk("watchdog: cpu %u has waited %lu s for %s\n", cpu_id(), WATCHDOG_NS / 1000000000,
+	       ws->what);
+	if (ws->blame)
+		ws->blame(ws->arg);
+	else
+		smp_report(&cpu_online);
+	panic("watchdog: cpu %u waited for %s", cpu_id(), ws->what);
+}
+
+bool wait_turn(struct wait_state *ws)
+{
+	struct cpu *self = this_cpu_ptr(cpu_self);
+
+	store_relaxed(&self->progress, self->progress + 1);
+	if (!ws->turns)
+		wait_begin(ws);
+	if (ws->turns >= SPIN_TURNS && !ws->polls && !idle_polls) {
+		irq_disable();
+		store_relaxed(&self->halted, 1);
+		smp_mb(); /* partner: cpu_wake() */
+		return true;
+	}
+	ws->turns++;
+	cpu_relax();
+	if (ws->polls)
+		smp_poll();
+	if (ws->turns % WATCH_TURNS == 0)
+		wait_watch(ws);
+	return false;
+}
+
+/*
+ * The timer is for the watchdog alone: armed for what is left until the
+ * deadline and cancelled on return, it only fires in a wait that has failed.
+ */
+static void halt_until(u64 deadline)
+{
+	u64 now = deadline ? cycles_now() : 0;
+
+	if (deadline && now >= deadline)
+		return;
+	if (deadline)
+		timer_oneshot(cycles_to_ns(deadline - now));
+	this_cpu_ptr(ipi_counts)->halts++;
+	cpu_idle();
+	if (deadline)
+		timer_oneshot(0);
+}
+
+void wait_halt(struct wait_state *ws, bool still_false)
+{
+	if (still_false)
+		halt_until(ws->deadline);
+	store_relaxed(&this_cpu_ptr(cpu_self)->halted, 0);
+	irq_enable();
+	det_yield_point();
+	if (still_false)
+		wait_watch(ws);
+}
+
+void wait_nap(u64 ns)
+{
+	u32 *halted = &this_cpu_ptr(cpu_self)->halted;
+
+	if (idle_polls) {
+		cpu_relax();
+		return;
+	}
+	irq_disable();
+	store_relaxed(halted, 1);
+	smp_mb(); /* partner: cpu_wake() in context_spawn() */
+	if (context_alone()) {
+		timer_oneshot(ns);
+		cpu_idle();
+		timer_oneshot(0);
+	}
+	store_relaxed(halted, 0);
+	irq_enable();
+}
+
+void cpu_wake(unsigned cpu)
+{
+	u32 *halted = &cpu_ptr(cpu, cpu_self)->halted;
+
+	/* Orders the caller's store before the look; partner: wait_turn(), wait_nap(). */
+	smp_mb();
+	/*
+	 * A CPU that runs this in an interrupt is not asleep. Of several wakers one
+	 * sends: a waiter that goes back to sleep publishes `halted` anew, and then
+	 * looks, so it sees what the wakers stored that found it taken.
+	 */
+	if (!load_relaxed(halted) || cpu == cpu_id() || !atomic_xchg(halted, 0))
+		return;
+	this_cpu_ptr(ipi_counts)->sent_wake++;
+	ipi_send(cpu, IPI_WAKE);
+}

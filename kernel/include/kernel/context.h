@@ -1,0 +1,43 @@
+/*
+ * Contexts: the workload threads. Each has a stack and runs on one CPU until
+ * it ends; several on a CPU take turns only where they call context_yield().
+ */
+#pragma once
+
+#include <kernel/smp.h>
+#include <kernel/list.h>
+
+struct aspace;
+
+struct context {
+	const char *name;
+	void (*fn)(void *arg);
+	void *arg;
+	struct aspace *aspace; /* loaded while it runs; NULL = none needed */
+	unsigned cpu;
+	void *stack; /* with a guard page below */
+	void *sp;    /* saved while it does not run */
+	u32 state;   /* enum context_state; release/acquire */
+	unsigned waiter_cpu; /* woken when it ends: the CPU that made it */
+	struct list link; /* in the CPU's run queue, under that queue's lock */
+};
+
+enum context_state { CONTEXT_NEW, CONTEXT_QUEUED, CONTEXT_RUNNING, CONTEXT_DONE };
+
+/* Queue fn(arg) as a context on a CPU. NULL: no memory for the stack. */
+struct context *context_spawn(unsigned cpu, const char *name, void (*fn)(void *), void *arg,
+			      struct aspace *aspace);
+/*
+ * Wait until it ended, then free it. On the CPU that made it; other contexts
+ * of this CPU run meanwhile. Never from the context itself.
+ */
+void context_join(struct context *ctx);
+/* Let the next runnable context of this CPU run; returns at once if there is none. */
+void context_yield(void);
+bool context_alone(void); /* no other context is queued on this CPU */
+void context_init_cpu(unsigned cpu); /* percpu_init(), when that CPU's area exists */
+/* Run queued contexts, else wait: what a CPU without a console does for ever. */
+void cpu_idle_loop(void) __noreturn;
+
+/* mm registers how an address space is loaded before a context runs (NULL aspace = lazy). */
+extern void (*context_load_aspace)(struct aspace *as);

@@ -1,0 +1,33 @@
+/*
+ * Checks inside a TEST(). A test that checks nothing fails. The first failed
+ * check of a test is printed with place and values; further ones are counted.
+ */
+#pragma once
+
+#include <kernel/registry.h>
+
+bool ktest_check(bool ok, const char *file, int line, const char *fmt, ...) __printf(4, 5);
+void ktest_skip(const char *fmt, ...) __printf(1, 2); /* then return from the test */
+
+#define EXPECT(cond) ktest_check((cond), __FILE__, __LINE__, "%s", #cond)
+#define EXPECT_EQ(a, b)                                                                            \
+	({                                                                                         \
+		u64 a_ = (u64)(a), b_ = (u64)(b);                                                  \
+		ktest_check(a_ == b_, __FILE__, __LINE__, "%s == %s: %#lx, %#lx", #a, #b, a_, b_); \
+	})
+/* Check and return from the test if it fails. */
+#define REQUIRE(cond)                                                                              \
+	do {                                                                                       \
+		if (!EXPECT(cond))                                                                 \
+			return;                                                                    \
+	} while (0)
+#define SKIP(...)                                                                                  \
+	do {                                                                                       \
+		ktest_skip(__VA_ARGS__);                                                           \
+		return;                                                                            \
+	} while (0)
+
+/* Run the tests whose "suite.name" matches the glob, as KTAP. Returns RC_*. */
+unsigned ktest_run(const char *glob);
+/* Called after each test: print what is still held, return false = leak (mm registers it). */
+extern bool (*ktest_leak_check)(char *reason, size_t size);

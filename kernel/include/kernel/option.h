@@ -1,0 +1,19 @@
+/*
+ * Words of the boot line: "name=value", "name" alone, value in double quotes
+ * where it holds spaces. The first word with a name wins; unknown names are
+ * reported in the log once all subsystems have asked for theirs.
+ */
+#pragma once
+
+#include <kernel/types.h>
+
+void option_init(const char *cmdline); /* shorter than BOOT_CMDLINE_LEN, as the boot code stores it */
+/* Value of a word, "" for a bare word, NULL if absent. Marks the name as known. */
+const char *option_get(const char *name);
+/* Number in [min, max]; a bad value is logged with the reason and the default is used. */
+u64 option_u64(const char *name, u64 def, u64 min, u64 max);
+/* Index of the value in a NULL-terminated list; a bad value is logged and def used. */
+unsigned option_choice(const char *name, const char *const *choices, unsigned def);
+/* True if a comma-separated list option (hw=-pcid,-invlpgb) has this item. */
+bool option_list_has(const char *name, const char *item);
+void option_report_unknown(void);

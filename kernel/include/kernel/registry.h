@@ -1,0 +1,64 @@
+/*
+ * Things that register where they are written: console commands, subjects of
+ * `list` and `look`, and tests. A pointer is put in a linker section, which
+ * has no padding to trip over.
+ */
+#pragma once
+
+#include <kernel/args.h>
+
+struct command {
+	const char *name;
+	const char *usage;   /* arguments only: "WORKLOAD [--schemes a,b] [options]" */
+	const char *summary; /* one line */
+	const char *help;    /* further lines for `help name`, or NULL */
+	/* argv[0] is the name. Returns RC_* (0 pass, 1 fail, 2 usage, 4 all skipped). */
+	unsigned (*run)(int argc, char **argv);
+	const struct arg *options; /* for -h and completion; run() parses them by command_args(); or NULL */
+	/* Candidates for completion of argument argi: i-th name or NULL at the end; may be NULL. */
+	const char *(*complete)(int argi, unsigned i);
+};
+
+#define REGISTER(type, ident, section_name)                                                        \
+	static const struct type ident;                                                            \
+	static const struct type *const ident##_ptr __section(section_name) __used_ptr = &ident;   \
+	static const struct type ident
+
+/* COMMAND(cmd_reboot) = {.name = "reboot", ...}; */
+#define COMMAND(ident) REGISTER(command, ident, "commands")
+
+/* A subject of `list`: what can be named elsewhere on the console. */
+struct list_provider {
+	const char *name, *summary;
+	void (*print)(void);		 /* one "name  description" per line */
+	const char *(*item)(unsigned i); /* i-th name or NULL at the end; for completion */
+};
+
+#define LISTER(ident) REGISTER(list_provider, ident, "listers")
+
+/* A subject of `look`: the state of one part of the system. */
+struct look_subject {
+	const char *name, *usage, *summary; /* usage: arguments only */
+	unsigned (*run)(int argc, char **argv); /* argv[0] is the subject's name; RC_* */
+};
+
+#define LOOK(ident) REGISTER(look_subject, ident, "lookers")
+
+struct test {
+	const char *suite, *name;
+	void (*run)(void);
+};
+
+#define TEST(s, n)                                                                                 \
+	static void test_##s##_##n(void);                                                          \
+	static const struct test test_def_##s##_##n = {#s, #n, test_##s##_##n};                    \
+	static const struct test *const test_ptr_##s##_##n __section("tests") __used_ptr =         \
+		&test_def_##s##_##n;                                                               \
+	static void test_##s##_##n(void)
+
+#define __used_ptr __attribute__((used))
+
+extern const struct command *const __start_commands[], *const __stop_commands[];
+extern const struct list_provider *const __start_listers[], *const __stop_listers[];
+extern const struct look_subject *const __start_lookers[], *const __stop_lookers[];
+extern const struct test *const __start_tests[], *const __stop_tests[];

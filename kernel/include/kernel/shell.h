@@ -1,0 +1,35 @@
+/* The console's command interpreter. */
+#pragma once
+
+#include <kernel/panic.h>
+#include <kernel/registry.h>
+
+/*
+ * Run tarry.run="cmd; cmd" and end the machine with the verdict, or read
+ * commands from the console for ever. Boot CPU.
+ */
+void shell_main(void) __noreturn;
+
+/*
+ * Run the commands of a line, separated by ";" outside double quotes, each
+ * followed by "# rc=N". echo: show each first as if it had been typed.
+ * Returns the worst code, by shell_worse().
+ */
+unsigned shell_run(const char *line, bool echo);
+
+/*
+ * The code that a sequence of two ends with: fail (and every code that has no
+ * rank of its own) over usage over skip over pass.
+ */
+unsigned shell_worse(unsigned a, unsigned b);
+
+/* The verdict so far of tarry.run, for `poweroff` in it; RC_PASS on an interactive console. */
+unsigned shell_verdict(void);
+
+const struct command *shell_find_command(const char *name);
+/* The i-th command by name, NULL behind the last. */
+const struct command *shell_command(unsigned i);
+/* Usage, options and help text of a command. */
+void shell_print_help(const struct command *cmd);
+/* Candidate i for the word at the cursor (cursor: bytes before it), NULL at the end. */
+const char *shell_complete(const char *line, size_t cursor, unsigned i);

@@ -1,0 +1,114 @@
+/* help, list, look: what there is, and what state it is in. */
+#include <kernel/command.h>
+#include <kernel/printk.h>
+#include <kernel/shell.h>
+#include <kernel/string.h>
+
+#define for_each_registered(type, var, section)                                                    \
+	for (const struct type *const *var = __start_##section; var < __stop_##section; var++)
+
+static const char *nth_command(int argi, unsigned i)
+{
+	const struct command *cmd = argi == 1 ? shell_command(i) : NULL;
+
+	return cmd ? cmd->name : NULL;
+}
+
+void shell_print_help(const struct command *cmd)
+{
+	char text[256];
+
+	kprintf("usage: %s%s%s\n  %s\n", cmd->name, *cmd->usage ? " " : "", cmd->usage, cmd->summary);
+	for (const struct arg *arg = cmd->options; arg && arg->name; arg++) {
+		args_describe(arg, text, sizeof(text));
+		kprintf("  %s\n", text);
+	}
+	if (cmd->help)
+		kprintf("%s\n", cmd->help);
+}
+
+static unsigned help_run(int argc, char **argv)
+{
+	unsigned rc = command_args("help", NULL, &argc, argv, 0, 1);
+	const struct command *cmd;
+
+	if (rc)
+		return rc;
+	if (argc == 2) {
+		cmd = shell_find_command(argv[1]);
+		if (!cmd)
+			return command_usage_error("help", "no command %.48s", argv[1]);
+		shell_print_help(cmd);
+		return RC_PASS;
+	}
+	for (unsigned i = 0; (cmd = shell_command(i)); i++)
+		kprintf("%-13s %s\n", cmd->name, cmd->summary);
+	kprintf("VERB -h tells more; ; separates commands, \"\" keeps blanks, Ctrl-C stops\n");
+	return RC_PASS;
+}
+
+COMMAND(cmd_help) = {
+	.name = "help",
+	.usage = "[VERB]",
+	.summary = "the verbs, or one of them",
+	.run = help_run,
+	.complete = nth_command,
+};
+
+static const char *nth_lister(int argi, unsigned i)
+{
+	return argi == 1 && i < (unsigned)(__stop_listers - __start_listers)
+		       ? __start_listers[i]->name
+		       : NULL;
+}
+
+static unsigned list_run(int argc, char **argv)
+{
+	unsigned rc = command_args("list", NULL, &argc, argv, 0, 1);
+
+	if (rc)
+		return rc;
+	for_each_registered (list_provider, p, listers) {
+		if (argc == 1) {
+			kprintf("%-10s %s\n", (*p)->name, (*p)->summary);
+		} else if (!strcmp((*p)->name, argv[1])) {
+			(*p)->print();
+			return RC_PASS;
+		}
+	}
+	return argc == 1 ? RC_PASS : command_usage_error("list", "nothing called %.48s", argv[1]);
+}
+
+COMMAND(cmd_list) = {
+	.name = "list",
+	.usage = "[SUBJECT]",
+	.summary = "names that other verbs take, or what can be listed",
+	.run = list_run,
+	.complete = nth_lister,
+};
+
+static const char *nth_looker(int argi, unsigned i)
+{
+	return argi == 1 && i < (unsigned)(__stop_lookers - __start_lookers)
+		       ? __start_lookers[i]->name
+		       : NULL;
+}
+
+static unsigned look_run(int argc, char **argv)
+{
+	for_each_registered (look_subject, s, lookers) {
+		if (argc == 1)
+			kprintf("%-8s %-8s %s\n", (*s)->name, (*s)->usage, (*s)->summary);
+		else if (!strcmp((*s)->name, argv[1]))
+			return (*s)->run(argc - 1, argv + 1);
+	}
+	return argc == 1 ? RC_PASS : command_usage_error("look", "nothing called %.48s", argv[1]);
+}
+
+COMMAND(cmd_look) = {
+	.name = "look",
+	.usage = "[SUBJECT [ARGUMENTS]]",
+	.summary = "state of a part of the system, or what can be looked at",
+	.run = look_run,
+	.complete = nth_looker,
+};

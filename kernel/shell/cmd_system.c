@@ -1,0 +1,71 @@
+/* dmesg, reboot, poweroff, panic: the machine as a whole. */
+#include <kernel/command.h>
+#include <kernel/printk.h>
+#include <kernel/shell.h>
+#include <arch/irq.h>
+#include <arch/platform.h>
+
+static unsigned dmesg_run(int argc, char **argv)
+{
+	unsigned rc = command_args("dmesg", NULL, &argc, argv, 0, 0);
+
+	if (!rc)
+		printk_dump();
+	return rc;
+}
+
+COMMAND(cmd_dmesg) = {
+	.name = "dmesg",
+	.usage = "",
+	.summary = "the log again",
+	.run = dmesg_run,
+};
+
+static unsigned reboot_run(int argc, char **argv)
+{
+	unsigned rc = command_args("reboot", NULL, &argc, argv, 0, 0);
+
+	if (rc)
+		return rc;
+	irq_disable();
+	arch_reboot();
+}
+
+COMMAND(cmd_reboot) = {
+	.name = "reboot",
+	.usage = "",
+	.summary = "reset the machine",
+	.run = reboot_run,
+};
+
+static unsigned poweroff_run(int argc, char **argv)
+{
+	unsigned rc = command_args("poweroff", NULL, &argc, argv, 0, 0);
+
+	if (rc)
+		return rc;
+	machine_end(shell_verdict());
+}
+
+COMMAND(cmd_poweroff) = {
+	.name = "poweroff",
+	.usage = "",
+	.summary = "end the run and switch off; in tarry.run with the verdict so far",
+	.run = poweroff_run,
+};
+
+static unsigned panic_run(int argc, char **argv)
+{
+	unsigned rc = command_args("panic", NULL, &argc, argv, 0, 0);
+
+	if (rc)
+		return rc;
+	panic("asked for on the console");
+}
+
+COMMAND(cmd_panic) = {
+	.name = "panic",
+	.usage = "",
+	.summary = "break down on purpose, at once",
+	.run = panic_run,
+};

@@ -1,0 +1,209 @@
+/*
+ * The command interpreter: the same words from a person, from a script on the
+ * serial line, and from the boot line. Runs on the console's CPU only.
+ */
+#include <kernel/clock.h>
+#include <kernel/command.h>
+#include <kernel/console.h>
+#include <kernel/context.h>
+#include <kernel/error.h>
+#include <kernel/lineedit.h>
+#include <kernel/option.h>
+#include <kernel/printk.h>
+#include <kernel/shell.h>
+#include <kernel/string.h>
+
+enum {
+	COMMAND_LEN = 4096, /* bytes of one command with its terminator; longer ones come from no person */
+	WORDS_MAX = 128,    /* words of one command */
+};
+
+/*
+ * How long the console sleeps between looks at the UART, which sends no
+ * interrupts: at 115200 baud 11 characters arrive meanwhile, and 16 fit its FIFO.
+ */
+#define INPUT_NAP_NS 1000000UL
+
+static const char prompt[] = "tarry> ";
+static unsigned verdict; /* of tarry.run so far */
+
+unsigned shell_worse(unsigned a, unsigned b)
+{
+	static const unsigned char order[] = {RC_FAIL, RC_USAGE, RC_SKIP, RC_PASS};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
+		if (a == order[i] || b == order[i])
+			return order[i];
+	}
+	return RC_FAIL;
+}
+
+unsigned shell_verdict(void)
+{
+	return verdict;
+}
+
+/* Cut text into words in place. The number of words, or -EINVAL after it has complained. */
+static int split_words(char *text, char **argv)
+{
+	char *out = text;
+	int argc = 0;
+
+	for (char *s = text;;) {
+		bool quoted = false;
+
+		while (*s == ' ' || *s == '\t')
+			s++;
+		if (!*s)
+			return argc;
+		if (argc == WORDS_MAX - 1) {
+			command_usage_error("shell", "more than %d words", WORDS_MAX - 1);
+			return -EINVAL;
+		}
+		argv[argc++] = out;
+		for (; *s && (quoted || (*s != ' ' && *s != '\t')); s++) {
+			if (*s == '"')
+				quoted = !quoted;
+			else
+				*out++ = *s;
+		}
+		if (quoted) {
+			command_usage_error("shell", "missing closing quote");
+			return -EINVAL;
+		}
+		if (*s)
+			s++;
+		*out++ = '\0';
+	}
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
+			return true;
+	}
+	return false;
+}
+
+static unsigned run_words(int argc, char **argv)
+{
+	const struct command *cmd = shell_find_command(argv[0]);
+
+	if (!cmd)
+		return command_usage_error(argv[0], "unknown command, try help");
+	if (wants_help(argc, argv)) {
+		shell_print_help(cmd);
+		return RC_PASS;
+	}
+	return cmd->run(argc, argv);
+}
+
+/* One command, without its ";". False: it was empty and counts for nothing. */
+static bool run_command(const char *text, size_t len, bool echo, unsigned *rc)
+{
+	static char buf[COMMAND_LEN];
+	static char *argv[WORDS_MAX];
+	int argc;
+
+	for (; len && *text == ' '; len--)
+		text++;
+	while (len && text[len - 1] == ' ')
+		len--;
+	if (!len)
+		return false;
+	if (echo)
+		kprintf("%s%.*s\n", prompt, (int)len, text);
+	console_clear_interrupt();
+	if (len >= COMMAND_LEN) {
+		*rc = command_usage_error("shell", "command of %zu characters, at most %d", len,
+					  COMMAND_LEN - 1);
+	} else {
+		memcpy(buf, text, len);
+		buf[len] = '\0';
+		argc = split_words(buf, argv);
+		argv[MAX(argc, 0)] = NULL;
+		*rc = argc < 0 ? RC_USAGE : run_words(argc, argv);
+	}
+	console_fresh_line();
+	kprintf("# rc=%u\n", *rc);
+	return true;
+}
+
+/* Length up to the next ";" outside quotes. */
+static size_t command_length(const char *s)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	for (; s[n] && (quoted || s[n] != ';'); n++)
+		quoted ^= s[n] == '"';
+	return n;
+}
+
+unsigned shell_run(const char *line, bool echo)
+{
+	unsigned worst = RC_PASS, rc;
+
+	for (;;) {
+		size_t len = command_length(line);
+
+		if (run_command(line, len, echo, &rc)) {
+			worst = shell_worse(worst, rc);
+			if (echo)
+				verdict = worst;
+			if (console_interrupted()) {
+				console_clear_interrupt();
+				return worst;
+			}
+		}
+		if (!line[len])
+			return worst;
+		line += len + 1;
+	}
+}
+
+/* The next character. Contexts of this CPU run while nobody types. */
+static char read_char(struct lineedit *le)
+{
+	int c;
+
+	while ((c = console_getc()) < 0) {
+		if (!console_column())
+			lineedit_redraw(le); /* somebody printed lines below the prompt */
+		context_yield();
+		wait_nap(INPUT_NAP_NS);
+	}
+	return (char)c;
+}
+
+static void read_and_run(struct lineedit *le)
+{
+	enum lineedit_event event;
+
+	console_fresh_line();
+	lineedit_begin(le);
+	do {
+		event = lineedit_feed(le, read_char(le));
+	} while (event == LINEEDIT_MORE);
+	if (event == LINEEDIT_LINE) {
+		shell_run(le->line, false);
+	} else if (event == LINEEDIT_TOO_LONG) {
+		command_usage_error("shell", "line of %zu characters, at most %d",
+				    le->len + le->dropped, LINEEDIT_MAX);
+		kprintf("# rc=%u\n", RC_USAGE);
+	}
+}
+
+void shell_main(void)
+{
+	static struct lineedit le = {
+		.prompt = prompt, .put = console_write, .candidate = shell_complete};
+	const char *run = option_get("tarry.run");
+
+	option_report_unknown();
+	if (run)
+		machine_end(shell_run(run, true));
+	for (;;)
+		read_and_run(&le);
+}

@@ -1,0 +1,372 @@
+/* Address spaces and areas: what is mapped where. What happens to pages is in range.c and fault.c. */
+#include <mm/aspace.h>
+#include <mm/mm.h>
+#include <mm/kmap.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+#include <mm/range.h>
+#include <mm/scheme.h>
+#include <kernel/error.h>
+#include <kernel/kmem.h>
+#include <kernel/panic.h>
+
+static struct spinlock spaces_lock; /* spaces, next_id */
+static struct list spaces = LIST_INIT(spaces);
+static u32 next_id;
+
+#define FIRST_VA                                                                                   \
+	(1UL << 32) /* below: never mapped, so that small integers used as pointers fault */
+
+struct aspace *aspace_create(const char *name, u32 node)
+{
+	struct aspace *as = kmem.alloc(sizeof(*as), node);
+
+	if (!as)
+		return NULL;
+	as->root = pt_table_alloc(node, PT_LEVELS - 1);
+	if (!as->root) {
+		kmem.free(as, sizeof(*as));
+		return NULL;
+	}
+	pt_root_init(as->root, kmap_root());
+	list_init(&as->areas);
+	as->name = name;
+	tlb_context_init(&as->ctx, virt_to_phys(as->root));
+	spin_lock(&spaces_lock);
+	as->id = ++next_id;
+	list_add_tail(&spaces, &as->link);
+	spin_unlock(&spaces_lock);
+	return as;
+}
+
+void aspace_destroy(struct aspace *as)
+{
+	spin_lock(&spaces_lock);
+	list_del(&as->link);
+	spin_unlock(&spaces_lock);
+	while (!list_empty(&as->areas)) {
+		struct area *area = container_of(as->areas.next, struct area, link);
+
+		aspace_unmap(as, area->start, area->end - area->start);
+	}
+	tlb_context_destroy(&as->ctx);
+	pgwalk_free_tables(as->root);
+	pt_table_free(as->root);
+	kmem.free(as, sizeof(*as));
+}
+
+struct aspace *aspace_lookup(const char *id_or_name)
+{
+	struct aspace *as, *found = NULL;
+	u64 id = 0;
+
+	if (parse_u64(id_or_name, &id))
+		id = 0;
+	spin_lock(&spaces_lock);
+	list_for_each_entry (as, &spaces, link)
+		if (as->id == id || !strcmp(as->name, id_or_name))
+			found = as;
+	spin_unlock(&spaces_lock);
+	return found;
+}
+
+void aspace_for_each(void (*fn)(struct aspace *as, void *arg), void *arg)
+{
+	struct aspace *as;
+
+	spin_lock(&spaces_lock);
+	list_for_each_entry (as, &spaces, link)
+		fn(as, arg);
+	spin_unlock(&spaces_lock);
+}
+
+void aspace_load(struct aspace *as)
+{
+	tlb_switch(as ? &as->ctx : NULL);
+}
+
+/* ---- areas ---------------------------------------------------------------- */
+
+struct area *aspace_find(struct aspace *as, vaddr_t va)
+{
+	struct area *area = load_relaxed(&as->recent);
+
+	/* Areas go away only under the write side, which also clears the hint. */
+	if (area && va >= area->start && va < area->end)
+		return area;
+	list_for_each_entry (area, &as->areas, link)
+		if (va < area->end) {
+			if (va < area->start)
+				return NULL;
+			store_relaxed(&as->recent, area);
+			return area;
+		}
+	return NULL;
+}
+
+static void object_link(struct area *area)
+{
+	struct object *obj = area->object;
+
+	spin_lock(&obj->lock);
+	list_add_tail(&obj->areas, &area->object_link);
+	store_relaxed(&obj->sole, ++obj->area_count == 1 ? area : NULL);
+	spin_unlock(&obj->lock);
+}
+
+static void object_unlink(struct area *area)
+{
+	struct object *obj = area->object;
+
+	spin_lock(&obj->lock);
+	list_del(&area->object_link);
+	obj->area_count--;
+	store_relaxed(&obj->sole, obj->area_count == 1
+					  ? container_of(obj->areas.next, struct area, object_link)
+					  : NULL);
+	spin_unlock(&obj->lock);
+}
+
+/* Write side held. The area that follows va, or the list head's container. */
+static struct list *area_position(struct aspace *as, vaddr_t va)
+{
+	struct area *area;
+
+	list_for_each_entry (area, &as->areas, link)
+		if (area->start >= va)
+			return &area->link;
+	return &as->areas;
+}
+
+static void area_insert(struct aspace *as, struct area *area)
+{
+	list_add_tail(area_position(as, area->start), &area->link);
+	object_link(area);
+}
+
+static void area_remove(struct aspace *as, struct area *area)
+{
+	as->recent = NULL;
+	list_del(&area->link);
+	object_unlink(area);
+	object_put(area->object);
+	kmem.free(area, sizeof(*area));
+}
+
+static bool range_is_free(struct aspace *as, vaddr_t start, vaddr_t end)
+{
+	struct area *area;
+
+	list_for_each_entry (area, &as->areas, link)
+		if (area->start < end && start < area->end)
+			return false;
+	return true;
+}
+
+/* First gap that fits, aligned to 2 MiB so that small areas never share a leaf table. */
+static vaddr_t choose_va(struct aspace *as, u64 len)
+{
+	vaddr_t va = FIRST_VA;
+	struct area *area;
+
+	list_for_each_entry (area, &as->areas, link) {
+		if (va + len <= area->start)
+			break;
+		va = MAX(va, ALIGN_UP(area->end, HUGE_SIZE));
+	}
+	return va;
+}
+
+static int check_range(vaddr_t va, u64 len, u64 align)
+{
+	if (!len || (va | len) & (align - 1) || va + len < va || va + len > PT_VA_LOW_END)
+		return -EINVAL;
+	return 0;
+}
+
+static struct area *area_create(struct aspace *as, struct object *obj, vaddr_t va, u64 len)
+{
+	struct area *area = kmem.alloc(sizeof(*area), BOOT_NODE_NONE);
+
+	if (!area)
+		return NULL;
+	if (obj)
+		atomic_fetch_add(&obj->refs, 1);
+	else
+		obj = object_create(len >> PAGE_SHIFT);
+	if (!obj) {
+		kmem.free(area, sizeof(*area));
+		return NULL;
+	}
+	area->aspace = as;
+	area->object = obj;
+	area->start = va;
+	area->end = va + len;
+	return area;
+}
+
+vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va, u64 len,
+		   prot_t prot, bool huge, u32 node, int *err)
+{
+	u64 align = huge ? HUGE_SIZE : PAGE_SIZE;
+	bool choose = !va;
+
+	*err = check_range(va ? va : FIRST_VA, len, align);
+	if (obj &&
+	    (offset + (len >> PAGE_SHIFT) > obj->page_count || (huge && offset % HUGE_PAGES)))
+		*err = -EINVAL;
+	if (*err || !(prot & PROT_READ)) {
+		*err = -EINVAL;
+		return 0;
+	}
+	struct area *area = area_create(as, obj, va, len);
+
+	if (!area) {
+		*err = -ENOMEM;
+		return 0;
+	}
+	area->offset = offset;
+	area->prot = prot;
+	area->huge = huge;
+	area->node = node;
+	write_lock(&as->lock);
+	if (choose)
+		va = choose_va(as, len);
+	if (check_range(va, len, align))
+		*err = -ENOMEM;
+	else if (!range_is_free(as, va, va + len))
+		*err = -EEXIST;
+	area->start = va;
+	area->end = va + len;
+	if (!*err)
+		area_insert(as, area);
+	write_unlock(&as->lock);
+	if (*err) {
+		object_put(area->object);
+		kmem.free(area, sizeof(*area));
+		return 0;
+	}
+	return va;
+}
+
+/* Write side held. Cut the area at va; the upper part becomes an area of its own. */
+static int area_split(struct aspace *as, vaddr_t va)
+{
+	struct area *area = aspace_find(as, va), *upper;
+
+	if (!area || area->start == va)
+		return 0;
+	if (area->huge && va % HUGE_SIZE)
+		return -EINVAL;
+	upper = area_create(as, area->object, va, area->end - va);
+	if (!upper)
+		return -ENOMEM;
+	upper->offset = area->offset + ((va - area->start) >> PAGE_SHIFT);
+	upper->prot = area->prot;
+	upper->huge = area->huge;
+	upper->node = area->node;
+	area->end = va;
+	area_insert(as, upper);
+	return 0;
+}
+
+/* Write side held. Make area borders at both ends, so that what follows handles whole areas. */
+static int isolate_range(struct aspace *as, vaddr_t va, u64 len)
+{
+	int err = check_range(va, len, PAGE_SIZE);
+
+	if (!err)
+		err = area_split(as, va);
+	if (!err)
+		err = area_split(as, va + len);
+	return err;
+}
+
+static struct area *next_area_in(struct aspace *as, vaddr_t va, vaddr_t end)
+{
+	struct area *area;
+
+	list_for_each_entry (area, &as->areas, link)
+		if (area->start >= va && area->end <= end)
+			return area;
+	return NULL;
+}
+
+int aspace_unmap(struct aspace *as, vaddr_t va, u64 len)
+{
+	struct area *area;
+
+	write_lock(&as->lock);
+	int err = isolate_range(as, va, len);
+
+	if (!err) {
+		change_begin(as, CHANGE_UNMAP, va, va + len);
+		range_zap(as, va, va + len);
+		while ((area = next_area_in(as, va, va + len)))
+			area_remove(as, area);
+		range_free_tables(as, va, va + len);
+		change_end(as, CHANGE_UNMAP, va, va + len);
+	}
+	write_unlock(&as->lock);
+	return err;
+}
+
+int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
+{
+	struct area *area;
+
+	if (!(prot & PROT_READ))
+		return -EINVAL;
+	write_lock(&as->lock);
+	int err = isolate_range(as, va, len);
+
+	if (!err) {
+		change_begin(as, CHANGE_PROTECT, va, va + len);
+		list_for_each_entry (area, &as->areas, link)
+			if (area->start >= va && area->end <= va + len)
+				area->prot = prot;
+		range_protect(as, va, va + len, prot);
+		change_end(as, CHANGE_PROTECT, va, va + len);
+	}
+	write_unlock(&as->lock);
+	return err;
+}
+
+int aspace_drop(struct aspace *as, vaddr_t va, u64 len)
+{
+	int err = check_range(va, len, PAGE_SIZE);
+
+	if (err)
+		return err;
+	/* The write side: no fault may map another page there before the flush is complete (I6). */
+	write_lock(&as->lock);
+	change_begin(as, CHANGE_DROP, va, va + len);
+	err = range_zap(as, va, va + len);
+	change_end(as, CHANGE_DROP, va, va + len);
+	write_unlock(&as->lock);
+	return err;
+}
+
+const pte_t *aspace_entry(struct aspace *as, vaddr_t va)
+{
+	struct pt_pos pos = pgwalk_find(as->root, va, 0);
+
+	return pos.level <= 1 ? pos.ptep : NULL;
+}
+
+/* ---- range changes ---------------------------------------------------------- */
+
+/* Debts of the range are paid before anything about it changes (I7, I9). */
+void change_begin(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end)
+{
+	if (why != CHANGE_MIGRATE)
+		scheme->range_change(&as->ctx, start, end);
+}
+
+void change_end(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end)
+{
+	(void)as;
+	(void)why;
+	(void)start;
+	(void)end;
+}

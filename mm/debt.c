@@ -1,0 +1,110 @@
+/* Debts: see debt.h. */
+#include <mm/debt.h>
+#include <mm/pmm.h>
+#include <mm/stats.h>
+#include <kernel/string.h>
+
+void debts_owe(struct debts *d, const struct tlb_context *ctx)
+{
+	u64 *word = &d->owing[ctx->id / 64], bit = 1UL << (ctx->id % 64);
+
+	spin_lock(&d->lock);
+	if (*word & bit)
+		count(debts_merged);
+	else
+		count(debts_created);
+	*word |= bit;
+	spin_unlock(&d->lock);
+}
+
+void debts_hold(struct debts *d, struct page *page)
+{
+	struct page **list = &d->held[page->node][page->order ? 1 : 0];
+
+	spin_lock(&d->lock);
+	page->next = *list;
+	*list = page;
+	d->held_pages += 1UL << page->order;
+	spin_unlock(&d->lock);
+	pmm_set_quarantined(page->node, 1L << page->order);
+}
+
+static void left_quarantine(struct debts *d, struct page *page)
+{
+	spin_lock(&d->lock);
+	d->held_pages -= 1UL << page->order;
+	spin_unlock(&d->lock);
+	pmm_set_quarantined(page->node, -(1L << page->order));
+}
+
+struct page *debts_take(struct debts *d, u32 node, unsigned order)
+{
+	struct page **list = &d->held[node][order ? 1 : 0];
+
+	spin_lock(&d->lock);
+	struct page *page = *list;
+
+	if (page)
+		*list = page->next;
+	spin_unlock(&d->lock);
+	if (!page)
+		return NULL;
+	left_quarantine(d, page);
+	page->state = PAGE_USED;
+	page->flags = 0;
+	page->unmap_stamp = 0;
+	store_relaxed(&page->refs, PAGE_REF);
+	return page;
+}
+
+static void flush_owing(const u64 *owing)
+{
+	for (unsigned w = 0; w < DEBT_CONTEXT_WORDS; w++)
+		for (u64 ids = owing[w]; ids; ids &= ids - 1) {
+			struct tlb_context *ctx =
+				tlb_context_by_id((u16)(w * 64 + (unsigned)__builtin_ctzl(ids)));
+
+			if (ctx) /* else destroyed, which flushed it everywhere */
+				tlb_flush_context(ctx);
+		}
+}
+
+static void free_held(struct debts *d, struct page *page)
+{
+	while (page) {
+		struct page *next = page->next;
+
+		left_quarantine(d, page);
+		pmm_free(page);
+		page = next;
+	}
+}
+
+void debts_pay(struct debts *d)
+{
+	struct page *held[MAX_NODES][2];
+	u64 owing[DEBT_CONTEXT_WORDS];
+
+	/* A second payer must not return while the first still flushes: it waits here. */
+	write_lock(&d->payer);
+	/*
+	 * One snapshot of both: a frame's context was noted before the frame was held,
+	 * so the flush below covers every frame in it.
+	 */
+	spin_lock(&d->lock);
+	memcpy(held, d->held, sizeof(held));
+	memset(d->held, 0, sizeof(d->held));
+	memcpy(owing, d->owing, sizeof(owing));
+	memset(d->owing, 0, sizeof(d->owing));
+	spin_unlock(&d->lock);
+	flush_owing(owing);
+	for (u32 node = 0; node < MAX_NODES; node++)
+		for (unsigned large = 0; large < 2; large++)
+			free_held(d, held[node][large]);
+	write_unlock(&d->payer);
+}
+
+u64 debts_held(const struct debts *d)
+{
+	return load_relaxed(&d->held_pages);
+}

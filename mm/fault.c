@@ -1,0 +1,335 @@
+/*
+ * Page faults of workloads. A fault looks at the entry under the PTL and
+ * either finishes, or waits without any lock and starts over (attempt + 1).
+ */
+#include <mm/aspace.h>
+#include <mm/migration.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+#include <mm/range.h>
+#include <mm/scheme.h>
+#include <mm/stats.h>
+#include <kernel/error.h>
+#include <kernel/panic.h>
+#include <kernel/smp.h>
+
+PERCPU(struct fault_wait, fault_wait);
+
+/* The page this CPU waits for; set under the PTL of its migration entry, cleared by its migrator. */
+static PERCPU(struct page *, waiting_for);
+
+/*
+ * The migrator maps the page under the same PTL before it looks at PG_WAITERS,
+ * so a waiter that registered is always seen, and one that came later finds
+ * the page mapped.
+ */
+void migration_wait(struct page *src, struct spinlock *ptl)
+{
+	struct page **mine = this_cpu_ptr(waiting_for);
+
+	store_relaxed(mine, src);
+	atomic_fetch_or(&src->flags, PG_WAITERS);
+	migration_want(src);
+	spin_unlock(ptl);
+	/* The migrator needs nothing that we hold: no spinlock, and not aspace.lock of its space. */
+	wait_until(load_acquire(mine) != src, "page under migration");
+	count(migration_waits);
+}
+
+void migration_wake(struct page *src)
+{
+	for_each_online_cpu (cpu) {
+		struct page **theirs = cpu_ptr(cpu, waiting_for);
+
+		if (load_relaxed(theirs) != src)
+			continue;
+		store_release(theirs, NULL);
+		cpu_wake(cpu);
+	}
+}
+
+/* ---- anonymous memory --------------------------------------------------------- */
+
+/* The page of a slot with a reference for a mapping; NULL: it is being replaced, freed or moved. */
+static struct page *page_of_slot(struct page **slot, struct page *page)
+{
+	if (!page_get(page, PAGE_REF))
+		return NULL;
+	/*
+	 * page_get() is a full barrier: if the slot still names the page it was not
+	 * freed before, and either we see PG_ISOLATED or the migrator, which sets it
+	 * (full barrier) and then compares the references, sees ours.
+	 */
+	if (load_relaxed(slot) == page && !(load_relaxed(&page->flags) & PG_ISOLATED))
+		return page;
+	page_put(page, PAGE_REF);
+	return NULL;
+}
+
+static struct page *new_page(struct object *obj, struct page **slot, u64 index, u32 node,
+			     unsigned order, unsigned flags)
+{
+	struct page *page = pmm_alloc(node, order, PMM_ZERO | flags), *old = NULL;
+
+	if (!page)
+		return NULL;
+	page->object = obj;
+	page->index = (u32)index;
+	atomic_fetch_add(&obj->refs, 1); /* each page in a slot holds its object */
+	if (atomic_cmpxchg(slot, &old, page))
+		return page;
+	page->object = NULL;
+	object_put(obj);
+	page_put(page, PAGE_REF);
+	return page_of_slot(slot, old);
+}
+
+static u32 area_node(const struct area *area)
+{
+	return area->node == BOOT_NODE_NONE ? numa_node_of_cpu(cpu_id()) : area->node;
+}
+
+static enum fault_result fault_anon(struct fault *f, struct area *area, struct pt_pos pos);
+
+/* No 2 MiB page is to be had: the area gets small ones here. */
+static enum fault_result fault_anon_small(struct fault *f, struct area *area)
+{
+	struct pt_pos pos = pgwalk_create(&pt_stage1, f->as->root, f->va, 0, area_node(area));
+
+	if (!pos.ptep || pos.level)
+		return pos.ptep ? FAULT_RETRY : FAULT_ERROR;
+	return pte_is_none(pte_load(pos.ptep)) ? fault_anon(f, area, pos) : FAULT_RETRY;
+}
+
+static enum fault_result fault_anon(struct fault *f, struct area *area, struct pt_pos pos)
+{
+	unsigned order = pos.level ? HUGE_ORDER : 0;
+	vaddr_t va = ALIGN_DOWN(f->va, PT_LEVEL_SIZE(pos.level));
+	u64 index = area->offset + ((va - area->start) >> PAGE_SHIFT);
+	struct page **slot = object_slot(area->object, index, true);
+
+	if (!slot)
+		return FAULT_ERROR;
+	struct page *page = load_acquire(slot);
+
+	if (page) {
+		page = page_of_slot(slot, page);
+	} else {
+		page = new_page(area->object, slot, index, area_node(area), order,
+				f->strict ? PMM_STRICT : PMM_FALLBACK);
+		if (!page && !load_relaxed(slot))
+			return order ? fault_anon_small(f, area) : FAULT_ERROR;
+	}
+	if (!page) {
+		cpu_relax();
+		return FAULT_RETRY;
+	}
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+	spin_lock(ptl);
+	bool won = pte_is_none(pte_load(pos.ptep));
+
+	if (won) {
+		atomic_fetch_add(&page->mapcount, 1);
+		pt_install(pos.ptep, pte_mk_leaf(page_to_phys(page), area->prot, pos.level));
+	}
+	spin_unlock(ptl);
+	if (!won)
+		page_put(page, PAGE_REF);
+	return FAULT_DONE; /* if somebody else won, the access decides again */
+}
+
+/* ---- present entries ------------------------------------------------------------ */
+
+/* A write to an entry that is not writable although the area is. */
+static enum fault_result fault_upgrade(struct fault *f, struct pt_pos pos, pte_t seen)
+{
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+	/* Debts of the page first: nobody may read the old frame once this one is written (I5). */
+	scheme->write_upgrade(phys_to_page(pte_pa(seen, pos.level)));
+	spin_lock(ptl);
+	pte_t now = pte_load(pos.ptep);
+	bool same = now.v == seen.v;
+
+	if (same)
+		pt_change(pos.ptep, pte_mk_writable);
+	spin_unlock(ptl);
+	if (same && pte_upgrade_needs_flush(seen, pte_mk_writable(seen)))
+		tlb_flush_local(&f->as->ctx, f->va, pos.level);
+	return FAULT_DONE;
+}
+
+static enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos,
+				       pte_t seen)
+{
+	if (f->write && !pte_is_writable(seen) && (area->prot & PROT_WRITE))
+		return fault_upgrade(f, pos, seen);
+	if (!pte_is_accessed(seen)) {
+		spin_lock(pt_lock_of(pos.ptep));
+		if (pte_load(pos.ptep).v == seen.v)
+			pt_change(pos.ptep, pte_mk_young);
+		spin_unlock(pt_lock_of(pos.ptep));
+		return FAULT_DONE;
+	}
+	/* Somebody else repaired it, or this CPU held a stale entry that allowed less. */
+	count(spurious_faults);
+	tlb_flush_local(&f->as->ctx, f->va, pos.level);
+	return FAULT_DONE;
+}
+
+/* ---- the handler ---------------------------------------------------------------- */
+
+static struct pt_pos fault_position(struct fault *f, const struct area *area)
+{
+	unsigned level = area->huge ? 1 : 0;
+	struct pt_pos pos = pgwalk_create(&pt_stage1, f->as->root, f->va, level, area_node(area));
+
+	/* A table where a 2 MiB page would go: small pages were put there for lack of a large one. */
+	if (pos.ptep && level && pte_is_table(pte_load(pos.ptep), 1))
+		pos = pgwalk_create(&pt_stage1, f->as->root, f->va, 0, area_node(area));
+	return pos;
+}
+
+/* Read side of aspace.lock held on entry, dropped on return. */
+static enum fault_result fault_locked(struct fault *f)
+{
+	struct area *area = aspace_find(f->as, f->va);
+	enum fault_result result = FAULT_ERROR;
+
+	if (area && !(f->write && !(area->prot & PROT_WRITE)) &&
+	    !(f->exec && !(area->prot & PROT_EXEC))) {
+		struct pt_pos pos = fault_position(f, area);
+		pte_t seen = pos.ptep ? pte_load(pos.ptep) : pte_none();
+
+		f->seen = seen;
+		if (!pos.ptep)
+			result = FAULT_ERROR;
+		else if (pte_is_none(seen))
+			result = fault_anon(f, area, pos);
+		else if (pte_is_present(seen))
+			result = fault_present(f, area, pos, seen);
+		else if (pte_is_migration(seen)) {
+			struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+			spin_lock(ptl);
+			/* A writer may wait for us while we wait for the page: let go of the space first. */
+			read_unlock(&f->as->lock);
+			if (pte_load(pos.ptep).v == seen.v)
+				migration_wait(phys_to_page(pte_pa(seen, pos.level)), ptl);
+			else
+				spin_unlock(ptl);
+			return FAULT_RETRY;
+		}
+	}
+	read_unlock(&f->as->lock);
+	return result;
+}
+
+static void note_wait(const struct fault *f, u64 waits_before)
+{
+	struct mm_counters *c = this_cpu_ptr(mm_counters);
+	struct fault_wait *w = this_cpu_ptr(fault_wait);
+
+	if (c->migration_waits == waits_before)
+		return;
+	u64 took = cycles_now() - f->start;
+
+	w->count++;
+	w->total += took;
+	w->longest = MAX(w->longest, took);
+	c->wait_faulter += took;
+}
+
+bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
+{
+	struct fault f = {.as = as, .va = va, .write = write, .exec = exec, .start = cycles_now()};
+	u64 waits = this_cpu_ptr(mm_counters)->migration_waits;
+	enum fault_result result;
+
+	count(page_faults);
+	for (;; f.attempt++) {
+		read_lock(&as->lock);
+		result = fault_locked(&f);
+		if (result != FAULT_RETRY)
+			break;
+	}
+	note_wait(&f, waits);
+	return result == FAULT_DONE;
+}
+
+/* ---- faulting in on purpose ------------------------------------------------------ */
+
+/* One page or 2 MiB, strictly on the node. Bytes covered, or 0. */
+static u64 populate_one(struct aspace *as, vaddr_t va, u32 node)
+{
+	u64 done = 0;
+
+	read_lock(&as->lock);
+	struct fault f = {.as = as, .va = va, .strict = node != BOOT_NODE_NONE};
+	struct area *area = aspace_find(as, va);
+
+	if (area) {
+		struct area here = *area; /* the same area with another preference */
+
+		if (f.strict)
+			here.node = node;
+		struct pt_pos pos = fault_position(&f, &here);
+
+		if (pos.ptep &&
+		    (!pte_is_none(pte_load(pos.ptep)) || fault_anon(&f, &here, pos) == FAULT_DONE))
+			done = PT_LEVEL_SIZE(pos.level) - (va & (PT_LEVEL_SIZE(pos.level) - 1));
+	}
+	read_unlock(&as->lock);
+	return done;
+}
+
+long aspace_populate(struct aspace *as, vaddr_t va, u64 len, u32 node)
+{
+	long pages = 0;
+
+	for (u64 at = 0; at < len;) {
+		u64 got = populate_one(as, va + at, node);
+
+		if (!got)
+			return -ENOMEM;
+		at += got;
+		pages += (long)(got >> PAGE_SHIFT);
+	}
+	return pages;
+}
+
+/* I10: the pinner takes its reference, then looks at the entry again; the migrator does the reverse. */
+static int pin_mapped(struct aspace *as, vaddr_t va, bool write, struct page **page)
+{
+	struct pt_pos pos = pgwalk_find(as->root, va, 0);
+	pte_t pte = pte_load(pos.ptep);
+
+	if (pos.level > 1 || !pte_is_present(pte) || (write && !pte_is_writable(pte)))
+		return -EFAULT;
+	*page = phys_to_page(pte_pa(pte, pos.level));
+	if (!page_get(*page, PAGE_PIN))
+		return -EAGAIN;
+	if (pte_load(pos.ptep).v == pte.v)
+		return 0;
+	page_put(*page, PAGE_PIN);
+	return -EAGAIN;
+}
+
+int aspace_pin(struct aspace *as, vaddr_t va, bool write, struct page **page)
+{
+	for (;;) {
+		read_lock(&as->lock);
+		int err = pin_mapped(as, va, write, page);
+
+		read_unlock(&as->lock);
+		if (!err) {
+			/* A pin outlives everything else that would pay: the page's debts go now. */
+			scheme->write_upgrade(*page);
+			return 0;
+		}
+		if (err == -EFAULT && !fault_handle(as, va, write, false))
+			return -EFAULT;
+		cpu_relax();
+	}
+}

@@ -1,0 +1,15 @@
+/*
+ * Memory before the page allocator exists: pieces cut from the loader's RAM
+ * ranges, never given back. Boot CPU only, no locks.
+ */
+#pragma once
+
+#include <kernel/bootinfo.h>
+
+/* Zeroed. Lowest fit inside [lo, hi); 0: none. align is a power of two. */
+paddr_t early_alloc(u64 size, u64 align, paddr_t lo, paddr_t hi);
+/* Call fn for each piece of RAM that is still free, then refuse further requests. */
+void early_hand_over(void (*fn)(paddr_t base, u64 len));
+bool early_active(void);
+/* End of the highest RAM range. */
+paddr_t early_ram_end(void);

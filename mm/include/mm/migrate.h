@@ -1,0 +1,49 @@
+/*
+ * Moving pages between nodes: unmap all of a batch, flush once, then copy and
+ * map pair by pair.
+ */
+#pragma once
+
+#include <mm/aspace.h>
+
+enum migrate_reason {
+	MIGRATE_OK,
+	MIGRATE_PINNED, /* somebody holds a pin */
+	MIGRATE_RACED, /* isolated by somebody else, or referenced while it was being moved */
+	MIGRATE_NO_MEMORY, /* the target node has none */
+	MIGRATE_GONE, /* freed or remapped before we came */
+	MIGRATE_REASONS
+};
+extern const char *const migrate_reason_names[MIGRATE_REASONS];
+
+enum migrate_phase { PHASE_UNMAP, PHASE_FLUSH, PHASE_COPY, PHASE_MAP, PHASE_OTHER, PHASE_COUNT };
+extern const char *const migrate_phase_names[PHASE_COUNT];
+
+struct migrate_stats {
+	u64 moved; /* 4 KiB pages (a 2 MiB page counts 512) */
+	u64 moved_huge; /* 2 MiB pages */
+	u64 failed[MIGRATE_REASONS]; /* 4 KiB pages, by reason; [MIGRATE_OK] stays 0 */
+	u64 phase[PHASE_COUNT]; /* cycles; they sum to the time spent in migrate_range() */
+	u64 batches;
+};
+
+struct migrate_request {
+	struct aspace *as;
+	vaddr_t start;
+	u64 len;
+	u64 from_nodes; /* bit per node: move only pages that are there */
+	u32 to_node; /* strict */
+	/* Optional, one byte (enum migrate_reason) per 4 KiB page of the range; untouched for pages not on from_nodes. */
+	u8 *result;
+	struct migrate_stats *stats; /* added to */
+};
+
+/*
+ * Move what the request names. 0 = every page that was on from_nodes moved;
+ * else the number of 4 KiB pages that could not be moved. Nothing is lost: a
+ * page that failed is where it was. Task context, no locks held.
+ */
+u64 migrate_range(const struct migrate_request *req);
+
+/* Restore access for what was isolated but not moved; used by hint faults later. */
+struct migration;

@@ -1,0 +1,92 @@
+/*
+ * The one page-table walker, both architectures, every table format; and the
+ * only writers of live entries (the inlines below and mm/pgwalk.c).
+ */
+#pragma once
+
+#include <mm/page.h>
+#include <arch/pgtable.h>
+#include <kernel/string.h>
+
+/* A kind of page table: stage 1 here; nested tables are a second instance. */
+struct pt_format {
+	const char *name;
+	unsigned start_level; /* of the root table */
+	pte_t (*mk_leaf)(paddr_t pa, prot_t prot, unsigned level);
+	pte_t (*mk_table)(paddr_t pa);
+};
+extern const struct pt_format pt_stage1, pt_kernel;
+extern u64 pt_kernel_tables; /* pages that the kernel's own tables took since start-up */
+
+/*
+ * Where an entry lives. Valid while its table lives: tables of an address
+ * space go only with areas, under the write side of aspace.lock, or with the
+ * space; holders of the read side may keep one.
+ */
+struct pt_pos {
+	pte_t *ptep;
+	unsigned level;
+};
+
+/* Remembers the last leaf table, so that neighbours cost no walk. Start with {0}. */
+struct pt_cache {
+	pte_t *table; /* level-0 table that maps the 2 MiB at base; NULL = empty */
+	vaddr_t base;
+	struct spinlock *ptl;
+};
+
+static inline struct spinlock *pt_lock_of(const pte_t *ptep)
+{
+	return &virt_to_page(ptep)->ptl;
+}
+
+/*
+ * Down to the entry that maps va or would: stops at a leaf, a non-present
+ * entry or `level`. Takes no lock; the caller locks pt_lock_of() and looks again.
+ */
+struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level);
+/* The same, creating tables down to `level`. ptep NULL: no memory. Stops early at a leaf above. */
+struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level,
+			    u32 node);
+/* Level-0 entry of va through the cache; NULL if no level-0 table is there. */
+pte_t *pgwalk_cached(pte_t *root, vaddr_t va, struct pt_cache *cache);
+
+/* ---- the writers: PTL of the entry held ---- */
+
+/* Not present -> present: never needs a flush. Returns after the entry is published to walkers. */
+static inline void pt_install(pte_t *ptep, pte_t pte)
+{
+	pte_store(ptep, pte);
+	pt_publish();
+}
+
+/* Not present -> not present (a migration entry corrected, an empty entry made a hint). */
+static inline void pt_note(pte_t *ptep, pte_t pte)
+{
+	pte_store(ptep, pte);
+}
+
+/* Present -> not present; returns what was there, dirty and accessed bits included. Full barrier. */
+static inline pte_t pt_take(pte_t *ptep, pte_t replacement)
+{
+	return pte_xchg(ptep, replacement);
+}
+
+/* Present -> present, same frame, other permissions; keeps bits that hardware sets meanwhile. */
+static inline pte_t pt_change(pte_t *ptep, pte_t (*change)(pte_t))
+{
+	pte_t old = pte_load(ptep);
+
+	while (!pte_cmpxchg(ptep, &old, change(old)))
+		;
+	return old;
+}
+
+/* Build or extend kernel mappings; tables from `alloc`. large: use blocks. 0 or -ENOMEM. */
+int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr_t pa, u64 len,
+		     prot_t prot, bool large);
+
+/* Free every table below the root's workload half. Nobody may have the root loaded. */
+void pgwalk_free_tables(pte_t *root);
+pte_t *pt_table_alloc(u32 node, unsigned level); /* zeroed; NULL: no memory */
+void pt_table_free(pte_t *table);

@@ -1,0 +1,52 @@
+/*
+ * Counters, exact, per CPU, each written by its own CPU only. Those that an
+ * interrupt handler counts are counted nowhere else, so a plain increment is
+ * enough on every port.
+ */
+#pragma once
+
+#include <kernel/percpu.h>
+#include <kernel/atomic.h>
+#include <mm/tlb.h>
+
+#define MM_COUNTERS(X)                                                                             \
+	X(pages_migrated)                                                                          \
+	X(shootdowns) /* tlb_gather_flush() calls that had something to flush */                   \
+	X(ipis_sent) /* interrupts that carry a shootdown request, one per target */               \
+	X(ipis_received) /* handler */                                                             \
+	X(ipis_merged) /* requests that rode on an interrupt already under way */                  \
+	X(flush_local_page) /* single-page flush instructions, task context */                     \
+	X(flush_local_full) /* whole-context flushes, task context */                              \
+	X(flush_remote_page) /* the same, executed for others in the handler */                    \
+	X(flush_remote_full)                                                                       \
+	X(flush_skipped) /* handler: the generation was reached already */                         \
+	X(bcast_ops)                                                                               \
+	X(bcast_syncs)                                                                             \
+	X(debts_created)                                                                           \
+	X(debts_merged)                                                                            \
+	X(debts_forced)                                                                            \
+	X(page_faults)                                                                             \
+	X(spurious_faults)                                                                         \
+	X(migration_waits) /* faults that waited for a page to come back */                        \
+	X(pages_wanted) /* pages moved out of turn because somebody waited */                      \
+	X(hint_faults)                                                                             \
+	X(hint_faults_second)                                                                      \
+	X(retried_faults)                                                                          \
+	X(oracle_checked) /* frames whose release was checked against the evidence */              \
+	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */
+
+struct mm_counters {
+#define X(name) u64 name;
+	MM_COUNTERS(X)
+#undef X
+	u64 failed[8]; /* enum migrate_reason */
+	u64 wait_initiator, wait_faulter, target_stolen; /* cycles */
+	u64 ack[ACK_DISTANCES][ACK_BUCKETS];
+};
+extern PERCPU_DECLARE(struct mm_counters, mm_counters);
+
+#define count(name) (this_cpu_ptr(mm_counters)->name++)
+#define count_add(name, n) (this_cpu_ptr(mm_counters)->name += (n))
+
+/* Sum over all CPUs. */
+void mm_counters_read(struct mm_counters *sum);

@@ -1,0 +1,82 @@
+/*
+ * Shootdowns: the one place that flushes TLBs.
+ *
+ * The law: take the entry down, flush every CPU that may hold it, only then
+ * reuse what it pointed to. A gather collects what was taken down and
+ * tlb_gather_flush() returns when no CPU holds any of it.
+ *
+ * Lock chain of the memory manager:
+ *   aspace.lock -> object.lock -> ptl -> pmm_node.lock -> console
+ * Nobody waits for acknowledgements with a spinlock held or interrupts off.
+ */
+#pragma once
+
+#include <kernel/smp.h>
+#include <kernel/cpumask.h>
+#include <arch/tlb.h>
+#include <arch/pgtable.h>
+
+/* Whose translations: the kernel, an address space, later a second stage. */
+struct tlb_context {
+	u16 id; /* index in the oracle's table of roots; 0 = kernel */
+	paddr_t root;
+	u64 gen; /* flushes asked for so far; starts at 1 (schemes.md style cookbook in tlb.c) */
+	struct cpumask mask; /* superset of the CPUs that may hold translations */
+	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
+	u64 oracle_released; /* newest unmap stamp among frames released while a CPU kept an unloaded slot */
+};
+
+enum { TLB_CONTEXT_IDS = 4096 }; /* contexts alive at once; a frame remembers one in 16 bits */
+enum { TLB_GATHER_CONTEXTS = 4 }; /* more in one batch: what is gathered is flushed early */
+
+struct tlb_gather {
+	unsigned count; /* contexts in use */
+	bool tables; /* page tables were taken down too: walk caches matter, lazy CPUs included */
+	bool issued; /* broadcasts were issued at add time; flush only has to wait */
+	struct tlb_gather_entry {
+		struct tlb_context *ctx;
+		vaddr_t start, end; /* hull of what was added */
+		u64 pages; /* entries added */
+		unsigned level; /* smallest level added */
+		bool full; /* flush everything of the context */
+	} entry[TLB_GATHER_CONTEXTS];
+};
+
+static inline void tlb_gather_init(struct tlb_gather *g)
+{
+	g->count = 0;
+	g->tables = g->issued = false;
+}
+
+/* An entry of this level for va was taken down or lost permissions. Call after the entry was written. */
+void tlb_gather_add(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level);
+/* The same for a run of entries; all of [start, end) counts as changed. */
+void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t start, vaddr_t end,
+			  unsigned level);
+/*
+ * Flush what was gathered on every CPU that may hold it and wait for all of
+ * them; the gather is empty afterwards. Interrupts on, no spinlock held.
+ */
+void tlb_gather_flush(struct tlb_gather *g);
+/* Flush all of a context everywhere. */
+void tlb_flush_context(struct tlb_context *ctx);
+/* Kernel mappings of a range changed. */
+void tlb_flush_kernel(vaddr_t start, vaddr_t end);
+/* Only this CPU, one page (spurious faults, write upgrades). */
+void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level);
+
+void tlb_context_init(struct tlb_context *ctx, paddr_t root);
+/* Every CPU forgets it: nobody may have it loaded any more. Call before the root is freed. */
+void tlb_context_destroy(struct tlb_context *ctx);
+struct tlb_context *tlb_context_by_id(u16 id); /* NULL: no such context any more */
+/* Load a context on this CPU (NULL: run on lazily). Task context, at operation boundaries. */
+void tlb_switch(struct tlb_context *ctx);
+struct tlb_context *tlb_loaded(void);
+
+void tlb_init(void);
+
+enum tlb_transport { TRANSPORT_IPI, TRANSPORT_BCAST, TRANSPORT_BCAST_LATE };
+
+/* How long targets took to acknowledge, by distance from the initiator; log2 buckets of nanoseconds. */
+enum ack_distance { ACK_SMT, ACK_SOCKET, ACK_REMOTE, ACK_DISTANCES };
+enum { ACK_BUCKETS = 32 };

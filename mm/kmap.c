@@ -1,0 +1,127 @@
+/*
+ * The kernel's own page tables. Written by the boot CPU during start-up and
+ * under kmap_lock afterwards; entries are only ever added, so no flush is due.
+ */
+#include <mm/kmap.h>
+#include <mm/early.h>
+#include <mm/pgwalk.h>
+#include <kernel/error.h>
+#include <kernel/option.h>
+#include <kernel/panic.h>
+
+bool kmap_large = true;
+
+static pte_t *kernel_root;
+static paddr_t direct_end; /* the direct map can be extended up to here */
+static struct spinlock kmap_lock; /* additions to the kernel's tables */
+
+extern char __image_start[], __image_end[], __text_start[], __text_end[];
+extern char __rodata_start[], __rodata_end[], __data_start[];
+
+/* MMIO and firmware tables may lie this far up without being in the memory map: 1 TiB. */
+#define PHYS_REACH (1UL << 40)
+
+const pte_t *kmap_root(void)
+{
+	return kernel_root;
+}
+
+static void map_or_die(vaddr_t va, paddr_t pa, u64 len, prot_t prot, bool large)
+{
+	if (pgwalk_map_range(&pt_kernel, kernel_root, va, pa, len, prot, large))
+		panic("no memory for the kernel's page tables");
+}
+
+static paddr_t image_phys(const char *p)
+{
+	return arch_kernel_phys() + (u64)(p - __image_start);
+}
+
+static void map_image(void)
+{
+	const prot_t base = PROT_READ | PROT_GLOBAL;
+
+	map_or_die((vaddr_t)__text_start, image_phys(__text_start),
+		   (u64)(__text_end - __text_start), base | PROT_EXEC, false);
+	map_or_die((vaddr_t)__rodata_start, image_phys(__rodata_start),
+		   (u64)(__rodata_end - __rodata_start), base, false);
+	map_or_die((vaddr_t)__data_start, image_phys(__data_start),
+		   ALIGN_UP((u64)(__image_end - __data_start), PAGE_SIZE), base | PROT_WRITE,
+		   false);
+}
+
+/* RAM in the direct map; the image's text and constants are not writable through it either. */
+static void map_direct(paddr_t base, paddr_t end)
+{
+	paddr_t ro_start = image_phys(__text_start), ro_end = image_phys(__data_start);
+	paddr_t cut[4] = {base, MAX(base, MIN(end, ro_start)), MAX(base, MIN(end, ro_end)), end};
+
+	for (unsigned i = 0; i < 3; i++)
+		if (cut[i] < cut[i + 1])
+			map_or_die(DIRECT_BASE + cut[i], cut[i], cut[i + 1] - cut[i],
+				   PROT_READ | PROT_GLOBAL | (i == 1 ? 0 : PROT_WRITE), kmap_large);
+}
+
+/*
+ * Address spaces copy the kernel's top-level entries when they are created, so
+ * those must all exist by then.
+ */
+static void create_top_level(vaddr_t start, vaddr_t end)
+{
+	for (vaddr_t va = start; va < end && va >= start; va += PT_LEVEL_SIZE(PT_LEVELS - 1))
+		if (!pgwalk_create(&pt_kernel, kernel_root, va, PT_LEVELS - 2, 0).ptep)
+			panic("no memory for the kernel's page tables");
+}
+
+void kmap_init(const struct bootinfo *bi)
+{
+	const char *large = option_get("large");
+	kmap_large = !(large && large[0] == 'o' && large[1] == 'f');
+	direct_end = MAX(early_ram_end(), PHYS_REACH);
+	kernel_root = pt_table_alloc(0, PT_LEVELS - 1);
+	if (!kernel_root)
+		panic("no memory for the kernel's page tables");
+	create_top_level(DIRECT_BASE, DIRECT_BASE + direct_end);
+	create_top_level(VMEMMAP_BASE,
+			 VMEMMAP_BASE + (direct_end >> PAGE_SHIFT) * sizeof(struct page));
+	create_top_level(KVIRT_BASE, KVIRT_END);
+	map_image();
+	for (unsigned i = 0; i < bi->range_count; i++) {
+		const struct boot_range *r = &bi->ranges[i];
+
+		if (r->type != BOOT_MEM_RESERVED)
+			map_direct(ALIGN_DOWN(r->base, PAGE_SIZE),
+				   ALIGN_UP(r->base + r->len, PAGE_SIZE));
+	}
+	arch_load_kernel_root(virt_to_phys(kernel_root));
+}
+
+int kmap_map(vaddr_t va, paddr_t pa, u64 len, prot_t prot)
+{
+	spin_lock(&kmap_lock);
+	int err = pgwalk_map_range(&pt_kernel, kernel_root, va, pa, len, prot | PROT_GLOBAL,
+				   kmap_large && !(prot & PROT_DEVICE));
+	spin_unlock(&kmap_lock);
+	return err;
+}
+
+static void *map_phys(paddr_t pa, u64 len, prot_t prot)
+{
+	paddr_t start = ALIGN_DOWN(pa, PAGE_SIZE), end = ALIGN_UP(pa + len, PAGE_SIZE);
+
+	if (pa + len < pa || end > direct_end)
+		return NULL;
+	if (kmap_map(DIRECT_BASE + start, start, end - start, prot))
+		return NULL;
+	return phys_to_virt(pa);
+}
+
+const void *kmap_phys(paddr_t pa, u64 len)
+{
+	return map_phys(pa, len, PROT_READ);
+}
+
+void *kmap_device(paddr_t pa, u64 len)
+{
+	return map_phys(pa, len, PROT_READ | PROT_WRITE | PROT_DEVICE);
+}

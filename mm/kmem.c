@@ -1,0 +1,194 @@
+/*
+ * Small kernel objects and stacks, on top of page frames. Slabs and stacks
+ * that were given back stay here for the next caller, mappings included, so
+ * neither path ever needs a kernel TLB flush.
+ */
+#include <mm/kmem.h>
+#include <mm/kmap.h>
+#include <mm/numa.h>
+#include <mm/pgwalk.h>
+#include <mm/pmm.h>
+#include <kernel/kmem.h>
+#include <kernel/smp.h>
+#include <kernel/string.h>
+
+enum {
+	MIN_SHIFT = 6, /* 64-byte objects: a cache line, nothing shares one */
+	CLASSES = PAGE_SHIFT - MIN_SHIFT, /* up to 2 KiB; larger ones are whole pages */
+};
+
+struct free_object {
+	struct free_object *next;
+};
+
+static struct spinlock lock; /* all below */
+static struct free_object *free_objects[CLASSES];
+static struct free_object *free_stacks;
+static vaddr_t next_stack = KVIRT_BASE;
+static u64 pages_kept, objects_in_use;
+
+static unsigned class_of(size_t bytes)
+{
+	unsigned c = 0;
+
+	while ((1UL << (MIN_SHIFT + c)) < bytes)
+		c++;
+	return c;
+}
+
+static unsigned order_of(size_t bytes)
+{
+	unsigned order = 0;
+
+	while ((PAGE_SIZE << order) < bytes)
+		order++;
+	return order;
+}
+
+static u32 resolve_node(u32 node)
+{
+	return node == BOOT_NODE_NONE ? numa_node_of_cpu(cpu_id()) : node;
+}
+
+/* Cut a fresh page into objects of a class. */
+static bool grow(unsigned c, u32 node)
+{
+	struct page *page = pmm_alloc(node, 0, PMM_RESERVE);
+	size_t size = 1UL << (MIN_SHIFT + c);
+
+	if (!page)
+		return false;
+	char *base = page_to_virt(page);
+
+	spin_lock(&lock);
+	for (size_t at = 0; at < PAGE_SIZE; at += size) {
+		struct free_object *obj = (void *)(base + at);
+
+		obj->next = free_objects[c];
+		free_objects[c] = obj;
+	}
+	pages_kept++;
+	spin_unlock(&lock);
+	return true;
+}
+
+static void *small_alloc(unsigned c, u32 node)
+{
+	for (;;) {
+		spin_lock(&lock);
+		struct free_object *obj = free_objects[c];
+
+		if (obj) {
+			free_objects[c] = obj->next;
+			objects_in_use++;
+		}
+		spin_unlock(&lock);
+		if (obj)
+			return memset(obj, 0, 1UL << (MIN_SHIFT + c));
+		if (!grow(c, node))
+			return NULL;
+	}
+}
+
+static void *kmem_alloc(size_t bytes, u32 node)
+{
+	unsigned c = class_of(bytes);
+
+	node = resolve_node(node);
+	if (c < CLASSES)
+		return small_alloc(c, node);
+	if (order_of(bytes) > PMM_MAX_ORDER)
+		return NULL;
+	struct page *page = pmm_alloc(node, order_of(bytes), PMM_RESERVE | PMM_ZERO);
+
+	return page ? page_to_virt(page) : NULL;
+}
+
+static void kmem_free(void *p, size_t bytes)
+{
+	unsigned c = class_of(bytes);
+	struct free_object *obj = p;
+
+	if (c >= CLASSES) {
+		page_put(virt_to_page(p), PAGE_REF);
+		return;
+	}
+	spin_lock(&lock);
+	obj->next = free_objects[c];
+	free_objects[c] = obj;
+	objects_in_use--;
+	spin_unlock(&lock);
+}
+
+/* ---- stacks: KSTACK_SIZE mapped, one page below never mapped ------------------------ */
+
+#define STACK_STRIDE (KSTACK_SIZE + PAGE_SIZE)
+
+static bool stack_map(vaddr_t base, u32 node)
+{
+	for (u64 at = 0; at < KSTACK_SIZE; at += PAGE_SIZE) {
+		struct page *page = pmm_alloc(node, 0, PMM_RESERVE);
+
+		if (!page ||
+		    kmap_map(base + at, page_to_phys(page), PAGE_SIZE, PROT_READ | PROT_WRITE))
+			return false;
+	}
+	return true;
+}
+
+static void *stack_alloc(u32 node)
+{
+	spin_lock(&lock);
+	struct free_object *stack = free_stacks;
+	vaddr_t base = next_stack + PAGE_SIZE;
+
+	objects_in_use++;
+	if (stack) {
+		free_stacks = stack->next;
+	} else {
+		next_stack += STACK_STRIDE;
+		pages_kept += KSTACK_SIZE / PAGE_SIZE;
+	}
+	spin_unlock(&lock);
+	if (stack)
+		return stack;
+	if (base + KSTACK_SIZE > KVIRT_END || !stack_map(base, resolve_node(node)))
+		return NULL;
+	return (void *)base;
+}
+
+static void stack_free(void *p)
+{
+	struct free_object *stack = p;
+
+	spin_lock(&lock);
+	stack->next = free_stacks;
+	free_stacks = stack;
+	objects_in_use--;
+	spin_unlock(&lock);
+}
+
+static bool is_guard(vaddr_t va)
+{
+	return va >= KVIRT_BASE && va < load_relaxed(&next_stack) &&
+	       (va - KVIRT_BASE) % STACK_STRIDE < PAGE_SIZE;
+}
+
+void kmem_init(void)
+{
+	kmem = (struct kmem_ops){.alloc = kmem_alloc,
+				 .free = kmem_free,
+				 .stack_alloc = stack_alloc,
+				 .stack_free = stack_free,
+				 .is_guard = is_guard};
+}
+
+u64 kmem_pages_kept(void)
+{
+	return load_relaxed(&pages_kept) + load_relaxed(&pt_kernel_tables);
+}
+
+u64 kmem_objects_in_use(void)
+{
+	return load_relaxed(&objects_in_use);
+}

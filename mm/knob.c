@@ -1,0 +1,181 @@
+/*
+ * Knobs: the independent choices about flushing, as a table. Changing one
+ * settles all debts first, so that no debt outlives the rules it was made under.
+ */
+#include <mm/scheme.h>
+#include <kernel/error.h>
+#include <kernel/option.h>
+#include <kernel/panic.h>
+#include <kernel/printf.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+
+struct knobs knobs;
+
+static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
+enum { MAX_DEFER = 16 };
+static const char *defer_names[MAX_DEFER + 1]; /* from tlb_schemes[] */
+
+struct knob knob_table[] = {
+	{.name = "batch",
+	 .unit = "entries",
+	 .value = &knobs.batch,
+	 .min = 1,
+	 .max = 512,
+	 .def = 1,
+	 .summary = "4 KiB entries per shootdown in migration; 1 = one flush per page",
+	 .decided_in = "mm/migrate.c"},
+	{.name = "batch_2m",
+	 .unit = "entries",
+	 .value = &knobs.batch_2m,
+	 .min = 1,
+	 .max = 512,
+	 .def = 8,
+	 .summary = "2 MiB entries per shootdown in migration",
+	 .decided_in = "mm/migrate.c"},
+	{.name = "defer",
+	 .unit = "",
+	 .value = &knobs.defer,
+	 .choices = defer_names,
+	 .summary = "which flushes may wait, and for what",
+	 .decided_in = "mm/schemes/"},
+	{.name = "transport",
+	 .unit = "",
+	 .value = &knobs.transport,
+	 .choices = transports,
+	 .summary = "how other CPUs are reached",
+	 .decided_in = "mm/tlb.c"},
+	{.name = "range",
+	 .unit = "pages",
+	 .value = &knobs.range,
+	 .min = 0,
+	 .max = 4096,
+	 .def = 33,
+	 .summary = "flushed one by one up to here, above it everything of the context",
+	 .decided_in = "mm/tlb.c"},
+	{.name = "pad",
+	 .unit = "ns",
+	 .value = &knobs.pad,
+	 .min = 0,
+	 .max = 1000000,
+	 .def = 0,
+	 .summary = "bookkeeping added per migrated page: does a gain survive a heavier kernel?",
+	 .decided_in = "mm/migrate.c"},
+};
+const unsigned knob_count = ARRAY_SIZE(knob_table);
+
+static struct knob *find_knob(const char *name)
+{
+	for (unsigned i = 0; i < knob_count; i++)
+		if (!strcmp(knob_table[i].name, name))
+			return &knob_table[i];
+	return NULL;
+}
+
+static int parse_choice(const struct knob *k, const char *text, u64 *value, char *err, size_t size)
+{
+	int at = 0;
+
+	for (u64 i = 0; k->choices[i]; i++)
+		if (!strcmp(k->choices[i], text)) {
+			*value = i;
+			return 0;
+		}
+	at = ksnprintf(err, size, "%s=%s: not one of", k->name, text);
+	for (u64 i = 0; k->choices[i] && (size_t)at < size; i++)
+		at += ksnprintf(err + at, size - (size_t)at, " %s", k->choices[i]);
+	return -EINVAL;
+}
+
+static int parse_value(const struct knob *k, const char *text, u64 *value, char *err, size_t size)
+{
+	if (k->choices)
+		return parse_choice(k, text, value, err, size);
+	if (parse_u64(text, value) || *value < k->min || *value > k->max) {
+		ksnprintf(err, size, "%s=%s: not a number from %u to %u", k->name, text, k->min,
+			  k->max);
+		return -ERANGE;
+	}
+	return 0;
+}
+
+/* What this port or CPU cannot offer. */
+static const char *refusal(const struct knob *k, u64 value)
+{
+	if (k->value == &knobs.transport && value != TRANSPORT_IPI && !tlb_has_bcast())
+		return "this CPU has no broadcast TLB invalidation";
+	if (k->value == &knobs.defer && tlb_schemes[value]->refuse)
+		return tlb_schemes[value]->refuse();
+	return NULL;
+}
+
+int knob_set(const char *name, const char *text, const char *source, char *err, size_t size)
+{
+	struct knob *k = find_knob(name);
+	u64 value;
+
+	if (!k) {
+		ksnprintf(err, size, "%s: no such knob (see `list knobs`)", name);
+		return -ENOENT;
+	}
+	int rc = parse_value(k, text, &value, err, size);
+
+	if (rc)
+		return rc;
+	const char *why = refusal(k, value);
+
+	if (why) {
+		ksnprintf(err, size, "%s=%s: %s", name, text, why);
+		return -ENOTSUP;
+	}
+	scheme_settle();
+	*k->value = (u32)value;
+	k->source = source;
+	if (k->value == &knobs.defer)
+		scheme_use((u32)value);
+	return 0;
+}
+
+void knob_format(const struct knob *k, char *buf, size_t size)
+{
+	if (k->choices)
+		ksnprintf(buf, size, "%s", k->choices[*k->value]);
+	else
+		ksnprintf(buf, size, "%u", *k->value);
+}
+
+/* knob.batch=512 on the boot line. */
+static void boot_value(struct knob *k)
+{
+	char option[32], err[128];
+	const char *text;
+
+	ksnprintf(option, sizeof(option), "knob.%s", k->name);
+	text = option_get(option);
+	if (text && knob_set(k->name, text, "boot line", err, sizeof(err)))
+		printk("boot line: %s\n", err);
+}
+
+void knob_init(void)
+{
+	unsigned n = 0;
+
+	for (; tlb_schemes[n]; n++) {
+		if (n == MAX_DEFER)
+			panic("more than %d deferral schemes", MAX_DEFER);
+		defer_names[n] = tlb_schemes[n]->name;
+	}
+	/* The port's native way: broadcast where the hardware does it, completed once per flush. */
+	if (tlb_has_bcast()) {
+		find_knob("transport")->def = TRANSPORT_BCAST_LATE;
+		find_knob("range")->def =
+			512; /* a leaf table's worth, as arm64 Linux without range instructions */
+	}
+	for (unsigned i = 0; i < knob_count; i++) {
+		*knob_table[i].value = knob_table[i].def;
+		knob_table[i].source = "default";
+	}
+	scheme_use(knobs.defer);
+	for (unsigned i = 0; i < knob_count; i++)
+		boot_value(&knob_table[i]);
+}

@@ -1,0 +1,537 @@
+/*
+ * Migration: take down every entry of a batch, flush once, then copy and map
+ * pair by pair.
+ *
+ * Why it is safe. No copy starts before the flush is complete (I2), so stale
+ * writable entries write into the source before it is copied. Dirty and
+ * accessed bits come from the exchanged entry (I3). A fault waits on the
+ * migration entry and maps nothing itself (I4, I6). Pins: the entry is
+ * exchanged (full barrier), then the references are compared and frozen by one
+ * compare-and-swap; a pinner references first and looks at the entry after
+ * (I10). Whatever fails is mapped again where it was; the flush still happens.
+ * The source is freed only after the flush, and the oracle checks it (I1).
+ *
+ * Mappings keep their reference while their entry is a migration entry: the
+ * source is frozen when its references equal its mappings, and the destination
+ * inherits both counts.
+ */
+#include <mm/migrate.h>
+#include <mm/migration.h>
+#include <mm/oracle.h>
+#include <mm/pmm.h>
+#include <mm/scheme.h>
+#include <mm/stats.h>
+#include <kernel/clock.h>
+#include <kernel/panic.h>
+
+enum { MIGRATE_MAX = 512 }; /* entries a batch can hold: knob `batch` goes up to here */
+
+const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok", "pinned", "raced", "no_memory",
+							   "gone"};
+const char *const migrate_phase_names[PHASE_COUNT] = {"unmap", "flush", "copy", "map", "other"};
+
+/* One per CPU: a context does not yield while it migrates. */
+struct migration {
+	const struct migrate_request *req;
+	struct tlb_gather gather;
+	struct pt_cache cache;
+	unsigned order; /* of every page in it */
+	unsigned count; /* pages isolated */
+	unsigned moved; /* of them, so far */
+	u64 stamp; /* cycles at the last phase border */
+	struct migrate_stats stats;
+	struct page *src[MIGRATE_MAX], *dst[MIGRATE_MAX];
+	pte_t *entry[MIGRATE_MAX]; /* of a page mapped once; NULL: through the reverse map */
+	u8 state[MIGRATE_MAX]; /* PAIR_* */
+	u32 wanted_any; /* some bit of wanted is set; faults set it, release */
+	u64 wanted[MIGRATE_MAX / 64]; /* pages somebody waits for */
+};
+static PERCPU(struct migration, migration);
+
+enum {
+	PAIR_DEFERRED = 1 << 0, /* a scheme took the flush of its entry upon itself */
+	PAIR_DONE = 1 << 1, /* moved, or mapped again where it was */
+};
+
+/* The time since the last border belongs to `phase`. */
+static inline void phase_end(struct migration *m, enum migrate_phase phase)
+{
+	u64 now = cycles_now();
+
+	m->stats.phase[phase] += now - m->stamp;
+	m->stamp = now;
+}
+
+static vaddr_t va_in(const struct area *area, const struct page *page)
+{
+	return area->start + ((page->index - area->offset) << PAGE_SHIFT);
+}
+
+/* What became of a page, for a caller who asked for that. */
+static void note_result(struct migration *m, struct page *page, enum migrate_reason reason)
+{
+	const struct migrate_request *req = m->req;
+	struct area *area = page->object ? load_relaxed(&page->object->sole) : NULL;
+
+	if (!area || area->aspace != req->as)
+		return;
+	u64 first = (va_in(area, page) - req->start) >> PAGE_SHIFT;
+
+	for (u64 i = 0; i < 1UL << page->order; i++)
+		req->result[first + i] = (u8)reason;
+}
+
+static void note_failure(struct migration *m, struct page *page, enum migrate_reason reason)
+{
+	m->stats.failed[reason] += 1UL << page->order;
+	this_cpu_ptr(mm_counters)->failed[reason] += 1UL << page->order;
+	if (m->req->result)
+		note_result(m, page, reason);
+}
+
+static void release_isolated(struct page *page)
+{
+	atomic_fetch_and(&page->flags, ~(u32)PG_ISOLATED);
+}
+
+/* ---- collect: isolate pages of the range that are on the wrong node ------------- */
+
+static inline bool collect_page(struct migration *m, struct page *page)
+{
+	if (!(m->req->from_nodes >> page->node & 1) || page->node == m->req->to_node)
+		return true;
+	if (page->order != m->order)
+		return false;
+	if (unlikely(page_pins(page))) {
+		note_failure(m, page, MIGRATE_PINNED);
+	} else if (unlikely(!page_isolate(page))) {
+		note_failure(m, page, MIGRATE_RACED);
+	} else {
+		page->migration = m;
+		page->slot = m->count;
+		m->src[m->count++] = page;
+	}
+	return true;
+}
+
+/* Entries of one table. Stops when the batch is full or the page size changes. Returns where it stopped. */
+static vaddr_t collect_run(struct migration *m, struct pt_pos pos, vaddr_t va, vaddr_t end,
+			   unsigned max)
+{
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	u64 size = PT_LEVEL_SIZE(pos.level);
+
+	spin_lock(ptl);
+	for (; va < end && m->count < max; va += size, pos.ptep++) {
+		pte_t pte = pte_load(pos.ptep);
+
+		if (!pte_is_present(pte) && !pte_is_hint(pte))
+			continue;
+		if (!collect_page(m, phys_to_page(pte_pa(pte, pos.level))))
+			break;
+	}
+	spin_unlock(ptl);
+	return va;
+}
+
+/* The next batch from va on: pages of one size. Returns where the next search starts. */
+static vaddr_t collect(struct migration *m, vaddr_t va, vaddr_t end)
+{
+	m->count = 0;
+	while (va < end) {
+		struct pt_pos pos = pgwalk_find(m->req->as->root, va, 0);
+		u64 size = PT_LEVEL_SIZE(pos.level), table = PT_LEVEL_SIZE(pos.level + 1);
+		unsigned order = pos.level ? HUGE_ORDER : 0;
+
+		if (pos.level && pte_is_none(pte_load(pos.ptep))) {
+			va = ALIGN_DOWN(va, size) + size;
+			continue;
+		}
+		if (m->count && order != m->order)
+			break;
+		m->order = order;
+		unsigned max = order ? knobs.batch_2m : knobs.batch;
+		vaddr_t stop = order ? va + size : ALIGN_DOWN(va, table) + table;
+		vaddr_t next = collect_run(m, pos, va, MIN(stop, end), max);
+
+		if (next == va || m->count == max)
+			return next;
+		va = next;
+	}
+	return va;
+}
+
+/* ---- destinations ---------------------------------------------------------------- */
+
+/* Pages that get no destination are let go; the rest moves up. */
+static void allocate(struct migration *m)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < m->count; i++) {
+		struct page *src = m->src[i];
+		struct page *dst = scheme->frame_wanted(m->req->to_node, m->order);
+
+		if (!dst)
+			dst = pmm_alloc(m->req->to_node, m->order, PMM_STRICT);
+		if (unlikely(!dst)) {
+			note_failure(m, src, MIGRATE_NO_MEMORY);
+			release_isolated(src);
+			continue;
+		}
+		src->slot = kept;
+		m->src[kept] = src;
+		m->dst[kept++] = dst;
+	}
+	m->count = kept;
+}
+
+/* ---- unmap ------------------------------------------------------------------------ */
+
+/* One entry becomes a migration entry. PTL held. False: it does not map the page. */
+static inline bool take_entry(struct migration *m, struct page *src, struct aspace *as, pte_t *ptep,
+			      vaddr_t va)
+{
+	unsigned level = m->order ? 1 : 0;
+	pte_t old = pte_load(ptep);
+
+	if (unlikely((!pte_is_present(old) && !pte_is_hint(old)) ||
+		     pte_pa(old, level) != page_to_phys(src)))
+		return false;
+	pte_t got = pt_take(ptep, pte_mk_migration(old, level));
+
+	if (unlikely(got.v != old.v)) /* hardware set dirty or accessed meanwhile */
+		pt_note(ptep, pte_mk_migration(got, level));
+	oracle_unmapped(src, as->ctx.id, va);
+	if (scheme->may_defer(src, &as->ctx, va, got))
+		m->state[src->slot] = PAIR_DEFERRED;
+	else if (pte_is_present(got) || load_relaxed(&as->flush_pending))
+		tlb_gather_add(&m->gather, &as->ctx, va, level);
+	return true;
+}
+
+static struct pt_pos entry_in(struct migration *m, struct aspace *as, vaddr_t va)
+{
+	if (!m->order && as == m->req->as) {
+		pte_t *ptep = pgwalk_cached(as->root, va, &m->cache);
+
+		return (struct pt_pos){ptep, 0};
+	}
+	return pgwalk_find(as->root, va, m->order ? 1 : 0);
+}
+
+static void map_shared(struct migration *m, struct page *src, struct page *to);
+
+/* A page that several areas map, or whose area is in another space: walk the reverse map. */
+static enum migrate_reason unmap_shared(struct migration *m, struct page *src)
+{
+	struct object *obj = src->object;
+	struct area *area;
+	unsigned taken = 0;
+
+	m->entry[src->slot] = NULL;
+	spin_lock(&obj->lock);
+	list_for_each_entry (area, &obj->areas, object_link) {
+		if (src->index < area->offset || va_in(area, src) >= area->end)
+			continue;
+		struct pt_pos pos = entry_in(m, area->aspace, va_in(area, src));
+
+		if (!pos.ptep || pos.level != (m->order ? 1U : 0U))
+			continue;
+		spin_lock(pt_lock_of(pos.ptep));
+		taken += take_entry(m, src, area->aspace, pos.ptep, va_in(area, src));
+		spin_unlock(pt_lock_of(pos.ptep));
+	}
+	spin_unlock(&obj->lock);
+	if (taken == load_relaxed(&src->mapcount))
+		return MIGRATE_OK;
+	/* An entry came or went meanwhile: some mapping is still live, so the page stays. */
+	oracle_remapped(src);
+	map_shared(m, src, src);
+	return taken ? MIGRATE_RACED : MIGRATE_GONE;
+}
+
+/* The usual case: mapped once, in the space whose lock we hold. */
+static inline enum migrate_reason unmap_page(struct migration *m, struct page *src)
+{
+	struct area *area = load_relaxed(&src->object->sole);
+
+	if (unlikely(!area || area->aspace != m->req->as || load_relaxed(&src->mapcount) != 1))
+		return unmap_shared(m, src);
+	vaddr_t va = va_in(area, src);
+	struct pt_pos pos = entry_in(m, area->aspace, va);
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+	m->entry[src->slot] = pos.ptep;
+	spin_lock(ptl);
+	bool taken = take_entry(m, src, area->aspace, pos.ptep, va);
+	spin_unlock(ptl);
+	return likely(taken) ? MIGRATE_OK : MIGRATE_GONE;
+}
+
+/* A pair leaves the batch unmoved; its place is taken by the last one. */
+static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reason)
+{
+	unsigned last = --m->count;
+
+	note_failure(m, m->src[i], reason);
+	release_isolated(m->src[i]);
+	page_put(m->dst[i], PAGE_REF);
+	m->src[i] = m->src[last];
+	m->dst[i] = m->dst[last];
+	m->src[i]->slot = i;
+}
+
+static void unmap(struct migration *m)
+{
+	tlb_gather_init(&m->gather);
+	m->cache.table = NULL;
+	/* Nobody can want a page of this batch yet. */
+	m->wanted_any = 0;
+	for (unsigned w = 0; w <= (m->count - 1) / 64; w++)
+		m->wanted[w] = 0;
+	for (unsigned i = 0; i < m->count;) {
+		m->state[i] = 0;
+		enum migrate_reason reason = unmap_page(m, m->src[i]);
+
+		if (likely(reason == MIGRATE_OK))
+			i++;
+		else
+			drop_pair(m, i, reason);
+	}
+}
+
+/* ---- copy and map ------------------------------------------------------------------- */
+
+static void map_entry(pte_t *ptep, struct page *to, unsigned level)
+{
+	struct spinlock *ptl = pt_lock_of(ptep);
+
+	spin_lock(ptl);
+	/* Nobody but us changes a migration entry: whoever meets one waits for us. */
+	pt_install(ptep, pte_from_migration(pte_load(ptep), page_to_phys(to), level));
+	spin_unlock(ptl);
+}
+
+static void map_shared(struct migration *m, struct page *src, struct page *to)
+{
+	unsigned level = m->order ? 1 : 0;
+	struct object *obj = to->object;
+	struct area *area;
+
+	spin_lock(&obj->lock);
+	list_for_each_entry (area, &obj->areas, object_link) {
+		if (to->index < area->offset || va_in(area, to) >= area->end)
+			continue;
+		struct pt_pos pos = pgwalk_find(area->aspace->root, va_in(area, to), level);
+		pte_t pte = pte_load(pos.ptep);
+
+		if (pte_is_migration(pte) && pte_pa(pte, level) == page_to_phys(src))
+			map_entry(pos.ptep, to, level);
+	}
+	spin_unlock(&obj->lock);
+}
+
+/* Entries of src now name `to`, which is the destination, or src itself to undo. */
+static inline void map_pair(struct migration *m, unsigned i, struct page *to)
+{
+	if (likely(m->entry[i]))
+		map_entry(m->entry[i], to, m->order ? 1 : 0);
+	else
+		map_shared(m, m->src[i], to);
+	/* Waiters registered under the PTL that we just held, or will find the page mapped. */
+	if (unlikely(load_relaxed(&m->src[i]->flags) & PG_WAITERS)) {
+		atomic_fetch_and(&m->src[i]->flags, ~(u32)PG_WAITERS);
+		migration_wake(m->src[i]);
+	}
+}
+
+static void copy_pair(struct migration *m, unsigned i)
+{
+	char *to = page_to_virt(m->dst[i]);
+	const char *from = page_to_virt(m->src[i]);
+
+	for (u64 at = 0; at < PAGE_SIZE << m->order; at += PAGE_SIZE)
+		copy_page(to + at, from + at);
+}
+
+/* The destination takes the source's place in the object. The source is frozen: nobody else looks at it. */
+static inline void replace_in_object(struct page *src, struct page *dst)
+{
+	u32 mappings = src->mapcount;
+
+	dst->object = src->object;
+	dst->index = src->index;
+	dst->mapcount = mappings;
+	src->mapcount = 0;
+	src->object = NULL;
+	store_relaxed(&dst->refs, mappings);
+	/* Pairs with the acquire in fault_anon(): fields before the pointer. */
+	store_release(object_slot(dst->object, dst->index, false), dst);
+}
+
+static void undo_pair(struct migration *m, unsigned i)
+{
+	struct page *src = m->src[i];
+
+	oracle_remapped(src);
+	map_pair(m, i, src);
+	note_failure(m, src, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
+	release_isolated(src);
+	page_put(m->dst[i], PAGE_REF);
+	m->src[i] = NULL;
+}
+
+static inline void move_pair(struct migration *m, unsigned i)
+{
+	struct page *src = m->src[i];
+	u64 mappings = load_relaxed(&src->mapcount), expected = mappings;
+
+	/* Full barrier, after the entries were exchanged: sees every pin taken before (I10). */
+	if (unlikely(!atomic_cmpxchg(&src->refs, &expected, 0UL))) {
+		undo_pair(m, i);
+		phase_end(m, PHASE_MAP);
+		return;
+	}
+	phase_end(m, PHASE_MAP);
+	copy_pair(m, i);
+	phase_end(m, PHASE_COPY);
+	replace_in_object(src, m->dst[i]);
+	m->moved++;
+	if (unlikely(m->req->result))
+		note_result(m, m->dst[i], MIGRATE_OK);
+	map_pair(m, i, m->dst[i]);
+}
+
+void migration_want(struct page *src)
+{
+	struct migration *m = src->migration;
+
+	atomic_fetch_or(&m->wanted[src->slot / 64], 1UL << (src->slot % 64));
+	store_release(&m->wanted_any, 1);
+}
+
+/* Move what somebody waits for first: the longest wait is then the unmap phase and a page or two. */
+static void move_wanted(struct migration *m)
+{
+	/* Cleared before the bits are read: a want that comes meanwhile sets it again. */
+	atomic_xchg(&m->wanted_any, 0U);
+	for (unsigned w = 0; w <= (m->count - 1) / 64; w++) {
+		u64 bits = atomic_xchg(&m->wanted[w], 0UL);
+
+		for (; bits; bits &= bits - 1) {
+			unsigned i = w * 64 + (unsigned)__builtin_ctzl(bits);
+
+			if (i >= m->count || m->state[i] & PAIR_DONE)
+				continue;
+			m->state[i] |= PAIR_DONE;
+			count(pages_wanted);
+			move_pair(m, i);
+		}
+	}
+}
+
+static void move(struct migration *m)
+{
+	for (unsigned i = 0; i < m->count; i++) {
+		if (unlikely(load_relaxed(&m->wanted_any)))
+			move_wanted(m);
+		if (unlikely(m->state[i] & PAIR_DONE))
+			continue;
+		m->state[i] |= PAIR_DONE;
+		move_pair(m, i);
+	}
+	phase_end(m, PHASE_MAP);
+}
+
+/* ---- sources ------------------------------------------------------------------------- */
+
+static void free_sources(struct migration *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->count; i++) {
+		struct page *src = m->src[i];
+
+		if (unlikely(!src))
+			continue;
+		if (unlikely(m->state[i] & PAIR_DEFERRED)) {
+			src->state = PAGE_QUARANTINE;
+			scheme->frame_held(src, tlb_context_by_id((u16)src->unmap_key),
+					   src->unmap_key >> 16 << PAGE_SHIFT);
+			continue;
+		}
+		m->src[n++] = src;
+	}
+	pmm_free_bulk(m->src, n);
+}
+
+/* Bookkeeping of a heavier kernel, on request (knob `pad`). */
+static void pad(const struct migration *m)
+{
+	u64 until = cycles_now() + ns_to_cycles((u64)knobs.pad * m->count << m->order);
+
+	while (knobs.pad && cycles_now() < until)
+		cpu_relax();
+}
+
+static void migrate_batch(struct migration *m)
+{
+	m->moved = 0;
+	allocate(m);
+	phase_end(m, PHASE_OTHER);
+	if (!m->count)
+		return;
+	unmap(m);
+	phase_end(m, PHASE_UNMAP);
+	tlb_gather_flush(&m->gather);
+	phase_end(m, PHASE_FLUSH);
+	if (m->count)
+		move(m);
+	free_sources(m);
+	pad(m);
+	m->stats.batches++;
+	m->stats.moved += (u64)m->moved << m->order;
+	m->stats.moved_huge += m->order ? m->moved : 0;
+}
+
+static void stats_add(struct migrate_stats *to, const struct migrate_stats *from)
+{
+	to->moved += from->moved;
+	to->moved_huge += from->moved_huge;
+	to->batches += from->batches;
+	for (unsigned i = 0; i < MIGRATE_REASONS; i++)
+		to->failed[i] += from->failed[i];
+	for (unsigned i = 0; i < PHASE_COUNT; i++)
+		to->phase[i] += from->phase[i];
+}
+
+u64 migrate_range(const struct migrate_request *req)
+{
+	struct migration *m = this_cpu_ptr(migration);
+	vaddr_t end = req->start + req->len;
+	u64 failed = 0;
+
+	m->req = req;
+	m->stats = (struct migrate_stats){0};
+	m->stamp = cycles_now();
+	change_begin(req->as, CHANGE_MIGRATE, req->start, end);
+	for (vaddr_t va = req->start; va < end;) {
+		/*
+		 * The read side from isolation to the last mapping: the areas, objects and
+		 * tables that we walk cannot go away. Let go between batches, so that a
+		 * writer waits for one batch at most.
+		 */
+		read_lock(&req->as->lock);
+		va = collect(m, va, end);
+		migrate_batch(m);
+		read_unlock(&req->as->lock);
+	}
+	change_end(req->as, CHANGE_MIGRATE, req->start, end);
+	count_add(pages_migrated, m->stats.moved);
+	phase_end(m, PHASE_OTHER);
+	stats_add(req->stats, &m->stats);
+	for (unsigned i = 0; i < MIGRATE_REASONS; i++)
+		failed += m->stats.failed[i];
+	return failed;
+}

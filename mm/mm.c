@@ -1,0 +1,70 @@
+/* Start-up of the memory manager, and its ties to kernel/core: faults, contexts, leak checks. */
+#include <mm/mm.h>
+#include <mm/aspace.h>
+#include <mm/kmem.h>
+#include <mm/numa.h>
+#include <mm/oracle.h>
+#include <mm/pmm.h>
+#include <mm/scheme.h>
+#include <kernel/context.h>
+#include <kernel/ktest.h>
+#include <kernel/option.h>
+#include <kernel/printf.h>
+#include <kernel/trap.h>
+#include <arch/trap.h>
+
+void mm_init(const struct bootinfo *bi)
+{
+	numa_init(bi);
+	pmm_init(bi);
+	kmem_init();
+}
+
+/* True: the access may be tried again. */
+static bool page_fault(struct trapframe *tf)
+{
+	struct tlb_context *ctx = tlb_loaded();
+	vaddr_t va = trap_fault_va(tf);
+
+	if (!ctx || va >= PT_VA_LOW_END)
+		return false;
+	return fault_handle(container_of(ctx, struct aspace, ctx), va, trap_fault_is_write(tf),
+			    trap_fault_is_exec(tf));
+}
+
+/* Frames and small objects in use that somebody must give back. */
+static u64 in_use(void)
+{
+	return pmm_used() - kmem_pages_kept() + kmem_objects_in_use();
+}
+
+static u64 in_use_before;
+
+static bool leak_check(char *reason, size_t size)
+{
+	u64 now, before = in_use_before;
+
+	scheme_settle();
+	now = in_use();
+	in_use_before = now;
+	if (now == before || !before)
+		return true;
+	ksnprintf(reason, size, "%ld pages or objects more in use than before",
+		  (s64)(now - before));
+	return false;
+}
+
+static const char *const checks[] = {"full", "oracle", "off", NULL};
+
+void mm_start(void)
+{
+	/* full also verifies contents, which is the workloads' affair. */
+	oracle_on = option_choice("check", checks, 0) != 2;
+	evidence_enabled = oracle_on;
+	tlb_init();
+	knob_init();
+	trap_page_fault_handler = page_fault;
+	context_load_aspace = aspace_load;
+	ktest_leak_check = leak_check;
+	in_use_before = in_use();
+}

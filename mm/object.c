@@ -1,0 +1,64 @@
+/* Objects: the pages behind areas, by index. Slots are read and replaced without a lock. */
+#include <mm/aspace.h>
+#include <kernel/bootinfo.h>
+#include <kernel/kmem.h>
+
+#define CHUNK_SLOTS (PAGE_SIZE / sizeof(struct page *))
+
+static u64 chunk_count(const struct object *obj)
+{
+	return (obj->page_count + CHUNK_SLOTS - 1) / CHUNK_SLOTS;
+}
+
+struct object *object_create(u64 page_count)
+{
+	struct object *obj = kmem.alloc(sizeof(*obj), BOOT_NODE_NONE);
+
+	if (!obj)
+		return NULL;
+	obj->page_count = page_count;
+	obj->refs = 1;
+	list_init(&obj->areas);
+	obj->chunks = kmem.alloc(chunk_count(obj) * sizeof(*obj->chunks), BOOT_NODE_NONE);
+	if (!obj->chunks) {
+		kmem.free(obj, sizeof(*obj));
+		return NULL;
+	}
+	return obj;
+}
+
+/* Areas, creators and every page in a slot hold a reference: the object outlives its last page. */
+void object_put(struct object *obj)
+{
+	if (atomic_fetch_add(&obj->refs, -1U) != 1)
+		return;
+	for (u64 i = 0; i < chunk_count(obj); i++)
+		if (obj->chunks[i])
+			kmem.free(obj->chunks[i], PAGE_SIZE);
+	kmem.free(obj->chunks, chunk_count(obj) * sizeof(*obj->chunks));
+	kmem.free(obj, sizeof(*obj));
+}
+
+static struct page **chunk_create(struct object *obj, u64 i)
+{
+	struct page **chunk = kmem.alloc(PAGE_SIZE, BOOT_NODE_NONE), **old = NULL;
+
+	/* Full barrier: the zeroes before the pointer; pairs with the load in object_slot(). */
+	if (chunk && !atomic_cmpxchg(&obj->chunks[i], &old, chunk)) {
+		kmem.free(chunk, PAGE_SIZE);
+		return old;
+	}
+	return chunk;
+}
+
+struct page **object_slot(struct object *obj, u64 index, bool create)
+{
+	struct page **chunk = load_acquire(&obj->chunks[index / CHUNK_SLOTS]);
+
+	if (unlikely(!chunk)) {
+		if (!create)
+			return NULL;
+		chunk = chunk_create(obj, index / CHUNK_SLOTS);
+	}
+	return chunk ? &chunk[index % CHUNK_SLOTS] : NULL;
+}

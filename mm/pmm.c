@@ -1,0 +1,412 @@
+/*
+ * Page frames: a buddy allocator per node, per-CPU caches of single pages in
+ * front. A cache is touched by its own CPU in task context only, and contexts
+ * of one CPU switch only where they ask to, so a cache needs no lock.
+ */
+#include <mm/pmm.h>
+#include <mm/early.h>
+#include <mm/kmap.h>
+#include <mm/mm.h>
+#include <mm/numa.h>
+#include <mm/oracle.h>
+#include <mm/pgwalk.h>
+#include <mm/scheme.h>
+#include <kernel/kmem.h>
+#include <kernel/option.h>
+#include <kernel/panic.h>
+#include <kernel/string.h>
+
+enum {
+	CACHE_BATCH =
+		64, /* pages per trip to the node's lock; amortises it to under 1 % of a page's move */
+	CACHE_HIGH = 256, /* pages a CPU keeps per node before it gives CACHE_BATCH * 2 back */
+};
+
+struct pmm_node {
+	struct spinlock lock; /* everything below */
+	struct list_head {
+		struct page *first;
+		u64 count;
+	} free[PMM_MAX_ORDER + 1];
+	u64 total, free_pages, quarantined;
+	u64 watermark_min, watermark_low;
+} __aligned(CACHE_LINE);
+
+static struct pmm_node nodes[MAX_NODES];
+
+struct pmm_cache {
+	struct page *first; /* linked by next */
+	u64 count;
+};
+static PERCPU(struct pmm_cache[MAX_NODES], pmm_caches);
+
+enum poison pmm_poison = POISON_MARK;
+
+/* ---- buddy lists, node lock held ---------------------------------------- */
+
+static void free_list_add(struct pmm_node *n, struct page *page, unsigned order)
+{
+	struct page *first = n->free[order].first;
+
+	page->state = PAGE_FREE;
+	page->order = (u8)order;
+	page->prev = NULL;
+	page->next = first;
+	if (first)
+		first->prev = page;
+	n->free[order].first = page;
+	n->free[order].count++;
+}
+
+static void free_list_del(struct pmm_node *n, struct page *page)
+{
+	if (page->prev)
+		page->prev->next = page->next;
+	else
+		n->free[page->order].first = page->next;
+	if (page->next)
+		page->next->prev = page->prev;
+	n->free[page->order].count--;
+}
+
+static void buddy_free(struct pmm_node *n, struct page *page, unsigned order)
+{
+	u64 pfn = (u64)(page - page_array);
+
+	n->free_pages += 1UL << order;
+	for (; order < PMM_MAX_ORDER; order++) {
+		struct page *buddy = page_array + (pfn ^ (1UL << order));
+
+		if (buddy->state != PAGE_FREE || buddy->order != order || buddy->node != page->node)
+			break;
+		free_list_del(n, buddy);
+		buddy->state = PAGE_RESERVED;
+		pfn &= ~(1UL << order);
+	}
+	free_list_add(n, page_array + pfn, order);
+}
+
+static struct page *buddy_alloc(struct pmm_node *n, unsigned order)
+{
+	unsigned o = order;
+
+	while (o <= PMM_MAX_ORDER && !n->free[o].first)
+		o++;
+	if (o > PMM_MAX_ORDER)
+		return NULL;
+	struct page *page = n->free[o].first;
+
+	free_list_del(n, page);
+	while (o > order) {
+		o--;
+		struct page *half = page + (1UL << o);
+
+		half->node = page->node;
+		free_list_add(n, half, o);
+	}
+	n->free_pages -= 1UL << order;
+	page->order = (u8)order;
+	return page;
+}
+
+/* ---- per-CPU caches ------------------------------------------------------ */
+
+static bool cache_refill(struct pmm_cache *cache, u32 node, unsigned flags)
+{
+	struct pmm_node *n = &nodes[node];
+	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
+
+	spin_lock(&n->lock);
+	for (unsigned i = 0; i < CACHE_BATCH && n->free_pages > floor; i++) {
+		struct page *page = buddy_alloc(n, 0);
+
+		if (!page)
+			break;
+		page->state = PAGE_CACHED;
+		page->next = cache->first;
+		cache->first = page;
+		cache->count++;
+	}
+	spin_unlock(&n->lock);
+	return cache->first;
+}
+
+static void cache_shrink(struct pmm_cache *cache, u32 node, u64 keep)
+{
+	struct pmm_node *n = &nodes[node];
+
+	spin_lock(&n->lock);
+	while (cache->count > keep) {
+		struct page *page = cache->first;
+
+		cache->first = page->next;
+		cache->count--;
+		buddy_free(n, page, 0);
+	}
+	spin_unlock(&n->lock);
+}
+
+void pmm_drain_caches(void)
+{
+	for (u32 node = 0; node < numa_node_count(); node++)
+		cache_shrink(&(*this_cpu_ptr(pmm_caches))[node], node, 0);
+}
+
+/* ---- allocation ---------------------------------------------------------- */
+
+static inline struct page *take(struct page *page)
+{
+	page->state = PAGE_USED;
+	page->flags = 0;
+	page->object = NULL;
+	page->mapcount = 0;
+	store_relaxed(&page->refs, PAGE_REF);
+	return page;
+}
+
+static struct page *alloc_on(u32 node, unsigned order, unsigned flags)
+{
+	struct pmm_node *n = &nodes[node];
+
+	if (!order) {
+		struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
+		struct page *page = cache->first;
+
+		if (unlikely(!page)) {
+			if (!cache_refill(cache, node, flags))
+				return NULL;
+			page = cache->first;
+		}
+		cache->first = page->next;
+		cache->count--;
+		return take(page);
+	}
+	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
+	struct page *page = NULL;
+
+	spin_lock(&n->lock);
+	if (n->free_pages >= floor + (1UL << order))
+		page = buddy_alloc(n, order);
+	spin_unlock(&n->lock);
+	return page ? take(page) : NULL;
+}
+
+/* The node is short: frames that a scheme holds back can be had by paying for them. */
+static struct page *alloc_after_settling(u32 node, unsigned order, unsigned flags)
+{
+	if (!load_relaxed(&nodes[node].quarantined))
+		return NULL;
+	scheme->settle();
+	return alloc_on(node, order, flags);
+}
+
+static void zero_frames(struct page *page)
+{
+	for (u64 i = 0; i < 1UL << page->order; i++)
+		zero_page(page_to_virt(page + i));
+}
+
+struct page *pmm_alloc(u32 node, unsigned order, unsigned flags)
+{
+	struct page *page = alloc_on(node, order, flags);
+
+	if (unlikely(!page)) {
+		unsigned count;
+		const u8 *order_list = pmm_fallback_order(node, &count);
+
+		page = alloc_after_settling(node, order, flags);
+		for (unsigned i = 1; !page && i < count && !(flags & PMM_STRICT); i++)
+			page = alloc_on(order_list[i], order, flags);
+		if (!page)
+			return NULL;
+	}
+	if (flags & PMM_ZERO)
+		zero_frames(page);
+	return page;
+}
+
+unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)
+{
+	unsigned got = 0;
+
+	while (got < n && (out[got] = pmm_alloc(node, 0, flags)))
+		got++;
+	return got;
+}
+
+/* ---- free ---------------------------------------------------------------- */
+
+/* A stale reader of this frame finds poison where a workload's canary was. */
+static inline void poison_page(struct page *page)
+{
+	u64 *word = page_to_virt(page);
+	u64 words = POISON_MARK_WORDS;
+
+	if (pmm_poison == POISON_OFF)
+		return;
+	if (pmm_poison == POISON_FULL)
+		words = (PAGE_SIZE << page->order) / sizeof(u64);
+	for (u64 i = 0; i < words; i++)
+		word[i] = POISON_WORD;
+}
+
+static inline void free_one(struct page *page)
+{
+	u32 node = page->node;
+
+	oracle_release(page, "free");
+	if (page->state == PAGE_USED)
+		poison_page(page);
+	store_relaxed(&page->refs, 0);
+	if (likely(!page->order)) {
+		struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
+
+		page->state = PAGE_CACHED;
+		page->next = cache->first;
+		cache->first = page;
+		if (unlikely(++cache->count > CACHE_HIGH))
+			cache_shrink(cache, node, CACHE_HIGH - 2 * CACHE_BATCH);
+		return;
+	}
+	spin_lock(&nodes[node].lock);
+	buddy_free(&nodes[node], page, page->order);
+	spin_unlock(&nodes[node].lock);
+}
+
+void pmm_free(struct page *page)
+{
+	if (page->state != PAGE_USED && page->state != PAGE_QUARANTINE)
+		panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
+	free_one(page);
+}
+
+void pmm_free_bulk(struct page **pages, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		free_one(pages[i]);
+}
+
+/* ---- numbers ------------------------------------------------------------- */
+
+void pmm_node_stats(u32 node, struct pmm_node_stats *stats)
+{
+	struct pmm_node *n = &nodes[node];
+
+	memset(stats, 0, sizeof(*stats));
+	spin_lock(&n->lock);
+	stats->total = n->total;
+	stats->free = n->free_pages;
+	stats->quarantined = n->quarantined;
+	stats->watermark_min = n->watermark_min;
+	stats->watermark_low = n->watermark_low;
+	for (unsigned o = 0; o <= PMM_MAX_ORDER; o++)
+		stats->free_blocks[o] = n->free[o].count;
+	spin_unlock(&n->lock);
+	for_each_online_cpu (cpu)
+		stats->cached += load_relaxed(&(*cpu_ptr(cpu, pmm_caches))[node].count);
+}
+
+u64 pmm_used(void)
+{
+	u64 used = 0;
+
+	for (u32 node = 0; node < numa_node_count(); node++) {
+		struct pmm_node_stats s;
+
+		pmm_node_stats(node, &s);
+		used += s.total - s.free - s.cached;
+	}
+	return used;
+}
+
+void pmm_set_quarantined(u32 node, s64 delta)
+{
+	spin_lock(&nodes[node].lock);
+	nodes[node].quarantined += (u64)delta;
+	spin_unlock(&nodes[node].lock);
+}
+
+bool pmm_node_has_memory(u32 node)
+{
+	return nodes[node].total;
+}
+
+/* ---- start-up ------------------------------------------------------------ */
+
+/* Frames per 2 MiB of page array: the unit in which the array is backed. */
+#define ARRAY_CHUNK (HUGE_SIZE / sizeof(struct page))
+
+/* Back the page array for a RAM range with zeroed memory, of that range's own node if it has room. */
+static void back_page_array(paddr_t base, paddr_t end)
+{
+	u64 first = ALIGN_DOWN(base >> PAGE_SHIFT, ARRAY_CHUNK);
+	u64 last = ALIGN_UP(end >> PAGE_SHIFT, ARRAY_CHUNK);
+
+	for (u64 pfn = first; pfn < last; pfn += ARRAY_CHUNK) {
+		vaddr_t va = (vaddr_t)(page_array + pfn);
+		struct pt_pos pos = pgwalk_find((pte_t *)kmap_root(), va, 0);
+
+		if (!pte_is_none(pte_load(pos.ptep)))
+			continue; /* shared with the end of the range before */
+		paddr_t pa = early_alloc(HUGE_SIZE, HUGE_SIZE, base, end);
+
+		if (!pa)
+			pa = early_alloc(HUGE_SIZE, HUGE_SIZE, 0, ~0UL);
+		if (!pa || kmap_map(va, pa, HUGE_SIZE, PROT_READ | PROT_WRITE))
+			panic("no memory for the page array of %#lx-%#lx", base, end);
+	}
+}
+
+static void add_free_run(paddr_t base, paddr_t end, u32 node)
+{
+	u64 pfn = ALIGN_UP(base, PAGE_SIZE) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+	struct pmm_node *n = &nodes[node];
+
+	for (u64 i = pfn; i < last; i++)
+		page_array[i].node = (u8)node;
+	while (pfn < last) {
+		unsigned order = PMM_MAX_ORDER;
+
+		while (pfn & ((1UL << order) - 1) || pfn + (1UL << order) > last)
+			order--;
+		n->total += 1UL << order;
+		buddy_free(n, page_array + pfn, order);
+		pfn += 1UL << order;
+	}
+}
+
+static void add_free_memory(paddr_t base, u64 len)
+{
+	paddr_t end = base + len;
+
+	while (base < end) {
+		paddr_t stop;
+		u32 node = numa_node_of(base, end, &stop);
+
+		add_free_run(base, stop, node);
+		base = stop;
+	}
+}
+
+/* Small enough not to matter, large enough that tables and stacks never starve: 1/128, 32..4096 pages. */
+static void set_watermarks(void)
+{
+	for (u32 i = 0; i < numa_node_count(); i++) {
+		struct pmm_node *n = &nodes[i];
+
+		n->watermark_min = MIN(MAX(n->total / 128, 32UL), 4096UL);
+		n->watermark_low = n->watermark_min * 2;
+	}
+}
+
+static const char *const poison_names[] = {"off", "mark", "full", NULL};
+
+void pmm_init(const struct bootinfo *bi)
+{
+	pmm_poison = (enum poison)option_choice("poison", poison_names, POISON_MARK);
+	for (unsigned i = 0; i < bi->range_count; i++)
+		if (bi->ranges[i].type == BOOT_MEM_RAM)
+			back_page_array(bi->ranges[i].base, bi->ranges[i].base + bi->ranges[i].len);
+	early_hand_over(add_free_memory);
+	set_watermarks();
+}

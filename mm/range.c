@@ -1,0 +1,200 @@
+/*
+ * Ranges: taking down, protecting. Unhook, flush, free, in that order: pages
+ * leave through a small gather that flushes when it is full.
+ */
+#include <mm/range.h>
+#include <mm/oracle.h>
+#include <kernel/error.h>
+
+enum {
+	ZAP_PAGES = 64
+}; /* pages held between taking down and freeing: bounds memory held back and stack used */
+
+struct zap {
+	struct aspace *as;
+	struct tlb_gather gather;
+	unsigned count;
+	struct page *pages[ZAP_PAGES];
+};
+
+static void zap_flush(struct zap *z)
+{
+	tlb_gather_flush(&z->gather);
+	for (unsigned i = 0; i < z->count; i++)
+		page_put(z->pages[i], PAGE_REF);
+	z->count = 0;
+}
+
+/*
+ * A run of entries of one table, as far as the range goes. *va moves on; stops
+ * early when the gather is full or an entry has to be waited for.
+ */
+static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vaddr_t end)
+{
+	struct spinlock *ptl = pt_lock_of(ptep);
+	u64 size = PT_LEVEL_SIZE(level);
+
+	spin_lock(ptl);
+	for (; *va < end && z->count < ZAP_PAGES; *va += size, ptep++) {
+		pte_t old = pte_load(ptep);
+
+		if (pte_is_none(old))
+			continue;
+		struct page *page = phys_to_page(pte_pa(old, level));
+
+		if (unlikely(pte_is_migration(old))) {
+			migration_wait(page, ptl);
+			return;
+		}
+		old = pt_take(ptep, pte_none());
+		oracle_unmapped(page, z->as->ctx.id, *va);
+		if (pte_is_present(old) || load_relaxed(&z->as->flush_pending))
+			tlb_gather_add(&z->gather, &z->as->ctx, *va, level);
+		atomic_fetch_add(&page->mapcount, -1U);
+		z->pages[z->count++] = page;
+	}
+	spin_unlock(ptl);
+}
+
+/* End of the run that shares a table with va, at most end. */
+static vaddr_t run_end(vaddr_t va, unsigned level, vaddr_t end)
+{
+	return MIN(end, ALIGN_DOWN(va, PT_LEVEL_SIZE(level + 1)) + PT_LEVEL_SIZE(level + 1));
+}
+
+static bool cuts(vaddr_t start, vaddr_t end, vaddr_t va, unsigned level)
+{
+	vaddr_t base = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
+
+	return base < start || base + PT_LEVEL_SIZE(level) > end;
+}
+
+int range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
+{
+	struct zap z = {.as = as};
+	int err = 0;
+
+	tlb_gather_init(&z.gather);
+	for (vaddr_t va = start; va < end;) {
+		struct pt_pos pos = pgwalk_find(as->root, va, 0);
+		pte_t pte = pte_load(pos.ptep);
+
+		if (pos.level && pte_is_none(pte)) {
+			va = ALIGN_DOWN(va, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
+			continue;
+		}
+		if (pos.level && cuts(start, end, va, pos.level)) {
+			err = -EINVAL;
+			va = ALIGN_DOWN(va, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
+			continue;
+		}
+		/* Neighbours at level 1 may be tables; take those one by one. */
+		vaddr_t stop = pos.level ? va + PT_LEVEL_SIZE(pos.level) : run_end(va, 0, end);
+
+		zap_run(&z, pos.ptep, pos.level, &va, stop);
+		if (z.count == ZAP_PAGES)
+			zap_flush(&z);
+	}
+	zap_flush(&z);
+	return err;
+}
+
+/* ---- protection -------------------------------------------------------------- */
+
+/* True: some CPU may still use the old permission. PTL held; debts were paid by change_begin(). */
+static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot)
+{
+	bool writable = pte_is_writable(old);
+
+	if (writable == !!(prot & PROT_WRITE))
+		return false;
+	if (writable) {
+		pt_change(ptep, pte_mk_readonly);
+		return true;
+	}
+	pt_change(ptep, pte_mk_writable);
+	return pte_upgrade_needs_flush(old, pte_mk_writable(old));
+}
+
+static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos pos, vaddr_t *va,
+			vaddr_t end, prot_t prot)
+{
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	u64 size = PT_LEVEL_SIZE(pos.level);
+	vaddr_t first = ~0UL, last = 0;
+	struct page *moving = NULL;
+
+	spin_lock(ptl);
+	for (; *va < end; *va += size, pos.ptep++) {
+		pte_t old = pte_load(pos.ptep);
+
+		if (unlikely(pte_is_migration(old))) {
+			moving = phys_to_page(pte_pa(old, pos.level));
+			break;
+		}
+		if (pte_is_present(old) && protect_entry(pos.ptep, old, prot)) {
+			first = MIN(first, *va);
+			last = *va;
+		}
+	}
+	if (first <= last)
+		tlb_gather_add_range(g, &as->ctx, first, last + size, pos.level);
+	if (moving)
+		migration_wait(moving, ptl);
+	else
+		spin_unlock(ptl);
+}
+
+int range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
+{
+	struct tlb_gather g;
+
+	tlb_gather_init(&g);
+	for (vaddr_t va = start; va < end;) {
+		struct pt_pos pos = pgwalk_find(as->root, va, 0);
+
+		if (pos.level &&
+		    (pte_is_none(pte_load(pos.ptep)) || cuts(start, end, va, pos.level))) {
+			va = ALIGN_DOWN(va, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
+			continue;
+		}
+		protect_run(as, &g, pos, &va,
+			    pos.level ? va + PT_LEVEL_SIZE(pos.level) : run_end(va, 0, end), prot);
+	}
+	tlb_gather_flush(&g);
+	return 0;
+}
+
+/* ---- tables -------------------------------------------------------------------- */
+
+/*
+ * Nothing of the range is mapped and the write side keeps faults out, so the
+ * tables are empty. They are reused only after every CPU dropped its walk
+ * caches (I8): gather.tables makes the flush a full one.
+ */
+void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
+{
+	struct zap z = {.as = as};
+
+	tlb_gather_init(&z.gather);
+	for (vaddr_t va = ALIGN_UP(start, HUGE_SIZE); va + HUGE_SIZE <= end; va += HUGE_SIZE) {
+		struct pt_pos pos = pgwalk_find(as->root, va, 1);
+		pte_t pte = pte_load(pos.ptep);
+
+		if (pos.level != 1 || !pte_is_table(pte, 1))
+			continue;
+		struct page *table = phys_to_page(pte_pa(pte, 1));
+
+		spin_lock(pt_lock_of(pos.ptep));
+		pt_take(pos.ptep, pte_none());
+		spin_unlock(pt_lock_of(pos.ptep));
+		table->state = PAGE_USED;
+		oracle_unmapped(table, as->ctx.id, va);
+		tlb_gather_add(&z.gather, &as->ctx, va, 1);
+		z.gather.tables = true;
+		z.pages[z.count++] = table;
+		if (z.count == ZAP_PAGES)
+			zap_flush(&z);
+	}
+	zap_flush(&z);
+}

@@ -1,0 +1,14 @@
+/*
+ * none - no flush waits.
+ *
+ * Keeps     I1-I12: migrate.c flushes each batch before it copies and frees.
+ * Stale for the time between an entry's exchange and the flush of its batch.
+ * Costs     one shootdown per batch.
+ */
+#include <mm/scheme.h>
+
+extern const struct tlb_scheme scheme_none;
+const struct tlb_scheme scheme_none = {
+	.name = "none",
+	.summary = "no flush waits: every batch is flushed before it is copied",
+};

@@ -1,0 +1,30 @@
+/*
+ * The list of schemes. A new deferral scheme is one file here and one line in
+ * tlb_schemes[]; a new combination of knobs is one entry in scheme_defs[].
+ */
+#include <mm/scheme.h>
+
+extern const struct tlb_scheme scheme_none, scheme_never, scheme_skeleton;
+
+const struct tlb_scheme *const tlb_schemes[] = {
+	&scheme_none,
+	&scheme_never,
+	&scheme_skeleton,
+	NULL,
+};
+
+const struct scheme_def scheme_defs[] = {
+	{"baseline", "the historical kernel: one shootdown per migrated page", "batch=1 defer=none",
+	 NULL},
+	{"batch", "one shootdown per batch of pages (migrate_pages since 6.3)", "batch=512", NULL},
+	{"like-linux-6.1", "what that kernel does on this ISA: page by page", "batch=1 defer=none",
+	 "LRU, folio locks and cgroup charges; mmap_lock contention; rmap of file and KSM pages"},
+	{"like-linux-6.12", "what that kernel does on this ISA: batches of 512",
+	 "batch=512 batch_2m=1 defer=none",
+	 "LRU, folio locks and cgroup charges; synchronous retry passes; one asynchronous pass "
+	 "over "
+	 "up to 2*512-1 pages; lazy-TLB CPUs skipped by a flag instead of leaving the mask"},
+	{"never", "no flush at all: the upper bound of what any scheme can win (UNSAFE)",
+	 "batch=512 defer=never", NULL},
+};
+const unsigned scheme_def_count = sizeof(scheme_defs) / sizeof(scheme_defs[0]);

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Tests of the host tools themselves: what a wrong verdict or a damaged record would hide behind."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools"))
+from tarrylib import exports, guest, iso, ktap, qemu, records, results, settings, summary  # noqa: E402
+
+OUT = ktap.Writer()
+MIB = 1 << 20
+
+
+def equal(name: str, got: object, expected: object) -> None:
+    OUT.result(name, got == expected, "" if got == expected else f"got {got!r}, not {expected!r}")
+
+
+def refused(name: str, **values: str) -> None:
+    try:
+        settings.parse(values)
+        OUT.result(name, False, f"{values} was accepted")
+    except settings.UsageError as error:
+        OUT.result(name, next(iter(values)) in str(error), str(error))
+
+
+def test_settings() -> None:
+    def nodes(**values: str) -> list[tuple[int, int]]:
+        return [(n.cpus, n.mem // MIB) for n in settings.parse(values).nodes]
+
+    equal("nodes.even", nodes(SMP="4", NODES="2", MEM="1G"), [(2, 512), (2, 512)])
+    equal("nodes.remainder", nodes(SMP="5", NODES="3", MEM="100M"), [(2, 32), (2, 32), (1, 36)])
+    equal("nodes.fewer-cpus", nodes(SMP="1", NODES="2", MEM="8M"), [(1, 4), (0, 4)])
+    equal("nodes.named", nodes(NODES="2:1G,0:4G", SMP="9"), [(2, 1024), (0, 4096)])
+    for name, values in {"smp": {"SMP": "0"}, "nodes": {"NODES": "0"}, "mem": {"MEM": "1X"},
+                         "no-cpu": {"NODES": "0:1G"}, "quote": {"CMD": 'a "b"'},
+                         "seed-without-det": {"SEED": "1"}, "boot": {"BOOT": "floppy"},
+                         "arch": {"ARCH": "vax"}, "machine": {"MACHINE": "virt"}}.items():
+        refused(f"refused.{name}", **values)
+    line = settings.boot_line(settings.parse({"CMD": "test *; show", "DET": "1", "SEED": "3",
+                                              "ARGS": 'large=off x="a b"'}))
+    equal("boot-line", line, 'large=off x="a b" det=1 det.seed=3 tarry.run="test *; show"')
+    line = settings.boot_line(settings.parse({"CMD": "show"}))
+    equal("boot-line.host-cpus", line, f"host.cpus={settings.host_cpus()} tarry.run=show")
+
+
+def test_qemu() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        argv = qemu.command(settings.parse({"NODES": "2:1G,0:2G"}), Path(folder), [])
+    joined = " ".join(argv)
+    OUT.result("qemu.memory-only-node", "node,nodeid=1,memdev=m1 " in joined + " "
+               and "dist,src=0,dst=1,val=20" in joined and "-m 3072M" in joined, joined)
+    s = settings.parse({"CMD": "it's"})
+    try:
+        iso.iso_with_args(s, Path("/nonexistent"))
+        OUT.result("iso.refuses-quotes", False, "accepted")
+    except settings.UsageError as error:
+        OUT.result("iso.refuses-quotes", True, str(error))
+
+
+def test_verdicts() -> None:
+    first = b"Tarry 0.1.0 x86_64 x\n"
+
+    def code(arch: str, console: bytes, status: int) -> int:
+        return guest.judge(arch, console, status, "")[0]
+
+    equal("verdict.pass", code("x86_64", first + b"TARRY-END rc=0\n", 1), 0)
+    equal("verdict.fail", code("x86_64", first + b"TARRY-END rc=1\n", 3), 1)
+    equal("verdict.panic", code("x86_64", first + b"TARRY-END rc=70\n", 141), 70)
+    equal("verdict.arm64", code("arm64", b"Tarry 1 arm64\nTARRY-END rc=2\n", 2), 2)
+    equal("verdict.plain-power-off", code("x86_64", first + b"TARRY-END rc=1\n", 0), 1)
+    equal("verdict.disagreement", code("x86_64", first + b"TARRY-END rc=0\n", 3), 125)
+    equal("verdict.disagreement-arm64", code("arm64", first + b"TARRY-END rc=1\n", 0), 125)
+    equal("verdict.no-marker", code("x86_64", first, 1), 125)
+    equal("verdict.last-marker", code("x86_64", b"TARRY-END rc=0\nTARRY-END rc=1\n", 3), 1)
+    equal("verdict.quoted-marker", code("x86_64", first + b"say TARRY-END rc=0\n", 1), 125)
+    chatter = guest.ConsoleFilter(firmware_talks=True)
+    equal("console.firmware", chatter.feed(b"\x1b[2JBdsDxe: Tar") + chatter.feed(b"ry 0.1 x86_64 y\r\n"),
+          b"Tarry 0.1 x86_64 y\n")
+
+
+KTAP = """\
+KTAP version 1
+1..2
+  KTAP version 1
+  # Subtest: tlb
+  1..3
+  ok 1 sync
+[    0.1] ok, noise
+  # cpu 3 read 0x11
+  not ok 2 lazy
+  # lazy: seq 812
+  ok 3 nodes # SKIP one node
+not ok 1 tlb
+ok 2 acpi
+# Totals: pass:2 fail:1 xfail:0 skip:1 error:0
+"""
+
+
+def test_ktap() -> None:
+    tests = ktap.parse(KTAP)
+    equal("ktap.nested", [(t.name, t.verdict) for t in tests],
+          [("tlb.sync", "passed"), ("tlb.lazy", "failed"), ("tlb.nodes", "skipped"),
+           ("acpi", "passed")])
+    equal("ktap.reasons", [t.why for t in tests[1:3]], ["cpu 3 read 0x11\nlazy: seq 812", "one node"])
+    cut = ktap.parse("\n".join(KTAP.splitlines()[:6]))
+    equal("ktap.cut-off", ktap.count(cut), (1, 2, 0))
+    equal("ktap.two-documents", ktap.count(ktap.parse(KTAP + KTAP)), (4, 2, 2))
+    parent = ktap.parse("1..1\n  1..1\n  ok 1 a\nnot ok 1 s # leak\n")
+    equal("ktap.parent-alone-fails", ktap.count(parent), (1, 1, 0))
+
+
+def record(**more: object) -> str:
+    body = json.dumps({"schema": records.SCHEMA, "name": "migrate", "scheme": "batch",
+                       "trust": "counts", "counters": {"pages_migrated": 8, "stale_reads": 0},
+                       **more}, separators=(",", ":"))[:-1]
+    return f'{body},"crc":"{records.checksum(body)}"}}'
+
+
+def test_records() -> None:
+    good = record()
+    block = records.extract(f"noise\nBENCH-BEGIN\n{good}\nBENCH-END\n")
+    equal("records.good", (block.lines, block.damaged), ([good], []))
+    for name, console in {
+            "changed-digit": f"BENCH-BEGIN\n{good.replace(':8', ':9')}\nBENCH-END\n",
+            "cut-off": f"BENCH-BEGIN\n{good[:-9]}\nBENCH-END\n",
+            "split-by-log": f"BENCH-BEGIN\n{good[:40]}\n[ 1.0] x\n{good[40:]}\nBENCH-END\n",
+            "no-end": f"BENCH-BEGIN\n{good}\n"}.items():
+        damaged = records.extract(console).damaged
+        OUT.result(f"records.{name}", bool(damaged), "; ".join(damaged) or "not noticed")
+    boot = results.Boot("b", "", "")
+    boot.records = [records.check(record(median=5, phase_ns={"flush": 3}, unit="ns/page"))]
+    equal("summary.distrusts-time", (summary.headline(boot.records[0]),
+                                     summary.phases(boot.records[0])["flush"]), (None, None))
+    equal("exports.flatten", exports.flatten({"a": {"b": [1, 2]}, "c": None}), {"a.b": "1 2", "c": ""})
+
+
+def main() -> int:
+    test_settings()
+    test_qemu()
+    test_verdicts()
+    test_ktap()
+    test_records()
+    return OUT.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

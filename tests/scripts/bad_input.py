@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Wrong commands, options, values and boot lines: a message that names them, and life goes on."""
+
+import re
+
+from common import Console, boot, main, result
+
+WRONG = {  # name: (command, what the message must name)
+    "verb": ("frobnicate", "frobnicate"),
+    "workload": ("bench frobnicate", "frobnicate"),
+    "option": ("bench migrate --frobnicate 3", "--frobnicate"),
+    "missing-value": ("bench migrate --pages", "--pages"),
+    "not-a-number": ("bench migrate --pages many", "many"),
+    "out-of-range": ("bench migrate --pages 0", "--pages"),
+    "too-many-threads": ("bench migrate --threads 100000", "--threads"),
+    "scheme": ("bench migrate --schemes baseline,frobnicate", "frobnicate"),
+    "knob": ("set frobnicate=1", "frobnicate"),
+    "knob-syntax": ("set batch", "batch"),
+    "knob-range": ("set batch=513", "batch"),
+    "knob-zero": ("set batch=0", "batch"),
+    "knob-choice": ("set defer=frobnicate", "frobnicate"),
+    "show": ("show frobnicate", "frobnicate"),
+    "list": ("list frobnicate", "frobnicate"),
+    "test": ("test frobnicate", "frobnicate"),
+    "look": ("look frobnicate", "frobnicate"),
+    "help": ("help frobnicate", "frobnicate"),
+}
+USAGE = 2
+LONG = 10_000  # characters
+
+
+def error_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("error: ")]
+
+
+def wrong_commands() -> None:
+    for name, (command, named) in WRONG.items():
+        run = boot(command)
+        errors = error_lines(run.text)
+        good = run.guest_rc == USAGE and any(named in line for line in errors)
+        shown = (errors[0] if errors else "no error line")[:200]
+        result(f"command.{name}", good, f"`{command}`: rc={run.guest_rc}: {shown}")
+
+
+def boot_line() -> None:
+    run = boot("show", ARGS="frobnicate=1 large=maybe check=frobnicate idle=")
+    result("boot-line.survives", run.guest_rc == 0, f"rc={run.guest_rc}")
+    for word in ("frobnicate", "large", "check", "idle"):
+        named = [line for line in run.text.splitlines()
+                 if re.search(rf"\b{word}\b", line) and "command line" not in line]
+        result(f"boot-line.names-{word}", bool(named), named[0][:200] if named else "not mentioned")
+    run = boot("show " + "x" * LONG)
+    errors = error_lines(run.text)
+    result("boot-line.long-command", run.guest_rc == USAGE and bool(errors),
+           f"rc={run.guest_rc}: {(errors or ['no error line'])[0][:100]}")
+
+
+def typed_line() -> None:
+    with Console() as console:
+        console.expect(b"tarry> ")
+        console.send(b"x" * LONG + b"\r")
+        console.expect(b"# rc=2")
+        console.expect(b"tarry> ")
+        console.send(b"show\r")
+        console.expect(b"# rc=0")
+        console.expect(b"tarry> ")
+        result("typed.long-line", b"error: " in console.seen, "refused; the next command works")
+        console.send(b"\x00\x01\xff\x1b[A\x1b[Z\x7f\x7f\t\t\r")
+        console.expect(b"tarry> ")
+        console.send(b"\x15show batch\r")  # Ctrl-U: whatever the keys above recalled is cleared
+        console.expect(b"# rc=0")
+        result("typed.odd-keys", True, "control bytes and half escapes do no harm")
+
+
+def body() -> None:
+    wrong_commands()
+    boot_line()
+    typed_line()
+
+
+main(body)

@@ -1,0 +1,149 @@
+"""What the test scripts share: their settings, booting, records, result lines.
+
+A script is started by tests/run.py, or by hand, with NAME=VALUE settings as arguments:
+    tests/scripts/ipis.py ARCH=x86_64 SMP=4 DET=1
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools"))
+os.chdir(ROOT)
+from tarrylib import guest, ktap, qemu, records  # noqa: E402
+from tarrylib.settings import Settings, UsageError, parse, words  # noqa: E402
+
+__all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "floor_ipi_ns", "guest",
+           "longest_waits", "main", "median", "phase_per_page", "qemu", "records", "result",
+           "settings", "skip"]
+
+_out = ktap.Writer()
+result, skip = _out.result, _out.skip
+_boots = 0
+
+
+class Missing(Exception):
+    """A run did not yield what was asked of it; the script fails with this text."""
+
+
+def settings(**changes: object) -> Settings:
+    """The settings of this script with some replaced: settings(SMP=2, SEED=7)."""
+    try:
+        values = words(sys.argv[1:]) | {k: str(v) for k, v in changes.items()}
+        return parse(values)
+    except UsageError as error:
+        raise Missing(str(error)) from error
+
+
+def boot(cmd: str, **changes: object) -> guest.Run:
+    """Boot, run the commands, return how it went. The console is kept beside the script's log."""
+    global _boots
+    _boots += 1
+    run = guest.run(settings(CMD=cmd, **changes))
+    if prefix := os.environ.get("TARRY_LOG"):
+        Path(f"{prefix}-{_boots}.console").write_bytes(run.console)
+    if not run.booted or run.guest_rc is None:
+        raise Missing(f"{cmd}: {run.message}")
+    return run
+
+
+def bench(cmd: str, **changes: object) -> dict[str, dict]:
+    """The undamaged records of one boot that must end with rc=0, by scheme ("floor" for the floor)."""
+    run = boot(cmd, **changes)
+    block = records.extract(run.text)
+    if block.damaged:
+        raise Missing(f"{cmd}: damaged records: {'; '.join(block.damaged)}")
+    if run.guest_rc != 0:
+        errors = [line for line in run.text.splitlines() if "error:" in line]
+        raise Missing(f"{cmd}: rc={run.guest_rc}; {'; '.join(errors[:3]) or 'see the console'}")
+    return {"floor" if r["name"] == "floor" else r["scheme"]: r for r in block.records}
+
+
+def changed(new: float, old: float) -> float:
+    """By how many percent new lies below old."""
+    if not old:
+        raise Missing("nothing to compare with: the reference is 0")
+    return 100.0 * (1 - new / old)
+
+
+def phase_per_page(record: dict) -> dict[str, float]:
+    """Each phase's time per migrated page, in ns, or None times for a run that measures none."""
+    pages = record["counters"]["pages_migrated"]
+    if not pages or not record.get("phase_ns"):
+        raise Missing(f"{record['scheme']}: no pages or no phase times (trust {record['trust']})")
+    return {phase: ns / pages for phase, ns in record["phase_ns"].items()}
+
+
+def longest_waits(record: dict) -> list[int]:
+    """Each round's longest wait of any reader, in ns, from fault to resume."""
+    waits = record.get("longest_wait") or record.get("victim", {}).get("longest_wait")
+    if not isinstance(waits, list):
+        raise Missing(f"{record['scheme']}: no list of longest waits")
+    return waits
+
+
+def floor_ipi_ns(floor: dict) -> int:
+    """The round trip of an interrupt to a busy CPU, measured in the same boot."""
+    value = floor.get("floor", floor).get("ipi_busy_ns")
+    if not value:
+        raise Missing("the floor record has no ipi_busy_ns")
+    return value
+
+
+class Console:
+    """A guest at its prompt, typed at through its serial line."""
+
+    def __init__(self, **changes: object):
+        self.settings = settings(**changes)
+        self.seen = b""  # everything printed so far
+        self.at = 0  # what expect() has consumed of it
+
+    def __enter__(self) -> "Console":
+        self.scratch = tempfile.TemporaryDirectory(prefix="tarry-")
+        argv = qemu.command(self.settings, Path(self.scratch.name),
+                            ["-serial", "stdio", "-monitor", "none"])
+        self.process = guest.start(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, bufsize=0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        guest.kill(self.process)
+        self.scratch.cleanup()
+
+    def send(self, data: bytes) -> None:
+        self.process.stdin.write(data)
+
+    def expect(self, what: bytes, timeout: float = 20.0) -> None:
+        """Wait until this is printed after what was expected last. Raises Missing if it is not."""
+        deadline = time.monotonic() + timeout
+        while (found := self.seen.find(what, self.at)) < 0:
+            fd = self.process.stdout
+            left = deadline - time.monotonic()
+            data = b""
+            if left > 0 and select.select([fd], [], [], left)[0]:
+                data = os.read(fd.fileno(), 65536)
+            if not data:
+                tail = self.seen[self.at:][-200:]
+                raise Missing(f"waited {timeout} s for {what!r}, got {tail!r}")
+            self.seen += data
+        self.at = found + len(what)
+
+
+def main(body) -> None:
+    """Run the script's body, end with its verdict."""
+    try:
+        body()
+    except Missing as error:
+        result("run", False, str(error))
+    except qemu.CannotRun as error:
+        skip("run", str(error))
+    sys.exit(_out.end())

@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""The longest wait of a reader whose pages are moved, in guest instructions."""
+
+from common import Missing, bench, longest_waits, main, median, result
+
+ROUNDS = 20
+WAIT_MAX = 512 * 1000  # instructions: a batch of 512 pages, each copied and mapped in turn
+
+
+def body() -> None:
+    record = bench(f"bench migrate --pages 4096 --threads 1 --schemes batch --reps {ROUNDS}")["batch"]
+    waits = longest_waits(record)
+    result("rounds", len(waits) >= ROUNDS, f"{len(waits)} rounds, at least {ROUNDS}")
+    if not any(waits):
+        raise Missing("no reader ever waited: the run shows nothing")
+    wait = median(waits) / record["ns_per_instruction"]
+    result("longest-wait", wait <= WAIT_MAX,
+           f"median {wait:.0f} instructions over {len(waits)} rounds, at most {WAIT_MAX}")
+
+
+main(body)

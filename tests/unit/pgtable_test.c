@@ -1,0 +1,136 @@
+/* The page-table contract: what every port's entries promise, level by level. */
+#include <arch/pgtable.h>
+#include <kernel/ktest.h>
+
+static const prot_t prots[] = {
+	PROT_READ,
+	PROT_READ | PROT_WRITE,
+	PROT_READ | PROT_EXEC,
+	PROT_READ | PROT_WRITE | PROT_USER,
+	PROT_READ | PROT_GLOBAL,
+};
+
+static paddr_t frame_at(unsigned level)
+{
+	return 0x12345UL << 30 & ((1UL << 40) - 1) & ~(PT_LEVEL_SIZE(level) - 1);
+}
+
+/* Making a leaf and reading it back is the identity. */
+TEST(pgtable, leaf_round_trip)
+{
+	for (unsigned level = 0; level <= 2; level++)
+		for (unsigned i = 0; pt_block_ok(level) && i < ARRAY_SIZE(prots); i++) {
+			pte_t pte = pte_mk_leaf(frame_at(level), prots[i], level);
+
+			EXPECT(pte_is_present(pte) && pte_is_leaf(pte, level));
+			EXPECT(!pte_is_none(pte) && !pte_is_hint(pte) && !pte_is_migration(pte));
+			EXPECT(level == 0 || !pte_is_table(pte, level));
+			EXPECT_EQ(pte_pa(pte, level), frame_at(level));
+			EXPECT_EQ(pte_prot(pte), prots[i]);
+			EXPECT(pte_is_accessed(pte));
+			EXPECT_EQ(pte_is_writable(pte), !!(prots[i] & PROT_WRITE));
+		}
+}
+
+/* An empty entry is nothing else; a table is a table only above level 0. */
+TEST(pgtable, none_and_table)
+{
+	for (unsigned level = 1; level < PT_LEVELS; level++) {
+		pte_t table = pte_mk_table(0x7000);
+
+		EXPECT(pte_is_table(table, level) && pte_is_present(table));
+		EXPECT(!pte_is_leaf(table, level) && !pte_is_none(table));
+		EXPECT_EQ(pte_pa(table, level), 0x7000);
+	}
+	EXPECT(pte_is_none(pte_none()) && !pte_is_present(pte_none()));
+	EXPECT(!pte_is_hint(pte_none()) && !pte_is_migration(pte_none()));
+}
+
+/* Accessed, dirty and writable change alone; the frame and the rest stay. */
+TEST(pgtable, bits_are_independent)
+{
+	pte_t rw = pte_mk_leaf(0x5000, PROT_READ | PROT_WRITE, 0);
+
+	EXPECT(pte_is_dirty(rw));
+	EXPECT(!pte_is_accessed(pte_mk_old(rw)) && pte_is_accessed(pte_mk_young(pte_mk_old(rw))));
+	EXPECT(!pte_is_dirty(pte_mk_clean(rw)) && pte_is_writable(pte_mk_clean(rw)));
+	EXPECT(pte_is_dirty(pte_mk_dirty(pte_mk_clean(rw))));
+	EXPECT(!pte_is_writable(pte_mk_readonly(rw)));
+	EXPECT(pte_is_writable(pte_mk_writable(pte_mk_readonly(rw))));
+	EXPECT_EQ(pte_pa(pte_mk_old(pte_mk_clean(pte_mk_readonly(rw))), 0), 0x5000);
+}
+
+/* Hint entries are invisible to hardware and give the leaf back, made young. */
+TEST(pgtable, hint_round_trip)
+{
+	for (unsigned level = 0; level <= 1; level++)
+		for (unsigned i = 0; i < ARRAY_SIZE(prots); i++) {
+			pte_t leaf = pte_mk_leaf(frame_at(level), prots[i], level);
+			pte_t hint = pte_mk_hint(leaf);
+
+			EXPECT(pte_is_hint(hint) && !pte_is_present(hint));
+			EXPECT(!pte_is_none(hint) && !pte_is_migration(hint));
+			EXPECT(level == 0 || !pte_is_table(hint, level));
+			EXPECT_EQ(pte_pa(hint, level), frame_at(level));
+			EXPECT_EQ(pte_from_hint(hint).v, pte_mk_young(leaf).v);
+			pte_t clean = pte_mk_clean(leaf);
+
+			EXPECT_EQ(pte_is_dirty(pte_from_hint(pte_mk_hint(clean))),
+				  pte_is_dirty(clean));
+		}
+}
+
+/* Migration entries keep frame and bits, from leaves and from hint entries. */
+TEST(pgtable, migration_round_trip)
+{
+	for (unsigned level = 0; level <= 1; level++)
+		for (unsigned i = 0; i < ARRAY_SIZE(prots); i++) {
+			pte_t leaf = pte_mk_leaf(frame_at(level), prots[i], level);
+			pte_t entry = pte_mk_migration(leaf, level);
+			paddr_t to = frame_at(level) + PT_LEVEL_SIZE(level);
+
+			EXPECT(pte_is_migration(entry) && !pte_is_present(entry));
+			EXPECT(!pte_is_none(entry) && !pte_is_hint(entry));
+			EXPECT(level == 0 || !pte_is_table(entry, level));
+			EXPECT_EQ(pte_pa(entry, level), frame_at(level));
+			EXPECT_EQ(pte_from_migration(entry, frame_at(level), level).v, leaf.v);
+			EXPECT_EQ(pte_pa(pte_from_migration(entry, to, level), level), to);
+			EXPECT_EQ(pte_prot(pte_from_migration(entry, to, level)), prots[i]);
+			pte_t clean_old = pte_mk_old(pte_mk_clean(leaf));
+
+			EXPECT_EQ(pte_from_migration(pte_mk_migration(clean_old, level),
+						     frame_at(level), level)
+					  .v,
+				  clean_old.v);
+			EXPECT(!pte_is_none(pte_mk_migration(pte_mk_hint(leaf), level)));
+			EXPECT_EQ(pte_pa(pte_mk_migration(pte_mk_hint(leaf), level), level),
+				  frame_at(level));
+		}
+}
+
+/* Exchange and compare-exchange on memory do what they say. */
+TEST(pgtable, memory_operations)
+{
+	pte_t cell = pte_mk_leaf(0x1000, PROT_READ, 0), other = pte_mk_leaf(0x2000, PROT_READ, 0);
+	pte_t wrong = pte_none();
+
+	EXPECT(!pte_cmpxchg(&cell, &wrong, other));
+	EXPECT_EQ(wrong.v, cell.v);
+	EXPECT(pte_cmpxchg(&cell, &wrong, other));
+	EXPECT_EQ(pte_xchg(&cell, pte_none()).v, other.v);
+	EXPECT(pte_is_none(pte_load(&cell)));
+	pte_store(&cell, other);
+	pt_publish();
+	EXPECT_EQ(pte_load(&cell).v, other.v);
+}
+
+/* Changing the frame of a writable page or its size may need break-before-make; gaining bits never does. */
+TEST(pgtable, bbm_only_where_needed)
+{
+	pte_t a = pte_mk_leaf(0x1000, PROT_READ | PROT_WRITE, 0);
+
+	EXPECT(!pte_needs_bbm(a, pte_mk_readonly(a), 0));
+	EXPECT(!pte_needs_bbm(pte_none(), a, 0));
+	EXPECT(!pte_needs_bbm(a, pte_none(), 0));
+	EXPECT(!pte_needs_bbm(pte_mk_old(a), pte_mk_young(a), 0));
+}

@@ -1,0 +1,155 @@
+#!/bin/sh
+# Check that the tools a goal needs are there; on Debian install, announced first, what is missing.
+#
+# Usage: tools/setup.sh build|run|bench|test|check|iso|all
+#
+# SETUP=no never installs, SETUP=yes installs for every goal, unset installs for bench and test.
+# For test, check and all ARCHES names the architectures, for the others ARCH (default x86_64). Exit 0: all there; 77: something is
+# missing and may not, or cannot, be installed; 2: wrong usage. Asks nothing, prints on stderr only.
+set -eu
+
+say() { echo "setup: $*" >&2; }
+
+goal=${1:-}
+case $goal in
+test | check | all) ARCHES=${ARCHES:-${ARCH:-x86_64}} ;;
+*) ARCHES=${ARCH:-x86_64} ;;
+esac
+missing=''     # packages
+missing_what='' # the commands or files that showed it
+
+# need PACKAGE WHAT...: one of WHAT, commands or absolute paths, must exist.
+need() {
+	package=$1
+	shift
+	for what in "$@"; do
+		case $what in
+		/*) [ -e "$what" ] && return 0 ;;
+		*) command -v "$what" >/dev/null 2>&1 && return 0 ;;
+		esac
+	done
+	missing="$missing $package"
+	missing_what="$missing_what $1"
+}
+
+need_build() {
+	need make make
+	need gcc gcc
+	need binutils ld
+	need python3 python3
+	case " $ARCHES " in *\ arm64\ *)
+		need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+		need binutils-aarch64-linux-gnu aarch64-linux-gnu-ld
+		;;
+	esac
+}
+
+need_run() {
+	case " $ARCHES " in *\ x86_64\ *) need qemu-system-x86 qemu-system-x86_64 ;; esac
+	case " $ARCHES " in *\ arm64\ *)
+		need qemu-system-arm qemu-system-aarch64
+		need qemu-efi-aarch64 /usr/share/qemu-efi-aarch64/QEMU_EFI.fd
+		;;
+	esac
+}
+
+need_iso() {
+	need grub-common grub-mkrescue
+	need xorriso xorriso
+	need mtools mformat
+	case " $ARCHES " in *\ x86_64\ *)
+		need grub-pc-bin /usr/lib/grub/i386-pc/multiboot2.mod
+		need grub-efi-amd64-bin /usr/lib/grub/x86_64-efi/multiboot2.mod
+		;;
+	esac
+}
+
+need_host_libc() { # host programs are hosted, the kernel is not
+	need libc6-dev /usr/include/stdio.h
+}
+
+need_test() {
+	need_run
+	need_iso
+	need_host_libc
+	case " $ARCHES " in *\ x86_64\ *) need ovmf /usr/share/OVMF/OVMF_CODE_4M.fd ;; esac
+}
+
+need_check() {
+	need_host_libc
+	need clang-format clang-format
+	need cppcheck cppcheck
+}
+
+need_bench() {
+	need_run
+	need python3-matplotlib /usr/lib/python3/dist-packages/matplotlib
+}
+
+need_build
+case $goal in
+build) ;;
+run) need_run ;;
+bench) need_bench ;;
+test) need_test ;;
+check) need_check ;;
+iso) need_iso ;;
+all) need_bench; need_test; need_check ;;
+*)
+	say "usage: tools/setup.sh build|run|bench|test|check|iso|all"
+	exit 2
+	;;
+esac
+[ -n "$missing" ] || exit 0
+
+cannot() {
+	say "$1; '$goal' needs these packages (names as in Debian 12):"
+	say "   $missing"
+	say "not found:$missing_what"
+	exit 77
+}
+
+say "missing for '$goal':$missing_what"
+case ${SETUP:-}:$goal in
+no:*) cannot "SETUP=no, nothing is installed" ;;
+yes:* | :bench | :test | :all) ;;
+:*) cannot "only bench and test install by themselves (SETUP=yes allows it here)" ;;
+*)
+	say "error: SETUP=$SETUP: must be yes or no"
+	exit 2
+	;;
+esac
+
+like=$(. /etc/os-release 2>/dev/null && echo "${ID:-} ${ID_LIKE:-}") || like=''
+case " $like " in
+*\ debian\ *) command -v apt-get >/dev/null 2>&1 || cannot "there is no apt-get" ;;
+*) cannot "this is not a Debian system" ;;
+esac
+if [ "$(id -u)" = 0 ]; then
+	sudo=''
+elif command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+	sudo=sudo
+else
+	cannot "no right to install (neither root nor sudo)"
+fi
+
+# shellcheck disable=SC2086 # $missing and $sudo are lists of words
+apt() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >&2; }
+# shellcheck disable=SC2086
+install() { apt install --yes --no-install-recommends $missing; }
+
+say "installing:$missing"
+update_done=no
+for package in $missing; do
+	apt-cache show "$package" >/dev/null 2>&1 && continue
+	say "refreshing the package lists"
+	apt update || cannot "the package lists could not be refreshed"
+	update_done=yes
+	break
+done
+if ! install; then
+	[ $update_done = no ] || cannot "installing failed"
+	say "installing failed; once more with fresh package lists"
+	apt update && install || cannot "installing failed"
+fi
+say "done"

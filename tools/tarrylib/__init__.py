@@ -1,0 +1,1 @@
+"""What the host-side tools share: settings, QEMU, console, KTAP, records, results."""

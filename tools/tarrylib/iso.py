@@ -1,0 +1,106 @@
+"""The bootable CD image: built once per kernel, and given a boot line by patching a copy.
+
+grub.cfg sources boot/grub/args.cfg, a file of blank lines. To boot with arguments, a copy of the
+image gets that file's bytes overwritten with the commands that boot at once: no rebuild per run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from .qemu import CannotRun, kernel
+from .settings import Settings, UsageError, boot_words
+
+ARGS_SIZE = 32768  # bytes; the kernel takes boot lines of up to 16 KiB, and quotes add to that
+ARGS_MARK = b"# tarry: boot line of this run, else blank\n"
+
+GRUB_MODULES = ("normal configfile test echo serial terminal iso9660 part_gpt part_msdos fat "
+                "search search_fs_file reboot halt")
+
+CONFIG = """\
+source /boot/grub/args.cfg
+set timeout=10
+set default=0
+serial --unit=0 --speed=115200
+terminal_input console serial
+terminal_output console serial
+menuentry "Tarry: console" {{
+	{load}
+}}
+menuentry "Tarry: quick comparison of the schemes, then halt" {{
+	{load} 'tarry.run={quick}'
+}}
+menuentry "Tarry: hardware characterisation, then halt" {{
+	{load} 'tarry.run={hardware}'
+}}
+"""
+QUICK = "bench migrate --schemes baseline,batch,like-linux-6.12,never"
+HARDWARE = "bench tlb; bench floor"
+
+
+def _load_command(s: Settings) -> str:
+    return "multiboot2 /boot/tarry.elf" if s.arch == "x86_64" else "linux /boot/Image"
+
+
+def _grub_options(s: Settings) -> list[str]:
+    if s.arch == "x86_64":
+        return [f"--install-modules={GRUB_MODULES} multiboot2"]
+    modules = s.build / "deps/arm64/grub"
+    subprocess.run(["tools/fetch.sh", "grub-arm64"], check=False,
+                   env={**os.environ, "BUILD": str(s.build)})
+    if not modules.is_dir():
+        raise CannotRun("BOOT=iso: no GRUB modules for arm64 (tools/fetch.sh grub-arm64)")
+    return ["-d", str(modules), f"--install-modules={GRUB_MODULES} linux"]
+
+
+def build_iso(s: Settings) -> Path:
+    """The stock image with its menu, made again only if the kernel is newer."""
+    iso, image = s.out / "tarry.iso", kernel(s)
+    sources = (image, Path(__file__))
+    if iso.exists() and all(iso.stat().st_mtime > f.stat().st_mtime for f in sources):
+        return iso
+    if not shutil.which("grub-mkrescue"):
+        raise CannotRun("no grub-mkrescue (tools/setup.sh iso names the packages)")
+    tree = s.out / "iso"
+    shutil.rmtree(tree, ignore_errors=True)
+    (tree / "boot/grub").mkdir(parents=True)
+    shutil.copyfile(image, tree / "boot" / image.name)
+    config = CONFIG.format(load=_load_command(s), quick=QUICK, hardware=HARDWARE)
+    (tree / "boot/grub/grub.cfg").write_text(config, "ascii")
+    (tree / "boot/grub/args.cfg").write_bytes(ARGS_MARK.ljust(ARGS_SIZE, b"\n"))
+    partial = iso.with_suffix(".partial")
+    done = subprocess.run(
+        ["grub-mkrescue", *_grub_options(s), "--fonts=", "--locales=", "--themes=",
+         "-o", str(partial), str(tree)],
+        capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CannotRun(f"grub-mkrescue failed: {done.stderr.strip().splitlines()[-1:]}")
+    partial.replace(iso)
+    shutil.rmtree(tree)
+    return iso
+
+
+def iso_with_args(s: Settings, scratch: Path) -> Path:
+    """A copy of the image that boots at once with the boot line of these settings.
+
+    GRUB hands a word with spaces on as "name=value" in double quotes, and would put a backslash
+    before quotes inside it, so there may be none.
+    """
+    words = boot_words(s)
+    if any(c in word for word in words for c in "'\"\\"):
+        raise UsageError(f"BOOT={s.boot}: quotes and backslashes do not pass through GRUB")
+    quoted = " ".join(f"'{word}'" for word in words)
+    script = f"{_load_command(s)} {quoted}\nboot\n".encode()
+    if len(script) > ARGS_SIZE:
+        raise UsageError(f"BOOT={s.boot}: boot line longer than {ARGS_SIZE} bytes")
+    data = bytearray(build_iso(s).read_bytes())
+    at = data.find(ARGS_MARK)
+    if at < 0 or data.find(ARGS_MARK, at + 1) >= 0:
+        raise CannotRun("the image does not hold its boot-line file exactly once; make clean")
+    data[at:at + ARGS_SIZE] = script.ljust(ARGS_SIZE, b"\n")
+    iso = scratch / "run.iso"
+    iso.write_bytes(data)
+    return iso

@@ -1,0 +1,128 @@
+"""The QEMU command line for a set of settings."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from .settings import MIB, Settings, UsageError, boot_line
+
+OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+ARM_EFI = Path("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
+
+LOCAL, REMOTE = 10, 20  # SLIT distances
+
+
+class CannotRun(Exception):
+    """This machine lacks something: exit status 77."""
+
+
+def program(s: Settings) -> str:
+    return {"x86_64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}[s.arch]
+
+
+def kernel(s: Settings) -> Path:
+    """The image that -kernel takes, and that an ISO carries."""
+    return s.out / {"x86_64": "tarry.elf", "arm64": "Image"}[s.arch]
+
+
+def _smp(s: Settings) -> str:
+    """One socket per node with CPUs, as on a real machine, where the CPU numbers allow it."""
+    counts = {node.cpus for node in s.nodes if node.cpus}
+    sockets = sum(1 for node in s.nodes if node.cpus)
+    cores = s.smp // sockets
+    # APIC ids give each socket a power of two of numbers; above 254 they need x2APIC.
+    if s.acpitables or len(counts) != 1 or sockets << (cores - 1).bit_length() > 255:
+        return str(s.smp)
+    return f"{s.smp},sockets={sockets},cores={cores},threads=1"
+
+
+def _numa(s: Settings) -> list[str]:
+    argv = []
+    cpu = 0
+    for i, node in enumerate(s.nodes):
+        # reserve=off: sparse guests larger than the free memory of the host are fine
+        argv += ["-object", f"memory-backend-ram,id=m{i},size={node.mem // MIB}M,reserve=off"]
+        cpus = f",cpus={cpu}-{cpu + node.cpus - 1}" if node.cpus else ""
+        argv += ["-numa", f"node,nodeid={i},memdev=m{i}{cpus}"]
+        cpu += node.cpus
+    for i in range(len(s.nodes)):
+        for j in range(len(s.nodes)):
+            argv += ["-numa", f"dist,src={i},dst={j},val={LOCAL if i == j else REMOTE}"]
+    return argv
+
+
+def _tables(s: Settings) -> list[str]:
+    """-acpitable for each file of a folder. QEMU adds its own SRAT if -numa is given, and the first
+    one wins, so a boot with injected tables has no -numa."""
+    if s.arch != "x86_64":
+        raise UsageError("ACPITABLES: QEMU injects tables on x86_64 only")
+    folder = Path(s.acpitables)
+    files = sorted(f for f in folder.glob("*") if f.suffix in (".dat", ".aml", ".bin"))
+    if not files:
+        raise UsageError(f"ACPITABLES={folder}: no *.dat, *.aml or *.bin file there")
+    if any("," in str(f) for f in files):
+        raise UsageError(f"ACPITABLES={folder}: QEMU takes no comma in a file name")
+    return [word for f in files for word in ("-acpitable", f"file={f}")]
+
+
+def _accel(s: Settings) -> list[str]:
+    if s.det:
+        return ["-accel", "tcg", "-icount", "shift=3,sleep=off",
+                "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+    if s.accel == "kvm":
+        if not Path("/dev/kvm").exists():
+            raise CannotRun("ACCEL=kvm: there is no /dev/kvm here")
+        return ["-accel", "kvm"]
+    return ["-accel", "tcg,thread=multi"]
+
+
+def _firmware(s: Settings, scratch: Path) -> list[str]:
+    if s.arch == "arm64":
+        if s.boot == "direct":
+            return []
+        if not ARM_EFI.exists():
+            raise CannotRun(f"BOOT={s.boot}: no {ARM_EFI} (package qemu-efi-aarch64)")
+        return ["-bios", str(ARM_EFI)]
+    if s.boot != "uefi":
+        return []
+    if not OVMF_CODE.exists():
+        raise CannotRun(f"BOOT=uefi: no {OVMF_CODE} (package ovmf)")
+    variables = scratch / "vars.fd"  # the firmware writes to it
+    shutil.copyfile(OVMF_VARS, variables)
+    return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}",
+            "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
+
+
+def _medium(s: Settings, iso: Path | None) -> list[str]:
+    """What is booted: the image itself, or a CD that carries it and the boot line."""
+    if iso is None:
+        return ["-kernel", str(kernel(s)), "-append", boot_line(s)]
+    if s.arch == "x86_64":
+        return ["-cdrom", str(iso)]
+    return ["-drive", f"if=none,id=cd,file={iso},format=raw,readonly=on",
+            "-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=cd"]
+
+
+def needs_iso(s: Settings) -> bool:
+    """On x86-64 firmware only boots a CD; on arm64 UEFI starts the image itself."""
+    return s.boot == "iso" or (s.boot == "uefi" and s.arch == "x86_64")
+
+
+def command(s: Settings, scratch: Path, serial: list[str], iso: Path | None = None) -> list[str]:
+    """The whole command. scratch is a folder of this run; serial says where the console goes."""
+    if s.machine == "microvm" and s.boot != "direct":
+        raise UsageError("MACHINE=microvm: boots directly only")
+    machine = s.machine
+    if s.arch == "arm64":
+        machine += f",gic-version={s.gic}" + (",virtualization=on" if s.el2 else "")
+    argv = [program(s), *_accel(s), "-machine", machine, "-cpu", s.cpu,
+            "-m", f"{s.mem // MIB}M", "-smp", _smp(s)]
+    argv += _tables(s) if s.acpitables else [] if s.machine == "microvm" else _numa(s)
+    argv += ["-display", "none", *serial, "-no-reboot", "-nic", "none"]
+    if s.arch == "x86_64":
+        argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+    else:
+        argv += ["-semihosting"]
+    return argv + _firmware(s, scratch) + _medium(s, iso)
