@@ -23,7 +23,7 @@ struct aspace *aspace_create(const char *name, u32 node)
 
 	if (!as)
 		return NULL;
-	as->root = pt_table_alloc(node, PT_LEVELS - 1);
+	as->root = pt_table_alloc(numa_resolve(node), PT_LEVELS - 1);
 	if (!as->root) {
 		kmem.free(as, sizeof(*as));
 		return NULL;

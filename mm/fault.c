@@ -86,7 +86,7 @@ static struct page *new_page(struct object *obj, struct page **slot, u64 index, 
 
 static u32 area_node(const struct area *area)
 {
-	return area->node == BOOT_NODE_NONE ? numa_node_of_cpu(cpu_id()) : area->node;
+	return numa_resolve(area->node);
 }
 
 static enum fault_result fault_anon(struct fault *f, struct area *area, struct pt_pos pos);

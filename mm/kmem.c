@@ -45,11 +45,6 @@ static unsigned order_of(size_t bytes)
 	return order;
 }
 
-static u32 resolve_node(u32 node)
-{
-	return node == BOOT_NODE_NONE ? numa_node_of_cpu(cpu_id()) : node;
-}
-
 /* Cut a fresh page into objects of a class. */
 static bool grow(unsigned c, u32 node)
 {
@@ -94,7 +89,7 @@ static void *kmem_alloc(size_t bytes, u32 node)
 {
 	unsigned c = class_of(bytes);
 
-	node = resolve_node(node);
+	node = numa_resolve(node);
 	if (c < CLASSES)
 		return small_alloc(c, node);
 	if (order_of(bytes) > PMM_MAX_ORDER)
@@ -152,7 +147,7 @@ static void *stack_alloc(u32 node)
 	spin_unlock(&lock);
 	if (stack)
 		return stack;
-	if (base + KSTACK_SIZE > KVIRT_END || !stack_map(base, resolve_node(node)))
+	if (base + KSTACK_SIZE > KVIRT_END || !stack_map(base, numa_resolve(node)))
 		return NULL;
 	return (void *)base;
 }

@@ -10,6 +10,7 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/aspace.h>
+#include <mm/kmem.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include "run.h"
@@ -152,6 +153,7 @@ int bench_run_on(unsigned cpu, struct aspace *as, void (*fn)(void *arg), void *a
 
 /* ---- variants ----------------------------------------------------------------- */
 
+/* The reason of a refusal goes to err, BENCH_ERROR_LEN bytes. */
 static int variant_enter(struct bench *b, const struct bench_variant *v, char *err)
 {
 	int rc = scheme_apply(strcmp(v->scheme, "as-set") ? v->scheme : "", err, BENCH_ERROR_LEN);
@@ -164,11 +166,12 @@ static int variant_enter(struct bench *b, const struct bench_variant *v, char *e
 	return rc;
 }
 
-/* A refusal that would hold for any workload, or the reason why this one cannot. */
-static void variant_try(struct bench *b, struct bench_variant *v)
+int bench_variant_try(struct bench *b, struct bench_variant *v)
 {
-	if (variant_enter(b, v, v->skipped))
-		return;
+	int rc = variant_enter(b, v, v->skipped);
+
+	if (rc)
+		return rc;
 	if (scheme->unsafe) {
 		v->unsafe = scheme->unsafe;
 		if (!b->params.read_only)
@@ -182,6 +185,7 @@ static void variant_try(struct bench *b, struct bench_variant *v)
 		v->knob_value[i] = *knob_table[i].value;
 	}
 	scheme_restore();
+	return 0;
 }
 
 static int run_variant(struct bench *b, unsigned index, u64 rep, bool warm_up)
@@ -357,7 +361,13 @@ static void judge_trust(struct bench *b, bool again)
 	b->trust = b->series[0].trust;
 }
 
-/* Between setup and teardown; *kept = frames that outlive the workload: its samples. */
+/* Frames and small objects that somebody must give back. */
+static u64 in_use(void)
+{
+	return pmm_used() - kmem_pages_kept() + kmem_objects_in_use();
+}
+
+/* Between setup and teardown; *kept = what outlives the workload: its samples. */
 static int run_workload(struct bench *b, u64 *kept)
 {
 	u64 used;
@@ -366,9 +376,9 @@ static int run_workload(struct bench *b, u64 *kept)
 	if (rc)
 		return rc;
 	judge_trust(b, false);
-	used = pmm_used();
+	used = in_use();
 	rc = alloc_values(b);
-	*kept = pmm_used() - used;
+	*kept = in_use() - used;
 	if (!rc && b->workload->start)
 		rc = b->workload->start(b);
 	return rc ? rc : run_rounds(b);
@@ -379,16 +389,14 @@ int bench_measure(struct bench *b)
 	u64 used, after, kept = 0;
 	int rc;
 
-	for (unsigned i = 0; i < b->variant_count; i++)
-		variant_try(b, &b->variant[i]);
 	if (all_skipped(b))
 		return 0;
 	b->noise_floor = measure_noise_floor();
-	used = pmm_used();
+	used = in_use();
 	rc = run_workload(b, &kept);
 	b->workload->teardown(b);
 	aspace_load(NULL);
-	after = pmm_used();
+	after = in_use();
 	b->leaked = after > used + kept ? after - used - kept : 0;
 	if (!rc)
 		judge_trust(b, true);

@@ -141,6 +141,13 @@ u64 bench_part_end(struct bench_part *part, u64 cycles, struct bench_totals *t);
 /* Run fn(arg) as a context of an address space on a CPU and wait for it; on this CPU directly. */
 int bench_run_on(unsigned cpu, struct aspace *as, void (*fn)(void *arg), void *arg);
 
+/*
+ * Can this variant be measured? 0 (also if the workload's parameters rule it
+ * out: then v->skipped says why), -ENOTSUP: not on this machine, or another
+ * code: no such scheme, knob or value. The reason is in v->skipped.
+ */
+int bench_variant_try(struct bench *b, struct bench_variant *v);
+
 /* ---- run.c: setting up, rounds, taking down; no printing but progress ---- */
 int bench_measure(struct bench *b);
 struct bench *bench_alloc(const struct workload *w);
@@ -188,4 +195,5 @@ const char *bench_check_name(void);
 int bench_find_variant(const struct bench *b, const char *scheme);
 
 /* ---- table.c ---- */
+/* The table of the workload, what was skipped, and the floor below it. */
 void table_print(struct bench *b, struct bench *floor);

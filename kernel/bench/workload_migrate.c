@@ -7,7 +7,8 @@
 #include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
-#include <kernel/printf.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include "run.h"
@@ -270,3 +271,58 @@ static void migrate_teardown(struct bench *b)
 		region_destroy(&s->region[i]);
 	}
 }
+
+static void migrate_record(struct bench *b, unsigned variant, struct json *j)
+{
+	const struct migrate_state *s = b->state;
+
+	(void)variant;
+	json_key(j, "quiet_gap");
+	if (!b->params.threads || !bench_waits_shown(b)) {
+		json_null(j);
+		return;
+	}
+	json_array(j);
+	for (unsigned i = 0; i < QUIET_SLICES; i++)
+		json_u64(j, bench_ns_per(s->quiet_gap[i], 1, 0));
+	json_array_end(j);
+}
+
+/* What a reader that nobody disturbs feels, and the first stale read if there was one. */
+static void migrate_table(struct bench *b)
+{
+	const struct migrate_state *s = b->state;
+	u64 sorted[QUIET_SLICES], per = bench_ns_per_instruction();
+	const struct stale_read *f = &s->first;
+	struct summary sum;
+
+	table_migrate(b);
+	memcpy(sorted, s->quiet_gap, sizeof(sorted));
+	samples_summary(sorted, QUIET_SLICES, &sum);
+	if (b->params.threads && bench_waits_shown(b))
+		kprintf("the same readers without migration: longest gap %lu %s in the median of %u turns\n",
+			bench_ns_per(sum.median, 1, 0) / (per ? per : 1), per ? "instructions" : "ns",
+			QUIET_SLICES);
+	if (f->tag)
+		kprintf("# STALE page %lu on CPU %u: read %#lx and %#lx, page tag %#x, stamp published %u\n",
+			f->page, s->first_cpu, f->word, f->mix, f->tag, f->published);
+}
+
+WORKLOAD(workload_migrate) = {
+	.name = "migrate",
+	.summary = "pages moved between two nodes and back while threads use them",
+	.unit = "ns/page",
+	.min_cpus = 1,
+	.min_nodes = 2,
+	.separates = "batch batch_2m defer transport range pad",
+	.options = OPT_PAGES | OPT_THREADS | OPT_WRITES | OPT_PATTERN | OPT_NODES | OPT_THP |
+		   OPT_MAPPING | OPT_PROCS | OPT_SLICE | OPT_PIN | OPT_CPUS,
+	.default_threads = 3,
+	.state_size = sizeof(struct migrate_state),
+	.setup = migrate_setup,
+	.start = migrate_start,
+	.round = migrate_round,
+	.teardown = migrate_teardown,
+	.record = migrate_record,
+	.table = migrate_table,
+};

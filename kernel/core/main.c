@@ -5,6 +5,7 @@
 #include <boot/discover.h>
 #include <kernel/bootinfo.h>
 #include <kernel/clock.h>
+#include <kernel/det.h>
 #include <kernel/main.h>
 #include <kernel/option.h>
 #include <kernel/percpu.h>

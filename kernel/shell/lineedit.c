@@ -179,14 +179,13 @@ static void show_matches(struct lineedit *le, size_t start)
 static void complete(struct lineedit *le)
 {
 	size_t start = word_start(le), word = le->cursor - start, common = 0;
-	const char *first = NULL, *c;
+	char first[128] = ""; /* copied: a candidate may live in a buffer that the next one reuses */
 	unsigned i = 0, matches = 0;
+	const char *c;
 
 	while (le->candidate && (c = next_match(le, start, &i))) {
-		if (!matches++) {
-			first = c;
-			common = strlen(c);
-		}
+		if (!matches++)
+			common = MIN(strlcpy(first, c, sizeof(first)), sizeof(first) - 1);
 		for (size_t n = 0; n < common; n++) {
 			if (c[n] != first[n])
 				common = n;

@@ -154,7 +154,7 @@ unsigned shell_run(const char *line, bool echo)
 				verdict = worst;
 			if (console_interrupted()) {
 				console_clear_interrupt();
-				return worst;
+				return shell_worse(worst, RC_FAIL); /* the rest did not run */
 			}
 		}
 		if (!line[len])

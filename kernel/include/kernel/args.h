@@ -7,6 +7,7 @@
  *	{NULL},
  *   };
  *
+ * (-Wextra wants one designated field per row: .def = false for a flag.)
  * "--name value" and "--name=value" are both accepted; "--" ends the options.
  * A command normally calls command_args() (kernel/command.h), which prints.
  */

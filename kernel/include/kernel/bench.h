@@ -52,6 +52,8 @@ struct workload {
 
 extern const struct workload *const __start_workloads[], *const __stop_workloads[];
 
+/* Make its boot options known. */
+void bench_init(void);
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);
 /* The verb: argv[1] is the workload. Returns RC_*. */

@@ -123,6 +123,7 @@ struct boot_arm64 {
 	unsigned gicr_count;
 	enum { BOOT_PSCI_NONE, BOOT_PSCI_HVC, BOOT_PSCI_SMC } psci;
 	u32 timer_ppi; /* INTID of the virtual timer */
+	bool qemu; /* the board is QEMU's: semihosting may be there */
 };
 
 /*

@@ -30,15 +30,13 @@ enum { PSCI_SUCCESS = 0, PSCI_NOT_SUPPORTED = -1, PSCI_ALREADY_ON = -4 };
 long psci_call(u64 function, u64 a, u64 b, u64 c);
 void psci_init(const struct bootinfo *bi);
 
-/* Boot CPU's MPIDR affinity fields. */
-u64 cpu_mpidr(void);
-
 /* Entry of a secondary CPU from firmware (boot/arm64/head.S) and what it finds at x0. */
 struct secondary_args { /* offsets are known to head.S */
 	u64 idmap, root; /* physical, for TTBR0 and TTBR1 */
 	u64 stack_top;
-	u64 percpu_offset;
 	u64 cpu;
-};
+	u64 percpu_offset;
+	u32 arrived; /* set by that CPU */
+} __aligned(CACHE_LINE);
 extern const char secondary_entry[];
-void secondary_start(unsigned cpu, u64 percpu_offset) __noreturn;
+void secondary_start(unsigned cpu) __noreturn;

@@ -1,0 +1,426 @@
+/* What reads and writes text for people and scripts: JSON, options, boot line, line editing. */
+#include "check.h"
+
+#include <kernel/args.h>
+#include <kernel/error.h>
+#include <kernel/json.h>
+#include <kernel/lineedit.h>
+#include <kernel/option.h>
+#include <kernel/printk.h>
+#include <kernel/rng.h>
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+static char printed[8192]; /* what printk() or put() were given */
+
+static void collect(const char *s, size_t len)
+{
+	size_t have = strlen(printed);
+
+	if (have + len < sizeof(printed)) {
+		memcpy(printed + have, s, len);
+		printed[have + len] = '\0';
+	}
+}
+
+/* Stands in for the console of option.c. */
+void printk(const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	collect(line, (size_t)vsnprintf(line, sizeof(line), fmt, ap));
+	va_end(ap);
+}
+
+/* ---- JSON ---- */
+
+TEST(json_nests_and_places_commas)
+{
+	char buf[256];
+	struct json j;
+
+	json_init(&j, buf, sizeof(buf));
+	json_object(&j);
+	json_key(&j, "schema"), json_string(&j, "tarry.bench/1");
+	json_key(&j, "empty"), json_object(&j), json_object_end(&j);
+	json_key(&j, "list"), json_array(&j);
+	json_u64(&j, 18446744073709551615UL), json_s64(&j, -5), json_null(&j);
+	json_array(&j), json_array_end(&j), json_bool(&j, true);
+	json_array_end(&j);
+	json_key(&j, "cv"), json_fixed(&j, 82, 4);
+	json_key(&j, "at"), json_hex(&j, 0x440000000);
+	json_key(&j, "none"), json_string(&j, NULL);
+	json_object_end(&j);
+	CHECK_EQ(json_finish(&j), strlen(buf));
+	CHECK_STR(buf, "{\"schema\":\"tarry.bench/1\",\"empty\":{},"
+		       "\"list\":[18446744073709551615,-5,null,[],true],"
+		       "\"cv\":0.0082,\"at\":\"0x440000000\",\"none\":null}");
+}
+
+TEST(json_escapes)
+{
+	char buf[128];
+	struct json j;
+
+	json_init(&j, buf, sizeof(buf));
+	json_string(&j, "a\"b\\c\n\t\r\b\f\001\x7f\xc3\xa9/");
+	CHECK(json_finish(&j) > 0);
+	CHECK_STR(buf, "\"a\\\"b\\\\c\\n\\t\\r\\b\\f\\u0001\\u007f\xc3\xa9/\"");
+}
+
+TEST(json_overflow_is_told_and_stays_inside)
+{
+	char exact[] = "{\"key\":\"value\",\"n\":[1,2,3]}";
+	char *buf;
+	struct json j;
+
+	for (size_t size = 0; size <= sizeof(exact); size++) {
+		buf = malloc(size ? size : 1); /* exact size: the sanitizer sees one byte too many */
+		json_init(&j, buf, size);
+		json_object(&j);
+		json_key(&j, "key"), json_string(&j, "value");
+		json_key(&j, "n"), json_array(&j);
+		for (unsigned i = 1; i <= 3; i++)
+			json_u64(&j, i);
+		json_array_end(&j), json_object_end(&j);
+		long len = json_finish(&j);
+		bool same = size == sizeof(exact) && !strcmp(buf, exact);
+
+		free(buf);
+		CHECK_EQ(len, size == sizeof(exact) ? (long)sizeof(exact) - 1 : -ERANGE);
+		CHECK(size < sizeof(exact) || same);
+	}
+}
+
+/* ---- options of a command ---- */
+
+static u64 pages, bytes;
+static bool huge;
+static unsigned pattern;
+static const char *seed;
+static const char *const patterns[] = {"linear", "uniform", "zipf", NULL};
+static const struct arg table[] = {
+	{"--pages", ARG_U64, &pages, "pages in the region", .def = 512, .min = 1, .max = 4096},
+	{"--size", ARG_SIZE, &bytes, "bytes", .def = 2 << 20, .min = 4096, .max = 1UL << 30},
+	{"--thp", ARG_FLAG, &huge, "2 MiB pages", .def = false},
+	{"--pattern", ARG_CHOICE, &pattern, "order of accesses", .def = 1, .choices = patterns},
+	{"--seed", ARG_STRING, &seed, "any text", .def_string = "x"},
+	{NULL},
+};
+static char error[ARGS_ERROR_LEN];
+static char *words[16];
+
+/* Splits at blanks; parses; the result of args_parse(). */
+static int parse(const char *line)
+{
+	static char buf[256];
+	int argc = 0;
+
+	strcpy(buf, line);
+	memset(words, 0, sizeof(words));
+	error[0] = '\0';
+	for (char *w = strtok(buf, " "); w; w = strtok(NULL, " "))
+		words[argc++] = w;
+	return args_parse(table, argc, words, error);
+}
+
+TEST(args_defaults_and_values)
+{
+	CHECK_EQ(parse("bench"), 1);
+	CHECK(pages == 512 && bytes == 2 << 20 && !huge && pattern == 1);
+	CHECK_STR(seed, "x");
+	CHECK_EQ(parse("bench migrate --pages 7 --size=4K --thp x --pattern zipf --seed=a=b"), 3);
+	CHECK(pages == 7 && bytes == 4096 && huge && pattern == 2);
+	CHECK_STR(seed, "a=b");
+	CHECK_STR(words[1], "migrate");
+	CHECK_STR(words[2], "x");
+	CHECK_EQ(parse("bench -- --pages - 3"), 4);
+	CHECK_STR(words[1], "--pages");
+	CHECK_EQ(parse("bench -"), 2);
+	CHECK_EQ(args_parse(NULL, 1, words, error), 1);
+}
+
+TEST(args_refuse_with_the_reason)
+{
+	CHECK_EQ(parse("bench --pages 0"), -EINVAL);
+	CHECK_STR(error, "--pages 0: out of range, must be 1..4096");
+	CHECK_EQ(parse("bench --pages many"), -EINVAL);
+	CHECK_STR(error, "--pages many: not a number, must be 1..4096");
+	CHECK_EQ(parse("bench --size 2G"), -EINVAL);
+	CHECK_STR(error, "--size 2G: out of range, must be 4K..1G");
+	CHECK_EQ(parse("bench --pages"), -EINVAL);
+	CHECK_STR(error, "--pages needs a value");
+	CHECK_EQ(parse("bench --thp=1"), -EINVAL);
+	CHECK_STR(error, "--thp takes no value");
+	CHECK_EQ(parse("bench --page 1"), -EINVAL);
+	CHECK_STR(error, "unknown option --page");
+	CHECK_EQ(parse("bench --pattern random"), -EINVAL);
+	CHECK_STR(error, "--pattern random: must be one of linear, uniform, zipf");
+}
+
+TEST(args_describe_themselves)
+{
+	char line[160];
+
+	args_describe(&table[0], line, sizeof(line));
+	CHECK_STR(line, "--pages N (1..4096, default 512)  pages in the region");
+	args_describe(&table[1], line, sizeof(line));
+	CHECK_STR(line, "--size N (4K..1G, default 2M)  bytes");
+	args_describe(&table[2], line, sizeof(line));
+	CHECK_STR(line, "--thp  2 MiB pages");
+	args_describe(&table[3], line, sizeof(line));
+	CHECK_STR(line, "--pattern CHOICE (linear, uniform, zipf; default uniform)  order of accesses");
+	args_describe(&table[4], line, sizeof(line));
+	CHECK_STR(line, "--seed TEXT (default x)  any text");
+}
+
+/* ---- the boot line ---- */
+
+TEST(option_words_and_quotes)
+{
+	printed[0] = '\0';
+	option_init("  det=1 quiet hw=-pcid,-hafdbs tarry.run=\"test x; list \\\"a b\\\"\" det=2 a=b=c\t");
+	CHECK_STR(option_get("det"), "1");
+	CHECK_STR(option_get("quiet"), "");
+	CHECK_STR(option_get("tarry.run"), "test x; list \"a b\"");
+	CHECK_STR(option_get("a"), "b=c");
+	CHECK(!option_get("de"));
+	CHECK(option_list_has("hw", "-hafdbs"));
+	CHECK(option_list_has("hw", "-pcid"));
+	CHECK(!option_list_has("hw", "-pci"));
+	CHECK(!option_list_has("sw", "-pcid"));
+	option_report_unknown();
+	CHECK_STR(printed, "");
+	option_init("\"tarry.run=a b\" typo typo2=x");
+	CHECK_STR(option_get("tarry.run"), "a b");
+	option_report_unknown();
+	CHECK_STR(printed, "boot option typo: unknown, ignored\nboot option typo2: unknown, ignored\n");
+}
+
+TEST(option_values_are_checked)
+{
+	static const char *const idle[] = {"halt", "poll", NULL};
+
+	printed[0] = '\0';
+	option_init("n=300 m=12 idle=poll odd=twist k=4K");
+	CHECK_EQ(option_u64("m", 5, 1, 100), 12);
+	CHECK_EQ(option_u64("k", 5, 1, 10000), 4096);
+	CHECK_EQ(option_u64("none", 5, 1, 100), 5);
+	CHECK_EQ(option_choice("idle", idle, 0), 1);
+	CHECK_EQ(option_choice("none", idle, 0), 0);
+	CHECK_STR(printed, "");
+	CHECK_EQ(option_u64("n", 5, 1, 100), 5);
+	CHECK_STR(printed, "boot option n=300: must be a number from 1 to 100; using 5\n");
+	printed[0] = '\0';
+	CHECK_EQ(option_choice("odd", idle, 0), 0);
+	CHECK_STR(printed, "boot option odd=twist: must be one of halt, poll; using halt\n");
+}
+
+TEST(option_line_of_any_length)
+{
+	static char line[16384];
+
+	for (size_t i = 0; i + 2 < sizeof(line); i += 2)
+		memcpy(line + i, "a ", 2);
+	printed[0] = '\0';
+	option_init(line);
+	CHECK_STR(option_get("a"), "");
+	option_report_unknown();
+	CHECK(strstr(printed, "words after the first 256 ignored"));
+	memset(line, 'x', sizeof(line) - 1);
+	option_init(line);
+	CHECK(!option_get("a"));
+}
+
+/* ---- line editing ---- */
+
+static const char *const candidates[] = {"test", "help", "tests", "hexdump", NULL};
+static struct lineedit le;
+static char screen[4096]; /* what a terminal shows on its last line */
+
+/* A terminal: characters, backspace, newline. */
+static void terminal(const char *s, size_t len)
+{
+	static size_t at;
+
+	for (; len; len--, s++) {
+		if (*s == '\n')
+			memset(screen, at = 0, sizeof(screen));
+		else if (*s == '\b')
+			at -= at > 0;
+		else if (at < sizeof(screen) - 1)
+			screen[at++] = *s;
+	}
+}
+
+static const char *candidate(const char *line, size_t cursor, unsigned i)
+{
+	(void)line, (void)cursor;
+	return candidates[i];
+}
+
+static void restart(void)
+{
+	le = (struct lineedit){.prompt = "> ", .put = terminal, .candidate = candidate};
+	terminal("\n", 1);
+	lineedit_begin(&le);
+}
+
+/* The last event; begins the next line after an Enter, as the shell does. */
+static enum lineedit_event type(const char *keys)
+{
+	enum lineedit_event event = LINEEDIT_MORE;
+
+	for (; *keys; keys++) {
+		if (event != LINEEDIT_MORE)
+			lineedit_begin(&le);
+		event = lineedit_feed(&le, *keys);
+	}
+	return event;
+}
+
+/* The screen shows prompt and line, but for blanks at the end. */
+static bool screen_agrees(void)
+{
+	size_t n = strlen(screen);
+
+	while (n > 2 && screen[n - 1] == ' ')
+		n--;
+	size_t len = le.len;
+
+	while (len && le.line[len - 1] == ' ')
+		len--;
+	return n == len + 2 && !memcmp(screen + 2, le.line, len);
+}
+
+TEST(lineedit_edits)
+{
+	static const struct {
+		const char *keys, *line;
+	} cases[] = {
+		{"abc", "abc"},
+		{"abc\b\177d", "ad"},
+		{"\b\177", ""},
+		{"ac\033[Db", "abc"},
+		{"bc\001a", "abc"},
+		{"ab\001\005c", "abc"},
+		{"abc\033[D\033[D\013", "a"},
+		{"abc\033[D\025", ""},
+		{"one two\027", "one "},
+		{"one two  \027", "one "},
+		{"one two\033[D\027", "one o"},
+		{"abc\033[H\033[3~", "bc"},
+		{"abc\033[1~x\033[4~y", "xabcy"},
+		{"abc\033OHx\033OFy", "xabcy"},
+		{"abc\033[C\033[C\033[D\033[Cd", "abcd"},
+		{"a\001\033[D\033[Db", "ba"},
+		{"a\033[1;5Cb\033[15~c\033zd", "abcd"},
+		{"a\002\004\032\034\200\377b", "ab"},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		restart();
+		CHECK_EQ(type(cases[i].keys), LINEEDIT_MORE);
+		CHECK_STR(le.line, cases[i].line);
+		CHECK(screen_agrees());
+	}
+}
+
+TEST(lineedit_line_ends)
+{
+	restart();
+	CHECK_EQ(type("ab\r"), LINEEDIT_LINE);
+	CHECK_STR(le.line, "ab");
+	CHECK_EQ(type("\n"), LINEEDIT_MORE); /* of CR LF */
+	lineedit_begin(&le);
+	CHECK_EQ(type("cd\n"), LINEEDIT_LINE);
+	CHECK_STR(le.line, "cd");
+	lineedit_begin(&le);
+	CHECK_EQ(type("\n"), LINEEDIT_LINE);
+	CHECK_EQ(le.len, 0);
+	lineedit_begin(&le);
+	CHECK_EQ(type("ef\003"), LINEEDIT_CANCEL);
+}
+
+TEST(lineedit_history)
+{
+	restart();
+	type("one\rtwo\rtwo\r\rthree\r");
+	lineedit_begin(&le);
+	type("typ\033[A");
+	CHECK_STR(le.line, "three");
+	type("\033[A\033[A");
+	CHECK_STR(le.line, "one"); /* two is there once, the empty line not at all */
+	type("\033[A");
+	CHECK_STR(le.line, "one");
+	type("\033[B\033[B\033[B\033[B");
+	CHECK_STR(le.line, "typ");
+	CHECK(screen_agrees());
+	type("\025");
+	for (unsigned i = 0; i < 40; i++) {
+		char keys[8];
+
+		sprintf(keys, "n%u\r", i);
+		type(keys);
+		lineedit_begin(&le);
+	}
+	for (unsigned i = 0; i < 50; i++)
+		type("\033[A");
+	CHECK_STR(le.line, "n8");
+}
+
+TEST(lineedit_completion)
+{
+	restart();
+	type("hel\t");
+	CHECK_STR(le.line, "help ");
+	type("\025x;te\t");
+	CHECK_STR(le.line, "x;test"); /* test or tests */
+	type("\t");
+	CHECK_STR(le.line, "x;test");
+	CHECK(screen_agrees());
+	type("\025nothing\t");
+	CHECK_STR(le.line, "nothing");
+	type("\025hx\033[D\t");
+	CHECK_STR(le.line, "hex"); /* help or hexdump, before the x */
+	type("x\t");
+	CHECK_STR(le.line, "hexdump x");
+}
+
+TEST(lineedit_10000_characters)
+{
+	restart();
+	for (unsigned i = 0; i < 10000; i++)
+		CHECK_EQ(lineedit_feed(&le, 'x'), LINEEDIT_MORE);
+	CHECK_EQ(lineedit_feed(&le, '\r'), LINEEDIT_TOO_LONG);
+	CHECK_EQ(le.len + le.dropped, 10000);
+	lineedit_begin(&le);
+	CHECK_EQ(type("ok\r"), LINEEDIT_LINE);
+	CHECK_STR(le.line, "ok");
+}
+
+/* Any bytes at all: the sanitizers watch, the terminal and the line stay in step. */
+TEST(lineedit_noise)
+{
+	struct rng rng;
+
+	rng_seed(&rng, 1);
+	restart();
+	for (unsigned i = 0; i < 300000; i++) {
+		static const char keys[] = "ab \b\001\005\013\025\027\033[ABCDHF~3O\t";
+		char c = rng_below(&rng, 4) ? keys[rng_below(&rng, sizeof(keys) - 1)]
+					    : (char)rng_next(&rng);
+
+		if (c == '\f')
+			continue; /* the terminal above has no screen to clear */
+		if (lineedit_feed(&le, c) != LINEEDIT_MORE) {
+			lineedit_begin(&le);
+			continue;
+		}
+		CHECK(le.cursor <= le.len && le.len <= LINEEDIT_MAX && !le.line[le.len]);
+		CHECK(screen_agrees());
+	}
+}
