@@ -58,7 +58,8 @@ LIBS     := $(ARCH_LIBS)
 
 IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(ARCH)),$(O)/Image)
 
-.PHONY: all asm host run exec bench test test-all test-host topology check format iso clean help FORCE
+.PHONY: all asm host run exec bench test test-all test-host topology check format iso clean \
+	help FORCE
 all: $(IMAGES)
 
 # --- kernel ------------------------------------------------------------------
@@ -119,16 +120,18 @@ $(O)/tarry.asm: $(O)/tarry.debug
 asm: $(O)/tarry.asm
 
 # --- host programs: the parsers and mm/ under the sanitizers ------------------
+# Of each NAME: NAME_SRCS; NAME_CFLAGS are added, NAME_INCLUDES and NAME_FLAGS replace these.
 HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	       -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS)
 HOST_INCLUDES := -Iboot/include -Ikernel/include -Itests/host
 define host_program
 $(HOST)/$(1): $($(1)_SRCS:%=$(HOST)/$(1).obj/%.o)
 	@$$(call say,HOSTLD,$$@)
-	$$(Q)$$(HOSTCC) $$(HOST_CFLAGS) -o $$@ $$^
+	$$(Q)$$(HOSTCC) $(or $($(1)_FLAGS),$$(HOST_CFLAGS)) -o $$@ $$^
 $(HOST)/$(1).obj/%.c.o: %.c Makefile
 	@mkdir -p $$(@D)
-	$$(Q)$$(HOSTCC) $$(HOST_INCLUDES) $$(HOST_CFLAGS) $($(1)_CFLAGS) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(HOSTCC) $(or $($(1)_INCLUDES),$$(HOST_INCLUDES)) \
+		$(or $($(1)_FLAGS),$$(HOST_CFLAGS)) $($(1)_CFLAGS) -MMD -MP -c -o $$@ $$<
 -include $($(1)_SRCS:%=$(HOST)/$(1).obj/%.d)
 endef
 HOST_PROGRAMS := $(HOST_TESTS) $(if $(topology_SRCS),topology)

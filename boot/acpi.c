@@ -187,14 +187,14 @@ int acpi_parse_table(const void *bytes, u64 len, struct bootinfo *bi)
 	const struct acpi_kind *kind;
 	char name[5];
 
+	/* Neither has the common header; the RSDP is the caller's business. */
+	if (len >= 8 && (!memcmp(bytes, "FACS", 4) || !memcmp(bytes, "RSD PTR ", 8)))
+		return 0;
 	if (len < ACPI_HEADER_LEN) {
 		boot_warn(bi, "%s: %lu bytes are no table, the header alone needs %u",
 			  len >= 4 ? acpi_signature(bytes, name) : "table", len, ACPI_HEADER_LEN);
 		return -EINVAL;
 	}
-	/* Neither has the common header; the RSDP is the caller's business. */
-	if (!memcmp(bytes, "FACS", 4) || !memcmp(bytes, "RSD PTR ", 8))
-		return 0;
 	kind = acpi_find_kind(bytes);
 	t.name = kind ? kind->name : acpi_signature(bytes, name);
 	if (!acpi_check_header(&t))

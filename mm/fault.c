@@ -141,37 +141,33 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 
 /* ---- present entries ------------------------------------------------------------ */
 
-/* A write to an entry that is not writable although the area is. */
-static enum fault_result fault_upgrade(struct fault *f, struct pt_pos pos, pte_t seen)
+/* Give the entry more, unless it changed since it was looked at. */
+static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t (*change)(pte_t))
 {
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 
-	/* Debts of the page first: nobody may read the old frame once this one is written (I5). */
-	scheme->write_upgrade(phys_to_page(pte_pa(seen, pos.level)));
 	spin_lock(ptl);
-	pte_t now = pte_load(pos.ptep);
-	bool same = now.v == seen.v;
+	bool same = pte_load(pos.ptep).v == f->seen.v;
 
 	if (same)
-		pt_change(pos.ptep, pte_mk_writable);
+		pt_change(pos.ptep, change);
 	spin_unlock(ptl);
-	if (same && pte_upgrade_needs_flush(seen, pte_mk_writable(seen)))
+	if (same && pte_upgrade_needs_flush(f->seen, change(f->seen)))
 		tlb_flush_local(&f->as->ctx, f->va, pos.level);
 	return FAULT_DONE;
 }
 
-static enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos,
-				       pte_t seen)
+static enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos)
 {
-	if (f->write && !pte_is_writable(seen) && (area->prot & PROT_WRITE))
-		return fault_upgrade(f, pos, seen);
-	if (!pte_is_accessed(seen)) {
-		spin_lock(pt_lock_of(pos.ptep));
-		if (pte_load(pos.ptep).v == seen.v)
-			pt_change(pos.ptep, pte_mk_young);
-		spin_unlock(pt_lock_of(pos.ptep));
-		return FAULT_DONE;
+	if (f->write && !pte_is_writable(f->seen) && area->prot & PROT_WRITE) {
+		/* Debts of the page first: nobody may read the old frame once this one is written (I5). */
+		scheme->write_upgrade(phys_to_page(pte_pa(f->seen, pos.level)));
+		return fault_change(f, pos, pte_mk_writable);
 	}
+	if (f->write && !pte_is_dirty(f->seen)) /* ports whose software sets it */
+		return fault_change(f, pos, pte_mk_dirty);
+	if (!pte_is_accessed(f->seen))
+		return fault_change(f, pos, pte_mk_young);
 	/* Somebody else repaired it, or this CPU held a stale entry that allowed less. */
 	count(spurious_faults);
 	tlb_flush_local(&f->as->ctx, f->va, pos.level);
@@ -208,7 +204,7 @@ static enum fault_result fault_locked(struct fault *f)
 		else if (pte_is_none(seen))
 			result = fault_anon(f, area, pos);
 		else if (pte_is_present(seen))
-			result = fault_present(f, area, pos, seen);
+			result = fault_present(f, area, pos);
 		else if (pte_is_migration(seen)) {
 			struct spinlock *ptl = pt_lock_of(pos.ptep);
 

@@ -16,7 +16,7 @@ static paddr_t direct_end; /* the direct map can be extended up to here */
 static struct spinlock kmap_lock; /* additions to the kernel's tables */
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[];
-extern char __rodata_start[], __rodata_end[], __data_start[];
+extern char __rodata_start[], __rodata_end[], __data_start[], __data_end[], __bss_start[];
 
 /* MMIO and firmware tables may lie this far up without being in the memory map: 1 TiB. */
 #define PHYS_REACH (1UL << 40)
@@ -46,8 +46,10 @@ static void map_image(void)
 	map_or_die((vaddr_t)__rodata_start, image_phys(__rodata_start),
 		   (u64)(__rodata_end - __rodata_start), base, false);
 	map_or_die((vaddr_t)__data_start, image_phys(__data_start),
-		   ALIGN_UP((u64)(__image_end - __data_start), PAGE_SIZE), base | PROT_WRITE,
-		   false);
+		   (u64)(__data_end - __data_start), base | PROT_WRITE, false);
+	/* The page between stays unmapped: the boot stack lies lowest in bss and grows into it. */
+	map_or_die((vaddr_t)__bss_start, image_phys(__bss_start),
+		   ALIGN_UP((u64)(__image_end - __bss_start), PAGE_SIZE), base | PROT_WRITE, false);
 }
 
 /* RAM in the direct map; the image's text and constants are not writable through it either. */

@@ -163,8 +163,12 @@ static void stack_free(void *p)
 	spin_unlock(&lock);
 }
 
+extern char __data_end[], __bss_start[];
+
 static bool is_guard(vaddr_t va)
 {
+	if (va >= (vaddr_t)__data_end && va < (vaddr_t)__bss_start)
+		return true;
 	return va >= KVIRT_BASE && va < load_relaxed(&next_stack) &&
 	       (va - KVIRT_BASE) % STACK_STRIDE < PAGE_SIZE;
 }

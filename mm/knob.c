@@ -109,6 +109,13 @@ static const char *refusal(const struct knob *k, u64 value)
 	return NULL;
 }
 
+/* What follows from the values. Nothing may be owed. */
+void knobs_changed(void)
+{
+	scheme_use(knobs.defer);
+	tlb_issues_late = knobs.transport == TRANSPORT_BCAST_LATE;
+}
+
 int knob_set(const char *name, const char *text, const char *source, char *err, size_t size)
 {
 	struct knob *k = find_knob(name);
@@ -131,8 +138,7 @@ int knob_set(const char *name, const char *text, const char *source, char *err, 
 	scheme_settle();
 	*k->value = (u32)value;
 	k->source = source;
-	if (k->value == &knobs.defer)
-		scheme_use((u32)value);
+	knobs_changed();
 	return 0;
 }
 
@@ -175,7 +181,7 @@ void knob_init(void)
 		*knob_table[i].value = knob_table[i].def;
 		knob_table[i].source = "default";
 	}
-	scheme_use(knobs.defer);
+	knobs_changed();
 	for (unsigned i = 0; i < knob_count; i++)
 		boot_value(&knob_table[i]);
 }

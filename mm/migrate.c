@@ -23,8 +23,9 @@
 #include <mm/stats.h>
 #include <kernel/clock.h>
 #include <kernel/panic.h>
+#include <kernel/string.h>
 
-enum { MIGRATE_MAX = 512 }; /* entries a batch can hold: knob `batch` goes up to here */
+enum { MIGRATE_MAX = 512 }; /* entries isolated at a time; knob `batch` goes up to here */
 
 const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok", "pinned", "raced", "no_memory",
 							   "gone"};
@@ -35,9 +36,9 @@ struct migration {
 	const struct migrate_request *req;
 	struct tlb_gather gather;
 	struct pt_cache cache;
-	unsigned order; /* of every page in it */
-	unsigned count; /* pages isolated */
-	unsigned moved; /* of them, so far */
+	unsigned order, level; /* of every page in it, and of the entries that map it */
+	unsigned count; /* pages isolated: several batches, if batches are small */
+	unsigned moved; /* of the batch, so far */
 	u64 stamp; /* cycles at the last phase border */
 	struct migrate_stats stats;
 	struct page *src[MIGRATE_MAX], *dst[MIGRATE_MAX];
@@ -109,6 +110,7 @@ static inline bool collect_page(struct migration *m, struct page *page)
 	} else {
 		page->migration = m;
 		page->slot = m->count;
+		m->state[m->count] = 0;
 		m->src[m->count++] = page;
 	}
 	return true;
@@ -134,7 +136,7 @@ static vaddr_t collect_run(struct migration *m, struct pt_pos pos, vaddr_t va, v
 	return va;
 }
 
-/* The next batch from va on: pages of one size. Returns where the next search starts. */
+/* The next pages from va on, all of one size. Returns where the next search starts. */
 static vaddr_t collect(struct migration *m, vaddr_t va, vaddr_t end)
 {
 	m->count = 0;
@@ -150,7 +152,9 @@ static vaddr_t collect(struct migration *m, vaddr_t va, vaddr_t end)
 		if (m->count && order != m->order)
 			break;
 		m->order = order;
-		unsigned max = order ? knobs.batch_2m : knobs.batch;
+		m->level = pos.level;
+		/* Destinations of all that is isolated exist at once: bound what large pages take. */
+		unsigned max = order ? knobs.batch_2m : (unsigned)MIGRATE_MAX;
 		vaddr_t stop = order ? va + size : ALIGN_DOWN(va, table) + table;
 		vaddr_t next = collect_run(m, pos, va, MIN(stop, end), max);
 
@@ -163,61 +167,49 @@ static vaddr_t collect(struct migration *m, vaddr_t va, vaddr_t end)
 
 /* ---- destinations ---------------------------------------------------------------- */
 
-/* Pages that get no destination are let go; the rest moves up. */
+/* The page stays where it is. */
+static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reason)
+{
+	note_failure(m, m->src[i], reason);
+	release_isolated(m->src[i]);
+	if (m->dst[i])
+		page_put(m->dst[i], PAGE_REF);
+	m->src[i] = NULL;
+	m->state[i] = PAIR_DONE;
+}
+
 static void allocate(struct migration *m)
 {
-	unsigned kept = 0;
-
 	for (unsigned i = 0; i < m->count; i++) {
-		struct page *src = m->src[i];
-		struct page *dst = scheme->frame_wanted(m->req->to_node, m->order);
-
-		if (!dst)
-			dst = pmm_alloc(m->req->to_node, m->order, PMM_STRICT);
-		if (unlikely(!dst)) {
-			note_failure(m, src, MIGRATE_NO_MEMORY);
-			release_isolated(src);
-			continue;
-		}
-		src->slot = kept;
-		m->src[kept] = src;
-		m->dst[kept++] = dst;
+		m->dst[i] = scheme->frame_wanted(m->req->to_node, m->order);
+		if (!m->dst[i])
+			m->dst[i] = pmm_alloc(m->req->to_node, m->order, PMM_STRICT);
+		if (unlikely(!m->dst[i]))
+			drop_pair(m, i, MIGRATE_NO_MEMORY);
 	}
-	m->count = kept;
 }
 
 /* ---- unmap ------------------------------------------------------------------------ */
 
 /* One entry becomes a migration entry. PTL held. False: it does not map the page. */
-static inline bool take_entry(struct migration *m, struct page *src, struct aspace *as, pte_t *ptep,
-			      vaddr_t va)
+static __always_inline bool take_entry(struct migration *m, struct page *src, struct aspace *as,
+				       pte_t *ptep, vaddr_t va)
 {
-	unsigned level = m->order ? 1 : 0;
 	pte_t old = pte_load(ptep);
 
 	if (unlikely((!pte_is_present(old) && !pte_is_hint(old)) ||
-		     pte_pa(old, level) != page_to_phys(src)))
+		     pte_pa(old, m->level) != page_to_phys(src)))
 		return false;
-	pte_t got = pt_take(ptep, pte_mk_migration(old, level));
+	pte_t got = pt_take(ptep, pte_mk_migration(old, m->level));
 
 	if (unlikely(got.v != old.v)) /* hardware set dirty or accessed meanwhile */
-		pt_note(ptep, pte_mk_migration(got, level));
+		pt_note(ptep, pte_mk_migration(got, m->level));
 	oracle_unmapped(src, as->ctx.id, va);
-	if (scheme->may_defer(src, &as->ctx, va, got))
+	if (unlikely(scheme->may_defer(src, &as->ctx, va, got)))
 		m->state[src->slot] = PAIR_DEFERRED;
-	else if (pte_is_present(got) || load_relaxed(&as->flush_pending))
-		tlb_gather_add(&m->gather, &as->ctx, va, level);
+	else if (likely(pte_is_present(got)) || load_relaxed(&as->flush_pending))
+		tlb_gather_add(&m->gather, &as->ctx, va, m->level);
 	return true;
-}
-
-static struct pt_pos entry_in(struct migration *m, struct aspace *as, vaddr_t va)
-{
-	if (!m->order && as == m->req->as) {
-		pte_t *ptep = pgwalk_cached(as->root, va, &m->cache);
-
-		return (struct pt_pos){ptep, 0};
-	}
-	return pgwalk_find(as->root, va, m->order ? 1 : 0);
 }
 
 static void map_shared(struct migration *m, struct page *src, struct page *to);
@@ -234,9 +226,9 @@ static enum migrate_reason unmap_shared(struct migration *m, struct page *src)
 	list_for_each_entry (area, &obj->areas, object_link) {
 		if (src->index < area->offset || va_in(area, src) >= area->end)
 			continue;
-		struct pt_pos pos = entry_in(m, area->aspace, va_in(area, src));
+		struct pt_pos pos = pgwalk_find(area->aspace->root, va_in(area, src), m->level);
 
-		if (!pos.ptep || pos.level != (m->order ? 1U : 0U))
+		if (pos.level != m->level)
 			continue;
 		spin_lock(pt_lock_of(pos.ptep));
 		taken += take_entry(m, src, area->aspace, pos.ptep, va_in(area, src));
@@ -252,51 +244,33 @@ static enum migrate_reason unmap_shared(struct migration *m, struct page *src)
 }
 
 /* The usual case: mapped once, in the space whose lock we hold. */
-static inline enum migrate_reason unmap_page(struct migration *m, struct page *src)
+static __always_inline enum migrate_reason unmap_page(struct migration *m, struct page *src)
 {
 	struct area *area = load_relaxed(&src->object->sole);
+	struct aspace *as = m->req->as;
 
-	if (unlikely(!area || area->aspace != m->req->as || load_relaxed(&src->mapcount) != 1))
+	if (unlikely(!area || area->aspace != as || load_relaxed(&src->mapcount) != 1))
 		return unmap_shared(m, src);
 	vaddr_t va = va_in(area, src);
-	struct pt_pos pos = entry_in(m, area->aspace, va);
-	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	pte_t *ptep = m->level ? pgwalk_find(as->root, va, m->level).ptep
+			       : pgwalk_cached(as->root, va, &m->cache);
+	struct spinlock *ptl = pt_lock_of(ptep);
 
-	m->entry[src->slot] = pos.ptep;
+	m->entry[src->slot] = ptep;
 	spin_lock(ptl);
-	bool taken = take_entry(m, src, area->aspace, pos.ptep, va);
+	bool taken = take_entry(m, src, as, ptep, va);
 	spin_unlock(ptl);
 	return likely(taken) ? MIGRATE_OK : MIGRATE_GONE;
 }
 
-/* A pair leaves the batch unmoved; its place is taken by the last one. */
-static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reason)
+static __always_inline void unmap(struct migration *m, unsigned first, unsigned last)
 {
-	unsigned last = --m->count;
-
-	note_failure(m, m->src[i], reason);
-	release_isolated(m->src[i]);
-	page_put(m->dst[i], PAGE_REF);
-	m->src[i] = m->src[last];
-	m->dst[i] = m->dst[last];
-	m->src[i]->slot = i;
-}
-
-static void unmap(struct migration *m)
-{
-	tlb_gather_init(&m->gather);
-	m->cache.table = NULL;
-	/* Nobody can want a page of this batch yet. */
-	m->wanted_any = 0;
-	for (unsigned w = 0; w <= (m->count - 1) / 64; w++)
-		m->wanted[w] = 0;
-	for (unsigned i = 0; i < m->count;) {
-		m->state[i] = 0;
+	for (unsigned i = first; i < last; i++) {
+		if (unlikely(m->state[i] & PAIR_DONE))
+			continue;
 		enum migrate_reason reason = unmap_page(m, m->src[i]);
 
-		if (likely(reason == MIGRATE_OK))
-			i++;
-		else
+		if (unlikely(reason != MIGRATE_OK))
 			drop_pair(m, i, reason);
 	}
 }
@@ -315,7 +289,7 @@ static void map_entry(pte_t *ptep, struct page *to, unsigned level)
 
 static void map_shared(struct migration *m, struct page *src, struct page *to)
 {
-	unsigned level = m->order ? 1 : 0;
+	unsigned level = m->level;
 	struct object *obj = to->object;
 	struct area *area;
 
@@ -336,7 +310,7 @@ static void map_shared(struct migration *m, struct page *src, struct page *to)
 static inline void map_pair(struct migration *m, unsigned i, struct page *to)
 {
 	if (likely(m->entry[i]))
-		map_entry(m->entry[i], to, m->order ? 1 : 0);
+		map_entry(m->entry[i], to, m->level);
 	else
 		map_shared(m, m->src[i], to);
 	/* Waiters registered under the PTL that we just held, or will find the page mapped. */
@@ -351,8 +325,8 @@ static void copy_pair(struct migration *m, unsigned i)
 	char *to = page_to_virt(m->dst[i]);
 	const char *from = page_to_virt(m->src[i]);
 
-	for (u64 at = 0; at < PAGE_SIZE << m->order; at += PAGE_SIZE)
-		copy_page(to + at, from + at);
+	for (u64 left = 1UL << m->order; left--; to += PAGE_SIZE, from += PAGE_SIZE)
+		copy_page(to, from);
 }
 
 /* The destination takes the source's place in the object. The source is frozen: nobody else looks at it. */
@@ -376,31 +350,39 @@ static void undo_pair(struct migration *m, unsigned i)
 
 	oracle_remapped(src);
 	map_pair(m, i, src);
-	note_failure(m, src, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
-	release_isolated(src);
-	page_put(m->dst[i], PAGE_REF);
-	m->src[i] = NULL;
+	drop_pair(m, i, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
+}
+
+/*
+ * The compare-and-swap is a full barrier after the entries were exchanged, so
+ * it fails for every pin taken before (I10); nobody can pin the page through
+ * an entry since. It may as well come after the copy: a page that fails keeps
+ * its source, and the copy is thrown away.
+ */
+static inline bool freeze(struct page *src)
+{
+	u64 expected = load_relaxed(&src->mapcount);
+
+	return atomic_cmpxchg(&src->refs, &expected, 0UL);
 }
 
 static inline void move_pair(struct migration *m, unsigned i)
 {
-	struct page *src = m->src[i];
-	u64 mappings = load_relaxed(&src->mapcount), expected = mappings;
+	struct page *src = m->src[i], *dst = m->dst[i];
 
-	/* Full barrier, after the entries were exchanged: sees every pin taken before (I10). */
-	if (unlikely(!atomic_cmpxchg(&src->refs, &expected, 0UL))) {
-		undo_pair(m, i);
-		phase_end(m, PHASE_MAP);
-		return;
-	}
-	phase_end(m, PHASE_MAP);
+	m->state[i] |= PAIR_DONE;
 	copy_pair(m, i);
 	phase_end(m, PHASE_COPY);
-	replace_in_object(src, m->dst[i]);
-	m->moved++;
-	if (unlikely(m->req->result))
-		note_result(m, m->dst[i], MIGRATE_OK);
-	map_pair(m, i, m->dst[i]);
+	if (likely(freeze(src))) {
+		replace_in_object(src, dst);
+		m->moved++;
+		if (unlikely(m->req->result))
+			note_result(m, dst, MIGRATE_OK);
+		map_pair(m, i, dst);
+	} else {
+		undo_pair(m, i);
+	}
+	phase_end(m, PHASE_MAP);
 }
 
 void migration_want(struct page *src)
@@ -416,35 +398,39 @@ static void move_wanted(struct migration *m)
 {
 	/* Cleared before the bits are read: a want that comes meanwhile sets it again. */
 	atomic_xchg(&m->wanted_any, 0U);
-	for (unsigned w = 0; w <= (m->count - 1) / 64; w++) {
-		u64 bits = atomic_xchg(&m->wanted[w], 0UL);
+	for (unsigned w = 0; w * 64 < m->count; w++) {
+		/* Only pages of this batch can be wanted: others are mapped, or done. */
+		u64 bits = load_relaxed(&m->wanted[w]) ? atomic_xchg(&m->wanted[w], 0UL) : 0;
 
 		for (; bits; bits &= bits - 1) {
 			unsigned i = w * 64 + (unsigned)__builtin_ctzl(bits);
 
-			if (i >= m->count || m->state[i] & PAIR_DONE)
+			if (m->state[i] & PAIR_DONE)
 				continue;
-			m->state[i] |= PAIR_DONE;
 			count(pages_wanted);
 			move_pair(m, i);
 		}
 	}
 }
 
-static void move(struct migration *m)
+static __always_inline void move(struct migration *m, unsigned first, unsigned last)
 {
-	for (unsigned i = 0; i < m->count; i++) {
+	for (unsigned i = first; i < last; i++) {
 		if (unlikely(load_relaxed(&m->wanted_any)))
 			move_wanted(m);
 		if (unlikely(m->state[i] & PAIR_DONE))
 			continue;
-		m->state[i] |= PAIR_DONE;
 		move_pair(m, i);
 	}
-	phase_end(m, PHASE_MAP);
 }
 
 /* ---- sources ------------------------------------------------------------------------- */
+
+static void hold_source(struct page *src)
+{
+	src->state = PAGE_QUARANTINE;
+	scheme->frame_held(src, tlb_context_by_id(page_unmap_ctx(src)), page_unmap_va(src));
+}
 
 static void free_sources(struct migration *m)
 {
@@ -453,44 +439,55 @@ static void free_sources(struct migration *m)
 	for (unsigned i = 0; i < m->count; i++) {
 		struct page *src = m->src[i];
 
-		if (unlikely(!src))
+		if (unlikely(!src)) /* it stayed */
 			continue;
-		if (unlikely(m->state[i] & PAIR_DEFERRED)) {
-			src->state = PAGE_QUARANTINE;
-			scheme->frame_held(src, tlb_context_by_id((u16)src->unmap_key),
-					   src->unmap_key >> 16 << PAGE_SHIFT);
-			continue;
-		}
-		m->src[n++] = src;
+		if (unlikely(m->state[i] & PAIR_DEFERRED))
+			hold_source(src);
+		else
+			m->src[n++] = src;
 	}
 	pmm_free_bulk(m->src, n);
 }
 
 /* Bookkeeping of a heavier kernel, on request (knob `pad`). */
-static void pad(const struct migration *m)
+static void pad(u64 pages)
 {
-	u64 until = cycles_now() + ns_to_cycles((u64)knobs.pad * m->count << m->order);
+	u64 until = cycles_now() + ns_to_cycles(knobs.pad * pages);
 
-	while (knobs.pad && cycles_now() < until)
+	while (cycles_now() < until)
 		cpu_relax();
 }
 
-static void migrate_batch(struct migration *m)
+static __always_inline void migrate_batch(struct migration *m, unsigned first, unsigned last)
 {
-	m->moved = 0;
-	allocate(m);
-	phase_end(m, PHASE_OTHER);
-	if (!m->count)
-		return;
-	unmap(m);
+	unmap(m, first, last);
 	phase_end(m, PHASE_UNMAP);
 	tlb_gather_flush(&m->gather);
 	phase_end(m, PHASE_FLUSH);
-	if (m->count)
-		move(m);
-	free_sources(m);
-	pad(m);
+	move(m, first, last);
 	m->stats.batches++;
+	if (unlikely(knobs.pad)) {
+		pad((u64)(last - first) << m->order);
+		phase_end(m, PHASE_OTHER);
+	}
+}
+
+/* What collect() isolated, in batches of the size the knobs say. */
+static void migrate_collected(struct migration *m)
+{
+	unsigned step = m->order ? knobs.batch_2m : knobs.batch;
+
+	m->moved = 0;
+	m->cache = PT_CACHE_EMPTY;
+	tlb_gather_init(&m->gather, &m->req->as->ctx, m->level);
+	/* Nobody can want a page yet; a bit that is left from an earlier batch names a pair that is done. */
+	m->wanted_any = 0;
+	memset(m->wanted, 0, sizeof(m->wanted));
+	allocate(m);
+	phase_end(m, PHASE_OTHER);
+	for (unsigned first = 0, count = m->count; first < count; first += step)
+		migrate_batch(m, first, MIN(first + step, count));
+	free_sources(m);
 	m->stats.moved += (u64)m->moved << m->order;
 	m->stats.moved_huge += m->order ? m->moved : 0;
 }
@@ -519,12 +516,12 @@ u64 migrate_range(const struct migrate_request *req)
 	for (vaddr_t va = req->start; va < end;) {
 		/*
 		 * The read side from isolation to the last mapping: the areas, objects and
-		 * tables that we walk cannot go away. Let go between batches, so that a
-		 * writer waits for one batch at most.
+		 * tables that we walk cannot go away. Let go after MIGRATE_MAX pages, so
+		 * that a writer waits no longer than that.
 		 */
 		read_lock(&req->as->lock);
 		va = collect(m, va, end);
-		migrate_batch(m);
+		migrate_collected(m);
 		read_unlock(&req->as->lock);
 	}
 	change_end(req->as, CHANGE_MIGRATE, req->start, end);

@@ -61,6 +61,7 @@ void mm_start(void)
 	/* full also verifies contents, which is the workloads' affair. */
 	oracle_on = option_choice("check", checks, 0) != 2;
 	evidence_enabled = oracle_on;
+	pmm_enable_caches();
 	tlb_init();
 	knob_init();
 	trap_page_fault_handler = page_fault;

@@ -10,6 +10,12 @@ static u64 chunk_count(const struct object *obj)
 	return (obj->page_count + CHUNK_SLOTS - 1) / CHUNK_SLOTS;
 }
 
+/* Small objects have one short chunk. */
+static u64 chunk_bytes(const struct object *obj)
+{
+	return MIN(obj->page_count, CHUNK_SLOTS) * sizeof(struct page *);
+}
+
 struct object *object_create(u64 page_count)
 {
 	struct object *obj = kmem.alloc(sizeof(*obj), BOOT_NODE_NONE);
@@ -34,18 +40,18 @@ void object_put(struct object *obj)
 		return;
 	for (u64 i = 0; i < chunk_count(obj); i++)
 		if (obj->chunks[i])
-			kmem.free(obj->chunks[i], PAGE_SIZE);
+			kmem.free(obj->chunks[i], chunk_bytes(obj));
 	kmem.free(obj->chunks, chunk_count(obj) * sizeof(*obj->chunks));
 	kmem.free(obj, sizeof(*obj));
 }
 
 static struct page **chunk_create(struct object *obj, u64 i)
 {
-	struct page **chunk = kmem.alloc(PAGE_SIZE, BOOT_NODE_NONE), **old = NULL;
+	struct page **chunk = kmem.alloc(chunk_bytes(obj), BOOT_NODE_NONE), **old = NULL;
 
 	/* Full barrier: the zeroes before the pointer; pairs with the load in object_slot(). */
 	if (chunk && !atomic_cmpxchg(&obj->chunks[i], &old, chunk)) {
-		kmem.free(chunk, PAGE_SIZE);
+		kmem.free(chunk, chunk_bytes(obj));
 		return old;
 	}
 	return chunk;

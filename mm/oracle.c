@@ -15,63 +15,107 @@
 u64 evidence_clock = 1;
 bool evidence_enabled = true;
 bool oracle_on = true;
+unsigned evidence_slots = EVIDENCE_SLOTS;
 PERCPU(struct tlb_evidence, tlb_evidence);
 
 enum verdict { CLEAN, UNKNOWN, STALE };
 
-/* Acquire loads pair with the release stores in evidence_*(): the stamp is later than the flush. */
-static enum verdict page_evidence(const struct tlb_evidence *ev, u64 vpn, unsigned slot, u64 stamp)
+/*
+ * Acquire: pairs with the release stores in evidence_*(), the stamp is later
+ * than the flush. Stamps are compared in their low bits: half the range is
+ * 2^24 flushes, and a frame is checked right after its own.
+ */
+static inline enum verdict page_evidence(const struct tlb_evidence *ev, u64 vpn, unsigned slot,
+					 u64 stamp)
 {
-	unsigned i = vpn % EVIDENCE_PAGES;
+	u64 seen = load_acquire(&ev->page[vpn % EVIDENCE_PAGES]);
+	bool newer = ((seen - stamp - 1) & EVIDENCE_STAMP_MASK) < EVIDENCE_STAMP_MASK / 2;
 
-	if (load_relaxed(&ev->page[i].key) == (vpn << 16 | slot) &&
-	    load_acquire(&ev->page[i].stamp) > stamp)
-		return CLEAN;
-	return load_relaxed(&ev->page_lost[i]) > stamp ? UNKNOWN : STALE;
+	if (unlikely(!newer))
+		return STALE;
+	return likely(seen >> EVIDENCE_STAMP_BITS == evidence_page_key(vpn, slot)) ? CLEAN
+										   : UNKNOWN;
 }
 
-static enum verdict cpu_evidence(unsigned cpu, const struct page *page, struct tlb_context *ctx)
+static void stale(const struct page *page, unsigned cpu, const char *where) __noreturn;
+
+static void stale(const struct page *page, unsigned cpu, const char *where)
+{
+	panic("oracle: %s of frame %#lx while CPU %u may still hold it: context %u, va %#lx, "
+	      "unmapped at %lu, scheme %s",
+	      where, page_to_phys(page), cpu, page_unmap_ctx(page), page_unmap_va(page),
+	      page->unmap_stamp, scheme->name);
+}
+
+/* A slot was not flushed as a whole since: ask for each page. */
+static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned slot,
+			struct page **pages, unsigned n, const char *where)
+{
+	u64 flushed = ev->slot[slot].flushed;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct page *page = pages[i];
+		enum verdict v = CLEAN;
+
+		if (page->unmap_stamp >= flushed && page->unmap_stamp)
+			v = page_evidence(ev, page_unmap_va(page) >> PAGE_SHIFT, slot,
+					  page->unmap_stamp);
+		if (likely(v == CLEAN))
+			continue;
+		if (v == STALE)
+			stale(page, cpu, where);
+		count(oracle_unknown);
+	}
+}
+
+/* Pages of one context on one CPU; newest = their greatest stamp. */
+static void check_cpu(unsigned cpu, struct tlb_context *ctx, struct page **pages, unsigned n,
+		      u64 newest, const char *where)
 {
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-	u64 stamp = page->unmap_stamp;
-	enum verdict worst = CLEAN;
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++) {
+	do {
 		if (load_acquire(&ev->slot[i].root) != ctx->root ||
-		    load_acquire(&ev->slot[i].flushed) > stamp)
+		    load_acquire(&ev->slot[i].flushed) > newest)
 			continue;
-		if (load_relaxed(&ev->loaded) != i) {
-			store_relaxed(&ctx->oracle_released, MAX(ctx->oracle_released, stamp));
-			continue;
-		}
-		enum verdict v = page_evidence(ev, page->unmap_key >> 16, i, stamp);
-
-		worst = MAX(worst, v);
-	}
-	return worst;
+		if (likely(load_relaxed(&ev->loaded) == i))
+			check_pages(ev, cpu, i, pages, n, where);
+		else /* cannot be used before a switch, which oracle_check_keep() will see */
+			store_relaxed(&ctx->oracle_released, MAX(ctx->oracle_released, newest));
+	} while (++i < evidence_slots);
 }
 
-void oracle_check_slow(struct page *page, const char *where)
+/* All pages were last mapped in the same context. */
+static void check_context(u16 id, struct page **pages, unsigned n, u64 newest, const char *where)
 {
-	struct tlb_context *ctx = tlb_context_by_id((u16)page->unmap_key);
-	bool unknown = false;
+	struct tlb_context *ctx = tlb_context_by_id(id);
 
-	count(oracle_checked);
 	/* A context that is gone was flushed everywhere when it was destroyed. */
-	for (unsigned cpu = 0; ctx && cpu < cpu_count; cpu++) {
-		enum verdict v = cpu_evidence(cpu, page, ctx);
+	for (unsigned cpu = 0; ctx && cpu < cpu_count; cpu++)
+		check_cpu(cpu, ctx, pages, n, newest, where);
+}
 
-		if (v == STALE)
-			panic("oracle: %s of frame %#lx while CPU %u may still hold it: context "
-			      "%u, "
-			      "va %#lx, unmapped at %lu, scheme %s",
-			      where, page_to_phys(page), cpu, ctx->id,
-			      page->unmap_key >> 16 << PAGE_SHIFT, page->unmap_stamp, scheme->name);
-		unknown |= v == UNKNOWN;
+void oracle_release(struct page **pages, unsigned n, const char *where)
+{
+	unsigned first = 0;
+	u64 newest = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct page *page = pages[i];
+
+		if (unlikely(page_unmap_ctx(page) != page_unmap_ctx(pages[first]))) {
+			check_context(page_unmap_ctx(pages[first]), pages + first, i - first,
+				      newest, where);
+			first = i;
+			newest = 0;
+		}
+		newest = MAX(newest, page->unmap_stamp);
 	}
-	if (unknown)
-		count(oracle_unknown);
-	page->unmap_stamp = 0;
+	if (newest)
+		check_context(page_unmap_ctx(pages[first]), pages + first, n - first, newest,
+			      where);
+	count_add(oracle_checked, n);
 }
 
 void oracle_check_keep(const struct tlb_context *ctx, unsigned slot)

@@ -85,8 +85,6 @@ static bool table_install(const struct pt_format *fmt, pte_t *ptep, unsigned lev
 
 	if (!table)
 		return false;
-	/* The zeroes must be there before the entry: pairs with the walkers' address dependency. */
-	smp_wmb();
 	if (early_active()) {
 		pt_install(ptep, fmt->mk_table(virt_to_phys(table)));
 		return true;
@@ -128,18 +126,15 @@ struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va
 	}
 }
 
-pte_t *pgwalk_cached(pte_t *root, vaddr_t va, struct pt_cache *cache)
+bool pgwalk_fill_cache(pte_t *root, vaddr_t va, struct pt_cache *cache)
 {
-	if (unlikely(!cache->table || ALIGN_DOWN(va, HUGE_SIZE) != cache->base)) {
-		struct pt_pos pos = pgwalk_find(root, va, 0);
+	struct pt_pos pos = pgwalk_find(root, va, 0);
 
-		if (pos.level)
-			return NULL;
-		cache->table = (pte_t *)ALIGN_DOWN((u64)pos.ptep, PAGE_SIZE);
-		cache->base = ALIGN_DOWN(va, HUGE_SIZE);
-		cache->ptl = pt_lock_of(pos.ptep);
-	}
-	return &cache->table[PT_INDEX(va, 0)];
+	if (pos.level)
+		return false;
+	cache->table = (pte_t *)ALIGN_DOWN((u64)pos.ptep, PAGE_SIZE);
+	cache->base = ALIGN_DOWN(va, HUGE_SIZE);
+	return true;
 }
 
 /* Largest leaf that va, pa and the rest of the range allow. */

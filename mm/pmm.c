@@ -17,9 +17,8 @@
 #include <kernel/string.h>
 
 enum {
-	CACHE_BATCH =
-		64, /* pages per trip to the node's lock; amortises it to under 1 % of a page's move */
-	CACHE_HIGH = 256, /* pages a CPU keeps per node before it gives CACHE_BATCH * 2 back */
+	CACHE_BATCH_ORDER = 6, /* 64 pages per trip to the node's lock */
+	CACHE_HIGH = 256, /* pages a CPU keeps per node; over that it gives half of them back */
 };
 
 struct pmm_node {
@@ -39,6 +38,19 @@ struct pmm_cache {
 	u64 count;
 };
 static PERCPU(struct pmm_cache[MAX_NODES], pmm_caches);
+
+/*
+ * Caches stay empty until every CPU has its own: what the boot CPU left in the
+ * per-CPU template would be copied to all.
+ */
+static unsigned cache_batch_order;
+static u64 cache_high;
+
+void pmm_enable_caches(void)
+{
+	cache_batch_order = CACHE_BATCH_ORDER;
+	cache_high = CACHE_HIGH;
+}
 
 enum poison pmm_poison = POISON_MARK;
 
@@ -111,37 +123,72 @@ static struct page *buddy_alloc(struct pmm_node *n, unsigned order)
 
 /* ---- per-CPU caches ------------------------------------------------------ */
 
-static bool cache_refill(struct pmm_cache *cache, u32 node, unsigned flags)
+/* A block becomes single cached pages, the lowest address on top. */
+static void cache_add_block(struct pmm_cache *cache, struct page *block, unsigned order)
+{
+	for (struct page *page = block + (1UL << order); page-- > block;) {
+		page->state = PAGE_CACHED;
+		page->order = 0;
+		page->next = cache->first;
+		cache->first = page;
+	}
+	cache->count += 1UL << order;
+}
+
+static __attribute__((noinline)) bool cache_refill(struct pmm_cache *cache, u32 node,
+						   unsigned flags)
 {
 	struct pmm_node *n = &nodes[node];
 	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
+	unsigned order = cache_batch_order;
 
 	spin_lock(&n->lock);
-	for (unsigned i = 0; i < CACHE_BATCH && n->free_pages > floor; i++) {
-		struct page *page = buddy_alloc(n, 0);
+	/* One block of the size wanted, or else the largest there is. */
+	for (;; order--) {
+		struct page *block =
+			n->free_pages >= floor + (1UL << order) ? buddy_alloc(n, order) : NULL;
 
-		if (!page)
+		if (block)
+			cache_add_block(cache, block, order);
+		if (block || !order)
 			break;
-		page->state = PAGE_CACHED;
-		page->next = cache->first;
-		cache->first = page;
-		cache->count++;
 	}
 	spin_unlock(&n->lock);
 	return cache->first;
 }
 
+/* Frames [first, last] go back as the largest aligned blocks they make. */
+static void free_run(struct pmm_node *n, struct page *first, struct page *last)
+{
+	u64 pfn = (u64)(first - page_array), end = (u64)(last - page_array) + 1;
+
+	while (pfn < end) {
+		unsigned order = (unsigned)__builtin_ctzl(pfn | 1UL << PMM_MAX_ORDER);
+
+		while (pfn + (1UL << order) > end)
+			order--;
+		buddy_free(n, page_array + pfn, order);
+		pfn += 1UL << order;
+	}
+}
+
+/* What was freed in order of address comes off the cache in reverse: neighbours merge before the buddy sees them. */
 static void cache_shrink(struct pmm_cache *cache, u32 node, u64 keep)
 {
 	struct pmm_node *n = &nodes[node];
 
 	spin_lock(&n->lock);
 	while (cache->count > keep) {
-		struct page *page = cache->first;
+		struct page *last = cache->first, *first = last, *page = last->next;
+		u64 left = cache->count - keep;
 
-		cache->first = page->next;
-		cache->count--;
-		buddy_free(n, page, 0);
+		while (--left && page == first - 1) {
+			first = page;
+			page = page->next;
+		}
+		cache->first = page;
+		cache->count -= (u64)(last - first) + 1;
+		free_run(n, first, last);
 	}
 	spin_unlock(&n->lock);
 }
@@ -164,23 +211,9 @@ static inline struct page *take(struct page *page)
 	return page;
 }
 
-static struct page *alloc_on(u32 node, unsigned order, unsigned flags)
+static __attribute__((noinline)) struct page *alloc_block(u32 node, unsigned order, unsigned flags)
 {
 	struct pmm_node *n = &nodes[node];
-
-	if (!order) {
-		struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
-		struct page *page = cache->first;
-
-		if (unlikely(!page)) {
-			if (!cache_refill(cache, node, flags))
-				return NULL;
-			page = cache->first;
-		}
-		cache->first = page->next;
-		cache->count--;
-		return take(page);
-	}
 	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
 	struct page *page = NULL;
 
@@ -189,6 +222,21 @@ static struct page *alloc_on(u32 node, unsigned order, unsigned flags)
 		page = buddy_alloc(n, order);
 	spin_unlock(&n->lock);
 	return page ? take(page) : NULL;
+}
+
+static inline struct page *alloc_on(u32 node, unsigned order, unsigned flags)
+{
+	struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
+
+	if (unlikely(order))
+		return alloc_block(node, order, flags);
+	if (unlikely(!cache->first) && !cache_refill(cache, node, flags))
+		return NULL;
+	struct page *page = cache->first;
+
+	cache->first = page->next;
+	cache->count--;
+	return take(page);
 }
 
 /* The node is short: frames that a scheme holds back can be had by paying for them. */
@@ -200,29 +248,32 @@ static struct page *alloc_after_settling(u32 node, unsigned order, unsigned flag
 	return alloc_on(node, order, flags);
 }
 
-static void zero_frames(struct page *page)
+static __attribute__((noinline)) struct page *alloc_elsewhere(u32 node, unsigned order,
+							      unsigned flags)
 {
-	for (u64 i = 0; i < 1UL << page->order; i++)
+	struct page *page = alloc_after_settling(node, order, flags);
+	unsigned count;
+	const u8 *list = pmm_fallback_order(node, &count);
+
+	for (unsigned i = 1; !page && i < count && !(flags & PMM_STRICT); i++)
+		page = alloc_on(list[i], order, flags);
+	return page;
+}
+
+static struct page *zeroed(struct page *page)
+{
+	for (u64 i = 0; page && i < 1UL << page->order; i++)
 		zero_page(page_to_virt(page + i));
+	return page;
 }
 
 struct page *pmm_alloc(u32 node, unsigned order, unsigned flags)
 {
 	struct page *page = alloc_on(node, order, flags);
 
-	if (unlikely(!page)) {
-		unsigned count;
-		const u8 *order_list = pmm_fallback_order(node, &count);
-
-		page = alloc_after_settling(node, order, flags);
-		for (unsigned i = 1; !page && i < count && !(flags & PMM_STRICT); i++)
-			page = alloc_on(order_list[i], order, flags);
-		if (!page)
-			return NULL;
-	}
-	if (flags & PMM_ZERO)
-		zero_frames(page);
-	return page;
+	if (unlikely(!page))
+		page = alloc_elsewhere(node, order, flags);
+	return flags & PMM_ZERO ? zeroed(page) : page;
 }
 
 unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)
@@ -240,23 +291,22 @@ unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)
 static inline void poison_page(struct page *page)
 {
 	u64 *word = page_to_virt(page);
-	u64 words = POISON_MARK_WORDS;
 
-	if (pmm_poison == POISON_OFF)
-		return;
-	if (pmm_poison == POISON_FULL)
-		words = (PAGE_SIZE << page->order) / sizeof(u64);
-	for (u64 i = 0; i < words; i++)
-		word[i] = POISON_WORD;
+	_Static_assert(POISON_MARK_WORDS == 4,
+		       "written one by one: this is on the path of every move");
+	if (likely(pmm_poison == POISON_MARK))
+		word[0] = word[1] = word[2] = word[3] = POISON_WORD;
+	else if (pmm_poison == POISON_FULL)
+		for (u64 i = 0; i < (PAGE_SIZE << page->order) / sizeof(u64); i++)
+			word[i] = POISON_WORD;
 }
 
-static inline void free_one(struct page *page)
+static __always_inline void free_one(struct page *page)
 {
 	u32 node = page->node;
 
-	oracle_release(page, "free");
-	if (page->state == PAGE_USED)
-		poison_page(page);
+	page->unmap_stamp = 0;
+	poison_page(page);
 	store_relaxed(&page->refs, 0);
 	if (likely(!page->order)) {
 		struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
@@ -264,8 +314,8 @@ static inline void free_one(struct page *page)
 		page->state = PAGE_CACHED;
 		page->next = cache->first;
 		cache->first = page;
-		if (unlikely(++cache->count > CACHE_HIGH))
-			cache_shrink(cache, node, CACHE_HIGH - 2 * CACHE_BATCH);
+		if (unlikely(++cache->count > cache_high))
+			cache_shrink(cache, node, cache_high / 2);
 		return;
 	}
 	spin_lock(&nodes[node].lock);
@@ -273,17 +323,22 @@ static inline void free_one(struct page *page)
 	spin_unlock(&nodes[node].lock);
 }
 
-void pmm_free(struct page *page)
-{
-	if (page->state != PAGE_USED && page->state != PAGE_QUARANTINE)
-		panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
-	free_one(page);
-}
-
 void pmm_free_bulk(struct page **pages, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		free_one(pages[i]);
+	if (likely(oracle_on))
+		oracle_release(pages, n, "free");
+	for (unsigned i = 0; i < n; i++) {
+		struct page *page = pages[i];
+
+		if (unlikely(page->state != PAGE_USED && page->state != PAGE_QUARANTINE))
+			panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
+		free_one(page);
+	}
+}
+
+void pmm_free(struct page *page)
+{
+	pmm_free_bulk(&page, 1);
 }
 
 /* ---- numbers ------------------------------------------------------------- */

@@ -34,6 +34,8 @@ static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vad
 	struct spinlock *ptl = pt_lock_of(ptep);
 	u64 size = PT_LEVEL_SIZE(level);
 
+	if (!z->gather.part[0].pages)
+		z->gather.part[0].level = (u8)level;
 	spin_lock(ptl);
 	for (; *va < end && z->count < ZAP_PAGES; *va += size, ptep++) {
 		pte_t old = pte_load(ptep);
@@ -71,10 +73,12 @@ static bool cuts(vaddr_t start, vaddr_t end, vaddr_t va, unsigned level)
 
 int range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
 {
-	struct zap z = {.as = as};
+	struct zap z;
 	int err = 0;
 
-	tlb_gather_init(&z.gather);
+	z.as = as;
+	z.count = 0;
+	tlb_gather_init(&z.gather, &as->ctx, 0);
 	for (vaddr_t va = start; va < end;) {
 		struct pt_pos pos = pgwalk_find(as->root, va, 0);
 		pte_t pte = pte_load(pos.ptep);
@@ -125,18 +129,23 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 	struct page *moving = NULL;
 
 	spin_lock(ptl);
-	for (; *va < end; *va += size, pos.ptep++) {
+	vaddr_t at = *va;
+
+	for (; at < end; at += size, pos.ptep++) {
 		pte_t old = pte_load(pos.ptep);
 
-		if (unlikely(pte_is_migration(old))) {
+		if (unlikely(!pte_is_present(old))) {
+			if (!pte_is_migration(old))
+				continue;
 			moving = phys_to_page(pte_pa(old, pos.level));
 			break;
 		}
-		if (pte_is_present(old) && protect_entry(pos.ptep, old, prot)) {
-			first = MIN(first, *va);
-			last = *va;
+		if (protect_entry(pos.ptep, old, prot)) {
+			last = at;
+			first = MIN(first, at);
 		}
 	}
+	*va = at;
 	if (first <= last)
 		tlb_gather_add_range(g, &as->ctx, first, last + size, pos.level);
 	if (moving)
@@ -149,7 +158,7 @@ int range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 {
 	struct tlb_gather g;
 
-	tlb_gather_init(&g);
+	tlb_gather_init(&g, &as->ctx, 0);
 	for (vaddr_t va = start; va < end;) {
 		struct pt_pos pos = pgwalk_find(as->root, va, 0);
 
@@ -174,9 +183,11 @@ int range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
  */
 void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 {
-	struct zap z = {.as = as};
+	struct zap z;
 
-	tlb_gather_init(&z.gather);
+	z.as = as;
+	z.count = 0;
+	tlb_gather_init(&z.gather, &as->ctx, 0);
 	for (vaddr_t va = ALIGN_UP(start, HUGE_SIZE); va + HUGE_SIZE <= end; va += HUGE_SIZE) {
 		struct pt_pos pos = pgwalk_find(as->root, va, 1);
 		pte_t pte = pte_load(pos.ptep);

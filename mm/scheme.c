@@ -113,7 +113,7 @@ void scheme_restore(void)
 		*knob_table[i].value = saved[i];
 		knob_table[i].source = saved_source[i];
 	}
-	scheme_use(knobs.defer);
+	knobs_changed();
 }
 
 /* One "knob=value" word that no earlier part of the name has set to something else. */

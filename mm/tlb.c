@@ -29,16 +29,11 @@
 #include <kernel/clock.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <kernel/string.h>
 
 struct tlb_request {
 	unsigned count;
-	struct tlb_part {
-		struct tlb_context *ctx;
-		vaddr_t start, end;
-		u64 gen;
-		u8 level;
-		bool full;
-	} part[TLB_GATHER_CONTEXTS];
+	struct tlb_part part[TLB_GATHER_CONTEXTS];
 	u64 sent_at; /* cycles, for the acknowledgement histogram */
 };
 
@@ -48,10 +43,11 @@ struct tlb_cpu {
 	bool lazy; /* loaded, but no context of it runs */
 	unsigned slot;
 	unsigned next_slot; /* round robin victim */
-	struct {
+	struct tlb_slot {
 		struct tlb_context *ctx;
 		u64 gen;
 		u64 token; /* the asid_token it was loaded under */
+		u64 unused; /* a power of two is cheaper to index */
 	} slots[EVIDENCE_SLOTS];
 
 	/* As initiator: written by this CPU while `unacked` is empty, read by targets whose bit is set. */
@@ -64,22 +60,26 @@ struct tlb_cpu {
 static PERCPU(struct tlb_cpu, tlb_cpu);
 
 static struct tlb_context kernel_ctx;
+bool tlb_issues_late;
 
 /* ---- flushing this CPU --------------------------------------------------- */
 
 /* Context loaded here, interrupts off. Returns pages flushed one by one, 0 = everything. */
-static unsigned flush_part(struct tlb_cpu *me, const struct tlb_part *part, bool partial)
+static __always_inline int flush_part(struct tlb_cpu *me, const struct tlb_part *part, bool partial)
 {
 	asid_t asid = asid_of(part->ctx, me->slot);
-	u64 size = PT_LEVEL_SIZE(part->level);
-	unsigned pages = 0;
+	vaddr_t va = part->start;
+	int pages = 0;
 
-	if (!partial || part->full) {
+	if (unlikely(!partial || part->full)) {
 		tlb_flush_local_asid(asid);
 		return 0;
 	}
-	for (vaddr_t va = part->start; va < part->end; va += size, pages++)
+	do {
 		tlb_flush_local_page(va, asid, part->level);
+		va += PT_LEVEL_SIZE(part->level);
+		pages++;
+	} while (va < part->end);
 	return pages;
 }
 
@@ -93,21 +93,24 @@ static void leave_context(struct tlb_cpu *me)
 	me->loaded = NULL;
 }
 
+static int serve_kernel_part(const struct tlb_part *part)
+{
+	if (part->full)
+		tlb_flush_local_all();
+	for (vaddr_t va = part->start; !part->full && va < part->end; va += PAGE_SIZE)
+		tlb_flush_local_page(va, ASID_KERNEL, 0);
+	return 0;
+}
+
 /* Bring this CPU up to date with a request. Interrupts off. Pages flushed, 0 = all, -1 = nothing to do. */
-static int serve_part(struct tlb_cpu *me, const struct tlb_part *part)
+static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part *part)
 {
 	struct tlb_context *ctx = part->ctx;
 
-	if (ctx == &kernel_ctx) {
-		if (part->full)
-			tlb_flush_local_all();
-		for (vaddr_t va = part->start; !part->full && va < part->end; va += PAGE_SIZE)
-			tlb_flush_local_page(va, ASID_KERNEL, 0);
-		return 0;
-	}
-	if (me->loaded != ctx)
-		return -1; /* its slot is behind now, which tlb_switch() will see */
-	if (me->lazy) {
+	if (unlikely(me->loaded != ctx))
+		/* If it is cached in a slot, that is behind now, which tlb_switch() will see. */
+		return ctx == &kernel_ctx ? serve_kernel_part(part) : -1;
+	if (unlikely(me->lazy)) {
 		/* Nobody here needs it: leave, so that we are not asked again. */
 		leave_context(me);
 		cpumask_unset_atomic(&ctx->mask, cpu_id());
@@ -116,26 +119,30 @@ static int serve_part(struct tlb_cpu *me, const struct tlb_part *part)
 	/* Acquire: what was written before the increment is walked after the flush. */
 	u64 gen = load_acquire(&ctx->gen), mine = me->slots[me->slot].gen;
 
-	if (mine >= gen)
+	if (unlikely(mine >= gen))
 		return -1;
-	int pages = (int)flush_part(me, part, part->gen == mine + 1 && part->gen == gen);
+	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);
 
 	me->slots[me->slot].gen = gen;
 	return pages;
 }
 
-static void flush_here(struct tlb_cpu *me, const struct tlb_request *req)
+/* Interrupts off: a handler that flushes in between would tear generation and evidence. */
+static __always_inline void flush_here(struct tlb_cpu *me, const struct tlb_part *parts,
+				       unsigned count)
 {
 	irqflags_t flags = irq_save();
 
-	for (unsigned i = 0; i < req->count; i++) {
-		int pages = serve_part(me, &req->part[i]);
+	const struct tlb_part *end = parts + count;
 
-		if (pages > 0)
+	do {
+		int pages = serve_part(me, parts);
+
+		if (likely(pages > 0))
 			count_add(flush_local_page, (unsigned)pages);
 		else if (!pages)
 			count(flush_local_full);
-	}
+	} while (unlikely(++parts < end));
 	irq_restore(flags);
 }
 
@@ -197,20 +204,6 @@ static void tlb_serve(void)
 
 /* ---- initiator ----------------------------------------------------------- */
 
-static void request_add(struct tlb_request *req, const struct tlb_gather_entry *e, bool tables)
-{
-	struct tlb_part *part = &req->part[req->count++];
-	u64 span = (e->end - e->start) >> PT_LEVEL_SHIFT(e->level);
-
-	part->ctx = e->ctx;
-	part->start = e->start;
-	part->end = e->end;
-	part->level = (u8)e->level;
-	part->full = e->full || tables || span > knobs.range;
-	/* Full barrier: orders the entry changes before the mask is read, see the top of the file. */
-	part->gen = atomic_fetch_add(&e->ctx->gen, 1) + 1;
-}
-
 static void blame_unacked(void *arg)
 {
 	struct tlb_cpu *me = arg;
@@ -226,11 +219,14 @@ static void blame_unacked(void *arg)
 }
 
 /* Ring the targets. A target with a bit of ours in a word that was not empty is being rung by another CPU. */
-static void send_requests(struct tlb_cpu *me, const struct cpumask *targets)
+static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
+			  const struct cpumask *targets)
 {
 	unsigned self = cpu_id(), sent = 0;
 	u64 bit = 1UL << (self % 64);
 
+	me->request.count = g->count;
+	memcpy(me->request.part, g->part, g->count * sizeof(g->part[0]));
 	for (unsigned w = 0; w < cpu_words; w++)
 		store_relaxed(&me->unacked.bits[w], targets->bits[w]);
 	me->request.sent_at = cycles_now();
@@ -246,51 +242,78 @@ static void send_requests(struct tlb_cpu *me, const struct cpumask *targets)
 	count_add(ipis_sent, sent);
 }
 
-static void shoot_down(struct tlb_request *req)
+static void wait_for_acks(struct tlb_cpu *me)
 {
-	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
-	struct cpumask targets;
-	bool here = false, others;
+	u64 start = cycles_now();
 
-	cpumask_clear(&targets);
-	for (unsigned i = 0; i < req->count; i++)
-		for (unsigned w = 0; w < cpu_words; w++)
-			targets.bits[w] |= load_relaxed(&req->part[i].ctx->mask.bits[w]);
-	here = cpumask_test(&targets, cpu_id());
-	cpumask_unset(&targets, cpu_id());
-	others = !cpumask_empty(&targets);
-	if (others)
-		send_requests(me, &targets);
-	if (here)
-		flush_here(me, req);
-	if (others) {
-		u64 start = cycles_now();
+	ASSERT(irqs_enabled());
+	/* Targets answer by interrupt wherever they are, or poll where they have interrupts off. */
+	wait_until_blame(cpumask_empty(&me->unacked), "shootdown", blame_unacked, me);
+	/* Pairs with the barrier in each acknowledgement: frames are reused after their flush. */
+	smp_mb();
+	count_add(wait_initiator, cycles_now() - start);
+}
 
-		/* Targets answer by interrupt wherever they are, or poll where they have interrupts off. */
-		wait_until_blame(cpumask_empty(&me->unacked), "shootdown", blame_unacked, me);
-		/* Pairs with the barrier in each acknowledgement: frames are reused after their flush. */
-		smp_mb();
-		count_add(wait_initiator, cycles_now() - start);
-	}
+/* CPUs that may hold something of what is gathered, without this one. True: this one may, too. */
+static __always_inline bool find_targets(const struct tlb_gather *g, struct cpumask *targets,
+					 bool *others)
+{
+	unsigned self = cpu_id(), w = 0;
+	u64 any = 0, here = 0;
+
+	do {
+		u64 bits = load_relaxed(&g->part[0].ctx->mask.bits[w]);
+
+		for (unsigned i = 1; unlikely(i < g->count); i++)
+			bits |= load_relaxed(&g->part[i].ctx->mask.bits[w]);
+		if (w == self / 64) {
+			here = bits & 1UL << self % 64;
+			bits ^= here;
+		}
+		targets->bits[w] = bits;
+		any |= bits;
+	} while (unlikely(++w < cpu_words));
+	*others = any;
+	return here;
+}
+
+static inline bool wants_full(const struct tlb_part *part, bool tables)
+{
+	return part->full || tables ||
+	       (part->end - part->start) >> PT_LEVEL_SHIFT(part->level) > knobs.range;
 }
 
 static void flush_by_ipi(struct tlb_gather *g)
 {
-	struct tlb_request *req = &this_cpu_ptr(tlb_cpu)->request;
+	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+	struct cpumask targets;
+	bool others;
 
-	req->count = 0;
-	for (unsigned i = 0; i < g->count; i++)
-		request_add(req, &g->entry[i], g->tables);
-	shoot_down(req);
+	struct tlb_part *part = g->part, *end = part + g->count;
+
+	do {
+		part->full = wants_full(part, g->tables);
+		/* Full barrier: entry changes before the mask is read, see the top of the file. */
+		if (likely(!part->gen))
+			part->gen = atomic_fetch_add(&part->ctx->gen, 1) + 1;
+	} while (unlikely(++part < end));
+	bool here = find_targets(g, &targets, &others);
+
+	if (others)
+		send_requests(me, g, &targets);
+	if (likely(here))
+		flush_here(me, g->part, g->count);
+	if (others)
+		wait_for_acks(me);
 }
 
-static void issue_entry(const struct tlb_gather_entry *e, bool tables)
+static void issue_part(const struct tlb_part *part, bool tables)
 {
-	asid_t asid = e->ctx == &kernel_ctx ? ASID_KERNEL : asid_of(e->ctx, 0);
-	u64 span = (e->end - e->start) >> PT_LEVEL_SHIFT(e->level);
+	asid_t asid = part->ctx == &kernel_ctx ? ASID_KERNEL : asid_of(part->ctx, 0);
+	u64 pages = (part->end - part->start) >> PAGE_SHIFT;
 
 	tlb_bcast_prepare();
-	if (e->full || tables || span > knobs.range) {
+	if (wants_full(part, tables)) {
 		if (asid == ASID_KERNEL)
 			tlb_bcast_issue_all();
 		else
@@ -298,12 +321,12 @@ static void issue_entry(const struct tlb_gather_entry *e, bool tables)
 		count(bcast_ops);
 		return;
 	}
-	if (!e->level && span > 1) {
-		count_add(bcast_ops, tlb_bcast_issue_range(e->start, span, asid));
+	if (!part->level && pages > 1) {
+		count_add(bcast_ops, tlb_bcast_issue_range(part->start, pages, asid));
 		return;
 	}
-	for (vaddr_t va = e->start; va < e->end; va += PT_LEVEL_SIZE(e->level)) {
-		tlb_bcast_issue_page(va, asid, e->level);
+	for (vaddr_t va = part->start; va < part->end; va += PT_LEVEL_SIZE(part->level)) {
+		tlb_bcast_issue_page(va, asid, part->level);
 		count(bcast_ops);
 	}
 }
@@ -311,95 +334,144 @@ static void issue_entry(const struct tlb_gather_entry *e, bool tables)
 /* Issue and completion on one CPU: contexts do not move between CPUs. */
 static void flush_by_bcast(struct tlb_gather *g)
 {
-	if (!g->issued)
-		for (unsigned i = 0; i < g->count; i++)
-			issue_entry(&g->entry[i], g->tables);
+	for (unsigned i = 0; i < g->count; i++)
+		if (g->tables || g->part[i].full || g->part[i].issued != g->part[i].pages)
+			issue_part(&g->part[i], g->tables);
 	tlb_bcast_sync();
 	count(bcast_syncs);
 }
 
-void tlb_gather_flush(struct tlb_gather *g)
+/*
+ * The shortest shootdown: one page of the context that is loaded here and
+ * nowhere else. Same steps, same order as below, nobody to ask. False: the rest
+ * is still to be done, under the generation that part.gen holds now.
+ */
+static __always_inline bool flush_alone(struct tlb_part *part)
 {
-	if (!g->count)
-		return;
-	ASSERT(irqs_enabled());
+	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+	struct tlb_slot *slot = &me->slots[me->slot];
+	struct tlb_context *ctx = part->ctx;
+	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1;
+
+	part->gen = gen;
+	/* Masks of more than one word take the long way. */
+	if (unlikely(load_relaxed(&ctx->mask.bits[0]) != 1UL << cpu_id() % 64 || cpu_words > 1))
+		return false;
+	irqflags_t flags = irq_save();
+	bool quick = me->loaded == ctx && slot->gen + 1 == gen;
+
+	if (likely(quick)) {
+		tlb_flush_local_page(part->start, asid_of(ctx, me->slot), part->level);
+		slot->gen = gen;
+		count(flush_local_page);
+	}
+	irq_restore(flags);
+	return quick;
+}
+
+static inline void gather_reset(struct tlb_part *part)
+{
+	part->start = ~0UL;
+	part->end = 0;
+	part->gen = 0;
+	part->pages = part->issued = 0;
+	part->full = false;
+}
+
+static __attribute__((noinline)) void flush_gathered(struct tlb_gather *g)
+{
 	count(shootdowns);
 	if (knobs.transport == TRANSPORT_IPI)
 		flush_by_ipi(g);
 	else
 		flush_by_bcast(g);
-	tlb_gather_init(g);
+	g->count = 1;
+	g->tables = false;
+	gather_reset(&g->part[0]);
+}
+
+void tlb_gather_flush(struct tlb_gather *g)
+{
+	struct tlb_part *part = &g->part[0];
+
+	if (likely(g->count == 1)) {
+		if (!part->pages)
+			return;
+		if (part->pages == 1 && !part->full && knobs.transport == TRANSPORT_IPI &&
+		    flush_alone(part)) {
+			count(shootdowns);
+			gather_reset(part);
+			return;
+		}
+	}
+	flush_gathered(g);
 }
 
 /* ---- gathering ----------------------------------------------------------- */
 
-static struct tlb_gather_entry *entry_of(struct tlb_gather *g, struct tlb_context *ctx)
+static struct tlb_part *part_of(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
 {
 	for (unsigned i = 0; i < g->count; i++)
-		if (g->entry[i].ctx == ctx)
-			return &g->entry[i];
-	if (g->count == TLB_GATHER_CONTEXTS)
+		if (g->part[i].ctx == ctx) {
+			g->part[i].level = (u8)MIN(g->part[i].level, level);
+			return &g->part[i];
+		}
+	if (unlikely(g->count == TLB_GATHER_CONTEXTS))
 		tlb_gather_flush(g); /* early is always allowed */
-	struct tlb_gather_entry *e = &g->entry[g->count++];
+	if (g->count == 1 && !g->part[0].pages)
+		g->count = 0; /* nothing came of the context that was expected */
+	struct tlb_part *part = &g->part[g->count++];
 
-	e->ctx = ctx;
-	e->start = ~0UL;
-	e->end = 0;
-	e->pages = 0;
-	e->level = PT_LEVELS;
-	e->full = false;
-	return e;
+	g->quick = NULL;
+	*part = (struct tlb_part){.ctx = ctx, .start = ~0UL, .level = (u8)level};
+	return part;
+}
+
+static void widen(struct tlb_part *part, vaddr_t start, vaddr_t end, unsigned level)
+{
+	part->start = MIN(part->start, start);
+	part->end = MAX(part->end, end);
+	part->pages += (u32)((end - start) >> PT_LEVEL_SHIFT(level));
 }
 
 /*
  * Late broadcast issues as entries are taken down, so that the flush has only
  * to wait; past the ceiling it stops and flushes the context at the end.
  */
-static void issue_now(struct tlb_gather *g, struct tlb_gather_entry *e, vaddr_t va, unsigned level)
+static void issue_now(struct tlb_part *part, vaddr_t va, unsigned level)
 {
-	if (e->pages > knobs.range) {
-		g->issued = false;
-		e->full = true;
+	if (part->pages > knobs.range) {
+		part->full = true;
 		return;
 	}
 	tlb_bcast_prepare();
-	tlb_bcast_issue_page(va, asid_of(e->ctx, 0), level);
+	tlb_bcast_issue_page(va, asid_of(part->ctx, 0), level);
 	count(bcast_ops);
-	g->issued = true;
+	part->issued++;
 }
 
-void tlb_gather_add(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level)
+void tlb_gather_add_slow(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level)
 {
-	struct tlb_gather_entry *e = &g->entry[0];
+	struct tlb_part *part = part_of(g, ctx, level);
 
-	if (unlikely(!g->count || e->ctx != ctx))
-		e = entry_of(g, ctx);
-	e->start = MIN(e->start, va);
-	e->end = MAX(e->end, va + PT_LEVEL_SIZE(level));
-	e->level = MIN(e->level, level);
-	e->pages++;
-	if (unlikely(knobs.transport == TRANSPORT_BCAST_LATE))
-		issue_now(g, e, va, level);
+	widen(part, va, va + PT_LEVEL_SIZE(level), level);
+	if (unlikely(tlb_issues_late))
+		issue_now(part, va, level);
 }
 
 void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t start, vaddr_t end,
 			  unsigned level)
 {
-	struct tlb_gather_entry *e = entry_of(g, ctx);
-
-	e->start = MIN(e->start, start);
-	e->end = MAX(e->end, end);
-	e->level = MIN(e->level, level);
-	e->pages += (end - start) >> PT_LEVEL_SHIFT(level);
-	g->issued = false;
+	widen(part_of(g, ctx, level), start, end, level);
 }
 
 void tlb_flush_context(struct tlb_context *ctx)
 {
 	struct tlb_gather g;
 
-	tlb_gather_init(&g);
-	entry_of(&g, ctx)->full = true;
+	tlb_gather_init(&g, ctx, 0);
+	g.part[0].full = true;
+	g.part[0].pages = 1;
 	tlb_gather_flush(&g);
 }
 
@@ -407,7 +479,7 @@ void tlb_flush_kernel(vaddr_t start, vaddr_t end)
 {
 	struct tlb_gather g;
 
-	tlb_gather_init(&g);
+	tlb_gather_init(&g, &kernel_ctx, 0);
 	tlb_gather_add_range(&g, &kernel_ctx, start, end, 0);
 	tlb_gather_flush(&g);
 }
@@ -418,7 +490,8 @@ void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level)
 	irqflags_t flags = irq_save();
 
 	if (me->loaded == ctx) {
-		tlb_flush_local_page(va, asid_of(ctx, me->slot), level);
+		tlb_flush_local_page(ALIGN_DOWN(va, PT_LEVEL_SIZE(level)), asid_of(ctx, me->slot),
+				     level);
 		count(flush_local_page);
 	}
 	irq_restore(flags);
@@ -541,6 +614,7 @@ void tlb_context_destroy(struct tlb_context *ctx)
 
 void tlb_init(void)
 {
+	evidence_slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
 	contexts[0] = &kernel_ctx;
 	kernel_ctx.gen = 1;
 	for_each_online_cpu (cpu)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of the host tools themselves: what a wrong verdict or a damaged record would hide behind."""
+"""Tests of the host tools: what a wrong verdict or a damaged record would hide behind."""
 
 import json
 import sys
@@ -9,7 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib import exports, guest, iso, ktap, qemu, records, results, settings, summary  # noqa: E402
+from tarrylib import exports, guest, iso, ktap, qemu, records  # noqa: E402
+from tarrylib import results, settings, summary  # noqa: E402
 
 OUT = ktap.Writer()
 MIB = 1 << 20
@@ -78,8 +79,8 @@ def test_verdicts() -> None:
     equal("verdict.last-marker", code("x86_64", b"TARRY-END rc=0\nTARRY-END rc=1\n", 3), 1)
     equal("verdict.quoted-marker", code("x86_64", first + b"say TARRY-END rc=0\n", 1), 125)
     chatter = guest.ConsoleFilter(firmware_talks=True)
-    equal("console.firmware", chatter.feed(b"\x1b[2JBdsDxe: Tar") + chatter.feed(b"ry 0.1 x86_64 y\r\n"),
-          b"Tarry 0.1 x86_64 y\n")
+    shown = chatter.feed(b"\x1b[2JBdsDxe: Tar") + chatter.feed(b"ry 0.1 x86_64 y\r\n")
+    equal("console.firmware", shown, b"Tarry 0.1 x86_64 y\n")
 
 
 KTAP = """\
@@ -105,7 +106,8 @@ def test_ktap() -> None:
     equal("ktap.nested", [(t.name, t.verdict) for t in tests],
           [("tlb.sync", "passed"), ("tlb.lazy", "failed"), ("tlb.nodes", "skipped"),
            ("acpi", "passed")])
-    equal("ktap.reasons", [t.why for t in tests[1:3]], ["cpu 3 read 0x11\nlazy: seq 812", "one node"])
+    equal("ktap.reasons", [t.why for t in tests[1:3]],
+          ["cpu 3 read 0x11\nlazy: seq 812", "one node"])
     cut = ktap.parse("\n".join(KTAP.splitlines()[:6]))
     equal("ktap.cut-off", ktap.count(cut), (1, 2, 0))
     equal("ktap.two-documents", ktap.count(ktap.parse(KTAP + KTAP)), (4, 2, 2))
@@ -135,7 +137,8 @@ def test_records() -> None:
     boot.records = [records.check(record(median=5, phase_ns={"flush": 3}, unit="ns/page"))]
     equal("summary.distrusts-time", (summary.headline(boot.records[0]),
                                      summary.phases(boot.records[0])["flush"]), (None, None))
-    equal("exports.flatten", exports.flatten({"a": {"b": [1, 2]}, "c": None}), {"a.b": "1 2", "c": ""})
+    equal("exports.flatten", exports.flatten({"a": {"b": [1, 2]}, "c": None}),
+          {"a.b": "1 2", "c": ""})
 
 
 def main() -> int:

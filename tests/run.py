@@ -3,9 +3,9 @@
 
 Usage: tests/run.py [--arches 'x86_64 arm64'] [--group quick] [--only GLOB] [--host 'PROGRAM ...']
 
-One line and one log (build/test-logs/) per case, JUnit in build/test-logs/junit.xml, and last a line
-"N passed, N failed, N skipped" that counts tests. Exit status: 0 all passed, 1 a test failed,
-2 wrong usage, 4 all skipped, 124 the only failures are timeouts, 125 ... are cases that did not boot.
+One line and one log (build/test-logs/) per case, JUnit in build/test-logs/junit.xml, and last a
+line "N passed, N failed, N skipped" that counts tests. Exit status: 0 all passed, 1 a test failed,
+2 wrong usage, 4 all skipped, 124 all failures are timeouts, 125 all failures did not boot.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ def load(only: str, user: dict[str, str]) -> list[tuple[res.Boot, Settings]]:
     config.read(CONFIG, "utf-8")
     chosen = [name for name in only.split(",") if name] or config.sections()
     if wrong := [name for name in chosen if name not in config]:
-        raise UsageError(f"ONLY: no {', '.join(wrong)} in bench.cfg ({', '.join(config.sections())})")
+        known = ", ".join(config.sections())
+        raise UsageError(f"ONLY: no {', '.join(wrong)} in bench.cfg ({known})")
     todo = []
     for name in chosen:
         section = config[name]
@@ -91,7 +92,7 @@ def bench(user: dict[str, str], only: str) -> int:
         raise qemu.CannotRun(f"no {qemu.kernel(todo[0][1])}: build it first")
     info = describe(todo[0][1], user)
     folder = res.create(Path("results"))
-    say(f"{len(todo)} boots, build {info['build']}; on {info['host_cpus']} CPUs of {info['host_cpu']}")
+    say(f"{len(todo)} boots, build {info['build']}; {info['host_cpus']} CPUs of {info['host_cpu']}")
     boots = [boot for boot, _ in todo]
     for boot, settings in todo:
         run_one(folder, boot, settings)

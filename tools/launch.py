@@ -9,8 +9,8 @@ iso      build the bootable image and print its path
 command  print the QEMU command line of exec
 
 Settings come from NAME=VALUE words, else from the environment, else defaults (make help lists
-them). Exit status: the guest's verdict (0 passed, 1 failed, 2 wrong usage, 4 all skipped, 70 panic),
-77 cannot run here, 124 timeout, 125 no QEMU, no boot or no verdict, 128+n signal.
+them). Exit status: the guest's verdict (0 passed, 1 failed, 2 wrong usage, 4 all skipped, 70
+panic), 77 cannot run here, 124 timeout, 125 no QEMU, no boot or no verdict, 128+n signal.
 """
 
 from __future__ import annotations

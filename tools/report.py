@@ -23,7 +23,8 @@ STYLE = """\
 body { font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }
 table { border-collapse: collapse; } th, td { padding: .2em .7em; border-bottom: 1px solid #ccc; }
 th, td { text-align: right; } th:first-child, td:first-child { text-align: left; }
-pre { background: #f4f4f4; padding: .7em; overflow-x: auto; } .bad { color: #a00; font-weight: bold; }
+pre { background: #f4f4f4; padding: .7em; overflow-x: auto; }
+.bad { color: #a00; font-weight: bold; }
 """
 
 
@@ -40,7 +41,8 @@ def markdown(results: res.Results, images: dict[str, list[str]]) -> str:
     out += [f"- {line}" for line in facts(results)] + [""]
     out += [f"**{problem}**\n" for problem in summary.problems(results)]
     for boot in results.boots:
-        out += [f"## {boot.name}", "", f"{boot.summary}.".capitalize(), "", f"    {boot.command}", ""]
+        out += [f"## {boot.name}", "", f"{boot.summary}.".capitalize(), ""]
+        out += [f"    {boot.command}", ""]
         out += [table.markdown() for table in summary.tables_of(boot)]
         out += [f"![{name}]({name})\n" for name in images.get(boot.name, [])]
     return "\n".join(out).rstrip() + "\n"

@@ -4,8 +4,9 @@
 # Usage: tools/setup.sh build|run|bench|test|check|iso|all
 #
 # SETUP=no never installs, SETUP=yes installs for every goal, unset installs for bench and test.
-# For test, check and all ARCHES names the architectures, for the others ARCH (default x86_64). Exit 0: all there; 77: something is
-# missing and may not, or cannot, be installed; 2: wrong usage. Asks nothing, prints on stderr only.
+# For test, check and all ARCHES names the architectures, for the others ARCH (default x86_64).
+# Exit 0: all there; 77: something is missing and may not, or cannot, be installed; 2: wrong usage.
+# Asks nothing, prints on stderr only.
 set -eu
 
 say() { echo "setup: $*" >&2; }

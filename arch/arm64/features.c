@@ -25,13 +25,14 @@ static const struct feature {
 	[TLBIRANGE] = {"tlbirange", ISAR0, 56, 2, 0, 0},
 	[TTL] = {"ttl", MMFR2, 48, 1, 0, 0},
 	[ASID16] = {"asid16", MMFR0, 4, 2, 1, TCR_AS_SHIFT},
-	[LSE] = {"lse", ISAR0, 20, 2, 0, 0}, /* shown only: the kernel is built for cores without it */
+	[LSE] = {"lse", ISAR0, 20, 2, 0,
+		 0}, /* shown only: the kernel is built for cores without it */
 };
 
 /* Names that hw= takes without having them here: other ports'. One boot line may serve both. */
-static const char *const foreign_names[] = {"pcid", "invpcid", "invlpgb", "pge", "smep", "smap",
-					    "umip", "erms", "xsave", "avx", "avx512", "x2apic",
-					    "tscdeadline", "invtsc"};
+static const char *const foreign_names[] = {"pcid",   "invpcid", "invlpgb",	"pge",	 "smep",
+					    "smap",   "umip",	 "erms",	"xsave", "avx",
+					    "avx512", "x2apic",	 "tscdeadline", "invtsc"};
 
 struct arm64_features arm64_features = {.asid_count = 256};
 
@@ -44,7 +45,8 @@ static u32 features_present(void)
 	const u64 regs[ID_REGISTERS] = {
 		[MMFR0] = sysreg_read(id_aa64mmfr0_el1),
 		[MMFR1] = sysreg_read(id_aa64mmfr1_el1),
-		[MMFR2] = sysreg_read(s3_0_c0_c7_2), /* ID_AA64MMFR2_EL1, reserved as zero before ARMv8.2 */
+		[MMFR2] = sysreg_read(
+			s3_0_c0_c7_2), /* ID_AA64MMFR2_EL1, reserved as zero before ARMv8.2 */
 		[ISAR0] = sysreg_read(id_aa64isar0_el1),
 	};
 	u32 present = 0;
@@ -69,13 +71,13 @@ static unsigned midr_model(u64 midr)
 static bool needs_repeated_tlbi(u64 midr)
 {
 	static const u32 cores[] = {
-		0x41d0c, 0x41d49, 0x6dd49,	    /* Neoverse-N1, N2, Azure Cobalt 100 */
+		0x41d0c, 0x41d49, 0x6dd49, /* Neoverse-N1, N2, Azure Cobalt 100 */
 		0x41d40, 0x41d4f, 0x41d84, 0x41d83, /* Neoverse-V1, V2, V3, V3AE */
-		0x41d0b, 0x41d0e, 0x41d0d,	    /* Cortex-A76, A76AE, A77 */
+		0x41d0b, 0x41d0e, 0x41d0d, /* Cortex-A76, A76AE, A77 */
 		0x41d41, 0x41d42, 0x41d4b, 0x41d47, /* Cortex-A78, A78AE, A78C, A710 */
 		0x41d44, 0x41d4c, 0x41d48, 0x41d4e, /* Cortex-X1, X1C, X2, X3 */
 		0x41d82, 0x41d85, 0x41d8c, 0x41d90, /* Cortex-X4, X925, C1-Ultra, C1-Premium */
-		0x4e010,			    /* Olympus */
+		0x4e010, /* Olympus */
 	};
 	unsigned revision = (midr >> 16 & 0xf0) | (midr & 0xf);
 

@@ -15,42 +15,42 @@
 #include <kernel/smp.h>
 
 enum { /* distributor; the private part is at the same offsets in GICv3's redistributor frame */
-	GICD_CTLR = 0x0000,
-	GICD_TYPER = 0x0004,
-	GICD_IGROUPR = 0x0080,
-	GICD_ISENABLER = 0x0100,
-	GICD_ICENABLER = 0x0180,
-	GICD_IPRIORITYR = 0x0400,
-	GICD_ITARGETSR = 0x0800,
-	GICD_SGIR = 0x0f00,
+       GICD_CTLR = 0x0000,
+       GICD_TYPER = 0x0004,
+       GICD_IGROUPR = 0x0080,
+       GICD_ISENABLER = 0x0100,
+       GICD_ICENABLER = 0x0180,
+       GICD_IPRIORITYR = 0x0400,
+       GICD_ITARGETSR = 0x0800,
+       GICD_SGIR = 0x0f00,
 
-	GICD_TYPER_RSS = 1 << 26, /* SGI target lists reach Aff0 above 15 */
-	GICD_CTLR_V2_ENABLE = 1,
-	/* Affinity routing, group 1: bit 0 or 1 as seen with two security states or with one. */
-	GICD_CTLR_V3_ENABLE = 1 << 4 | 3,
-	GICD_CTLR_RWP = 1u << 31,
+       GICD_TYPER_RSS = 1 << 26, /* SGI target lists reach Aff0 above 15 */
+       GICD_CTLR_V2_ENABLE = 1,
+       /* Affinity routing, group 1: bit 0 or 1 as seen with two security states or with one. */
+       GICD_CTLR_V3_ENABLE = 1 << 4 | 3,
+       GICD_CTLR_RWP = 1u << 31,
 };
 
 enum { /* GICv2 CPU interface */
-	GICC_CTLR = 0x00,
-	GICC_PMR = 0x04,
-	GICC_IAR = 0x0c,
-	GICC_EOIR = 0x10,
-	GICC_CTLR_ENABLE = 1,
+       GICC_CTLR = 0x00,
+       GICC_PMR = 0x04,
+       GICC_IAR = 0x0c,
+       GICC_EOIR = 0x10,
+       GICC_CTLR_ENABLE = 1,
 };
 
 enum { /* GICv3 redistributor: two frames of 64 KiB, four where it also has virtual LPIs */
-	GICR_CTLR = 0x0000,
-	GICR_TYPER = 0x0008,
-	GICR_WAKER = 0x0014,
-	GICR_SGI_FRAME = 0x10000,
-	GICR_STRIDE = 0x20000,
-	GICR_STRIDE_VLPI = 0x40000,
-	GICR_CTLR_RWP = 1 << 3,
-	GICR_TYPER_VLPIS = 1 << 1,
-	GICR_TYPER_LAST = 1 << 4,
-	GICR_WAKER_SLEEP = 1 << 1,
-	GICR_WAKER_ASLEEP = 1 << 2,
+       GICR_CTLR = 0x0000,
+       GICR_TYPER = 0x0008,
+       GICR_WAKER = 0x0014,
+       GICR_SGI_FRAME = 0x10000,
+       GICR_STRIDE = 0x20000,
+       GICR_STRIDE_VLPI = 0x40000,
+       GICR_CTLR_RWP = 1 << 3,
+       GICR_TYPER_VLPIS = 1 << 1,
+       GICR_TYPER_LAST = 1 << 4,
+       GICR_WAKER_SLEEP = 1 << 1,
+       GICR_WAKER_ASLEEP = 1 << 2,
 };
 
 enum {
@@ -73,7 +73,6 @@ static bool range_selector; /* GICv3: distributor and this CPU take RS in SGIs *
 static paddr_t gicd, gicc;
 static const struct boot_arm64 *board;
 static u8 v2_target[V2_CPUS]; /* GICv2: our CPU -> bit of its interface */
-static PERCPU(u64, last_ip);
 
 /* Wait until bits of a register read as wanted; hardware needs nothing from us. */
 static void wait_register(paddr_t reg, u32 bits, u32 wanted, const char *what)
@@ -143,7 +142,8 @@ static void init_cpu_v2(unsigned cpu)
 /* GICR_TYPER 63:32 is Aff3.2.1.0 in one word. */
 static bool redistributor_is(paddr_t rd, u64 mpidr)
 {
-	return mmio_read64(rd + GICR_TYPER) >> 32 == ((mpidr >> 8 & 0xff000000) | (mpidr & 0xffffff));
+	return mmio_read64(rd + GICR_TYPER) >> 32 ==
+	       ((mpidr >> 8 & 0xff000000) | (mpidr & 0xffffff));
 }
 
 static paddr_t find_in_region(paddr_t rd, u64 len, u64 mpidr)
@@ -196,9 +196,12 @@ static void init_cpu_v3(unsigned cpu)
 	sysreg_write(icc_ctlr_el1, 0); /* end of interrupt drops priority and deactivates at once */
 	sysreg_write(icc_igrpen1_el1, 1);
 	isb();
-	if (cpu == 0)
+	if (cpu == 0) /* ICC_CTLR_EL1.RSS is bit 18 */
 		range_selector = mmio_read32(gicd + GICD_TYPER) & GICD_TYPER_RSS &&
 				 sysreg_read(icc_ctlr_el1) >> 18 & 1;
+	if (cpu_hw_id() & 0xf0 && !range_selector)
+		panic("GIC: CPU %u, MPIDR %#lx: no range selector, so no interrupt reaches it", cpu,
+		      cpu_hw_id());
 }
 
 void gic_init_cpu(unsigned cpu)

@@ -26,7 +26,8 @@ void pt_root_init(pte_t *root __unused, const pte_t *kernel_root __unused)
 /* Boot CPU, interrupts masked: TTBR0 still holds the identity map. Others start with this root. */
 void arch_load_kernel_root(paddr_t root)
 {
-	void (*replace)(paddr_t, paddr_t) = (void (*)(paddr_t, paddr_t))image_to_phys(mmu_replace_ttbr1);
+	void (*replace)(paddr_t, paddr_t) =
+		(void (*)(paddr_t, paddr_t))image_to_phys(mmu_replace_ttbr1);
 
 	arm64_kernel_root = root;
 	arm64_empty_root = image_to_phys(empty_table);

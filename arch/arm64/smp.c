@@ -51,7 +51,8 @@ int cpu_start(unsigned cpu, u64 hw_id, void *stack_top, u64 percpu)
 		.cpu = cpu,
 	};
 	clean_to_memory(args, sizeof(*args));
-	switch (psci_call(PSCI_CPU_ON, hw_id, image_to_phys(secondary_entry), image_to_phys(args))) {
+	switch (psci_call(PSCI_CPU_ON, hw_id, image_to_phys(secondary_entry),
+			  image_to_phys(args))) {
 	case PSCI_SUCCESS:
 		return wait_arrived(args) ? 0 : -ETIMEDOUT;
 	case PSCI_NOT_SUPPORTED:

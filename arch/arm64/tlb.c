@@ -5,8 +5,8 @@
 /* Range operand (Arm ARM C5.5, "TLBI RVALE1IS"): (num + 1) * 2^(5 * scale + 1) pages from va. */
 static void range_op(vaddr_t va, unsigned scale, u64 num, asid_t asid)
 {
-	u64 operand = (u64)asid << 48 | 1UL << 46 /* 4 KiB granule */ | (u64)scale << 44 | num << 39 |
-		      (va >> PAGE_SHIFT & ((1UL << 37) - 1));
+	u64 operand = (u64)asid << 48 | 1UL << 46 /* 4 KiB granule */ | (u64)scale << 44 |
+		      num << 39 | (va >> PAGE_SHIFT & ((1UL << 37) - 1));
 
 	if (asid == ASID_KERNEL)
 		asm volatile(TLBI_RVAALE1IS ", %0" ::"r"(operand & ~(0xffffUL << 48)) : "memory");

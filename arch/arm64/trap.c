@@ -1,10 +1,9 @@
 /* Exceptions of arm64: from the vectors to the neutral handlers. */
 #include <arch/cpu.h>
 #include <arch/trap.h>
+#include <arch/smp.h>
 #include <asm/entry.h>
-#include <kernel/error.h>
 #include <kernel/percpu.h>
-#include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <kernel/trap.h>
 
@@ -51,8 +50,8 @@ void trap_dump(const struct trapframe *tf)
 	printk("pc  %016lx sp  %016lx lr  %016lx pstate %lx\n", tf->pc, tf->sp, tf->x[30],
 	       tf->pstate);
 	for (unsigned i = 0; i < 30; i += 3)
-		printk("x%-2u %016lx x%-2u %016lx x%-2u %016lx\n", i, tf->x[i], i + 1,
-		       tf->x[i + 1], i + 2, tf->x[i + 2]);
+		printk("x%-2u %016lx x%-2u %016lx x%-2u %016lx\n", i, tf->x[i], i + 1, tf->x[i + 1],
+		       i + 2, tf->x[i + 2]);
 }
 
 /* probe.S: code that may fault, and where it goes on then, with the error in x0. */
@@ -77,9 +76,19 @@ void arm64_sync(struct trapframe *tf)
 	trap_handle(tf);
 }
 
-void arm64_irq(struct trapframe *tf __unused)
+static PERCPU(u64, interrupted_ip); /* written by its CPU, read by whoever suspects it */
+
+void arm64_irq(struct trapframe *tf)
 {
+	store_relaxed(this_cpu_ptr(interrupted_ip), tf->pc);
 	gic_handle();
+}
+
+/* Every interrupt we use can be masked, so there is only what the last one saw. */
+bool cpu_sample_ip(unsigned cpu, u64 *ip)
+{
+	*ip = load_relaxed(cpu_ptr(cpu, interrupted_ip));
+	return false;
 }
 
 void arm64_unexpected(struct trapframe *tf)

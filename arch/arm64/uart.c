@@ -35,7 +35,7 @@ enum {
 enum { SEND_TIMEOUT_S = 2 };
 
 static struct {
-	bool ok;    /* there is one, and it is mapped */
+	bool ok; /* there is one, and it is mapped */
 	bool stuck; /* did not send for SEND_TIMEOUT_S: looked at only once per byte from then on */
 	bool is_16550;
 	u8 stride, width; /* 16550: bytes between and per register */
@@ -132,7 +132,8 @@ int uart_getc(void)
 	if (!uart.ok)
 		return -EAGAIN;
 	if (uart.is_16550)
-		return read_16550(UART16550_LSR) & LSR_DATA ? (int)(u8)read_16550(UART16550_DATA) : -EAGAIN;
+		return read_16550(UART16550_LSR) & LSR_DATA ? (int)(u8)read_16550(UART16550_DATA)
+							    : -EAGAIN;
 	if (mmio_read32(uart.base + PL011_FR) & FR_RX_EMPTY)
 		return -EAGAIN;
 	return (u8)mmio_read32(uart.base + PL011_DR);

@@ -12,6 +12,7 @@
 #include <asm/port.h>
 #include <asm/regs.h>
 #include <kernel/bootinfo.h>
+#include <kernel/option.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
 
@@ -69,7 +70,7 @@ u64 cpu_hw_id(void)
 	return mmio_read32((char *)phys_to_virt(base & APIC_BASE_ADDRESS) + APIC_ID) >> 24;
 }
 
-/* One write; made visible first, because such writes do not wait for earlier stores (SDM vol. 3 10.12.3). */
+/* One write. It would not wait for earlier stores by itself (SDM vol. 3 10.12.3). */
 static void x2apic_command(u32 apic_id, u32 command)
 {
 	asm volatile("mfence; lfence" ::: "memory");
@@ -125,20 +126,22 @@ static bool apic_ids_need_x2apic(const struct bootinfo *bi)
 
 void apic_init(const struct bootinfo *bi)
 {
+	static const char *const choices[] = {"auto", "x2apic", NULL};
+	bool wanted = option_choice("apic", choices, 0) == 1 || apic_ids_need_x2apic(bi);
 	bool on = rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
 
-	/* The mode cannot be left again without a reset, so an option comes too late for firmware's choice. */
+	/* The mode cannot be left again without a reset: an option comes too late. */
 	if (on && !x86_has(X86_X2APIC))
 		printk("hw=-x2apic: ignored, the firmware switched it on\n");
 	if (bi->x86.has_8259) {
 		outb(PIC_MASTER_MASK, 0xff);
 		outb(PIC_SLAVE_MASK, 0xff);
 	}
-	x2apic = on || (x86_has(X86_X2APIC) && apic_ids_need_x2apic(bi));
+	x2apic = on || (x86_has(X86_X2APIC) && wanted);
 	if (!x2apic)
 		xapic = phys_to_virt(bi->x86.lapic_base);
-	if (!x2apic && apic_ids_need_x2apic(bi))
-		printk("apic: no x2APIC, CPUs with ids above %d cannot be started\n", XAPIC_MAX_ID);
+	if (!x2apic && wanted)
+		printk("apic: no x2APIC: CPUs with ids above %d cannot be started\n", XAPIC_MAX_ID);
 }
 
 const char *apic_mode(void)
@@ -149,7 +152,8 @@ const char *apic_mode(void)
 /* Local sources that firmware may have set up; LINT1 stays, it is the NMI line of the board. */
 static void apic_mask_local(void)
 {
-	u32 highest = apic_read(APIC_VERSION) >> 16 & 0xff; /* index of the last entry, SDM vol. 3 10.4.8 */
+	/* Index of the last entry, SDM vol. 3 10.4.8. */
+	u32 highest = apic_read(APIC_VERSION) >> 16 & 0xff;
 
 	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
 	apic_write(APIC_LVT_LINT0, APIC_LVT_MASKED);

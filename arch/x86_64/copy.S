@@ -105,10 +105,10 @@ function zero_page_stosq
 	rep stosq
 	ret
 
-.macro zero_wide op, save, reg, size, clear:vararg
+.macro zero_wide op, save, reg, size
 	sub	$\size, %rsp
 	\save	%\reg, (%rsp)
-	\clear
+	\op	zeros, %\reg		/* not XOR, which some hypervisors fail to emulate */
 	loop_start
 	.irp	i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	\op	%\reg, \i * \size(%rdi, %rax)
@@ -120,12 +120,17 @@ function zero_page_stosq
 .endm
 
 function zero_page_sse
-	zero_wide movaps, movups, xmm0, 16, xorps %xmm0, %xmm0
+	zero_wide movaps, movups, xmm0, 16
 
 function zero_page_avx
-	zero_wide vmovdqa, vmovdqu, ymm0, 32, vxorps %ymm0, %ymm0, %ymm0
+	zero_wide vmovdqa, vmovdqu, ymm0, 32
 
 function zero_page_avx512
-	zero_wide vmovdqa64, vmovdqu64, zmm0, 64, vpxorq %zmm0, %zmm0, %zmm0
+	zero_wide vmovdqa64, vmovdqu64, zmm0, 64
+
+	.section .rodata
+	.balign	64
+zeros:
+	.skip	64
 
 	.section .note.GNU-stack, "", @progbits

@@ -1,4 +1,4 @@
-/* copy_page() and zero_page(): of the ways in copy.S, the ones that are quickest on this machine. */
+/* copy_page() and zero_page(): of the ways in copy.S, the ones that are quickest here. */
 #include <arch/cpu.h>
 #include <arch/platform.h>
 #include <asm/features.h>

@@ -87,7 +87,10 @@ static u32 log2_up(u32 n)
 	return n > 1 ? 32 - (u32)__builtin_clz(n - 1) : 0;
 }
 
-/* Leaves 0x1F and 0xB list levels from the thread up (SDM vol. 3 8.9.1); the last one's shift names the package. */
+/*
+ * Leaves 0x1F and 0xB list levels from the thread up (SDM vol. 3 8.9.1); the
+ * last one's shift names the package.
+ */
 static bool topology_by_levels(u32 leaf, struct topology_shifts *s)
 {
 	enum { LEVEL_NONE, LEVEL_THREAD };

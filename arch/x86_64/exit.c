@@ -8,7 +8,7 @@
 #include <kernel/bootinfo.h>
 
 enum {
-	QEMU_EXIT_PORT = 0xf4,	  /* isa-debug-exit: status = value << 1 | 1 */
+	QEMU_EXIT_PORT = 0xf4, /* isa-debug-exit: status = value << 1 | 1 */
 	QEMU_PM1_CONTROL = 0x604, /* where q35 and pc have it; S5 is type 0 there */
 	PM1_SLEEP_ENABLE = 1 << 13,
 	PM1_SLEEP_TYPE_SHIFT = 10,
@@ -46,7 +46,8 @@ static void acpi_enable(void)
 	if (!board->smi_cmd_port || inw(board->pm1a_cnt_port) & PM1_SCI_ENABLE)
 		return;
 	outb(board->smi_cmd_port, board->acpi_enable);
-	for (unsigned ms = 0; ms < ACPI_ENABLE_MS && !(inw(board->pm1a_cnt_port) & PM1_SCI_ENABLE); ms++)
+	for (unsigned ms = 0; ms < ACPI_ENABLE_MS && !(inw(board->pm1a_cnt_port) & PM1_SCI_ENABLE);
+	     ms++)
 		tsc_delay_us(1000);
 }
 
@@ -106,7 +107,7 @@ void arch_reboot(void)
 	tsc_delay_us(50000);
 	outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
 	tsc_delay_us(50000);
-	/* A trap without a table to find its handler in shuts the CPU down, which boards turn into a reset. */
+	/* A trap that finds no handler shuts the CPU down, which boards turn into a reset. */
 	asm volatile("lidt %0; int3" ::"m"(no_idt));
 	cpu_halt_forever();
 }

@@ -42,12 +42,14 @@ static const struct feature features[X86_FEATURES] = {
 };
 
 /*
- * Names that hw= takes without having them here: features this port never uses, and other ports'.
- * A boot line that serves both architectures is no mistake.
+ * Names that hw= takes without having them here: features this port never uses,
+ * and other ports'. A boot line that serves both architectures is no mistake.
  */
-static const char *const foreign_names[] = {"invlpgb", "tlbirange", "hafdbs", "lse", "ttl", "asid16"};
+static const char *const foreign_names[] = {
+	"invlpgb", "tlbirange", "hafdbs", "lse", "ttl", "asid16",
+};
 
-/* Page tables are built before options are read with these; a CPU cannot be told to do without. */
+/* Page tables are built with these, or they are no feature to do without. */
 static const enum x86_feature fixed[] = {X86_NX, X86_PGE, X86_1G, X86_MCE, X86_HYPERVISOR};
 
 static u32 present, used; /* bit per enum x86_feature */

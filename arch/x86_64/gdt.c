@@ -30,7 +30,7 @@ struct x86_segments {
 
 PERCPU(struct x86_segments, x86_segments) __aligned(CACHE_LINE);
 
-/* Until memory can be allocated, the boot CPU's three share this one; a nested use would be lost anyway. */
+/* Until memory can be allocated, the boot CPU's three share it; nesting is fatal anyway. */
 static u8 early_stack[8192] __aligned(16);
 
 static u64 segment_tss_low(u64 base)

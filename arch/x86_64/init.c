@@ -48,8 +48,9 @@ void arch_init(struct bootinfo *bi)
 	apic_init_cpu();
 	tsc_calibrate(bi);
 	timer_init_cpu();
-	printk("clock: %s, %lu kHz; %s, timer %lu kHz\n", cycles_source(), cycles_hz() / 1000,
-	       apic_mode(), apic_timer_hz() / 1000);
+	printk("clock: %s, %lu kHz; %s, %s timer, %lu kHz\n", cycles_source(), cycles_hz() / 1000,
+	       apic_mode(), apic_timer_hz() ? "counting" : "TSC deadline",
+	       (apic_timer_hz() ? apic_timer_hz() : cycles_hz()) / 1000);
 	if (gdt_alloc_stacks(0))
 		panic("no memory for the boot CPU's exception stacks");
 }
@@ -61,7 +62,7 @@ void arch_init_cpu(unsigned cpu __unused)
 
 	evidence_root(0, x86_kernel_root);
 	features_enable_cpu();
-	x86_flush_everything();
+	x86_flush_all();
 	evidence_all(stamp);
 	apic_init_cpu();
 	timer_init_cpu();

@@ -1,4 +1,4 @@
-/* The one-shot timer of each CPU: TSC deadline where there is one, else the local APIC's counter. */
+/* The one-shot timer of each CPU: TSC deadline if there is one, else the local APIC's counter. */
 #include <arch/irq.h>
 #include <arch/platform.h>
 #include <asm/apic.h>
@@ -31,7 +31,7 @@ void timer_init_cpu(void)
 	asm volatile("mfence; lfence" ::: "memory");
 }
 
-/* Cycles from now, at least 1. The counter is 32 bits wide; a longer wait is taken up by the handler. */
+/* Cycles from now, at least 1. The counter has 32 bits; the handler takes up a longer wait. */
 static void timer_program(u64 cycles)
 {
 	if (x86_has(X86_TSC_DEADLINE)) {

@@ -10,16 +10,13 @@ paddr_t x86_kernel_root;
 
 void arch_load_kernel_root(paddr_t root)
 {
-	u64 stamp = evidence_begin();
-
 	x86_kernel_root = root;
 	evidence_root(0, root);
 	cr3_write(root);
 	/* The boot tables have no global entries; from here on kernel entries are. */
 	if (x86_has(X86_PGE))
 		cr4_write(cr4_read() | CR4_PGE);
-	x86_flush_everything();
-	evidence_all(stamp);
+	x86_flush_all();
 }
 
 paddr_t arch_kernel_phys(void)
@@ -30,4 +27,29 @@ paddr_t arch_kernel_phys(void)
 void tlb_bcast_absent(void)
 {
 	panic("hardware TLB broadcast used on a CPU without it");
+}
+
+void x86_flush_all(void)
+{
+	u64 stamp = evidence_begin();
+
+	if (x86_invpcid) {
+		const struct {
+			u64 pcid, va;
+		} desc = {0, 0};
+
+		/* Type 2: every PCID, global entries included. */
+		asm volatile("invpcid %0, %1" ::"m"(desc), "r"(2UL) : "memory");
+	} else {
+		u64 cr4 = cr4_read();
+
+		/* Any change of PGE does it. An interrupt in between may do the same: still flushed. */
+		if (cr4 & CR4_PGE) {
+			cr4_write(cr4 & ~CR4_PGE);
+			cr4_write(cr4);
+		} else {
+			cr3_write(cr3_read());
+		}
+	}
+	evidence_all(stamp);
 }

@@ -37,7 +37,7 @@ static void gate_set(unsigned vector, void (*entry)(void), u8 ist)
 	};
 }
 
-/* Vectors without a gate cannot arrive (asm/apic.h); if one does, it is a protection fault that names it. */
+/* Vectors without a gate cannot arrive (asm/apic.h); one that does is a protection fault. */
 static void idt_fill(void)
 {
 	for (unsigned i = 0; i < VECTOR_EXCEPTIONS; i++)
@@ -117,14 +117,38 @@ bool trap_fixup(struct trapframe *tf)
 const char *trap_name(const struct trapframe *tf)
 {
 	static const char *const names[VECTOR_EXCEPTIONS] = {
-		"divide error", "debug", "NMI", "breakpoint", "overflow", "bound range",
-		"invalid opcode", "device not available", "double fault", "coprocessor overrun",
-		"invalid TSS", "segment not present", "stack segment fault",
-		"general protection fault", "page fault", "exception 15", "x87 error",
-		"alignment check", "machine check", "SIMD error", "virtualization exception",
-		"control protection", "exception 22", "exception 23", "exception 24",
-		"exception 25", "exception 26", "exception 27", "hypervisor injection",
-		"VMM communication", "security exception", "exception 31",
+		"divide error",
+		"debug",
+		"NMI",
+		"breakpoint",
+		"overflow",
+		"bound range",
+		"invalid opcode",
+		"device not available",
+		"double fault",
+		"coprocessor overrun",
+		"invalid TSS",
+		"segment not present",
+		"stack segment fault",
+		"general protection fault",
+		"page fault",
+		"exception 15",
+		"x87 error",
+		"alignment check",
+		"machine check",
+		"SIMD error",
+		"virtualization exception",
+		"control protection",
+		"exception 22",
+		"exception 23",
+		"exception 24",
+		"exception 25",
+		"exception 26",
+		"exception 27",
+		"hypervisor injection",
+		"VMM communication",
+		"security exception",
+		"exception 31",
 	};
 
 	return names[tf->vector % VECTOR_EXCEPTIONS];
@@ -134,8 +158,8 @@ void trap_dump(const struct trapframe *tf)
 {
 	printk("%s, vector %u, error code %#x, cr2 %#lx, cr3 %#lx, cr4 %#lx\n", trap_name(tf),
 	       tf->vector, tf->error, tf->cr2, cr3_read(), cr4_read());
-	printk("rip %04lx:%016lx rsp %04lx:%016lx rflags %08lx\n", tf->cs, tf->rip, tf->ss,
-	       tf->rsp, tf->rflags);
+	printk("rip %04lx:%016lx rsp %04lx:%016lx rflags %08lx\n", tf->cs, tf->rip, tf->ss, tf->rsp,
+	       tf->rflags);
 	printk("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", tf->rax, tf->rbx, tf->rcx, tf->rdx);
 	printk("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", tf->rsi, tf->rdi, tf->rbp, tf->r8);
 	printk("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", tf->r9, tf->r10, tf->r11, tf->r12);

@@ -16,9 +16,9 @@
 
 enum {
 	CALIBRATE_PER_SECOND = 200, /* an interval of 5 ms: a read takes 1 us at worst, so 0.02 % */
-	CALIBRATE_TRIES = 5,	    /* reads at each end, of which the quickest counts */
-	CALIBRATE_STUCK = 2000,	    /* equal reads after which a clock counts as absent; 1 us and more each */
-	APIC_TIMER_PER_SECOND = 1000, /* 1 ms: the timer interrupt checks the clock, so 0.1 % will do */
+	CALIBRATE_TRIES = 5, /* reads at each end, of which the quickest counts */
+	CALIBRATE_STUCK = 2000, /* equal reads, 1 us and more each: the clock stands still */
+	APIC_TIMER_PER_SECOND = 1000, /* 1 ms: the handler checks the clock, 0.1 % will do */
 };
 #define TSC_MIN_HZ 100000000UL
 #define TSC_MAX_HZ 20000000000UL
@@ -69,7 +69,12 @@ void tsc_delay_us(unsigned us)
 static char *hpet;
 static u16 pm_port;
 
-enum { HPET_ID = 0x0, HPET_PERIOD = 0x4, HPET_CONFIG = 0x10, HPET_COUNTER = 0xf0 };
+enum {
+	HPET_PERIOD = 0x4,
+	HPET_CONFIG = 0x10,
+	HPET_COUNTER = 0xf0,
+	HPET_MAX_PERIOD = 100000000, /* femtoseconds, HPET specification 2.3.4 */
+};
 
 static u32 hpet_read(void)
 {
@@ -84,7 +89,7 @@ static bool hpet_start(const struct bootinfo *bi, struct reference *r)
 		return false;
 	hpet = phys_to_virt(bi->x86.hpet_base);
 	femtoseconds = mmio_read32(hpet + HPET_PERIOD);
-	if (!femtoseconds || femtoseconds > 100000000) /* HPET specification 2.3.4: at most 100 ns */
+	if (!femtoseconds || femtoseconds > HPET_MAX_PERIOD)
 		return false;
 	mmio_write32(hpet + HPET_CONFIG, mmio_read32(hpet + HPET_CONFIG) | 1);
 	*r = (struct reference){"tsc by hpet", 1000000000000000UL / femtoseconds, ~0U, hpet_read};
@@ -116,7 +121,7 @@ static u32 pit_read(void)
 static bool pit_start(const struct bootinfo *bi __unused, struct reference *r)
 {
 	outb(0x61, (inb(0x61) & ~2U) | 1); /* gate on, speaker off */
-	outb(0x43, 0xb0);		   /* channel 2, two bytes, mode 0, binary */
+	outb(0x43, 0xb0); /* channel 2, two bytes, mode 0, binary */
 	outb(0x42, 0xff);
 	outb(0x42, 0xff);
 	*r = (struct reference){"tsc by pit", 1193182, 0xffff, pit_read};
@@ -242,14 +247,15 @@ static u64 tsc_hz_hypervisor(void)
 
 static void apic_timer_measure(void)
 {
-	u64 from = rdtsc(), cycles = tsc_hz / APIC_TIMER_PER_SECOND, now;
+	static const struct reference apic = {"", 0, ~0U, apic_timer_elapsed};
+	struct reading from, to;
 
 	apic_timer_run(~0U);
-	do {
+	from = reference_sample(&apic);
+	while (rdtsc() - from.tsc < tsc_hz / APIC_TIMER_PER_SECOND)
 		cpu_relax();
-		now = rdtsc();
-	} while (now - from < cycles);
-	apic_hz = (u64)apic_timer_elapsed() * tsc_hz / (now - from);
+	to = reference_sample(&apic);
+	apic_hz = (u64)(to.ref - from.ref) * tsc_hz / (to.tsc - from.tsc);
 	apic_write(APIC_TIMER_INITIAL, 0);
 }
 
@@ -259,7 +265,8 @@ void tsc_calibrate(const struct bootinfo *bi)
 
 	if (!tsc_set(told, "tsc by tsc.hz=") && !tsc_set(tsc_hz_cpuid(), "tsc by cpuid 0x15") &&
 	    !tsc_set(tsc_hz_hypervisor(), "tsc by hypervisor") && !tsc_measure(bi))
-		printk("clock: no clock to measure the TSC against: taken for 1 GHz; give tsc.hz=\n");
+		printk("clock: nothing to measure the TSC against, taken for 1 GHz: give "
+		       "tsc.hz=\n");
 	if (!x86_has(X86_TSC_INVARIANT))
 		printk("clock: CPUID does not promise a TSC of constant rate\n");
 	if (!x86_has(X86_TSC_DEADLINE))

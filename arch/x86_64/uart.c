@@ -13,7 +13,8 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 
-enum { /* registers, 16550D data sheet 8.0 */
+/* registers, 16550D data sheet 8.0 */
+enum {
 	UART_DATA = 0,
 	UART_IER = 1,
 	UART_FCR = 2, /* write */
@@ -38,20 +39,18 @@ enum {
 	 * Without room for so long it is given up. 16 bytes take 17 ms at 9600 baud, but the
 	 * program behind a virtual UART may be kept from reading by a busy host.
 	 */
-	SEND_TIMEOUT_S = 2,
+	SEND_TIMEOUT_S = 10,
 	UART_CLOCK = 115200, /* divided by the baud rate is the divisor */
 };
 
 static struct {
-	bool ok;     /* a UART answered */
-	bool stuck;  /* did not send for SEND_TIMEOUT_S: only looked at once per byte from then on */
+	bool ok; /* a UART answered */
+	bool stuck; /* did not send for SEND_TIMEOUT_S: only looked at once per byte from then on */
 	bool fifo;
 	unsigned room; /* bytes the FIFO takes before the status must be read again */
-	u16 port;      /* 0: memory-mapped */
+	u16 port; /* 0: memory-mapped */
 	char *base;
 	u8 stride, width;
-	u8 early[FIFO_BYTES]; /* received before the FIFO was switched on, which empties it */
-	unsigned early_in, early_out;
 } uart;
 
 static u8 uart_read(unsigned reg)
@@ -91,18 +90,22 @@ static void uart_set_baud(u32 baud)
 	uart_write(UART_LCR, LCR_8N1);
 }
 
+static bool uart_fifo_on(void)
+{
+	return (uart_read(UART_IIR) & IIR_FIFO) == IIR_FIFO;
+}
+
 /*
- * Switching the FIFO on discards what was received, so it is read first, and a
- * FIFO that firmware switched on is left alone.
+ * Switching the FIFO on discards what was received. A byte that waits already
+ * was sent by a program behind a virtual UART, which sends the next one as soon
+ * as this one is read: there is no moment at which nothing would be lost, and
+ * such a UART does without FIFO.
  */
 static void uart_start_fifo(void)
 {
-	if ((uart_read(UART_IIR) & IIR_FIFO) != IIR_FIFO) {
-		while (uart_read(UART_LSR) & LSR_DATA && uart.early_in < FIFO_BYTES)
-			uart.early[uart.early_in++] = uart_read(UART_DATA);
+	if (!uart_fifo_on() && !(uart_read(UART_LSR) & LSR_DATA))
 		uart_write(UART_FCR, FCR_ENABLE);
-	}
-	uart.fifo = (uart_read(UART_IIR) & IIR_FIFO) == IIR_FIFO;
+	uart.fifo = uart_fifo_on();
 }
 
 static void uart_open(const struct boot_console *c)
@@ -127,11 +130,6 @@ static void uart_open(const struct boot_console *c)
 	uart.ok = true;
 }
 
-static bool console_same(const struct boot_console *a, const struct boot_console *b)
-{
-	return a->type == b->type && a->base == b->base;
-}
-
 static const struct boot_console default_console = {
 	.type = BOOT_CONSOLE_16550_IO,
 	.base = COM1,
@@ -147,15 +145,35 @@ void uart_init_early(const struct bootinfo *bi)
 		uart_open(&console);
 }
 
-/* Firmware's choice, known late: what was printed before goes out again on the right port. */
+static bool console_is_new(const struct boot_console *c)
+{
+	/* A UART in memory was not opened before: its registers were not mapped. */
+	return c->type == BOOT_CONSOLE_16550_MMIO || c->type != console.type ||
+	       c->base != console.base;
+}
+
+/*
+ * Firmware's choice, known late: what was printed before goes out again on the
+ * right port, and a port where nothing answers is not taken.
+ */
 void uart_init(const struct bootinfo *bi)
 {
-	if (bi->console.type == BOOT_CONSOLE_UNKNOWN)
+	const struct boot_console *c = &bi->console;
+
+	if (c->type == BOOT_CONSOLE_UNKNOWN || !console_is_new(c))
 		return;
-	if (console_same(&console, &bi->console) && console.type != BOOT_CONSOLE_16550_MMIO)
+	if (c->type == BOOT_CONSOLE_NONE)
+		printk("console: SPCR says there is none; console= would take precedence\n");
+	else
+		printk("console: SPCR says UART at %#lx; console= would take precedence\n",
+		       c->base);
+	uart_open(c);
+	if (!uart.ok && c->type != BOOT_CONSOLE_NONE) {
+		uart_open(&console);
+		printk("console: no 16550 there: staying here\n");
 		return;
-	console = bi->console;
-	uart_open(&console);
+	}
+	console = *c;
 	printk_dump();
 }
 
@@ -202,8 +220,6 @@ int uart_getc(void)
 {
 	u8 status;
 
-	if (uart.early_out < uart.early_in)
-		return uart.early[uart.early_out++];
 	if (!uart.ok)
 		return -EAGAIN;
 	status = uart_read(UART_LSR);

@@ -1,4 +1,4 @@
-/* The boot option console=: ttyS0..ttyS3, io:PORT, mmio:ADDRESS, mmio32:ADDRESS, none; then ,BAUD. */
+/* Boot option console=: ttyS0..ttyS3, io:PORT, mmio:ADDRESS, mmio32:ADDRESS, none; then ,BAUD. */
 #include "boot.h"
 #include <kernel/bootinfo.h>
 #include <kernel/option.h>
@@ -39,7 +39,7 @@ static bool console_at(const char *name, struct boot_console *c)
 	return !strncmp(name, "mmio", 4) && (at == name + 4 || at == name + 6);
 }
 
-/* Cuts value at the comma. */
+/* Cuts value at the comma. False: c holds nothing of use. */
 static bool console_parse(char *value, struct boot_console *c)
 {
 	char *comma = strchr(value, ',');
@@ -59,6 +59,7 @@ static bool console_parse(char *value, struct boot_console *c)
 bool console_from_cmdline(const char *cmdline, struct boot_console *console)
 {
 	static const char key[] = "console=";
+	struct boot_console c;
 	char value[VALUE_MAX];
 	const char *word = cmdline;
 	size_t len = 0;
@@ -71,7 +72,10 @@ bool console_from_cmdline(const char *cmdline, struct boot_console *console)
 	while (word[len] && word[len] != ' ' && len < sizeof(value) - 1)
 		len++;
 	strlcpy(value, word, len + 1);
-	return console_parse(value, console);
+	if (!console_parse(value, &c))
+		return false;
+	*console = c;
+	return true;
 }
 
 void console_check_option(void)
@@ -84,5 +88,6 @@ void console_check_option(void)
 		return;
 	if (strlcpy(value, given, sizeof(value)) >= sizeof(value) || !console_parse(value, &c))
 		printk("console=%s: must be ttyS0..ttyS3, io:PORT, mmio:ADDRESS, mmio32:ADDRESS or "
-		       "none, then ,BAUD up to %d\n", given, UART_MAX_BAUD);
+		       "none, then ,BAUD up to %d\n",
+		       given, UART_MAX_BAUD);
 }

@@ -12,7 +12,8 @@
 #include <kernel/string.h>
 #include <mm/kmap.h>
 
-enum { /* where to look, ACPI 6.5 section 5.2.5.1 */
+/* where to look, ACPI 6.5 section 5.2.5.1 */
+enum {
 	BDA_EBDA_SEGMENT = 0x40e,
 	EBDA_SEARCH_LEN = 1024,
 	BIOS_AREA = 0xe0000,

@@ -18,7 +18,7 @@
 
 enum {
 	LOW_MEMORY_END = 0xa0000, /* real-mode code must lie below; video memory follows */
-	RSDP_MAX = 36,		  /* bytes of the structure, ACPI 6.5 section 5.2.5.3 */
+	RSDP_MAX = 36, /* bytes of the structure, ACPI 6.5 section 5.2.5.3 */
 };
 
 /* From entry.S. */

@@ -1,5 +1,6 @@
 /* Figures that both records and tables show, so that they cannot differ. */
 #include <kernel/det.h>
+#include <kernel/error.h>
 #include <kernel/option.h>
 #include <kernel/string.h>
 #include <mm/kmap.h>
@@ -90,14 +91,15 @@ const char *bench_stale_hidden(const struct bench *b)
 	if (!strcmp(cpu_accel(), "tcg") && p->pages > 256)
 		return "more than 256 pages: the emulated TLB drops entries by itself";
 	if (!strcmp(cpu_accel(), "tcg") && kmap_large)
-		return "large pages in use (large=off avoids them): the emulator flushes more than asked";
+		return "large pages in use (large=off avoids them): the emulator flushes more than "
+		       "asked";
 	return NULL;
 }
 
-int bench_find_variant(const struct bench *b, const char *scheme)
+int bench_find_variant(const struct bench *b, const char *scheme_name)
 {
 	for (unsigned i = 0; i < b->variant_count; i++)
-		if (!strcmp(b->variant[i].scheme, scheme) && !b->variant[i].skipped[0])
+		if (!strcmp(b->variant[i].scheme, scheme_name) && !b->variant[i].skipped[0])
 			return (int)i;
-	return -1;
+	return -ENOENT;
 }

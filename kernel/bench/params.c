@@ -13,48 +13,60 @@ static struct {
 
 static const char *const mapping_names[] = {"rw", "ro", NULL};
 
+/* Rows of the table, without the fields that a kind does not have. */
+#define TEXT(opt, to, text)                                                                        \
+	{                                                                                          \
+		.name = opt, .kind = ARG_STRING, .value = to, .help = text                         \
+	}
+#define FLAG(opt, to, text)                                                                        \
+	{                                                                                          \
+		.name = opt, .kind = ARG_FLAG, .value = to, .help = text                           \
+	}
+#define CHOICE(opt, to, list, default_choice, text)                                                \
+	{                                                                                          \
+		.name = opt, .kind = ARG_CHOICE, .value = to, .help = text, .choices = list,       \
+		.def = default_choice                                                              \
+	}
+#define NUMBER(opt, to, least, most, default_value, text)                                          \
+	{                                                                                          \
+		.name = opt, .kind = ARG_U64, .value = to, .help = text, .min = least,             \
+		.max = most, .def = default_value                                                  \
+	}
+
 const struct arg bench_options[] = {
-	{"--schemes", ARG_STRING, &asked.schemes, "a,b or all: compare these, interleaved"},
-	{"--vary", ARG_STRING, &asked.vary, "KNOB=v1,v2: each scheme once per value"},
-	{"--pages", ARG_SIZE, &asked.p.pages, "4 KiB pages", .def = 4096, .min = 1, .max = 1 << 24},
-	{"--threads", ARG_U64, &asked.p.threads, "threads that use the pages meanwhile", .def = 3,
-	 .max = MAX_CPUS - 1},
-	{"--cpus", ARG_STRING, &asked.cpus, "INITIATOR:LIST, as 0:1,4-7"},
-	{"--write-pct", ARG_U64, &asked.p.write_pct, "percent of accesses that write", .def = 20,
-	 .max = 100},
-	{"--pattern", ARG_CHOICE, &asked.p.pattern, "which page comes next", .def = PATTERN_UNIFORM,
-	 .choices = pattern_names},
-	{"--mapping", ARG_CHOICE, &asked.mapping, "ro: the threads only read",
-	 .choices = mapping_names},
-	{"--thp", ARG_FLAG, &asked.p.thp, "2 MiB pages"},
-	{"--from", ARG_U64, &asked.p.from, "node where the pages begin", .max = MAX_NODES - 1},
-	{"--to", ARG_U64, &asked.p.to, "node they move to, and back", .def = 1,
-	 .max = MAX_NODES - 1},
-	{"--procs", ARG_U64, &asked.p.procs, "address spaces that share out pages and threads",
-	 .def = 1, .min = 1, .max = 64},
-	{"--slice", ARG_U64, &asked.p.slice, "operations between switches of threads on one CPU",
-	 .max = 1 << 30},
-	{"--pin", ARG_U64, &asked.p.pin, "pages pinned, which must not move", .max = 1 << 24},
-	{"--seed", ARG_U64, &asked.p.seed, "of all random numbers", .def = 1, .max = UINT64_MAX},
-	{"--warmup", ARG_U64, &asked.p.warmup, "rounds thrown away", .def = 5,
-	 .max = BENCH_MAX_REPS},
-	{"--reps", ARG_U64, &asked.p.reps, "rounds measured, one sample each", .def = 30, .min = 1,
-	 .max = BENCH_MAX_REPS},
-	{"--rounds", ARG_U64, &asked.p.reps, "the same as --reps", .def = 30, .min = 1,
-	 .max = BENCH_MAX_REPS},
-	{"--time", ARG_U64, &asked.p.time, "seconds after which no further round begins; 0: no limit",
-	 .max = 86400},
-	{NULL},
+	TEXT("--schemes", &asked.schemes, "a,b or all: compare these, interleaved"),
+	TEXT("--vary", &asked.vary, "KNOB=v1,v2: each scheme once per value"),
+	NUMBER("--pages", &asked.p.pages, 1, 1 << 24, 4096, "4 KiB pages"),
+	NUMBER("--threads", &asked.p.threads, 0, MAX_CPUS - 1, 3, "threads that use the pages"),
+	TEXT("--cpus", &asked.cpus, "INITIATOR:LIST, as 0:1,4-7"),
+	NUMBER("--write-pct", &asked.p.write_pct, 0, 100, 20, "percent of accesses that write"),
+	CHOICE("--pattern", &asked.p.pattern, pattern_names, PATTERN_UNIFORM, "which page is next"),
+	CHOICE("--mapping", &asked.mapping, mapping_names, 0, "ro: the threads only read"),
+	FLAG("--thp", &asked.p.thp, "2 MiB pages"),
+	NUMBER("--from", &asked.p.from, 0, MAX_NODES - 1, 0, "node where the pages begin"),
+	NUMBER("--to", &asked.p.to, 0, MAX_NODES - 1, 1, "node they move to, and back"),
+	NUMBER("--procs", &asked.p.procs, 1, BENCH_MAX_PROCS, 1,
+	       "address spaces that share out pages and threads"),
+	NUMBER("--slice", &asked.p.slice, 0, 1 << 30, 0,
+	       "operations between switches of threads that share a CPU"),
+	NUMBER("--pin", &asked.p.pin, 0, 1 << 24, 0, "pages pinned, which must not move"),
+	NUMBER("--seed", &asked.p.seed, 0, UINT64_MAX, 1, "of all random numbers"),
+	NUMBER("--warmup", &asked.p.warmup, 0, BENCH_MAX_REPS, 5, "rounds thrown away"),
+	NUMBER("--reps", &asked.p.reps, 1, BENCH_MAX_REPS, 30, "rounds measured, one sample each"),
+	NUMBER("--rounds", &asked.p.reps, 1, BENCH_MAX_REPS, 30, "the same as --reps"),
+	NUMBER("--time", &asked.p.time, 0, 86400, 0,
+	       "seconds after which no round begins; 0: none"),
+	{.name = NULL},
 };
 
 static const struct {
 	const char *name;
 	unsigned option;
 } needs[] = {
-	{"--pages", OPT_PAGES},	   {"--threads", OPT_THREADS}, {"--cpus", OPT_CPUS},
+	{"--pages", OPT_PAGES},	     {"--threads", OPT_THREADS}, {"--cpus", OPT_CPUS},
 	{"--write-pct", OPT_WRITES}, {"--pattern", OPT_PATTERN}, {"--mapping", OPT_MAPPING},
-	{"--thp", OPT_THP},	   {"--from", OPT_NODES},      {"--to", OPT_NODES},
-	{"--procs", OPT_PROCS},	   {"--slice", OPT_SLICE},     {"--pin", OPT_PIN},
+	{"--thp", OPT_THP},	     {"--from", OPT_NODES},	 {"--to", OPT_NODES},
+	{"--procs", OPT_PROCS},	     {"--slice", OPT_SLICE},	 {"--pin", OPT_PIN},
 };
 
 /* Was the option written, in either form? */
@@ -87,11 +99,11 @@ static int parse_range(const char *s, size_t len, u64 *first, u64 *last)
 	return dash ? parse_u64(dash + 1, last) : 0;
 }
 
-/* Append the CPUs to the list: online ones, each once, not the initiator. */
+/* Append the CPUs to the list: online ones, each once, not the initiator, not the console's. */
 static int add_cpus(struct bench_params *p, u64 first, u64 last)
 {
 	for (; first <= last; first++) {
-		if (first >= cpu_count || first == p->initiator ||
+		if (first >= cpu_count || first == p->initiator || first == cpu_id() ||
 		    !cpumask_test(&cpu_online, (unsigned)first))
 			return -EINVAL;
 		for (unsigned i = 0; i < p->cpu_count; i++)
@@ -128,25 +140,26 @@ static unsigned place_threads(struct bench_params *p, const struct workload *w, 
 	p->initiator = cpu_id();
 	p->cpu_count = 0;
 	if (asked.cpus && parse_cpus_option(asked.cpus, p))
-		return command_usage_error("bench",
-					   "--cpus %s: not INITIATOR:LIST of CPUs that are online, "
-					   "each once",
-					   asked.cpus);
+		return command_usage_error(
+			"bench",
+			"--cpus %s: not INITIATOR:LIST of online CPUs, each once, "
+			"the console's (%u) not in the list",
+			asked.cpus, cpu_id());
 	if (!p->cpu_count)
 		for_each_online_cpu (cpu)
-			if (cpu != p->initiator)
+			if (cpu != p->initiator && cpu != cpu_id())
 				p->cpu[p->cpu_count++] = (u16)cpu;
 	if (!(w->options & OPT_THREADS))
 		p->threads = 0;
 	else if (!count_given)
 		p->threads = MIN(w->default_threads, p->cpu_count);
 	if (p->threads > p->cpu_count && (!p->slice || !p->cpu_count))
-		return command_usage_error("bench",
-					   "--threads %lu: only %u CPUs beside the initiator%s",
-					   p->threads, p->cpu_count,
-					   p->cpu_count && w->options & OPT_SLICE ?
-						   " (--slice N lets threads share them)" :
-						   "");
+		return command_usage_error(
+			"bench", "--threads %lu: only %u CPUs beside initiator and console%s",
+			p->threads, p->cpu_count,
+			p->cpu_count && w->options & OPT_SLICE
+				? " (--slice N lets threads share them)"
+				: "");
 	return RC_PASS;
 }
 
@@ -203,7 +216,8 @@ unsigned params_parse(int argc, char **argv, struct bench **out)
 		return rc;
 	w = workload_find(argv[1]);
 	if (!w)
-		return command_usage_error("bench", "no workload %.40s (see: list workloads)", argv[1]);
+		return command_usage_error("bench", "no workload %.40s (see: list workloads)",
+					   argv[1]);
 	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
 		if (wrong[i] && !(w->options & needs[i].option))
 			return command_usage_error("bench", "%s does not apply to %s",

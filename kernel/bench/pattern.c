@@ -1,7 +1,7 @@
 /* Access patterns of pmbench in fixed point, all from the seed. */
 #include <kernel/error.h>
 #include <kernel/kmem.h>
-#include "pattern.h"
+#include <kernel/pattern.h>
 
 const char *const pattern_names[] = {"linear", "uniform", "normal", "pareto", "zipf", NULL};
 

@@ -1,6 +1,7 @@
 /* Benchmark records: JSON Lines "tarry.bench/1", one per variant and one for the floor. */
 #include <kernel/crc32.h>
 #include <kernel/error.h>
+#include <kernel/fixed.h>
 #include <kernel/kmem.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
@@ -11,7 +12,7 @@
 #include "run.h"
 
 enum {
-	RECORD_BASE = 16 << 10,	/* bytes: every key with its greatest number, measured 6 KiB */
+	RECORD_BASE = 16 << 10, /* bytes: every key with its greatest number, measured 6 KiB */
 	RECORD_PER_SAMPLE = 48, /* digits of a sample and of a longest wait */
 	RECORD_PER_SERIES = 384,
 	MAX_RECORDS = BENCH_MAX_VARIANTS + 1,
@@ -32,6 +33,14 @@ void results_clear(void)
 	}
 }
 
+const char *results_record(unsigned i, size_t *len)
+{
+	if (i >= result_count)
+		return NULL;
+	*len = results[i].len;
+	return results[i].text;
+}
+
 bool results_print(void)
 {
 	if (!result_count)
@@ -41,6 +50,15 @@ bool results_print(void)
 		console_write(results[i].text, results[i].len);
 	kprintf("BENCH-END\n");
 	return true;
+}
+
+static void put_or_null(struct json *j, const char *key, bool shown, u64 value, unsigned digits)
+{
+	json_key(j, key);
+	if (shown)
+		json_fixed(j, (s64)value, digits);
+	else
+		json_null(j);
 }
 
 /* ---- one record ---------------------------------------------------------------- */
@@ -73,8 +91,8 @@ static void put_summary_keys(const struct summary *s, unsigned digits, struct js
 
 static void put_null_keys(u64 n, struct json *j)
 {
-	static const char *const keys[] = {"mean", "median", "stddev", "cv",   "min",
-					   "max",  "p50",    "p90",    "p95",  "p99",
+	static const char *const keys[] = {"mean", "median",	  "stddev",  "cv",  "min",
+					   "max",  "p50",	  "p90",     "p95", "p99",
 					   "ci95", "ci95_method", "outliers"};
 
 	json_key(j, "n"), json_u64(j, n);
@@ -108,17 +126,17 @@ static void put_points(const struct bench *b, unsigned variant, struct json *j)
 	json_array(j);
 	for (unsigned i = 0; i < b->series_count; i++) {
 		const struct bench_series *series = &b->series[i];
-		struct summary s;
+		struct summary s = {0};
 		bool shown = bench_summary(b, variant, i, &s);
 
 		json_object(j);
 		json_key(j, "name"), json_string(j, series->name);
 		json_key(j, "unit"), json_string(j, series->unit);
 		json_key(j, "trust"), json_string(j, trust_names[series->trust]);
-		json_key(j, "median"), shown ? json_fixed(j, (s64)s.median, series->digits) : json_null(j);
-		json_key(j, "min"), shown ? json_fixed(j, (s64)s.min, series->digits) : json_null(j);
-		json_key(j, "p99"), shown ? json_fixed(j, (s64)s.p99, series->digits) : json_null(j);
-		json_key(j, "cv"), shown ? json_fixed(j, (s64)s.cv_x10000, 4) : json_null(j);
+		put_or_null(j, "median", shown, s.median, series->digits);
+		put_or_null(j, "min", shown, s.min, series->digits);
+		put_or_null(j, "p99", shown, s.p99, series->digits);
+		put_or_null(j, "cv", shown, s.cv_x10000, 4);
 		json_object_end(j);
 	}
 	json_array_end(j);
@@ -156,8 +174,8 @@ static void put_head(const struct bench *b, const struct bench_variant *v, struc
 	json_key(j, "skipped"), json_string(j, v->skipped[0] ? v->skipped : NULL);
 	json_key(j, "interrupted"), json_bool(j, b->interrupted);
 	json_key(j, "trust"), json_string(j, trust_names[b->trust]);
-	json_key(j, "ns_per_instruction");
-	bench_ns_per_instruction() ? json_u64(j, bench_ns_per_instruction()) : json_null(j);
+	put_or_null(j, "ns_per_instruction", bench_ns_per_instruction(), bench_ns_per_instruction(),
+		    0);
 }
 
 static void put_rate(const struct bench *b, const struct bench_variant *v, struct json *j)
@@ -165,17 +183,14 @@ static void put_rate(const struct bench *b, const struct bench_variant *v, struc
 	const struct bench_totals *t = &v->totals;
 	u64 ns = bench_ns_per(t->cycles + t->settle_cycles, 1, 0);
 
-	json_key(j, "pages_per_s");
-	if (b->trust == TRUST_TIME && t->migrate.moved && ns)
-		json_u64(j, mul_div_u64(t->migrate.moved, 1000000000UL, ns));
-	else
-		json_null(j);
+	put_or_null(j, "pages_per_s", b->trust == TRUST_TIME && t->migrate.moved && ns,
+		    mul_div_u64(t->migrate.moved, 1000000000UL, ns), 0);
 }
 
 static void put_settle(const struct bench *b, const struct bench_totals *t, struct json *j)
 {
-	json_key(j, "settle_ns");
-	b->trust == TRUST_COUNTS ? json_null(j) : json_u64(j, bench_ns_per(t->settle_cycles, 1, 0));
+	put_or_null(j, "settle_ns", b->trust != TRUST_COUNTS, bench_ns_per(t->settle_cycles, 1, 0),
+		    0);
 	json_key(j, "settle_ipis"), json_u64(j, t->settle_ipis);
 	json_key(j, "settle_flushes"), json_u64(j, t->settle_flushes);
 	json_key(j, "debts_at_end"), json_u64(j, t->debts_at_end);
@@ -189,7 +204,8 @@ static void put_body(struct bench *b, unsigned variant, struct json *j)
 	bool trusted = b->trust != TRUST_COUNTS;
 	const char *hidden = bench_stale_hidden(b);
 
-	json_key(j, "unit"), json_string(j, b->workload->unit);
+	json_key(j, "unit"),
+		json_string(j, b->series_count ? b->series[0].unit : b->workload->unit);
 	json_key(j, "better"), json_string(j, "lower");
 	json_key(j, "warmup"), json_u64(j, b->params.warmup);
 	put_samples(b, variant, j);
@@ -210,8 +226,8 @@ static void put_body(struct bench *b, unsigned variant, struct json *j)
 
 static size_t record_size(const struct bench *b)
 {
-	return RECORD_BASE + b->params.reps * RECORD_PER_SAMPLE + b->series_count * RECORD_PER_SERIES +
-	       b->params.threads * RECORD_PER_SAMPLE;
+	return RECORD_BASE + b->params.reps * RECORD_PER_SAMPLE +
+	       b->series_count * RECORD_PER_SERIES + b->params.threads * RECORD_PER_SAMPLE;
 }
 
 /*
@@ -222,7 +238,8 @@ static void seal(struct record *r)
 {
 	u32 crc = crc32_update(0, r->text, r->len);
 
-	r->len += (size_t)ksnprintf(r->text + r->len, r->size - r->len, ",\"crc\":\"%08x\"}\n", crc);
+	r->len +=
+		(size_t)ksnprintf(r->text + r->len, r->size - r->len, ",\"crc\":\"%08x\"}\n", crc);
 }
 
 static int make_record(struct bench *b, unsigned variant, struct record *r)
@@ -251,7 +268,7 @@ static int make_record(struct bench *b, unsigned variant, struct record *r)
 
 /* ---- all of them, and the lines for people who grep ------------------------------- */
 
-static void emit_variants(struct bench *b)
+static void make_records(struct bench *b)
 {
 	for (unsigned i = 0; i < b->variant_count; i++) {
 		int err = make_record(b, i, &results[result_count]);
@@ -276,7 +293,7 @@ static void print_value_line(const struct bench *b, unsigned i)
 	if (bench_summary(b, i, 0, &s)) {
 		fixed_format(number, sizeof(number), (s64)s.median, b->series[0].digits);
 		kprintf("# bench %s.%s value=%s unit=%s\n", b->workload->name, v->label, number,
-			b->workload->unit);
+			b->series[0].unit);
 		if (s.cv_x10000 > 1000) {
 			fixed_format(number, sizeof(number), (s64)s.cv_x10000 / 100, 2);
 			kprintf("# NOISY cv=%s %s.%s\n", number, b->workload->name, v->label);
@@ -284,20 +301,21 @@ static void print_value_line(const struct bench *b, unsigned i)
 	} else if (v->totals.units) {
 		fixed_format(number, sizeof(number),
 			     (s64)mul_div_u64(v->totals.mm.ipis_sent, 10000, v->totals.units), 4);
-		kprintf("# bench %s.%s value=%s unit=ipis/page\n", b->workload->name, v->label, number);
+		kprintf("# bench %s.%s value=%s unit=ipis/%s\n", b->workload->name, v->label,
+			number, v->totals.migrate.moved ? "page" : "call");
 	}
 }
 
-void record_emit(struct bench *b, struct bench *floor)
+void record_print_values(const struct bench *b)
 {
-	results_clear();
-	emit_variants(b);
-	if (floor)
-		emit_variants(floor);
-	if (!results_print())
-		return;
 	for (unsigned i = 0; i < b->variant_count; i++)
 		print_value_line(b, i);
-	for (unsigned i = 0; floor && i < floor->variant_count; i++)
-		print_value_line(floor, i);
+}
+
+void record_make(struct bench *b, struct bench *floor)
+{
+	results_clear();
+	make_records(b);
+	if (floor)
+		make_records(floor);
 }

@@ -202,9 +202,9 @@ static u64 boot_id(void)
 
 	/* Where nothing is random, neither is this: the clock is all that tells two boots apart. */
 	if (!id) {
-		id = cycles_now();
-		rng_splitmix64(&id);
-		id |= 1;
+		u64 state = cycles_now();
+
+		id = rng_splitmix64(&state);
 	}
 	return id;
 }

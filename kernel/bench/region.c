@@ -41,8 +41,8 @@ int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_ta
 	r->as = aspace_create("bench", node);
 	if (!r->published || !r->entry || !r->as)
 		return -ENOMEM;
-	r->base = aspace_map(r->as, NULL, 0, 0, pages << PAGE_SHIFT, PROT_READ | PROT_WRITE, huge, node,
-			     &err);
+	r->base = aspace_map(r->as, NULL, 0, 0, pages << PAGE_SHIFT, PROT_READ | PROT_WRITE, huge,
+			     node, &err);
 	if (!r->base)
 		return err;
 	if (aspace_populate(r->as, r->base, pages << PAGE_SHIFT, node) != (long)pages)

@@ -21,11 +21,11 @@ struct region {
 	vaddr_t base;
 	u64 pages;
 	u32 first_tag; /* of page 0 */
-	bool same;     /* all pages have first_tag: schemes that leave stale entries for ever */
-	bool verify;   /* check=full: readers look at what they read */
-	bool deep;     /* at word N too */
-	u32 *published;	       /* [page] */
-	const pte_t **entry;   /* [page]: where its entry lives */
+	bool same; /* all pages have first_tag: schemes that leave stale entries for ever */
+	bool verify; /* check=full: readers look at what they read */
+	bool deep; /* at word N too */
+	u32 *published; /* [page] */
+	const pte_t **entry; /* [page]: where its entry lives */
 	struct page **pinned;
 	u64 pinned_count;
 };

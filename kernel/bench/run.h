@@ -10,8 +10,8 @@
 #include <mm/migrate.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
-#include "pattern.h"
-#include "samples.h"
+#include <kernel/pattern.h>
+#include <kernel/samples.h>
 
 enum {
 	BENCH_MAX_VARIANTS = 32,
@@ -20,13 +20,14 @@ enum {
 	BENCH_KNOB_LEN = 24,
 	BENCH_MAX_KNOBS = 24,
 	BENCH_MAX_REPS = 10000,
+	BENCH_MAX_PROCS = 64,
 };
 
 /* Where results may be trusted. */
 enum trust {
 	TRUST_COUNTS, /* only counts: times depend on what else the host does */
-	TRUST_PATH,   /* deterministic, one busy CPU: instructions */
-	TRUST_TIME,   /* wall time */
+	TRUST_PATH, /* deterministic, one busy CPU: instructions */
+	TRUST_TIME, /* wall time */
 };
 extern const char *const trust_names[];
 
@@ -34,8 +35,8 @@ struct bench_params {
 	u64 pages, threads, write_pct, from, to, seed, warmup, reps, time, procs, slice, pin;
 	unsigned pattern; /* enum pattern_kind */
 	bool thp, read_only;
-	unsigned initiator;    /* CPU that does the measured work */
-	unsigned cpu_count;    /* threads i runs on cpu[i % cpu_count] */
+	unsigned initiator; /* CPU that does the measured work */
+	unsigned cpu_count; /* threads i runs on cpu[i % cpu_count] */
 	u16 cpu[MAX_CPUS];
 };
 
@@ -44,8 +45,8 @@ struct bench_series {
 	char name[32];
 	const char *unit;
 	unsigned digits; /* decimals that its values carry */
-	unsigned busy;   /* CPUs busy while it is measured: decides the trust */
-	bool time;	 /* a duration: null where it is not trusted */
+	unsigned busy; /* CPUs busy while it is measured: decides the trust */
+	bool time; /* a duration: null where it is not trusted */
 	enum trust trust;
 };
 
@@ -53,18 +54,18 @@ struct bench_series {
 struct bench_totals {
 	struct mm_counters mm; /* measured parts and their settling */
 	u64 ipis_wake, ipis_call, timer_irqs;
-	u64 cycles;	   /* measured parts without settling */
+	u64 cycles; /* measured parts without settling */
 	u64 settle_cycles, settle_ipis, settle_flushes;
-	u64 debts_at_end;  /* frames whose flush was still owed when a measured part ended, greatest */
+	u64 debts_at_end; /* frames whose flush was still owed when a measured part ended, greatest */
 	u64 held_pages_max;
-	u64 units;	   /* pages, or what else the headline is per */
+	u64 units; /* pages, or what else the headline is per */
 	struct migrate_stats migrate;
 	u64 rounds;
 };
 
 struct bench_variant {
 	const char *scheme; /* as asked; "as-set" = the knobs as they are */
-	char label[64];	    /* scheme, and the varied knob behind it */
+	char label[64]; /* scheme, and the varied knob behind it */
 	const char *vary_value; /* of params' vary knob, or NULL */
 	char skipped[BENCH_ERROR_LEN]; /* why it is not measured, or "" */
 	const char *unsafe, *not_modelled;
@@ -73,7 +74,7 @@ struct bench_variant {
 	struct bench_totals totals;
 	u64 *values; /* [series * reps + rep] */
 	/* What threads felt in the measured rounds; NULL and 0 without threads. */
-	u64 *waits;	/* [rep]: longest wait, cycles */
+	u64 *waits; /* [rep]: longest wait, cycles */
 	u64 *in_window; /* [thread]: reads of pages while they were being moved */
 	u64 ops, reads_verified, reads_in_window, stale_reads, wait_count, longest_gap;
 	u32 latency[HIST_BUCKETS]; /* cycles per operation */
@@ -84,19 +85,19 @@ struct bench {
 	struct bench_params params;
 	const char *schemes; /* as asked: "a,b", or NULL */
 	char vary[BENCH_KNOB_LEN]; /* knob varied, or "" */
-	const char *vary_values;   /* "v1,v2" */
+	const char *vary_values; /* "v1,v2" */
 	struct bench_series series[BENCH_MAX_SERIES];
 	unsigned series_count;
 	struct bench_variant *variant;
 	unsigned variant_count;
-	enum trust trust;    /* of the headline series */
+	enum trust trust; /* of the headline series */
 	u64 reps_done;
-	u64 noise_floor;     /* cycles between two clock reads */
+	u64 noise_floor; /* cycles between two clock reads */
 	bool interrupted, brief; /* brief: only what is printed beside other workloads */
 	bool any_unsafe;
-	u64 stale_total;     /* stale reads, warm-up included; of safe variants */
-	u64 damaged;	     /* pages with wrong contents after the last round */
-	u64 leaked;	     /* frames that the workload did not give back */
+	u64 stale_total; /* stale reads, warm-up included; of safe variants */
+	u64 damaged; /* pages with wrong contents after the last round */
+	u64 leaked; /* frames that the workload did not give back */
 	char error[BENCH_ERROR_LEN];
 	void *state; /* workload->state_size bytes */
 };
@@ -104,18 +105,23 @@ struct bench {
 /* What a round is given: where its samples go. */
 struct bench_round {
 	unsigned variant;
-	u64 rep;      /* within the warm-up or the measured rounds */
+	u64 rep; /* within the warm-up or the measured rounds */
 	bool warm_up; /* totals go nowhere */
-	u64 *value;   /* [series], in units of 10^-digits */
-	u64 wait;     /* longest wait of a victim, cycles */
+	u64 *value; /* [series], in units of 10^-digits */
+	u64 wait; /* longest wait of a victim, cycles */
 	struct bench_totals totals; /* of this round; added to the variant's unless it is warm-up */
 };
 
 /* Remember why; returns code. */
 int bench_fail(struct bench *b, int code, const char *fmt, ...) __printf(3, 4);
 /* Declare the next series; in setup() only. Returns its index; panics when there are too many. */
-unsigned bench_series_add(struct bench *b, const char *unit, unsigned digits, unsigned busy, bool time,
-			  const char *fmt, ...) __printf(6, 7);
+unsigned bench_series_add(struct bench *b, const char *unit, unsigned digits, unsigned busy,
+			  bool time, const char *fmt, ...) __printf(6, 7);
+/*
+ * Is a series worth measuring? Not where its times could not be shown: with
+ * more busy CPUs than the host has cores each interrupt takes milliseconds.
+ */
+bool bench_worthwhile(const struct bench *b, unsigned series);
 /* cycles / per in nanoseconds with `digits` decimals, rounded. */
 u64 bench_ns_per(u64 cycles, u64 per, unsigned digits);
 
@@ -150,6 +156,8 @@ int bench_variant_try(struct bench *b, struct bench_variant *v);
 
 /* ---- run.c: setting up, rounds, taking down; no printing but progress ---- */
 int bench_measure(struct bench *b);
+/* Judge the trust of each series; again: a worse verdict replaces a better one. */
+void bench_judge(struct bench *b, bool again);
 struct bench *bench_alloc(const struct workload *w);
 void bench_free(struct bench *b);
 
@@ -165,8 +173,10 @@ enum trust trust_of(const struct bench *b, unsigned busy);
 void trust_forget(void);
 
 /* ---- record.c ---- */
-/* Print every record between its markers, and keep them for `results`. */
-void record_emit(struct bench *b, struct bench *floor);
+/* Make the records of this run, which `results` prints from now on. Context that allocates. */
+void record_make(struct bench *b, struct bench *floor);
+/* One line per variant for those who grep: "# bench NAME value=V unit=U". */
+void record_print_values(const struct bench *b);
 
 /* ---- record_parts.c: pieces of a record ---- */
 void record_counters(const struct bench_variant *v, struct json *j);
@@ -191,8 +201,8 @@ bool bench_waits_shown(const struct bench *b);
 /* Median over the rounds of each round's longest wait, cycles. */
 u64 bench_median_wait(const struct bench *b, const struct bench_variant *v);
 const char *bench_check_name(void);
-/* Index of the variant measured under this scheme, or -1. */
-int bench_find_variant(const struct bench *b, const char *scheme);
+/* Index of the variant measured under this scheme, or -ENOENT. */
+int bench_find_variant(const struct bench *b, const char *scheme_name);
 
 /* ---- table.c ---- */
 /* The table of the workload, what was skipped, and the floor below it. */

@@ -1,7 +1,7 @@
 /* Statistics of samples, without floating point. */
 #include <kernel/fixed.h>
 #include <kernel/sort.h>
-#include "samples.h"
+#include <kernel/samples.h>
 
 u64 samples_sqrt(u64 x)
 {
@@ -36,7 +36,8 @@ static u64 distance(u64 a, u64 b)
  */
 static u64 deviation_x10(const u64 *values, u64 n, u64 mean_x10)
 {
-	u64 greatest = MAX(distance(values[0] * 10, mean_x10), distance(values[n - 1] * 10, mean_x10));
+	u64 greatest =
+		MAX(distance(values[0] * 10, mean_x10), distance(values[n - 1] * 10, mean_x10));
 	unsigned shift = 0;
 	u64 sum = 0;
 

@@ -81,7 +81,7 @@ static void print_notes(const struct bench *b)
 
 		if (v->skipped[0])
 			kprintf("# SKIP %s: %s\n", v->label, v->skipped);
-		if (v->unsafe)
+		else if (v->unsafe)
 			kprintf("# UNSAFE %s: %s\n", v->label, v->unsafe);
 		if (v->not_modelled)
 			kprintf("# %s does not model: %s\n", v->label, v->not_modelled);

@@ -36,23 +36,26 @@ static u64 per_unit(u64 count, const struct bench_totals *t, u64 scale)
 	return t->units ? mul_div_u64(count, scale, t->units) : 0;
 }
 
+/* Interrupts per page are compared in ten-millionths, and shown in ten-thousandths. */
+enum { IPI_SCALE = 10000000, IPI_SHOWN = 1000 };
+
 static u64 ipis_per_page(const struct bench_variant *v)
 {
-	return per_unit(v->totals.mm.ipis_sent, &v->totals, 10000);
+	return per_unit(v->totals.mm.ipis_sent, &v->totals, IPI_SCALE);
 }
 
-static const struct bench_variant *other(const struct bench *b, const char *scheme)
+static const struct bench_variant *other(const struct bench *b, const char *scheme_name)
 {
-	int i = bench_find_variant(b, scheme);
+	int i = bench_find_variant(b, scheme_name);
 
 	return i < 0 ? NULL : &b->variant[i];
 }
 
 /* A variant is not compared with itself. */
 static const char *compare(char buf[TEXT], const struct bench *b, const struct bench_variant *v,
-			   const char *scheme, u64 (*figure)(const struct bench_variant *))
+			   const char *scheme_name, u64 (*figure)(const struct bench_variant *))
 {
-	const struct bench_variant *to = other(b, scheme);
+	const struct bench_variant *to = other(b, scheme_name);
 
 	return to && to != v ? change(buf, figure(v), figure(to)) : "-";
 }
@@ -61,7 +64,7 @@ static const char *compare(char buf[TEXT], const struct bench *b, const struct b
 
 static u64 all_ipis_per_page(const struct bench_variant *v)
 {
-	return per_unit(bench_all_ipis(&v->totals), &v->totals, 10000);
+	return per_unit(bench_all_ipis(&v->totals), &v->totals, IPI_SCALE);
 }
 
 static void flush_row(const struct bench *b, const struct bench_variant *v)
@@ -70,10 +73,11 @@ static void flush_row(const struct bench *b, const struct bench_variant *v)
 	char a[TEXT], c[TEXT], d[TEXT], e[TEXT], f[TEXT];
 
 	kprintf("%-*.*s %9lu %6lu %10lu %9s %9s %9s %9s %9s %6lu %6lu\n", LABEL, LABEL, v->label,
-		t->migrate.moved, bench_failed(t), t->mm.shootdowns, number(a, ipis_per_page(v), 4),
+		t->migrate.moved, bench_failed(t), t->mm.shootdowns,
+		number(a, ipis_per_page(v) / IPI_SHOWN, 4),
 		compare(c, b, v, BASELINE, ipis_per_page), compare(d, b, v, STOCK, ipis_per_page),
-		number(e, all_ipis_per_page(v), 4), compare(f, b, v, BASELINE, all_ipis_per_page),
-		t->settle_ipis, t->held_pages_max);
+		number(e, all_ipis_per_page(v) / IPI_SHOWN, 4),
+		compare(f, b, v, BASELINE, all_ipis_per_page), t->settle_ipis, t->held_pages_max);
 }
 
 /* ---- time ------------------------------------------------------------------------- */
@@ -130,14 +134,15 @@ static const char *duration(char buf[TEXT], const struct bench *b, u64 cycles)
 
 static void reader_row(const struct bench *b, const struct bench_variant *v)
 {
-	bool times = b->trust == TRUST_TIME;
-	char a[TEXT], c[TEXT], d[TEXT], e[TEXT];
+	char a[TEXT], c[TEXT];
 
-	kprintf("%-*.*s %11lu %11lu %9lu %6lu %8lu %13s %13s %10s %10s\n", LABEL, LABEL, v->label,
-		v->ops, v->reads_verified, v->reads_in_window, v->stale_reads, v->wait_count,
-		duration(a, b, bench_median_wait(b, v)), duration(c, b, v->longest_gap),
-		times ? duration(d, b, hist_quantile(v->latency, 500)) : "n/a",
-		times ? duration(e, b, hist_quantile(v->latency, 990)) : "n/a");
+	kprintf("%-*.*s %11lu %11lu %9lu %6lu %8lu %13s %13s", LABEL, LABEL, v->label, v->ops,
+		v->reads_verified, v->reads_in_window, v->stale_reads, v->wait_count,
+		duration(a, b, bench_median_wait(b, v)), duration(c, b, v->longest_gap));
+	if (b->trust == TRUST_TIME)
+		kprintf(" %9s %9s", duration(a, b, hist_quantile(v->latency, 500)),
+			duration(c, b, hist_quantile(v->latency, 990)));
+	kprintf("\n");
 }
 
 /* ---- the whole ------------------------------------------------------------------------ */
@@ -154,7 +159,8 @@ static void print_heading(const struct bench *b)
 {
 	const struct bench_params *p = &b->params;
 
-	kprintf("%lu pages%s, nodes %lu and %lu, %lu threads on %lu CPUs, %s, %lu %% writes, %s\n\n",
+	kprintf("%lu pages%s, nodes %lu and %lu, %lu threads on %lu CPUs, %s, %lu %% writes, "
+		"%s\n\n",
 		p->pages, p->thp ? " in 2 MiB pages" : "", p->from, p->to, p->threads,
 		MIN(p->threads, (u64)p->cpu_count), pattern_names[p->pattern],
 		p->read_only ? 0 : p->write_pct, p->read_only ? "read-only" : "writable");
@@ -165,20 +171,23 @@ void table_migrate(struct bench *b)
 	const char *hidden = bench_stale_hidden(b);
 
 	print_heading(b);
-	kprintf("%-*s %9s %6s %10s %9s %9s %9s %9s %9s %6s %6s\n", LABEL, "flushes", "pages", "failed",
-		"shootdowns", "IPIs/page", "baseline", "6.12", "all/page", "baseline", "settle", "held");
+	kprintf("%-*s %9s %6s %10s %9s %9s %9s %9s %9s %6s %6s\n", LABEL, "flushes", "pages",
+		"failed", "shootdowns", "IPIs/page", "baseline", "6.12", "all/page", "baseline",
+		"settle", "held");
 	for_each_measured(b, flush_row);
 	if (b->trust != TRUST_COUNTS) {
 		kprintf("\n%-*s %9s %9s %9s %9s %8s %8s %8s %8s %8s %8s\n", LABEL,
-			b->trust == TRUST_PATH ? "instructions/page" : "ns/page", "measured", "+settle",
-			"baseline", "6.12", "flush %", "unmap", "flush", "copy", "map", "other");
+			b->trust == TRUST_PATH ? "instructions/page" : "ns/page", "measured",
+			"+settle", "baseline", "6.12", "flush %", "unmap", "flush", "copy", "map",
+			"other");
 		for_each_measured(b, time_row);
 	}
 	if (!b->params.threads)
 		return;
-	kprintf("\n%-*s %11s %11s %9s %6s %8s %13s %13s %10s %10s\n", LABEL, "readers", "operations",
+	kprintf("\n%-*s %11s %11s %9s %6s %8s %13s %13s%s\n", LABEL, "readers", "operations",
 		"verified", "in window", "stale", "waits", det_mode ? "wait, instr" : "wait, us",
-		det_mode ? "longest gap" : "longest, us", "p50, us", "p99, us");
+		det_mode ? "longest gap" : "longest, us",
+		b->trust == TRUST_TIME ? "   p50, us   p99, us" : "");
 	for_each_measured(b, reader_row);
 	if (hidden)
 		kprintf("stale reads: n/a, %s\n", hidden);

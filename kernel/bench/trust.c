@@ -13,8 +13,9 @@
 const char *const trust_names[] = {"counts", "path", "time"};
 
 enum {
-	WORK_NS = 2000000, /* one unit of work: shorter than a host's time slice would hide a shared core */
-	UNITS = 5,
+	WORK_NS =
+		2000000, /* one unit of work: shorter than a host's time slice would hide a shared core */
+	UNITS = 10,
 	SLOWDOWN_MAX = 130, /* percent of the time alone */
 };
 
@@ -35,7 +36,7 @@ static u64 work(u64 loops)
 		x = x * 6364136223846793005UL + 1442695040888963407UL;
 		barrier();
 	}
-	return cycles_now() - start + (x == 0);
+	return cycles_now() - start + !x; /* uses x; the odd cycle does not matter */
 }
 
 static void worker_main(void *arg)
@@ -59,7 +60,8 @@ static u64 work_together(const struct bench *b, unsigned busy, u64 loops)
 
 	for (unsigned i = 0; i < n; i++) {
 		worker[i] = (struct worker){.go = &go, .loops = loops};
-		worker[i].ctx = context_spawn(b->params.cpu[i], "trust", worker_main, &worker[i], NULL);
+		worker[i].ctx =
+			context_spawn(b->params.cpu[i], "trust", worker_main, &worker[i], NULL);
 	}
 	store_release(&go, 1);
 	for (unsigned i = 0; i < UNITS; i++)

@@ -7,6 +7,8 @@
 #include <mm/numa.h>
 #include "victims.h"
 
+enum { SETTLE_OPS = 1024 }; /* enough to fill what a TLB holds of a small working set again */
+
 /* ---- one operation ---------------------------------------------------------- */
 
 static void note_stale(struct victim *v, u64 page, u64 word, u64 mix, u32 published)
@@ -74,7 +76,7 @@ static inline void operate(struct victim *v)
 		write_page(v, page);
 	else
 		read_page(v, page);
-	v->now.ops++;
+	store_relaxed(&v->now.ops, v->now.ops + 1);
 }
 
 /* ---- books -------------------------------------------------------------------- */
@@ -145,6 +147,17 @@ void victims_turn(struct victims *v)
 	for (unsigned i = 0; i < v->count; i++)
 		while (load_acquire(&v->victim[i]->seen) != turn)
 			cpu_relax();
+}
+
+void victims_settle_in(const struct victims *v)
+{
+	for (unsigned i = 0; i < v->count; i++) {
+		const struct victim *victim = v->victim[i];
+		u64 enough = victim->report.ops + MIN(victim->region->pages * 8, (u64)SETTLE_OPS);
+
+		while (load_relaxed(&victim->now.ops) < enough)
+			cpu_relax();
+	}
 }
 
 void victims_sum(const struct victims *v, struct victim_report *sum)

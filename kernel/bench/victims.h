@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "pattern.h"
+#include <kernel/pattern.h>
 #include "region.h"
-#include "samples.h"
+#include <kernel/samples.h>
 
 struct context;
 struct victims;
@@ -21,15 +21,15 @@ struct stale_read {
 /* What a victim has seen since it started, and in the turn that ended. */
 struct victim_report {
 	u64 ops, verified, in_window, stale; /* since the start */
-	u64 longest_wait, waits;	     /* of the turn: cycles from fault to resume; how many */
-	u64 longest_gap;		     /* of the turn: cycles from one operation to the next */
+	u64 longest_wait, waits; /* of the turn: cycles from fault to resume; how many */
+	u64 longest_gap; /* of the turn: cycles from one operation to the next */
 };
 
 struct victim {
 	struct victims *all;
 	struct region *region;
 	u64 writers, writer; /* it writes pages that are `writer` modulo `writers` */
-	u32 write_below;     /* of 2^31: random numbers that make an operation a write */
+	u32 write_below; /* of 2^31: random numbers that make an operation a write */
 	unsigned id, cpu;
 	struct context *ctx;
 	struct pattern_walk walk;
@@ -38,7 +38,9 @@ struct victim {
 	u64 slice_left;
 	struct victim_report now;
 	struct stale_read first_stale;
-	u32 histogram[2][HIST_BUCKETS]; /* [turn % 2]: cycles per operation; the other one is of the last turn */
+	u32 histogram
+		[2]
+		[HIST_BUCKETS]; /* [turn % 2]: cycles per operation; the other one is of the last turn */
 
 	/* Written by the victim when it meets a new turn; read by the others once `seen` says so. */
 	struct victim_report report;
@@ -51,7 +53,7 @@ struct victims {
 	unsigned count;
 	u64 slice;
 	u32 stop __aligned(CACHE_LINE); /* set once; all end */
-	u32 turn;			/* release; a new value asks every victim for a report */
+	u32 turn; /* release; a new value asks every victim for a report */
 };
 
 struct victims_config {
@@ -67,6 +69,8 @@ struct victims_config {
 int victims_start(struct victims *v, const struct victims_config *c);
 /* End the turn: when it returns, every victim[i]->report is of the turn that ended. */
 void victims_turn(struct victims *v);
+/* Let each of them run long enough to have its translations cached again, as before any round. */
+void victims_settle_in(const struct victims *v);
 void victims_stop(struct victims *v);
 
 /* Add the latencies of the turn that ended. */

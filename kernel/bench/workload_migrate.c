@@ -16,13 +16,13 @@
 #include "victims.h"
 
 enum {
-	SPARE_FRAMES = 256,   /* on each node, for page tables and the run's own memory */
-	QUIET_SLICES = 20,    /* turns without migration, for comparison */
+	SPARE_FRAMES = 256, /* on each node, for page tables and the run's own memory */
+	QUIET_SLICES = 20, /* turns without migration, for comparison */
 };
 #define QUIET_NS 2000000UL /* length of each: about a round of some thousand pages */
 
 struct migrate_state {
-	struct region region[64]; /* one per address space; params.procs */
+	struct region region[BENCH_MAX_PROCS]; /* one per address space */
 	unsigned regions;
 	u32 at, to; /* nodes: where the pages are, where the next round moves them */
 	struct victims victims;
@@ -46,7 +46,8 @@ static int check_room(struct bench *b, u32 node, u64 pages)
 	room = s.free + s.cached;
 	if (room >= pages + SPARE_FRAMES)
 		return 0;
-	return bench_fail(b, -ERANGE, "--pages %lu: node %u has only %lu frames free (%u stay spare)",
+	return bench_fail(b, -ERANGE,
+			  "--pages %lu: node %u has only %lu frames free (%u stay spare)",
 			  b->params.pages, node, room, SPARE_FRAMES);
 }
 
@@ -60,14 +61,15 @@ static int check_params(struct bench *b)
 	if (rc)
 		return rc;
 	if (p->pages % p->procs)
-		return bench_fail(b, -EINVAL, "--pages %lu: not a multiple of --procs %lu", p->pages,
-				  p->procs);
+		return bench_fail(b, -EINVAL, "--pages %lu: not a multiple of --procs %lu",
+				  p->pages, p->procs);
 	if (p->thp && p->pages / p->procs % HUGE_PAGES)
-		return bench_fail(b, -EINVAL, "--pages %lu: --thp needs a multiple of %lu per space",
-				  p->pages, HUGE_PAGES);
+		return bench_fail(b, -EINVAL,
+				  "--pages %lu: --thp needs a multiple of %lu per space", p->pages,
+				  HUGE_PAGES);
 	if (p->pin >= p->pages / p->procs)
-		return bench_fail(b, -EINVAL, "--pin %lu: fewer than the %lu pages of a space", p->pin,
-				  p->pages / p->procs);
+		return bench_fail(b, -EINVAL, "--pin %lu: fewer than the %lu pages of a space",
+				  p->pin, p->pages / p->procs);
 	return 0;
 }
 
@@ -95,11 +97,14 @@ static int migrate_setup(struct bench *b)
 	struct migrate_state *s = b->state;
 	int rc = check_params(b);
 
-	bench_series_add(b, "ns/page", 0, 1 + (unsigned)MIN(p->threads, p->cpu_count), true, "migrate");
+	bench_series_add(b, "ns/page", 0, 1 + (unsigned)MIN(p->threads, p->cpu_count), true,
+			 "migrate");
 	for (unsigned i = 0; i < p->procs && !rc; i++)
 		rc = create_region(b, s, i);
 	s->at = (u32)p->from;
 	s->to = (u32)p->to;
+	if (p->initiator != cpu_id())
+		aspace_load(NULL); /* this CPU only filled the pages */
 	return rc;
 }
 
@@ -191,7 +196,8 @@ static void collect_victims(struct bench *b, struct bench_round *round)
 	victims_sum(&s->victims, &sum);
 	round->wait = sum.longest_wait;
 	for (unsigned i = 0; i < s->victims.count; i++) {
-		const struct victim_report *old = &s->before[i], *now = &s->victims.victim[i]->report;
+		const struct victim_report *old = &s->before[i],
+					   *now = &s->victims.victim[i]->report;
 
 		if (!v->unsafe)
 			b->stale_total += now->stale - old->stale;
@@ -220,6 +226,7 @@ static int migrate_round(struct bench *b, struct bench_round *round)
 
 	s->cycles = 0;
 	s->stats = (struct migrate_stats){0};
+	victims_settle_in(&s->victims);
 	victims_turn(&s->victims);
 	for (unsigned i = 0; i < s->victims.count; i++)
 		s->before[i] = s->victims.victim[i]->report;
@@ -234,7 +241,8 @@ static int migrate_round(struct bench *b, struct bench_round *round)
 	if (rc)
 		return bench_fail(b, rc, "no memory for a context on CPU %u", b->params.initiator);
 	if (!s->stats.moved)
-		return bench_fail(b, -EAGAIN, "no page moved from node %u to node %u", s->at, s->to);
+		return bench_fail(b, -EAGAIN, "no page moved from node %u to node %u", s->at,
+				  s->to);
 	round->totals.migrate = s->stats;
 	round->totals.units = s->stats.moved;
 	round->value[0] = bench_ns_per(s->cycles + settle, s->stats.moved, 0);
@@ -300,11 +308,13 @@ static void migrate_table(struct bench *b)
 	memcpy(sorted, s->quiet_gap, sizeof(sorted));
 	samples_summary(sorted, QUIET_SLICES, &sum);
 	if (b->params.threads && bench_waits_shown(b))
-		kprintf("the same readers without migration: longest gap %lu %s in the median of %u turns\n",
-			bench_ns_per(sum.median, 1, 0) / (per ? per : 1), per ? "instructions" : "ns",
-			QUIET_SLICES);
+		kprintf("the same readers without migration: longest gap %lu %s in the median of "
+			"%u turns\n",
+			bench_ns_per(sum.median, 1, 0) / (per ? per : 1),
+			per ? "instructions" : "ns", QUIET_SLICES);
 	if (f->tag)
-		kprintf("# STALE page %lu on CPU %u: read %#lx and %#lx, page tag %#x, stamp published %u\n",
+		kprintf("# STALE page %lu on CPU %u: read %#lx and %#lx, page tag %#x, stamp "
+			"published %u\n",
 			f->page, s->first_cpu, f->word, f->mix, f->tag, f->published);
 }
 

@@ -4,7 +4,7 @@
 
 enum { SHIFT = 32 }; /* fraction bits: an error of 0.3 ns per second at most */
 
-static u64 base;	 /* cycles_now() at clock_init() */
+static u64 base; /* cycles_now() at clock_init() */
 static u64 ns_per_cycle; /* << SHIFT */
 static u64 cycles_per_ns;
 

@@ -19,8 +19,8 @@ struct runqueue {
 	u32 queued; /* length; read without the lock by its own CPU's wait */
 	struct context base;
 	struct context *running;
-	struct context *ended;	/* its stack is left only when another context has been resumed */
-	struct aspace *loaded;	/* last one given to context_load_aspace */
+	struct context *ended; /* its stack is left only when another context has been resumed */
+	struct aspace *loaded; /* last one given to context_load_aspace */
 };
 
 static PERCPU(struct runqueue, runqueue);

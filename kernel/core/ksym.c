@@ -4,7 +4,7 @@
 #include <arch/platform.h>
 
 extern const u32 ksym_count;
-extern const u32 ksym_offsets[];      /* from KERNEL_BASE, ascending */
+extern const u32 ksym_offsets[]; /* from KERNEL_BASE, ascending */
 extern const u32 ksym_name_offsets[]; /* into ksym_names */
 extern const char ksym_names[];
 extern const char __text_start[], __text_end[];

@@ -156,7 +156,8 @@ static void run_suite(const char *suite, unsigned number, const char *glob)
 	if (totals.fail > failed)
 		kprintf("not ok %u %s\n", number, suite);
 	else
-		kprintf("ok %u %s%s\n", number, suite, totals.pass > passed ? "" : " # SKIP no test ran");
+		kprintf("ok %u %s%s\n", number, suite,
+			totals.pass > passed ? "" : " # SKIP no test ran");
 }
 
 unsigned ktest_run(const char *glob)

@@ -3,6 +3,7 @@
  * what it needs. The only file of kernel/core that knows mm, boot and the shell.
  */
 #include <boot/discover.h>
+#include <kernel/bench.h>
 #include <kernel/bootinfo.h>
 #include <kernel/clock.h>
 #include <kernel/det.h>
@@ -64,6 +65,7 @@ static void init_cpus(struct bootinfo *bi)
 
 void kernel_main(struct bootinfo *bi)
 {
+	percpu_save_template();
 	kernel_bootinfo = bi;
 	arch_init_early(bi);
 	option_init(bi->cmdline);
@@ -73,5 +75,6 @@ void kernel_main(struct bootinfo *bi)
 	init_cpus(bi);
 	mm_start();
 	copy_page_select();
+	bench_init();
 	shell_main();
 }

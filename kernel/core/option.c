@@ -6,7 +6,7 @@
 
 enum {
 	OPTION_MAX = 256, /* words; a boot line of commands is one word */
-	SHOWN = 64,	  /* characters of a bad word that a message repeats */
+	SHOWN = 64, /* characters of a bad word that a message repeats */
 };
 
 struct word {

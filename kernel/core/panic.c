@@ -15,8 +15,8 @@ enum { BACKTRACE_MAX = 32 };
  */
 #define STOP_TIMEOUT_NS 100000000UL
 
-static u32 panic_cpu;		   /* first CPU that panicked, plus 1; 0 = none */
-static unsigned panic_depth;	   /* by panic_cpu only: panics while it printed one */
+static u32 panic_cpu; /* first CPU that panicked, plus 1; 0 = none */
+static unsigned panic_depth; /* by panic_cpu only: panics while it printed one */
 static struct cpumask cpu_stopped; /* atomic */
 
 bool panic_active(void)
@@ -154,4 +154,10 @@ void machine_end(unsigned rc)
 	console_fresh_line();
 	kprintf("TARRY-END rc=%u\n", rc);
 	arch_exit(rc);
+}
+
+void machine_reboot(void)
+{
+	irq_disable();
+	arch_reboot();
 }

@@ -12,20 +12,37 @@ struct kmem_ops kmem;
 
 extern char __start_percpu[], __stop_percpu[];
 
+/*
+ * The template as it was linked. The boot CPU lives in the template until
+ * memory for copies exists; by then it holds page caches and counts that no
+ * other CPU may inherit.
+ */
+enum { TEMPLATE_MAX = 128 << 10 }; /* bytes; the kernel has 35 KiB */
+static char pristine[TEMPLATE_MAX] __aligned(CACHE_LINE);
+
+static size_t template_size(void)
+{
+	return (size_t)(__stop_percpu - __start_percpu);
+}
+
+void percpu_save_template(void)
+{
+	memcpy(pristine, __start_percpu, MIN(template_size(), sizeof(pristine)));
+}
+
 static u32 node_of(const struct boot_cpu *entry)
 {
 	return entry->node == BOOT_NODE_NONE ? 0 : entry->node;
 }
 
-static bool make_area(unsigned cpu)
+static bool make_area(unsigned cpu, const char *template)
 {
 	const struct boot_cpu *entry = smp_boot_cpu(cpu);
-	size_t size = (size_t)(__stop_percpu - __start_percpu);
-	char *area = kmem.alloc(size, node_of(entry));
+	char *area = kmem.alloc(template_size(), node_of(entry));
 
 	if (!area)
 		return false;
-	memcpy(area, __start_percpu, size);
+	memcpy(area, template, template_size());
 	percpu_offset[cpu] = (u64)area - (u64)__start_percpu;
 	*cpu_ptr(cpu, cpu_self) =
 		(struct cpu){.id = cpu, .node = node_of(entry), .hw_id = entry->hw_id};
@@ -35,9 +52,10 @@ static bool make_area(unsigned cpu)
 
 void percpu_init(void)
 {
+	ASSERT(template_size() <= sizeof(pristine));
 	/* The others first: the boot CPU's copy is taken last, just before it moves there. */
 	for (unsigned cpu = 1; cpu < cpu_count; cpu++) {
-		if (!make_area(cpu)) {
+		if (!make_area(cpu, pristine)) {
 			printk("cpu %u and up: not started, no memory for per-CPU data\n", cpu);
 			cpu_count = cpu;
 		}
@@ -45,7 +63,7 @@ void percpu_init(void)
 	cpu_words = (cpu_count + 63) / 64;
 	irqflags_t flags = irq_save(); /* no handler may count in an area that has been copied */
 
-	if (!make_area(0))
+	if (!make_area(0, __start_percpu))
 		panic("no memory for per-CPU data");
 	cpu_set_percpu(0, percpu_offset[0]);
 	irq_restore(flags);

@@ -19,15 +19,15 @@
 
 enum {
 	RING_SIZE = 64 << 10, /* bytes: some 800 lines, the log of a boot with 512 CPUs */
-	CHUNK = 128,	      /* bytes copied from the ring at a time, on the stack */
+	CHUNK = 128, /* bytes copied from the ring at a time, on the stack */
 };
 
 static struct spinlock ring_lock; /* ring, ring_head */
 static char ring[RING_SIZE];
 static u64 ring_head; /* bytes ever appended; whole lines whenever ring_lock is free */
 
-static u32 console_owner;  /* CPU that writes to the console, plus 1; guards the three below */
-static u64 console_sent;   /* of the ring's bytes */
+static u32 console_owner; /* CPU that writes to the console, plus 1; guards the three below */
+static u64 console_sent; /* of the ring's bytes */
 static unsigned column;
 static void (*tee)(const char *s, size_t len);
 static unsigned tee_cpu;

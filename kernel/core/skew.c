@@ -7,7 +7,8 @@
 #include <kernel/context.h>
 #include <kernel/printk.h>
 
-enum { ROUNDS = 8 }; /* the quickest of them counts; 8 find one without an interrupt or host pause */
+/* The quickest of them counts; 8 find one without an interrupt or a pause of the host. */
+enum { ROUNDS = 8 };
 
 struct skew_game {
 	u32 ping, pong; /* number of the round: release/acquire */

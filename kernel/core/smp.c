@@ -101,7 +101,8 @@ static void start_cpu(unsigned cpu)
 	int err;
 
 	if (!stack) {
-		printk("cpu %u (hardware id %#lx): not started, no memory for its stack\n", cpu, hw_id);
+		printk("cpu %u (hardware id %#lx): not started, no memory for its stack\n", cpu,
+		       hw_id);
 		return;
 	}
 	/* The stack is never taken back: a CPU that is late may still come and use it. */

@@ -92,7 +92,8 @@ void smp_call(const struct cpumask *mask, void (*fn)(void *arg), void *arg)
 		irq_restore(flags);
 		det_yield_point();
 	}
-	wait_until_blame(cpumask_empty(&request->silent), "the answer to a call", call_blame, request);
+	wait_until_blame(cpumask_empty(&request->silent), "the answer to a call", call_blame,
+			 request);
 	/* Orders the look at the scoreboard before the caller's loads; pairs with serve_one(). */
 	smp_mb();
 }

@@ -1,6 +1,6 @@
 /* Spinlocks, contended: wait, stay answerable, and complain when the holder never comes back. */
 #include <kernel/clock.h>
-#include <kernel/panic.h>
+#include <kernel/printf.h>
 #include <kernel/smp.h>
 #include <kernel/spinlock.h>
 
@@ -9,13 +9,13 @@ enum { LOOK_EVERY = 1024 }; /* turns between looks at the clock, which costs mor
 static void spin_watch(const struct spinlock *lock, u64 *deadline)
 {
 	u64 now = cycles_now();
+	char what[48];
 
 	if (!*deadline) {
 		*deadline = now + ns_to_cycles(WATCHDOG_NS);
 	} else if (now > *deadline) {
-		smp_report(&cpu_online);
-		panic("watchdog: cpu %u has waited %lu s for the spinlock at %p", cpu_id(),
-		      WATCHDOG_NS / 1000000000, (const void *)lock);
+		ksnprintf(what, sizeof(what), "the spinlock at %p", (const void *)lock);
+		watchdog_bark(what, NULL, NULL);
 	}
 }
 

@@ -11,8 +11,6 @@
 #include <kernel/clock.h>
 #include <kernel/det.h>
 #include <kernel/context.h>
-#include <kernel/panic.h>
-#include <kernel/printk.h>
 #include <kernel/smp.h>
 #include <arch/platform.h>
 
@@ -43,15 +41,8 @@ static void wait_begin(struct wait_state *ws)
 
 static void wait_watch(const struct wait_state *ws)
 {
-	if (!ws->deadline || cycles_now() < ws->deadline)
-		return;
-	printk("watchdog: cpu %u has waited %lu s for %s\n", cpu_id(), WATCHDOG_NS / 1000000000,
-	       ws->what);
-	if (ws->blame)
-		ws->blame(ws->arg);
-	else
-		smp_report(&cpu_online);
-	panic("watchdog: cpu %u waited for %s", cpu_id(), ws->what);
+	if (ws->deadline && cycles_now() >= ws->deadline)
+		watchdog_bark(ws->what, ws->blame, ws->arg);
 }
 
 bool wait_turn(struct wait_state *ws)

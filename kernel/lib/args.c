@@ -5,8 +5,8 @@
 #include <kernel/string.h>
 
 enum {
-	SHOWN = 48,   /* characters of a bad word that a message repeats */
-	NUMBER = 24,  /* bytes for a printed u64 */
+	SHOWN = 48, /* characters of a bad word that a message repeats */
+	NUMBER = 24, /* bytes for a printed u64 */
 };
 
 /* A size as a person would write it: the largest suffix that divides it. */
@@ -82,7 +82,8 @@ static int set_choice(const struct arg *arg, const char *text, char *error)
 		}
 	}
 	join_choices(arg->choices, list, sizeof(list));
-	ksnprintf(error, ARGS_ERROR_LEN, "%s %.*s: must be one of %s", arg->name, SHOWN, text, list);
+	ksnprintf(error, ARGS_ERROR_LEN, "%s %.*s: must be one of %s", arg->name, SHOWN, text,
+		  list);
 	return -EINVAL;
 }
 
@@ -105,7 +106,8 @@ static int set_value(const struct arg *arg, const char *text, char *error)
 }
 
 /* The table's row for "--name" or "--name=value"; *inline_value points behind the '=', or NULL. */
-static const struct arg *find_arg(const struct arg *table, const char *word, const char **inline_value)
+static const struct arg *find_arg(const struct arg *table, const char *word,
+				  const char **inline_value)
 {
 	const char *equals = strchr(word, '=');
 	size_t len = equals ? (size_t)(equals - word) : strlen(word);
@@ -178,8 +180,9 @@ void args_describe(const struct arg *arg, char *buf, size_t size)
 		break;
 	case ARG_STRING:
 		ksnprintf(buf, size, "%s TEXT%s%s%s  %s", arg->name,
-			  arg->def_string ? " (default " : "", arg->def_string ? arg->def_string : "",
-			  arg->def_string ? ")" : "", arg->help);
+			  arg->def_string ? " (default " : "",
+			  arg->def_string ? arg->def_string : "", arg->def_string ? ")" : "",
+			  arg->help);
 		break;
 	case ARG_CHOICE:
 		join_choices(arg->choices, list, sizeof(list));

@@ -12,7 +12,7 @@ struct spec {
 	bool left, zero, plus, space, alt;
 	int width;
 	int precision; /* negative: none given */
-	char size;     /* 'l' 64 bits, 'h' 16, 'c' 8, 0 = int */
+	char size; /* 'l' 64 bits, 'h' 16, 'c' 8, 0 = int */
 	char conversion;
 };
 
@@ -108,7 +108,8 @@ static void emit_string(struct out *out, const struct spec *spec, const char *s)
 {
 	if (!s)
 		s = "(null)";
-	emit_text(out, spec, s, spec->precision < 0 ? strlen(s) : strnlen(s, (size_t)spec->precision));
+	emit_text(out, spec, s,
+		  spec->precision < 0 ? strlen(s) : strnlen(s, (size_t)spec->precision));
 }
 
 struct args { /* so that a va_list can be handed down by address on every ABI */

@@ -4,9 +4,6 @@
 #include <kernel/shell.h>
 #include <kernel/string.h>
 
-#define for_each_registered(type, var, section)                                                    \
-	for (const struct type *const *var = __start_##section; var < __stop_##section; var++)
-
 static const char *nth_command(int argi, unsigned i)
 {
 	const struct command *cmd = argi == 1 ? shell_command(i) : NULL;
@@ -18,7 +15,8 @@ void shell_print_help(const struct command *cmd)
 {
 	char text[256];
 
-	kprintf("usage: %s%s%s\n  %s\n", cmd->name, *cmd->usage ? " " : "", cmd->usage, cmd->summary);
+	kprintf("usage: %s%s%s\n  %s\n", cmd->name, *cmd->usage ? " " : "", cmd->usage,
+		cmd->summary);
 	for (const struct arg *arg = cmd->options; arg && arg->name; arg++) {
 		args_describe(arg, text, sizeof(text));
 		kprintf("  %s\n", text);
@@ -68,7 +66,7 @@ static unsigned list_run(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	for_each_registered (list_provider, p, listers) {
+	for (const struct list_provider *const *p = __start_listers; p < __stop_listers; p++) {
 		if (argc == 1) {
 			kprintf("%-10s %s\n", (*p)->name, (*p)->summary);
 		} else if (!strcmp((*p)->name, argv[1])) {
@@ -96,7 +94,7 @@ static const char *nth_looker(int argi, unsigned i)
 
 static unsigned look_run(int argc, char **argv)
 {
-	for_each_registered (look_subject, s, lookers) {
+	for (const struct look_subject *const *s = __start_lookers; s < __stop_lookers; s++) {
 		if (argc == 1)
 			kprintf("%-8s %-8s %s\n", (*s)->name, (*s)->usage, (*s)->summary);
 		else if (!strcmp((*s)->name, argv[1]))

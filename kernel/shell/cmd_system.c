@@ -1,9 +1,7 @@
-/* dmesg, reboot, poweroff, panic: the machine as a whole. */
+/* dmesg, reboot, poweroff: the machine as a whole. */
 #include <kernel/command.h>
 #include <kernel/printk.h>
 #include <kernel/shell.h>
-#include <arch/irq.h>
-#include <arch/platform.h>
 
 static unsigned dmesg_run(int argc, char **argv)
 {
@@ -27,8 +25,7 @@ static unsigned reboot_run(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	irq_disable();
-	arch_reboot();
+	machine_reboot();
 }
 
 COMMAND(cmd_reboot) = {
@@ -52,20 +49,4 @@ COMMAND(cmd_poweroff) = {
 	.usage = "",
 	.summary = "end the run and switch off; in tarry.run with the verdict so far",
 	.run = poweroff_run,
-};
-
-static unsigned panic_run(int argc, char **argv)
-{
-	unsigned rc = command_args("panic", NULL, &argc, argv, 0, 0);
-
-	if (rc)
-		return rc;
-	panic("asked for on the console");
-}
-
-COMMAND(cmd_panic) = {
-	.name = "panic",
-	.usage = "",
-	.summary = "break down on purpose, at once",
-	.run = panic_run,
 };

@@ -86,7 +86,8 @@ const char *shell_complete(const char *line, size_t cursor, unsigned i)
 	if (!cmd)
 		return NULL;
 	/* Words that are complete before the cursor count; the one at it is what is asked for. */
-	for (const char *s = name + len; (word = next_word(s, end, &len)) + len < end; s = word + len)
+	for (const char *s = name + len; (word = next_word(s, end, &len)) + len < end;
+	     s = word + len)
 		argi++;
 	if (*word == '-' && cmd->options) {
 		for (unsigned n = 0; cmd->options[n].name; n++) {

@@ -179,7 +179,8 @@ static void show_matches(struct lineedit *le, size_t start)
 static void complete(struct lineedit *le)
 {
 	size_t start = word_start(le), word = le->cursor - start, common = 0;
-	char first[128] = ""; /* copied: a candidate may live in a buffer that the next one reuses */
+	/* Copied: a candidate may live in a buffer that the next one reuses. */
+	char first[128] = "";
 	unsigned i = 0, matches = 0;
 	const char *c;
 

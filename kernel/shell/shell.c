@@ -12,10 +12,11 @@
 #include <kernel/printk.h>
 #include <kernel/shell.h>
 #include <kernel/string.h>
+#include <arch/cpu.h>
 
 enum {
-	COMMAND_LEN = 4096, /* bytes of one command with its terminator; longer ones come from no person */
-	WORDS_MAX = 128,    /* words of one command */
+	COMMAND_LEN = 4096, /* bytes of one command with its terminator: no person types more */
+	WORDS_MAX = 128, /* words of one command */
 };
 
 /*
@@ -23,6 +24,11 @@ enum {
  * interrupts: at 115200 baud 11 characters arrive meanwhile, and 16 fit its FIFO.
  */
 #define INPUT_NAP_NS 1000000UL
+/*
+ * Looks before it sleeps: about 100 us under the emulator, whose UART offers
+ * the next character of a pasted text some 30 us after the last was taken.
+ */
+enum { INPUT_LOOKS = 1000 };
 
 static const char prompt[] = "tarry> ";
 static unsigned verdict; /* of tarry.run so far */
@@ -166,13 +172,17 @@ unsigned shell_run(const char *line, bool echo)
 /* The next character. Contexts of this CPU run while nobody types. */
 static char read_char(struct lineedit *le)
 {
+	unsigned looks = 0;
 	int c;
 
 	while ((c = console_getc()) < 0) {
 		if (!console_column())
 			lineedit_redraw(le); /* somebody printed lines below the prompt */
 		context_yield();
-		wait_nap(INPUT_NAP_NS);
+		if (looks++ < INPUT_LOOKS)
+			cpu_relax();
+		else
+			wait_nap(INPUT_NAP_NS);
 	}
 	return (char)c;
 }

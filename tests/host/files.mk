@@ -8,6 +8,10 @@ test_acpi_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_acpi.c 
 		  tests/host/test_acpi_numa.c tests/host/test_acpi_walk.c \
 		  tests/host/test_acpi_fuzz.c $(BOOT_PARSERS)
 
+HOST_TESTS += test_fdt
+test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/host/test_fdt.c \
+		 tests/host/test_fdt_fuzz.c boot/fdt.c boot/fdt_tree.c $(BOOT_PARSERS)
+
 HOST_TESTS += test_multiboot2
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
 			tests/host/test_ranges.c boot/multiboot2.c boot/pvh.c $(BOOT_PARSERS)
@@ -23,4 +27,27 @@ test_shell_SRCS := tests/host/check.c tests/host/test_shell.c kernel/core/option
 		   kernel/lib/rng.c kernel/lib/strutil.c kernel/shell/lineedit.c
 
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
-topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c $(BOOT_PARSERS)
+topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_tree.c \
+		 $(BOOT_PARSERS)
+
+# The memory manager, unchanged, on the modelled machine (arch/fake).
+FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $(HOST_INCLUDES) \
+		 -Iboot/include -Ikernel/include -Imm/include -Iarch/include
+FAKE_MM := $(addprefix arch/fake/,access.c context.c kernel.c machine.c sched.c snapshot.c store.c tlb.c) \
+	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/schemes/*.c)) tests/host/model/start.c \
+	   $(addprefix kernel/core/,det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
+	   $(addprefix kernel/lib/,args.c printf.c rng.c strutil.c)
+
+HOST_TESTS += test_mm
+test_mm_INCLUDES := $(FAKE_INCLUDES)
+# A per-CPU copy lies outside the variable whose address names it, and is aligned as PERCPU() says.
+test_mm_CFLAGS := -fno-sanitize=object-size,alignment
+test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_pmm.c \
+		tests/host/mm/test_pgwalk.c tests/host/mm/test_aspace.c \
+		tests/host/mm/test_migrate.c $(FAKE_MM)
+
+# The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
+HOST_TESTS += explore
+explore_INCLUDES := $(FAKE_INCLUDES)
+explore_FLAGS = -std=gnu11 -g -O2 -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
+explore_SRCS := $(addprefix tests/host/model/,explore.c invariants.c main.c scenarios.c work.c) $(FAKE_MM)

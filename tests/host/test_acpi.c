@@ -56,6 +56,24 @@ TEST(wrong_checksum_is_told_and_table_used)
 	table_free(&t);
 }
 
+TEST(tables_with_a_header_and_little_else)
+{
+	static const char *const names[] = {"APIC", "SRAT", "SLIT", "HMAT",
+					    "SPCR", "HPET", "FACP", "GTDT"};
+	struct table t;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		run_begin(&r);
+		table_begin(&t, names[i], 3);
+		table_zeros(&t, 3);
+		table_end(&t);
+		CHECK(run_table(&r, &t) < 0);
+		CHECK(run_warned(&r, ": 39 bytes, needs "));
+		CHECK(run_finish(&r) == NULL);
+		table_free(&t);
+	}
+}
+
 TEST(unknown_tables_are_checked_and_ignored)
 {
 	struct table t;
@@ -85,6 +103,7 @@ TEST(tables_without_the_common_header)
 	CHECK_EQ(run_bytes(&r, facs, sizeof(facs)), 0);
 	memcpy(facs, "RSD PTR ", 8);
 	CHECK_EQ(run_bytes(&r, facs, 36), 0);
+	CHECK_EQ(run_bytes(&r, facs, 20), 0); /* revision 0 is no longer */
 	CHECK(!r.bi.broken);
 	CHECK(run_finish(&r) == NULL);
 }
@@ -570,6 +589,20 @@ TEST(fadt_ports_out_of_range)
 	CHECK(run_warned(&r, "FADT: PM1a control at I/O port 0x10604"));
 	CHECK(run_warned(&r, "FADT+0xd0: PM timer in address space 0"));
 	CHECK(run_warned(&r, "FADT+0x74: reset register"));
+	table_free(&t);
+}
+
+TEST(fadt_timer_of_unknown_length)
+{
+	struct table t;
+
+	run_begin(&r);
+	fadt_make(&t, 244);
+	table_set(&t, 91, 0, 1); /* how a table says that there is none */
+	table_end(&t);
+	CHECK_EQ(run_table(&r, &t), 0);
+	CHECK_EQ(r.bi.x86.pm_timer_port, 0);
+	CHECK_EQ(r.bi.x86.pm1a_cnt_port, 0x604);
 	table_free(&t);
 }
 

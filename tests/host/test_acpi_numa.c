@@ -606,6 +606,7 @@ TEST(hmat_reads_before_accesses)
 TEST(hmat_what_does_not_count)
 {
 	static const u16 values[] = {1, 2, 3, 4};
+	static const u16 large[] = {2, 3, 4, 60000};
 	static const u32 others[] = {7, 8};
 	struct table t;
 	size_t cache;
@@ -618,6 +619,7 @@ TEST(hmat_what_does_not_count)
 	hmat_locality(&t, 0, 1000, 2, hmat_domains, values);
 	t.p[cache + 8] = 1; /* of a memory-side cache */
 	hmat_locality(&t, 0, 1ull << 40, 2, hmat_domains, values); /* overflow */
+	hmat_locality(&t, 0, 0xffffffff, 2, hmat_domains, large);
 	table_16(&t, 2); /* another kind of structure */
 	table_16(&t, 0);
 	table_32(&t, 32);
@@ -643,6 +645,22 @@ TEST(hmat_sizes_that_do_not_fit)
 		CHECK(!r.bi.hmat_known);
 		CHECK(run_warned(&r, "HMAT+0x28"));
 	}
+}
+
+/* Counts whose matrix has 2^64 + 2 bytes. */
+TEST(hmat_size_that_wraps_around)
+{
+	static const u16 values[] = {1, 2, 3, 4};
+	struct table t;
+
+	run_begin(&r);
+	add_nodes(2, 0);
+	hmat_begin(&t, 2);
+	hmat_locality(&t, 0, 1000, 2, hmat_domains, values);
+	table_set(&t, 40 + 12, 0xb17953a5, 4);
+	table_set(&t, 40 + 16, 0xb8a2b471, 4);
+	CHECK(finish_with(&t) == NULL);
+	CHECK(run_warned(&r, "do not fit"));
 }
 
 TEST(hmat_lengths_that_break_the_chain)

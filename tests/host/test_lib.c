@@ -151,7 +151,8 @@ TEST(printf_numbers_like_libc)
 {
 	static const struct {
 		const char *flags, *conversion;
-	} kinds[] = {{"-0+ ", "d"}, {"-0+ ", "i"}, {"-0", "u"}, {"-0#", "x"}, {"-0#", "X"}, {"-0#", "o"}};
+	} kinds[] = {{"-0+ ", "d"}, {"-0+ ", "i"}, {"-0", "u"},
+		     {"-0#", "x"},  {"-0#", "X"},  {"-0#", "o"}};
 	static const char *const sizes[] = {"hh", "h", "", "l", "ll", "z"};
 
 	for (unsigned i = 0; i < 200000; i++) {
@@ -171,7 +172,8 @@ TEST(printf_numbers_like_libc)
 
 TEST(printf_text_like_libc)
 {
-	static const char *const words[] = {"", "a", "hello", "a longer piece of text than the width"};
+	static const char *const words[] = {"", "a", "hello",
+					    "a longer piece of text than the width"};
 
 	for (unsigned i = 0; i < 50000; i++) {
 		size_t size = below(4) ? 256 : below(40) + 1;

@@ -2,6 +2,8 @@
 #include "check.h"
 #include "tables.h"
 
+#define GIB (1ull << 30)
+
 static struct bootinfo bi;
 
 static bool range_is(unsigned i, u64 base, u64 len, enum boot_mem_type type)
@@ -173,6 +175,26 @@ TEST(full_table_keeps_every_reservation)
 		}
 	}
 	CHECK(boot_has_ram(&bi));
+}
+
+TEST(full_table_joins_the_closest_reservations)
+{
+	begin();
+	for (u64 i = 0; i < BOOT_MAX_RANGES; i++)
+		boot_add_range(&bi, i * 0x100000, i == 99 ? 0xff000 : 0x4000, BOOT_MEM_RESERVED);
+	CHECK_EQ(bi.warning_count, 0);
+	boot_add_range(&bi, 1ull << 40, 0x1000, BOOT_MEM_NVS);
+	CHECK_EQ(bi.range_count, BOOT_MAX_RANGES);
+	CHECK(range_is(98, 98 * 0x100000, 0x4000, BOOT_MEM_RESERVED));
+	CHECK(range_is(99, 99 * 0x100000, 0x104000, BOOT_MEM_RESERVED));
+	CHECK(range_is(255, 1ull << 40, 0x1000, BOOT_MEM_NVS));
+	CHECK_EQ(bi.warning_count, 1);
+	/* RAM that is worth more than the narrowest gap gets a slot the same way. */
+	boot_add_range(&bi, 2ull << 40, GIB, BOOT_MEM_RAM);
+	CHECK(range_is(255, 2ull << 40, GIB, BOOT_MEM_RAM));
+	boot_add_range(&bi, 3ull << 40, 0x1000, BOOT_MEM_RAM);
+	CHECK(range_is(255, 2ull << 40, GIB, BOOT_MEM_RAM));
+	CHECK(bootinfo_memory_wrong(&bi) == NULL);
 }
 
 /* Against a model of one byte per 4 KiB that knows only who wins. */

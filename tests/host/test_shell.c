@@ -78,7 +78,8 @@ TEST(json_overflow_is_told_and_stays_inside)
 	struct json j;
 
 	for (size_t size = 0; size <= sizeof(exact); size++) {
-		buf = malloc(size ? size : 1); /* exact size: the sanitizer sees one byte too many */
+		buf = malloc(size ? size
+				  : 1); /* exact size: the sanitizer sees one byte too many */
 		json_init(&j, buf, size);
 		json_object(&j);
 		json_key(&j, "key"), json_string(&j, "value");
@@ -172,7 +173,8 @@ TEST(args_describe_themselves)
 	args_describe(&table[2], line, sizeof(line));
 	CHECK_STR(line, "--thp  2 MiB pages");
 	args_describe(&table[3], line, sizeof(line));
-	CHECK_STR(line, "--pattern CHOICE (linear, uniform, zipf; default uniform)  order of accesses");
+	CHECK_STR(line,
+		  "--pattern CHOICE (linear, uniform, zipf; default uniform)  order of accesses");
 	args_describe(&table[4], line, sizeof(line));
 	CHECK_STR(line, "--seed TEXT (default x)  any text");
 }
@@ -182,7 +184,8 @@ TEST(args_describe_themselves)
 TEST(option_words_and_quotes)
 {
 	printed[0] = '\0';
-	option_init("  det=1 quiet hw=-pcid,-hafdbs tarry.run=\"test x; list \\\"a b\\\"\" det=2 a=b=c\t");
+	option_init("  det=1 quiet hw=-pcid,-hafdbs tarry.run=\"test x; list \\\"a b\\\"\" det=2 "
+		    "a=b=c\t");
 	CHECK_STR(option_get("det"), "1");
 	CHECK_STR(option_get("quiet"), "");
 	CHECK_STR(option_get("tarry.run"), "test x; list \"a b\"");
@@ -197,7 +200,8 @@ TEST(option_words_and_quotes)
 	option_init("\"tarry.run=a b\" typo typo2=x");
 	CHECK_STR(option_get("tarry.run"), "a b");
 	option_report_unknown();
-	CHECK_STR(printed, "boot option typo: unknown, ignored\nboot option typo2: unknown, ignored\n");
+	CHECK_STR(printed,
+		  "boot option typo: unknown, ignored\nboot option typo2: unknown, ignored\n");
 }
 
 TEST(option_values_are_checked)

@@ -3,14 +3,15 @@
 
 Usage: tests/host/test_topology.py [PROGRAM [GLOB]]
 
-PROGRAM is the topology program (build/host/topology). Prints KTAP and ends with
-"N passed, N failed"; exit status 0, or 1 if a test failed.
+PROGRAM is the topology program ($BUILD/host/topology, BUILD as in the Makefile). Prints KTAP
+and ends with "N passed, N failed"; exit status 0, 1 if a test failed, 2 without the program.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PROGRAM = sys.argv[1] if len(sys.argv) > 1 else str(HERE.parent.parent / "build/host/topology")
+BUILD = HERE.parent.parent / os.environ.get("BUILD", "build")
+PROGRAM = Path(sys.argv[1] if len(sys.argv) > 1 else BUILD / "host/topology").resolve()
 
 TESTS: list[Callable[[Path], None]] = []
 
@@ -258,7 +260,8 @@ def text_that_is_damaged(folder: Path) -> None:
     text = dump(list(TWO_NODES.values()))
     lines = text.split("\n")
     where = lines.index(next(line for line in lines if line.startswith("SRAT"))) + 3
-    for what in "", "garbage", lines[where][:20], "    0FF0: 00", lines[where] + "\n" + lines[where]:
+    doubled = lines[where] + "\n" + lines[where]
+    for what in "", "garbage", lines[where][:20], "    0FF0: 00", doubled:
         damaged = folder / "damaged"
         damaged.write_text("\n".join(lines[:where] + [what] + lines[where + 1:]))
         result = topology(damaged, rc=1)
@@ -328,6 +331,9 @@ def device_trees(folder: Path) -> None:
 
 
 def main() -> int:
+    if not PROGRAM.exists():
+        print(f"error: {PROGRAM}: not built (make host)", file=sys.stderr)
+        return 2
     pattern = sys.argv[2] if len(sys.argv) > 2 else "*"
     chosen = [t for t in TESTS if fnmatch.fnmatch(t.__name__, pattern)]
     passed = 0

@@ -7,6 +7,7 @@ A script is started by tests/run.py, or by hand, with NAME=VALUE settings as arg
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -22,7 +23,7 @@ os.chdir(ROOT)
 from tarrylib import guest, ktap, qemu, records  # noqa: E402
 from tarrylib.settings import Settings, UsageError, parse, words  # noqa: E402
 
-__all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "floor_ipi_ns", "guest",
+__all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "guest",
            "longest_waits", "main", "median", "phase_per_page", "qemu", "records", "result",
            "settings", "skip"]
 
@@ -52,19 +53,22 @@ def boot(cmd: str, **changes: object) -> guest.Run:
     if prefix := os.environ.get("TARRY_LOG"):
         Path(f"{prefix}-{_boots}.console").write_bytes(run.console)
     if not run.booted or run.guest_rc is None:
-        raise Missing(f"{cmd}: {run.message}")
+        raise Missing(f"{cmd[:80]}: {run.message}")
     return run
 
 
 def bench(cmd: str, **changes: object) -> dict[str, dict]:
-    """The undamaged records of one boot that must end with rc=0, by scheme ("floor" for the floor)."""
+    """The records of one boot that must end with rc=0, whole, by scheme ("floor": the floor's)."""
     run = boot(cmd, **changes)
     block = records.extract(run.text)
     if block.damaged:
         raise Missing(f"{cmd}: damaged records: {'; '.join(block.damaged)}")
     if run.guest_rc != 0:
-        errors = [line for line in run.text.splitlines() if "error:" in line]
+        errors = [line for line in run.text.splitlines() if re.search("error:|panic:", line)]
         raise Missing(f"{cmd}: rc={run.guest_rc}; {'; '.join(errors[:3]) or 'see the console'}")
+    for record in block.records:
+        if record.get("skipped"):
+            raise Missing(f"{record['scheme']} was skipped: {record['skipped']}")
     return {"floor" if r["name"] == "floor" else r["scheme"]: r for r in block.records}
 
 
@@ -85,18 +89,10 @@ def phase_per_page(record: dict) -> dict[str, float]:
 
 def longest_waits(record: dict) -> list[int]:
     """Each round's longest wait of any reader, in ns, from fault to resume."""
-    waits = record.get("longest_wait") or record.get("victim", {}).get("longest_wait")
+    waits = record.get("longest_wait")
     if not isinstance(waits, list):
-        raise Missing(f"{record['scheme']}: no list of longest waits")
+        raise Missing(f"{record['scheme']}: no list of longest waits (trust {record['trust']})")
     return waits
-
-
-def floor_ipi_ns(floor: dict) -> int:
-    """The round trip of an interrupt to a busy CPU, measured in the same boot."""
-    value = floor.get("floor", floor).get("ipi_busy_ns")
-    if not value:
-        raise Missing("the floor record has no ipi_busy_ns")
-    return value
 
 
 class Console:

@@ -8,7 +8,8 @@ WAIT_MAX = 512 * 1000  # instructions: a batch of 512 pages, each copied and map
 
 
 def body() -> None:
-    record = bench(f"bench migrate --pages 4096 --threads 1 --schemes batch --reps {ROUNDS}")["batch"]
+    command = f"bench migrate --pages 4096 --threads 1 --schemes batch --reps {ROUNDS}"
+    record = bench(command)["batch"]
     waits = longest_waits(record)
     result("rounds", len(waits) >= ROUNDS, f"{len(waits)} rounds, at least {ROUNDS}")
     if not any(waits):

@@ -169,6 +169,7 @@ struct increments {
 	vaddr_t va;
 	u64 done;
 	u32 stop, running;
+	unsigned starter;
 };
 
 static void increment(void *arg)
@@ -180,7 +181,10 @@ static void increment(void *arg)
 
 		store_relaxed(word, load_relaxed(word) + 1);
 		store_relaxed(&inc->done, inc->done + 1);
-		store_release(&inc->running, 1);
+		if (!inc->running) {
+			store_release(&inc->running, 1);
+			cpu_wake(inc->starter);
+		}
 		cpu_relax();
 	}
 }
@@ -196,7 +200,7 @@ TEST(migrate, no_lost_write)
 		SKIP("one CPU");
 	REQUIRE(fixture_init(&fx, 8, RW, false, a));
 	EXPECT_EQ(aspace_populate(fx.as, fx.va, fx.len, a), 8);
-	struct increments inc = {.va = fx.va + 3 * PAGE_SIZE};
+	struct increments inc = {.va = fx.va + 3 * PAGE_SIZE, .starter = cpu_id()};
 	struct context *ctx = context_spawn(1, "increment", increment, &inc, fx.as);
 
 	REQUIRE(ctx);

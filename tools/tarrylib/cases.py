@@ -116,18 +116,19 @@ class BootCase(Case):
             return self.one(TIMED_OUT, run.message, tests)
         if not run.booted:
             return self.one(DIED, run.message)
-        if run.code == guest.INFRASTRUCTURE:
-            return self.one(FAILED, run.message, tests)
-        if run.code not in (0, 4) and not any(test.verdict == FAIL for test in tests):
-            return self.one(FAILED, f"the guest ended with rc={run.code}", tests)
+        expected = (0, 1, 4) if any(test.verdict == FAIL for test in tests) else (0, 4)
+        if run.code not in expected:
+            panics = [line for line in run.text.splitlines() if "panic: " in line]
+            why = [run.message or f"the guest ended with rc={run.code}", *panics[:1]]
+            return self.one(FAILED, "\n".join(why), tests)
         return PASSED, tests
 
 
 def host_cases(programs: list[str], logs: Path) -> list[Case]:
     """The tests of host tools, then the programs that were built."""
     scripts = [Path("tests/host_tools.py"), *sorted(Path("tests/host").glob("test_*.py"))]
-    return [ProgramCase("host/" + p.stem, logs, argv=[sys.executable, str(p)])
-            for p in scripts] + [ProgramCase("host/" + Path(p).name, logs, argv=[p]) for p in programs]
+    todo = [[sys.executable, str(script)] for script in scripts] + [[p] for p in programs]
+    return [ProgramCase("host/" + Path(argv[-1]).stem, logs, argv=argv) for argv in todo]
 
 
 def select(todo: list[Case], pattern: str) -> list[Case]:

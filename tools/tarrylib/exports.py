@@ -6,10 +6,11 @@ import csv
 from pathlib import Path
 
 from .results import Results
+from .summary import label
 
 # What a row starts with; every other key of a record follows in the order of its first appearance.
-FIRST = ("boot", "name", "scheme", "arch", "accel", "smp", "nodes", "trust", "unit", "n", "median",
-         "mean", "stddev", "cv", "min", "max")
+FIRST = ("boot", "name", "scheme", "variant", "arch", "accel", "smp", "nodes", "trust", "unit", "n",
+         "median", "mean", "stddev", "cv", "min", "max")
 
 
 def flatten(value: object, prefix: str = "") -> dict[str, object]:
@@ -19,6 +20,8 @@ def flatten(value: object, prefix: str = "") -> dict[str, object]:
         for key, item in value.items():
             out |= flatten(item, f"{prefix}.{key}" if prefix else key)
         return out
+    if isinstance(value, list) and value and isinstance(value[0], dict):  # series, by name
+        return flatten({item.get("name", str(i)): item for i, item in enumerate(value)}, prefix)
     if isinstance(value, list):
         return {prefix: " ".join(str(item) for item in value)}
     return {prefix: "" if value is None else value}
@@ -34,7 +37,7 @@ def write_csv(path: Path, results: Results) -> None:
         writer.writerows(rows)
 
 
-# Prometheus text format 0.0.4: family -> (type, help, unit divisor); one sample per record.
+# Prometheus text format 0.0.4: family -> (counter of a record, help); one sample per record.
 COUNTERS = {
     "tarry_tlb_shootdowns_total": ("shootdowns", "Shootdowns that had something to flush."),
     "tarry_tlb_ipis_total": ("ipis_sent", "Interrupts that carried a shootdown request."),
@@ -64,7 +67,7 @@ def prometheus(results: Results) -> str:
             out.extend(f"{name}{labels} {value}" for labels, value in samples)
 
     def where(boot, record) -> dict[str, object]:
-        return {"boot": boot.name, "workload": record["name"], "scheme": record["scheme"]}
+        return {"boot": boot.name, "workload": record["name"], "scheme": label(record)}
 
     builds = {(r.get("build", ""), r.get("arch", "")): None for _, r in pairs}
     family("tarry_build_info", "gauge", "The build that was measured.",
@@ -82,7 +85,8 @@ def prometheus(results: Results) -> str:
         failed = counters.get("pages_failed", 0)
         for reason, count in (failed.items() if isinstance(failed, dict) else [("failed", failed)]):
             moved.append((_labels(**where(boot, record), result=reason), count))
-    family("tarry_migrated_pages_total", "counter", "Pages asked to move, by what came of it.", moved)
+    family("tarry_migrated_pages_total", "counter", "Pages asked to move, by what came of it.",
+           moved)
     family("tarry_tlb_held_pages", "gauge", "Most frames held back at one time.",
            [(_labels(**where(b, r)), r["counters"]["held_pages_max"]) for b, r in pairs
             if "held_pages_max" in r["counters"]])

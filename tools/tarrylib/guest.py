@@ -89,13 +89,13 @@ def status_of(arch: str, rc: int) -> int:
 
 
 def judge(arch: str, console: bytes, status: int, stderr: str) -> tuple[int, str, int | None]:
-    """(exit status, message, guest's rc) from the end marker and QEMU's status, which must agree."""
+    """(exit status, message, guest's rc) from the end marker and QEMU's status: they must agree."""
     ends = END_LINE.findall(console)
     booted = BOOT_LINE.search(console)
     said = f": {stderr.strip()}" if stderr.strip() else ""
     if not ends:
-        what = "the guest ended without an end marker" if booted else "the guest printed no first line"
-        return INFRASTRUCTURE, f"{what} (QEMU status {status}){said}", None
+        what = "ended without an end marker" if booted else "printed no first line"
+        return INFRASTRUCTURE, f"the guest {what} (QEMU status {status}){said}", None
     rc = int(ends[-1])
     # 0 on x86-64 is a plain power-off: no verdict, so the marker alone counts.
     if status != status_of(arch, rc) and not (arch == "x86_64" and status == 0):

@@ -15,6 +15,7 @@ from .qemu import CannotRun, kernel
 from .settings import Settings, UsageError, boot_words
 
 ARGS_SIZE = 32768  # bytes; the kernel takes boot lines of up to 16 KiB, and quotes add to that
+WORD_MAX = 8000  # bytes; with a longer word GRUB 2.06 hangs
 ARGS_MARK = b"# tarry: boot line of this run, else blank\n"
 
 GRUB_MODULES = ("normal configfile test echo serial terminal iso9660 part_gpt part_msdos fat "
@@ -92,6 +93,8 @@ def iso_with_args(s: Settings, scratch: Path) -> Path:
     words = boot_words(s)
     if any(c in word for word in words for c in "'\"\\"):
         raise UsageError(f"BOOT={s.boot}: quotes and backslashes do not pass through GRUB")
+    if any(len(word) > WORD_MAX for word in words):
+        raise UsageError(f"BOOT={s.boot}: GRUB takes no word of more than {WORD_MAX} bytes")
     quoted = " ".join(f"'{word}'" for word in words)
     script = f"{_load_command(s)} {quoted}\nboot\n".encode()
     if len(script) > ARGS_SIZE:

@@ -36,7 +36,8 @@ def write(path: Path, suites: list[Suite]) -> None:
     for suite in suites:
         _, failed, skipped = count(suite.tests)
         out.append(f'<testsuite name={quoteattr(suite.name)} tests="{len(suite.tests)}" '
-                   f'failures="{failed}" errors="0" skipped="{skipped}" time="{suite.seconds:.3f}">')
+                   f'failures="{failed}" errors="0" skipped="{skipped}" '
+                   f'time="{suite.seconds:.3f}">')
         out += [_case(suite, test) for test in suite.tests]
         out.append("</testsuite>")
     out.append("</testsuites>")

@@ -128,7 +128,7 @@ class Writer:
         print("KTAP version 1", flush=True)
 
     def result(self, name: str, ok: bool, why: str = "") -> bool:
-        """One result line; why is what was measured or what went wrong, as a diagnostic before it."""
+        """One result line, and before it as a diagnostic what was measured or went wrong."""
         self.number += 1
         self.failed += not ok
         for line in why.splitlines():

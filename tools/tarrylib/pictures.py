@@ -21,7 +21,8 @@ def _save(figure, folder: Path, name: str) -> str:
     """Write both forms; the name of the SVG."""
     figure.tight_layout()
     for suffix in ("svg", "png"):
-        figure.savefig(folder / f"{name}.{suffix}", metadata={"Date": None} if suffix == "svg" else None)
+        undated = {"Date": None} if suffix == "svg" else None
+        figure.savefig(folder / f"{name}.{suffix}", metadata=undated)
     pyplot.close(figure)
     return f"{name}.svg"
 
@@ -32,7 +33,7 @@ def _caption(group: list[dict]) -> str:
 
 def _phases(folder: Path, boot: Boot, group: list[dict]) -> str:
     """Where the time or the path of a page went, a bar per scheme, a colour per phase."""
-    names = [r["scheme"] for r in group]
+    names = [summary.label(r) for r in group]
     what = summary.unit(group[0])
     figure, axes = pyplot.subplots(figsize=(8, 1.2 + 0.5 * len(names)))
     left = [0.0] * len(names)
@@ -49,7 +50,7 @@ def _phases(folder: Path, boot: Boot, group: list[dict]) -> str:
 
 def _interrupts(folder: Path, boot: Boot, group: list[dict]) -> str:
     """Interrupts (and completed broadcasts) per page, on a scale where 1000 to 1 can be seen."""
-    names = [r["scheme"] for r in group]
+    names = [summary.label(r) for r in group]
     values = [summary.orders_per_page(r) or 0.0 for r in group]
     figure, axes = pyplot.subplots(figsize=(8, 1.2 + 0.4 * len(names)))
     axes.barh(names, values)

@@ -11,6 +11,9 @@ OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 ARM_EFI = Path("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 
+# QEMU 7.2 puts the boot line of a PVH image at 0x20000 and what points to it at 0x21020.
+PVH_LINE_MAX = 0x1020 - 1  # bytes
+
 LOCAL, REMOTE = 10, 20  # SLIT distances
 
 
@@ -98,7 +101,11 @@ def _firmware(s: Settings, scratch: Path) -> list[str]:
 def _medium(s: Settings, iso: Path | None) -> list[str]:
     """What is booted: the image itself, or a CD that carries it and the boot line."""
     if iso is None:
-        return ["-kernel", str(kernel(s)), "-append", boot_line(s)]
+        line = boot_line(s)
+        if s.arch == "x86_64" and len(line) > PVH_LINE_MAX:
+            raise UsageError(f"the boot line has {len(line)} bytes; QEMU's direct boot takes "
+                             f"{PVH_LINE_MAX} (BOOT=iso takes more)")
+        return ["-kernel", str(kernel(s)), "-append", line]
     if s.arch == "x86_64":
         return ["-cdrom", str(iso)]
     return ["-drive", f"if=none,id=cd,file={iso},format=raw,readonly=on",

@@ -119,7 +119,8 @@ def verdicts(boot: Boot) -> list[Test]:
         out.append(Test("has-records", FAIL, "no record came"))
     for record in boot.records:
         stale = record["counters"].get("stale_reads", 0)
-        name = re.sub(r"[^a-z0-9_.-]", "-", f"{record['name']}.{record['scheme']}")
+        variant = record.get("variant") or record["scheme"]
+        name = re.sub(r"[^a-z0-9_.-]", "-", f"{record['name']}.{variant}")
         out.append(Test(f"{name}.no-stale-reads", FAIL if stale else PASS,
                         f"{stale} stale reads" if stale else ""))
     return out

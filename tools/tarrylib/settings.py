@@ -134,7 +134,7 @@ def parse_nodes(text: str, smp: int, mem: int) -> tuple[Node, ...]:
 
 
 def split_words(line: str) -> list[str]:
-    """Boot-line words; double quotes hold spaces and are taken off. Raises UsageError if unpaired."""
+    """Boot-line words; double quotes hold spaces and are taken off. UsageError if unpaired."""
     if line.count('"') % 2:
         raise UsageError(f"unpaired double quote in: {line}")
     parts = re.findall(r'(?:[^\s"]|"[^"]*")+', line)
@@ -193,7 +193,7 @@ def host_cpus() -> int:
 
 
 def boot_words(s: Settings) -> list[str]:
-    """The boot line as words. The kernel lets the first word with a name win: the user's go first."""
+    """The boot line as words. For the kernel the first word with a name wins: the user's lead."""
     line = list(s.args)
     if s.det:
         line.append("det=1")

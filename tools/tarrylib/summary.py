@@ -9,13 +9,19 @@ from .table import NOT_AVAILABLE, Table, change, number
 
 REFERENCES = ("baseline", "like-linux-6.12")
 PHASES = ("unmap", "flush", "copy", "map", "other")
+SERVER_GAIN = "+291.7 %"  # pages/s of batched flushing in migrate_pages(), as its author reported
 EMULATED = "emulated (QEMU TCG): a time is the emulator's, never hardware's"
 
 
 def is_comparison(record: dict) -> bool:
     """A record of moved pages, one per scheme; the others describe the machine."""
-    return record["name"] != "floor" and "pages_migrated" in record["counters"] \
-        and record.get("unit") == "ns/page"
+    return bool(record["counters"].get("batches")) or \
+        (bool(record.get("skipped")) and record["name"] != "floor" and record["unit"] == "ns/page")
+
+
+def label(record: dict) -> str:
+    """The scheme, and the knob that was varied on top of it."""
+    return record.get("variant") or record["scheme"]
 
 
 def ipis(record: dict) -> int:
@@ -69,27 +75,28 @@ def flush_share(record: dict) -> float | None:
     return 100 * parts["flush"] / sum(known)
 
 
-def longest_wait(record: dict) -> float | None:
-    """Median over the rounds of each round's longest wait of a reader."""
-    waits = record.get("longest_wait") or (record.get("victim") or {}).get("longest_wait")
-    factor = scale(record)
-    if factor is None or not isinstance(waits, list) or not waits:
-        return None
-    return median(waits) * factor
+def longest_wait(record: dict) -> str:
+    """Median over the rounds of each round's longest wait of a reader, with its unit."""
+    waits = record.get("longest_wait")
+    if not isinstance(waits, list) or not waits:
+        return NOT_AVAILABLE
+    if record.get("ns_per_instruction"):
+        return f"{median(waits) / record['ns_per_instruction']:,.0f} insns"
+    return f"{median(waits):,.0f} ns" if record["trust"] == "time" else NOT_AVAILABLE
 
 
 def stale(record: dict) -> tuple[str, str]:
     """(cell, note): a count means something only where a stale read could have been seen."""
-    visible = record.get("stale_visible", True)
     count = record["counters"].get("stale_reads", 0)
-    if visible is True or visible == "yes" or count:
+    if record.get("stale_visible") or count:
         return number(count), ""
-    return NOT_AVAILABLE, visible if isinstance(visible, str) else "this set-up hides stale reads"
+    return NOT_AVAILABLE, record.get("stale_hidden_by") or "this set-up hides them"
 
 
 def setup_of(record: dict) -> str:
     parts = [record.get("arch", ""), record.get("accel", "")]
-    parts += [f"{key} {record[key]}" for key in ("smp", "nodes", "seed", "copy", "check", "hw", "net")
+    parts += [f"{key} {record[key]}" for key in ("smp", "nodes", "seed", "copy", "check", "poison",
+                                                 "idle", "hw", "net")
               if record.get(key) not in (None, "")]
     return ", ".join(part for part in parts if part)
 
@@ -107,12 +114,17 @@ def _changes(record: dict, group: list[dict], measure) -> list[str]:
     return cells
 
 
+def _failed(record: dict) -> int:
+    return sum(record["counters"].get("pages_failed", {}).values())
+
+
 def counts_table(boot: Boot, group: list[dict]) -> Table:
-    """Who flushed, how often, on whose order, what was held back."""
+    """Who flushed, how often, on whose order, who waited, what was held back."""
     broadcasts = any(r["counters"].get("bcast_syncs") for r in group)
     header = ["scheme", "pages", "failed", "shootdowns", "ipis/page", "all ipis"]
     header += ["bcast ops/page", "syncs/page"] if broadcasts else []
-    header += [f"vs {name}" for name in REFERENCES] + ["held pages", "stale reads"]
+    header += [f"vs {name}" for name in REFERENCES]
+    header += ["longest wait", "held pages", "stale reads"]
     rows, notes = [], []
     for record in group:
         c = record["counters"]
@@ -124,91 +136,107 @@ def counts_table(boot: Boot, group: list[dict]) -> Table:
         cell, why = stale(record)
         if why and f"stale reads n/a: {why}" not in notes:
             notes.append(f"stale reads n/a: {why}")
-        failed = c.get("pages_failed", 0)
-        row = [record["scheme"], number(pages),
-               number(sum(failed.values()) if isinstance(failed, dict) else failed),
+        row = [label(record), number(pages), number(_failed(record)),
                number(c.get("shootdowns", 0)), per_page("ipis_sent"), number(ipis(record))]
         row += [per_page("bcast_ops"), per_page("bcast_syncs")] if broadcasts else []
         row += _changes(record, group, orders_per_page)
-        rows.append(row + [number(c.get("held_pages_max", 0)), cell])
-    notes.append("vs: change of " + ("ipis and syncs" if broadcasts else "ipis") + " per page")
-    notes += _caveats(group)
+        rows.append(row + [longest_wait(record), number(c.get("held_pages_max", 0)), cell])
+    notes.append("vs: change of " + ("ipis and syncs" if broadcasts else "ipis") + " per page; "
+                 "longest wait: a reader's, from fault to resume, median of the rounds' longest")
     return Table(f"{boot.name}: flushes and interrupts", header, rows, notes)
 
 
-def time_table(boot: Boot, group: list[dict], floor: dict | None) -> Table:
-    """Where the time or the path went, with the floor beneath."""
+def time_table(boot: Boot, group: list[dict]) -> Table:
+    """Where the time or the path of a page went."""
     what = next((unit(r) for r in group if unit(r)), "")
     header = ["scheme", f"{what}/page"] + [f"vs {name}" for name in REFERENCES]
-    header += [*PHASES, "flush share", "longest wait", "cv"]
+    header += [*PHASES, "flush share", "pages/s", "cv"]
     rows = []
     for record in group:
         parts, share = phases(record), flush_share(record)
-        rows.append([record["scheme"], number(headline(record)), *_changes(record, group, headline),
+        rows.append([label(record), number(headline(record)), *_changes(record, group, headline),
                      *[number(parts[p]) for p in PHASES],
                      NOT_AVAILABLE if share is None else f"{share:.1f} %",
-                     number(longest_wait(record)),
+                     number(record.get("pages_per_s")),
                      number(record.get("cv") if scale(record) else None, 3)])
-    notes = [f"{what} per 4 KiB page by phase on the initiator; the longest wait is a reader's, from "
-             f"fault to resume, median over rounds, in {what}"]
-    if floor:
-        notes.insert(0, "floor: " + floor_line(floor))
-    noisy = [r["scheme"] for r in group if scale(r) and (r.get("cv") or 0) > 0.10]
+    notes = [f"{what} per 4 KiB page, settling included; by phase on the initiator, without it"]
+    noisy = [label(r) for r in group if scale(r) and (r.get("cv") or 0) > 0.10]
     notes += [f"NOISY (cv above 0.10): {', '.join(noisy)}"] if noisy else []
-    return Table(f"{boot.name}: {what} per page", header, rows, notes + _caveats(group))
+    return Table(f"{boot.name}: {what} per page", header, rows, notes + _gain(group))
+
+
+def _gain(group: list[dict]) -> list[str]:
+    """Batching's gain beside the one that a kernel on real hardware was measured to have."""
+    rates = {label(r): r.get("pages_per_s") for r in group}
+    if not rates.get("baseline") or not rates.get("batch"):
+        return []
+    return [f"batch against baseline: {change(rates['batch'], rates['baseline'])} pages/s "
+            f"(measured for Linux on a 2-socket server: {SERVER_GAIN})"]
 
 
 def _caveats(group: list[dict]) -> list[str]:
     notes = []
     for record in group:
+        if record.get("skipped"):
+            notes.append(f"{label(record)} skipped: {record['skipped']}")
         if record.get("unsafe"):
-            notes.append(f"{record['scheme']} is UNSAFE: {record['unsafe']}")
+            notes.append(f"{label(record)} is UNSAFE: {record['unsafe']}")
+        if record.get("not_modelled"):
+            notes.append(f"{label(record)} does not model: {record['not_modelled']}")
+        if record.get("interrupted"):
+            notes.append(f"{label(record)} was interrupted")
     if all(record.get("accel") == "tcg" for record in group):
         notes.append(EMULATED)
     return notes
 
 
+def point_value(record: dict, point: dict, key: str) -> tuple[float | None, str]:
+    """A series' figure with its unit, in what its own trust allows."""
+    value, what = point.get(key), point["unit"]
+    if value is None or point["trust"] == "counts":
+        return None, what
+    if point["trust"] == "path" and what.startswith("ns"):
+        return value / record["ns_per_instruction"], what.replace("ns", "insns", 1)
+    return value, what
+
+
 def floor_line(record: dict) -> str:
-    """The floor's figures in one line, as far as its record trusts them."""
-    factor = scale(record)
-    if factor is None:
-        return f"{NOT_AVAILABLE} (trust {record['trust']})"
-    what = unit(record)
-    values = record.get("floor") or {}
-    parts = [f"{key.removesuffix('_ns').replace('_', ' ')} {value * factor:,.0f} {what}"
-             for key, value in values.items() if isinstance(value, (int, float))]
-    if record.get("median") is not None and not parts:
-        parts.append(f"{record['median'] * factor:,.0f} {what} ({record.get('unit', '')})")
-    return ", ".join(parts) or NOT_AVAILABLE
+    """The floor's figures in one line, as far as each is trusted."""
+    parts = []
+    for point in record.get("points") or []:
+        value, what = point_value(record, point, "median")
+        shown = NOT_AVAILABLE if value is None else f"{value:,.0f} {what}"
+        parts.append(f"{point['name'].replace('_', ' ')} {shown}")
+    return "floor, same boot: " + (", ".join(parts) or NOT_AVAILABLE)
 
 
-def plain_table(boot: Boot, group: list[dict]) -> Table:
-    """Records that compare nothing: one line each."""
-    header = ["record", "scheme", "unit", "n", "median", "min", "max", "cv", "trust"]
+def points_table(boot: Boot, record: dict) -> Table:
+    """A record that compares nothing: one line per series."""
+    header = [record["name"], "median", "min", "p99", "unit", "cv", "trust"]
     rows = []
-    for r in group:
-        trusted = r["trust"] != "counts"
-        rows.append([r["name"], r["scheme"], r.get("unit", ""), number(r.get("n"))]
-                    + [number(r.get(key) if trusted else None, 3 if key == "cv" else 0)
-                       for key in ("median", "min", "max", "cv")] + [r["trust"]])
-    return Table(f"{boot.name}: {boot.summary}", header, rows, _caveats(group))
+    for point in record.get("points") or []:
+        cells = [point_value(record, point, key)[0] for key in ("median", "min", "p99")]
+        figures = [number(cell, 0 if (cell or 0) >= 100 else 1) for cell in cells]
+        rows.append([point["name"], *figures,
+                     point_value(record, point, "median")[1],
+                     number(point.get("cv") if cells[0] is not None else None, 3), point["trust"]])
+    return Table(f"{boot.name}: {boot.summary} ({label(record)})", header, rows, _caveats([record]))
 
 
 def tables_of(boot: Boot) -> list[Table]:
-    floor = next((r for r in boot.records if r["name"] == "floor"), None)
     compared = [r for r in boot.records if is_comparison(r)]
     others = [r for r in boot.records if not is_comparison(r)]
     out = []
     if compared:
         out.append(counts_table(boot, compared))
         if any(scale(r) for r in compared):
-            out.append(time_table(boot, compared, floor))
-        elif floor:
-            out[-1].notes.insert(0, "floor: " + floor_line(floor))
-        others = [r for r in others if r is not floor]
-    if others:
-        out.append(plain_table(boot, others))
-    return out
+            out.append(time_table(boot, compared))
+        floors = [r for r in others if r["name"] == "floor"]
+        out[-1].notes = [floor_line(r) for r in floors] + out[-1].notes + _caveats(compared)
+        others = [r for r in others if r["name"] != "floor"]
+    # The floor beside another workload is in short; by itself it is the subject.
+    main = [r for r in others if r["name"] != "floor"] or others
+    return out + [points_table(boot, r) for r in main]
 
 
 def problems(results: Results) -> list[str]:

@@ -5,10 +5,11 @@
 
 #include <kernel/types.h>
 
-static inline unsigned cpu_id(void);   /* our dense id, 0 = boot CPU */
-u64 cpu_hw_id(void);		       /* what firmware tables call this CPU: boot_cpu.hw_id; any time */
-static inline u64 percpu_base(void);   /* offset from the per-CPU template to this CPU's copy */
-void cpu_set_percpu(unsigned cpu, u64 offset); /* once per CPU, by itself, before cpu_id() is used */
+static inline unsigned cpu_id(void); /* our dense id, 0 = boot CPU */
+u64 cpu_hw_id(void); /* what firmware tables call this CPU: boot_cpu.hw_id; any time */
+static inline u64 percpu_base(void); /* offset from the per-CPU template to this CPU's copy */
+void cpu_set_percpu(unsigned cpu,
+		    u64 offset); /* once per CPU, by itself, before cpu_id() is used */
 
 /* In every spin loop: PAUSE / YIELD. Lets an emulator or SMT sibling run. */
 static inline void cpu_relax(void);

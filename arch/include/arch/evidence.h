@@ -14,51 +14,59 @@
 #include <kernel/percpu.h>
 
 enum {
-	EVIDENCE_SLOTS = 6,   /* address spaces whose entries one CPU may keep at once */
-	EVIDENCE_PAGES = 256, /* single-page flushes remembered per CPU, power of two */
+	EVIDENCE_SLOTS = 6, /* address spaces whose entries one CPU may keep at once */
+	EVIDENCE_PAGES = 1024, /* single-page flushes remembered per CPU, power of two */
 
 	/* Broadcasts remembered by the CPU that issued them, each in the one place it can be in. */
-	EVIDENCE_BCAST_PAGES = 256,
+	EVIDENCE_BCAST_PAGES = 512, /* a batch of migration */
 	EVIDENCE_BCAST_CHUNKS = 32, /* what a range flush does to one 2 MiB chunk */
 	EVIDENCE_BCAST_ASIDS = 16,
 	EVIDENCE_BCAST_ALL = EVIDENCE_BCAST_PAGES + EVIDENCE_BCAST_CHUNKS + EVIDENCE_BCAST_ASIDS,
 };
 
-struct evidence_page {
-	u64 key;   /* va page number << 16 | slot */
-	u64 stamp; /* clock of the last flush of that page */
-};
-
 /*
- * A broadcast flush. It says something about every CPU, but only once the CPU
- * that issued it has waited for completion.
+ * A page flush as one word, so that it is one store: page number and slot in
+ * the upper part, the low bits of its stamp below. Another page at the same
+ * place overwrites it; whoever asks then finds a newer stamp of a stranger, and
+ * knows that it does not know.
  */
+enum {
+	EVIDENCE_SLOT_BITS = 3, /* the kernel's pages count as slot 7 */
+	EVIDENCE_STAMP_BITS = 25, /* leaves 36 bits of page number: 48-bit addresses */
+};
+#define EVIDENCE_STAMP_MASK ((1UL << EVIDENCE_STAMP_BITS) - 1)
+
+static inline u64 evidence_page_key(u64 vpn, unsigned slot)
+{
+	return vpn << EVIDENCE_SLOT_BITS | (slot & ((1U << EVIDENCE_SLOT_BITS) - 1));
+}
+
 struct evidence_bcast {
-	u64 key;   /* number of the page, chunk or nothing << 16 | ASID */
-	u64 pages; /* chunks: first page << 16 | pages */
-	u64 stamp; /* clock of the tlb_bcast_prepare() before it; 0 while the record changes */
-	u64 sync;  /* complete when bcast_syncs has reached this */
-	u64 lost;  /* newest stamp of a complete or different flush that was overwritten here */
+	u64 key; /* what was flushed << 16 | ASID */
+	u64 pages; /* of a range flush: first page in the chunk << 16 | count */
+	u64 stamp; /* clock of the prepare before it; 0 while the record is being written */
+	u64 sync; /* complete once the issuing CPU has waited for this many completions */
+	u64 lost; /* newest stamp of another flush that was overwritten here */
 };
 
 struct tlb_evidence {
 	struct {
-		paddr_t root;  /* whose entries may be here; 0 = nobody's */
-		u64 flushed;   /* clock of the last flush of everything of this slot */
-		u64 asid;      /* tag of the entries: the slot itself where ASIDs are per CPU */
+		paddr_t root; /* whose entries may be here; 0 = nobody's */
+		u64 flushed; /* clock of the last flush of everything of this slot */
+		u64 asid; /* tag of the entries: the slot itself where ASIDs are per CPU */
 	} slot[EVIDENCE_SLOTS];
-	unsigned loaded;    /* the slot in use; the others cannot be used before a switch */
+	unsigned loaded; /* the slot in use; the others cannot be used before a switch */
 	u64 kernel_flushed; /* clock of the last flush that included global entries */
-	u64 page_lost[EVIDENCE_PAGES]; /* newest stamp that was overwritten in this place */
-	struct evidence_page page[EVIDENCE_PAGES];
+	u64 page[EVIDENCE_PAGES]; /* single-page flushes: key << EVIDENCE_STAMP_BITS | stamp */
 
 	u64 bcast_stamp; /* of the last tlb_bcast_prepare() */
 	u64 bcast_syncs; /* completions this CPU has waited for */
 	struct evidence_bcast bcast[EVIDENCE_BCAST_ALL + 1];
 };
 
-extern u64 evidence_clock;	/* never 0 */
-extern bool evidence_enabled;	/* check=off turns it off at boot */
+extern u64 evidence_clock; /* never 0 */
+extern unsigned evidence_slots; /* slots that this machine uses, at most EVIDENCE_SLOTS */
+extern bool evidence_enabled; /* check=off turns it off at boot */
 extern PERCPU_DECLARE(struct tlb_evidence, tlb_evidence);
 
 /* A tick that no unmapper has seen yet: call before the flush instruction. */
@@ -70,17 +78,12 @@ static inline u64 evidence_begin(void)
 /* One page of a slot was flushed on this CPU by the instruction just executed. */
 static inline void evidence_page(u64 stamp, vaddr_t va, unsigned slot)
 {
-	if (!stamp)
-		return;
-	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
-	u64 vpn = va >> PAGE_SHIFT, key = vpn << 16 | slot;
-	unsigned i = vpn % EVIDENCE_PAGES;
+	u64 vpn = va >> PAGE_SHIFT;
 
-	if (ev->page[i].key != key) {
-		store_relaxed(&ev->page_lost[i], ev->page[i].stamp);
-		store_relaxed(&ev->page[i].key, key);
-	}
-	store_release(&ev->page[i].stamp, stamp);
+	if (stamp)
+		store_release(&this_cpu_ptr(tlb_evidence)->page[vpn % EVIDENCE_PAGES],
+			      evidence_page_key(vpn, slot) << EVIDENCE_STAMP_BITS |
+				      (stamp & EVIDENCE_STAMP_MASK));
 }
 
 /* Every non-global entry of a slot was flushed on this CPU. */
@@ -123,7 +126,7 @@ static inline void evidence_root(unsigned slot, paddr_t root)
 /* Call before the barrier of tlb_bcast_prepare(). */
 static inline void evidence_bcast_begin(void)
 {
-	this_cpu_ptr(tlb_evidence)->bcast_stamp = evidence_begin();
+	store_relaxed(&this_cpu_ptr(tlb_evidence)->bcast_stamp, evidence_begin());
 }
 
 /*
@@ -227,6 +230,8 @@ static inline bool evidence_bcast_by(unsigned cpu, vaddr_t va, u64 asid, u64 sin
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 	u64 vpn = va >> PAGE_SHIFT, first = vpn % HUGE_PAGES, pages = 0;
 
+	if (load_relaxed(&ev->bcast_stamp) <= since) /* all that it ever broadcast is older */
+		return false;
 	if (evidence_bcast_stamp(ev, evidence_page_place(vpn), vpn, asid, &pages, lost) > since ||
 	    evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, lost) > since ||
 	    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, lost) > since)
@@ -234,6 +239,15 @@ static inline bool evidence_bcast_by(unsigned cpu, vaddr_t va, u64 asid, u64 sin
 	return evidence_bcast_stamp(ev, evidence_chunk_place(vpn), vpn >> HUGE_ORDER, asid, &pages,
 				    lost) > since &&
 	       first >= pages >> 16 && first < (pages >> 16) + (u16)pages;
+}
+
+/* Has anybody broadcast anything after `since`? If not, there is nothing to look up. */
+static inline bool evidence_bcast_since(u64 since)
+{
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		if (load_relaxed(&cpu_ptr(cpu, tlb_evidence)->bcast_stamp) > since)
+			return true;
+	return false;
 }
 
 /*
@@ -252,4 +266,22 @@ static inline bool evidence_bcast_covers(vaddr_t va, u64 asid, u64 since, u64 *l
 		if (cpu != self && evidence_bcast_by(cpu, va, asid, since, lost))
 			return true;
 	return false;
+}
+
+/* The same for everything of an ASID: has one broadcast dropped all of it? */
+static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
+{
+	u64 pages, lost = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		if (load_relaxed(&ev->bcast_stamp) <= since)
+			continue;
+		if (evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, &lost) >
+			    since ||
+		    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, &lost) > since)
+			return true;
+	}
+	return lost > since; /* forgotten, so perhaps */
 }

@@ -26,7 +26,7 @@ enum {
 	PROT_READ = 1 << 0, /* present entries are always readable */
 	PROT_WRITE = 1 << 1,
 	PROT_EXEC = 1 << 2,
-	PROT_USER = 1 << 3,   /* reachable from user mode */
+	PROT_USER = 1 << 3, /* reachable from user mode */
 	PROT_GLOBAL = 1 << 4, /* same in every address space: kernel mappings */
 	PROT_DEVICE = 1 << 5, /* uncached, unordered with nothing: MMIO */
 };
@@ -43,13 +43,14 @@ static inline bool pte_is_present(pte_t pte); /* hardware may walk it and cache 
 static inline bool pte_is_leaf(pte_t pte, unsigned level);
 static inline bool pte_is_table(pte_t pte, unsigned level);
 static inline paddr_t pte_pa(pte_t pte, unsigned level); /* of any entry that names a frame */
-static inline prot_t pte_prot(pte_t pte);		 /* of a present leaf or a hint entry */
-static inline bool pt_block_ok(unsigned level);		 /* this CPU has leaves at this level */
+static inline prot_t pte_prot(pte_t pte); /* of a present leaf or a hint entry */
+static inline bool pt_block_ok(unsigned level); /* this CPU has leaves at this level */
 
 /* --- accessed, dirty, writable: of a present leaf -------------------------- */
 static inline bool pte_is_accessed(pte_t pte);
 static inline bool pte_is_dirty(pte_t pte);
-static inline bool pte_is_writable(pte_t pte); /* software's permission; may still fault to set dirty */
+static inline bool
+pte_is_writable(pte_t pte); /* software's permission; may still fault to set dirty */
 static inline pte_t pte_mk_old(pte_t pte);
 static inline pte_t pte_mk_young(pte_t pte);
 static inline pte_t pte_mk_clean(pte_t pte);

@@ -13,7 +13,7 @@ void arch_init(struct bootinfo *bi);
 void arch_init_cpu(unsigned cpu);
 
 void uart_putc(char c); /* gives up on an absent UART; never waits for ever */
-int uart_getc(void);	/* next received byte, or -EAGAIN */
+int uart_getc(void); /* next received byte, or -EAGAIN */
 
 /* One-shot timer interrupt on this CPU at least ns from now (ends cpu_idle()); 0 cancels. */
 void timer_oneshot(u64 ns);

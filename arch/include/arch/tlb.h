@@ -9,7 +9,7 @@
 
 #include <kernel/types.h>
 
-typedef u16 asid_t;	  /* x86: PCID */
+typedef u16 asid_t; /* x86: PCID */
 #define ASID_KERNEL 0xffff /* global entries, in whatever address space is loaded */
 
 /* Number of ASIDs this CPU can tag with; 1 = no tagging, every root switch flushes. Max 6 where per-CPU. */
@@ -20,11 +20,11 @@ static inline bool asid_is_global(void);
 /*
  * Local flush: complete on return, this CPU only, walk caches included. May
  * drop more than asked, never less. asid must be loaded on this CPU, or
- * ASID_KERNEL.
+ * ASID_KERNEL; va is aligned to the level.
  */
 static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level);
 static inline void tlb_flush_local_asid(asid_t asid); /* non-global entries of this ASID */
-static inline void tlb_flush_local_all(void);	       /* everything, global entries too */
+static inline void tlb_flush_local_all(void); /* everything, global entries too */
 
 /*
  * Broadcast by hardware. issue may return before anything happened; only

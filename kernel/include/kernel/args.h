@@ -16,9 +16,9 @@
 #include <kernel/types.h>
 
 enum arg_kind {
-	ARG_FLAG,   /* bool; takes no value */
-	ARG_U64,    /* u64 in [min, max] */
-	ARG_SIZE,   /* the same, shown in bytes with K/M/G */
+	ARG_FLAG, /* bool; takes no value */
+	ARG_U64, /* u64 in [min, max] */
+	ARG_SIZE, /* the same, shown in bytes with K/M/G */
 	ARG_STRING, /* const char *, into argv */
 	ARG_CHOICE, /* unsigned: index in choices */
 };

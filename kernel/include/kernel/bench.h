@@ -14,9 +14,9 @@ struct json;
 enum bench_option {
 	OPT_PAGES = 1 << 0,
 	OPT_THREADS = 1 << 1,
-	OPT_WRITES = 1 << 2,  /* --write-pct */
+	OPT_WRITES = 1 << 2, /* --write-pct */
 	OPT_PATTERN = 1 << 3,
-	OPT_NODES = 1 << 4,   /* --from --to */
+	OPT_NODES = 1 << 4, /* --from --to */
 	OPT_THP = 1 << 5,
 	OPT_MAPPING = 1 << 6,
 	OPT_PROCS = 1 << 7,
@@ -30,7 +30,7 @@ struct workload {
 	const char *unit; /* of the headline value, the first series */
 	unsigned min_cpus, min_nodes;
 	const char *separates; /* knobs whose settings it tells apart, space separated; "" = none */
-	unsigned options;      /* enum bench_option */
+	unsigned options; /* enum bench_option */
 	unsigned default_threads; /* cut to the machine unless asked for */
 	size_t state_size; /* zeroed memory that lives until the records are printed */
 	/* Check the parameters, declare the series, get memory. 0 or a code with bench_fail(). */
@@ -58,6 +58,20 @@ void bench_init(void);
 const struct workload *workload_find(const char *name);
 /* The verb: argv[1] is the workload. Returns RC_*. */
 unsigned bench_command(int argc, char **argv);
+
+/* What came of a run, for callers that want no table. */
+struct bench_outcome {
+	u64 units; /* pages moved in measured rounds, all variants */
+	u64 failed; /* pages that could not be moved */
+	u64 reads_verified, stale_reads;
+	unsigned skipped; /* variants */
+	unsigned records; /* results_record() has that many */
+};
+/* The same without table and records on the console; wrong words are still complained about. */
+unsigned bench_quietly(int argc, char **argv, struct bench_outcome *out);
+
+/* The i-th record of the last run, one line with its newline; NULL behind the last. */
+const char *results_record(unsigned i, size_t *len);
 /* Print the records of the last run again; false: there is none. */
 bool results_print(void);
 /* Forget them and give their memory back. */

@@ -16,8 +16,8 @@ struct context {
 	struct aspace *aspace; /* loaded while it runs; NULL = none needed */
 	unsigned cpu;
 	void *stack; /* with a guard page below */
-	void *sp;    /* saved while it does not run */
-	u32 state;   /* enum context_state; release/acquire */
+	void *sp; /* saved while it does not run */
+	u32 state; /* enum context_state; release/acquire */
 	unsigned waiter_cpu; /* woken when it ends: the CPU that made it */
 	struct list link; /* in the CPU's run queue, under that queue's lock */
 };

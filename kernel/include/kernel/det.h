@@ -8,7 +8,7 @@
 
 #include <kernel/types.h>
 
-extern bool det_mode;	       /* det=1 */
+extern bool det_mode; /* det=1 */
 extern bool det_yield_enabled; /* det=1 and det.seed != 0 */
 void det_init(void);
 void det_yield(void);

@@ -17,8 +17,8 @@
 struct json {
 	char *buf;
 	size_t size;
-	size_t len;    /* bytes written; without the terminator */
-	bool comma;    /* a value stands before this place in the same array or object */
+	size_t len; /* bytes written; without the terminator */
+	bool comma; /* a value stands before this place in the same array or object */
 	bool overflow; /* something did not fit */
 };
 

@@ -8,16 +8,16 @@
 #include <kernel/types.h>
 
 enum {
-	LINEEDIT_MAX = 1023,	/* characters in a line */
-	LINEEDIT_HISTORY = 32,	/* lines */
+	LINEEDIT_MAX = 1023, /* characters in a line */
+	LINEEDIT_HISTORY = 32, /* lines */
 	LINEEDIT_SHOW_MAX = 64, /* candidates listed at most */
 };
 
 enum lineedit_event {
-	LINEEDIT_MORE,	   /* nothing to do yet */
-	LINEEDIT_LINE,	   /* Enter: line is complete */
+	LINEEDIT_MORE, /* nothing to do yet */
+	LINEEDIT_LINE, /* Enter: line is complete */
 	LINEEDIT_TOO_LONG, /* Enter: `dropped` characters did not fit */
-	LINEEDIT_CANCEL,   /* Ctrl-C */
+	LINEEDIT_CANCEL, /* Ctrl-C */
 };
 
 struct lineedit {
@@ -35,7 +35,7 @@ struct lineedit {
 
 	char history[LINEEDIT_HISTORY][LINEEDIT_MAX + 1];
 	unsigned history_count; /* lines ever added; the last LINEEDIT_HISTORY are there */
-	unsigned history_at;	/* the one shown; history_count = the line being typed */
+	unsigned history_at; /* the one shown; history_count = the line being typed */
 	char typed[LINEEDIT_MAX + 1]; /* that line, while another is shown */
 };
 

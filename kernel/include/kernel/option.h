@@ -7,7 +7,8 @@
 
 #include <kernel/types.h>
 
-void option_init(const char *cmdline); /* shorter than BOOT_CMDLINE_LEN, as the boot code stores it */
+/* Shorter than BOOT_CMDLINE_LEN, as the boot code stores it. */
+void option_init(const char *cmdline);
 /* Value of a word, "" for a bare word, NULL if absent. Marks the name as known. */
 const char *option_get(const char *name);
 /* Number in [min, max]; a bad value is logged with the reason and the default is used. */

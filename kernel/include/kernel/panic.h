@@ -12,6 +12,7 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 void panic_trap(const struct trapframe *tf, const char *fmt, ...) __printf(2, 3) __noreturn;
 /* Print the end marker and end the run with this verdict. */
 void machine_end(unsigned rc) __noreturn;
+void machine_reboot(void) __noreturn;
 /* Symbolised backtrace from a frame pointer, by kprintf. */
 void backtrace(u64 ip, u64 fp);
 /* "name+0x12" of a kernel address, into buf. */

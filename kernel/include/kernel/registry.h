@@ -9,12 +9,12 @@
 
 struct command {
 	const char *name;
-	const char *usage;   /* arguments only: "WORKLOAD [--schemes a,b] [options]" */
+	const char *usage; /* arguments only: "WORKLOAD [--schemes a,b] [options]" */
 	const char *summary; /* one line */
-	const char *help;    /* further lines for `help name`, or NULL */
+	const char *help; /* further lines for `help name`, or NULL */
 	/* argv[0] is the name. Returns RC_* (0 pass, 1 fail, 2 usage, 4 all skipped). */
 	unsigned (*run)(int argc, char **argv);
-	const struct arg *options; /* for -h and completion; run() parses them by command_args(); or NULL */
+	const struct arg *options; /* for -h and completion; parsed by command_args(); or NULL */
 	/* Candidates for completion of argument argi: i-th name or NULL at the end; may be NULL. */
 	const char *(*complete)(int argi, unsigned i);
 };
@@ -30,7 +30,7 @@ struct command {
 /* A subject of `list`: what can be named elsewhere on the console. */
 struct list_provider {
 	const char *name, *summary;
-	void (*print)(void);		 /* one "name  description" per line */
+	void (*print)(void); /* one "name  description" per line */
 	const char *(*item)(unsigned i); /* i-th name or NULL at the end; for completion */
 };
 
@@ -56,7 +56,8 @@ struct test {
 		&test_def_##s##_##n;                                                               \
 	static void test_##s##_##n(void)
 
-#define __used_ptr __attribute__((used))
+/* no_reorder: entries of one file come in the order in which they are written. */
+#define __used_ptr __attribute__((used, no_reorder))
 
 extern const struct command *const __start_commands[], *const __stop_commands[];
 extern const struct list_provider *const __start_listers[], *const __stop_listers[];

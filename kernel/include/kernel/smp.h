@@ -17,10 +17,10 @@ struct cpu {
 	u32 node;
 	u64 hw_id;
 	u32 core, package;
-	u32 halted;   /* 1 from just before the halt until after it: a waker must send IPI_WAKE */
+	u32 halted; /* 1 from just before the halt until after it: a waker must send IPI_WAKE */
 	u64 progress; /* counts turns of the idle loop and of wait_until(), for the watchdog */
 	struct context *current; /* NULL: the CPU's own loop */
-	const char *busy_with;	 /* name of that context, for the watchdog; NULL = none */
+	const char *busy_with; /* name of that context, for the watchdog; NULL = none */
 };
 
 extern PERCPU_DECLARE(struct cpu, cpu_self);
@@ -60,10 +60,10 @@ struct wait_state {
 	const char *what;
 	void (*blame)(void *arg);
 	void *arg;
-	bool patient;	/* no watchdog: a person or a workload decides when it ends */
-	bool polls;	/* interrupts were off on entry */
+	bool patient; /* no watchdog: a person or a workload decides when it ends */
+	bool polls; /* interrupts were off on entry */
 	unsigned turns;
-	u64 deadline;	/* cycles_now() at which the watchdog barks; 0 = never */
+	u64 deadline; /* cycles_now() at which the watchdog barks; 0 = never */
 };
 
 /* One turn of waiting. True: interrupts are off and `halted` is published; look again, then wait_halt(). */
@@ -102,6 +102,9 @@ void smp_poll(void);
 /* Print what each CPU of the mask does, with its instruction pointer where the port can tell. */
 void smp_report(const struct cpumask *mask);
 
+/* A wait is over its time: report what was waited for, by blame(arg) who is silent, and panic. */
+void watchdog_bark(const char *what, void (*blame)(void *arg), void *arg) __noreturn;
+
 /* ---- run this on that CPU ---- */
 
 /*
@@ -122,4 +125,5 @@ extern void (*ipi_tlb_handler)(void);
 
 /* idle=halt|poll */
 extern bool idle_polls;
-#define WATCHDOG_NS 20000000000UL /* 20 s: far above any wait of an emulated machine whose CPU was descheduled */
+/* 20 s: far above any wait for an emulated CPU that was descheduled. */
+#define WATCHDOG_NS 20000000000UL

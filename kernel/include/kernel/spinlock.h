@@ -52,14 +52,14 @@ static inline bool spin_is_locked(const struct spinlock *lock)
  */
 struct rwlock {
 	u32 arrived; /* readers that came, in steps of RWLOCK_READER; below that a writer's bits */
-	u32 left;    /* readers that left, in the same steps */
+	u32 left; /* readers that left, in the same steps */
 	u32 tickets; /* writers that came */
 	u32 serving; /* ticket whose turn it is */
-	u32 writer;  /* CPU that writes, plus 1; 0 = none; for the watchdog only */
+	u32 writer; /* CPU that writes, plus 1; 0 = none; for the watchdog only */
 };
 
 enum {
-	RWLOCK_PHASE = 1,  /* parity of the writer's ticket: tells one writer from the next */
+	RWLOCK_PHASE = 1, /* parity of the writer's ticket: tells one writer from the next */
 	RWLOCK_WRITER = 2, /* a writer holds, or waits for readers to leave */
 	RWLOCK_BITS = RWLOCK_PHASE | RWLOCK_WRITER,
 	RWLOCK_READER = 4,

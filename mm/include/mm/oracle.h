@@ -10,6 +10,7 @@
 
 #include <mm/page.h>
 #include <mm/tlb.h>
+#include <mm/stats.h>
 #include <arch/evidence.h>
 
 extern bool oracle_on; /* check=full|oracle; off with check=off */
@@ -19,7 +20,7 @@ static inline void oracle_unmapped(struct page *page, u16 ctx_id, vaddr_t va)
 {
 	if (!oracle_on)
 		return;
-	page->unmap_key = (va >> PAGE_SHIFT) << 16 | ctx_id;
+	page->unmap_key = va | ctx_id;
 	page->unmap_stamp = load_relaxed(&evidence_clock);
 }
 
@@ -29,14 +30,11 @@ static inline void oracle_remapped(struct page *page)
 	page->unmap_stamp = 0;
 }
 
-void oracle_check_slow(struct page *page, const char *where);
-
-/* The frame is about to get new contents or a new owner. `where` names the call for the panic. */
-static inline void oracle_release(struct page *page, const char *where)
-{
-	if (page->unmap_stamp)
-		oracle_check_slow(page, where);
-}
+/*
+ * These frames are about to get new contents or new owners. `where` names the
+ * call for the panic. Clears their stamps.
+ */
+void oracle_release(struct page **pages, unsigned n, const char *where);
 
 /* A CPU is about to load a context and keep what its slot holds. */
 void oracle_check_keep(const struct tlb_context *ctx, unsigned slot);

@@ -56,12 +56,22 @@ struct page {
 		};
 	};
 	u64 unmap_stamp; /* oracle: evidence clock after the last entry was taken down; 0 = none since */
-	u64 unmap_key; /* oracle: where it was mapped: va page number << 16 | context id */
+	u64 unmap_key; /* oracle: where it was mapped: va, context id in the page offset */
 };
 
 _Static_assert(sizeof(struct page) == 64, "one cache line, and cheap arithmetic");
 
 #define page_array ((struct page *)VMEMMAP_BASE)
+
+static inline vaddr_t page_unmap_va(const struct page *page)
+{
+	return page->unmap_key & PAGE_MASK;
+}
+
+static inline u16 page_unmap_ctx(const struct page *page)
+{
+	return page->unmap_key & ~PAGE_MASK;
+}
 
 static inline struct page *phys_to_page(paddr_t pa)
 {

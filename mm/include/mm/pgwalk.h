@@ -28,12 +28,12 @@ struct pt_pos {
 	unsigned level;
 };
 
-/* Remembers the last leaf table, so that neighbours cost no walk. Start with {0}. */
+/* Remembers the last leaf table, so that neighbours cost no walk. Start with PT_CACHE_EMPTY. */
 struct pt_cache {
-	pte_t *table; /* level-0 table that maps the 2 MiB at base; NULL = empty */
+	pte_t *table; /* level-0 table that maps the 2 MiB at base */
 	vaddr_t base;
-	struct spinlock *ptl;
 };
+#define PT_CACHE_EMPTY ((struct pt_cache){.base = ~0UL})
 
 static inline struct spinlock *pt_lock_of(const pte_t *ptep)
 {
@@ -48,14 +48,26 @@ struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level);
 /* The same, creating tables down to `level`. ptep NULL: no memory. Stops early at a leaf above. */
 struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level,
 			    u32 node);
+bool pgwalk_fill_cache(pte_t *root, vaddr_t va, struct pt_cache *cache);
 /* Level-0 entry of va through the cache; NULL if no level-0 table is there. */
-pte_t *pgwalk_cached(pte_t *root, vaddr_t va, struct pt_cache *cache);
+static inline pte_t *pgwalk_cached(pte_t *root, vaddr_t va, struct pt_cache *cache)
+{
+	if (unlikely(ALIGN_DOWN(va, HUGE_SIZE) != cache->base) &&
+	    !pgwalk_fill_cache(root, va, cache))
+		return NULL;
+	return &cache->table[PT_INDEX(va, 0)];
+}
 
 /* ---- the writers: PTL of the entry held ---- */
 
 /* Not present -> present: never needs a flush. Returns after the entry is published to walkers. */
 static inline void pt_install(pte_t *ptep, pte_t pte)
 {
+	/*
+	 * The page's contents (a copy, zeroes, a table's entries) before the entry
+	 * that leads to them: pairs with the walkers' address dependency.
+	 */
+	smp_wmb();
 	pte_store(ptep, pte);
 	pt_publish();
 }

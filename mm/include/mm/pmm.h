@@ -33,6 +33,7 @@ unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)
 /* The frame must have no references, no mappings and no unpaid debt; the oracle checks. */
 void pmm_free(struct page *page);
 void pmm_free_bulk(struct page **pages, unsigned n);
+void pmm_enable_caches(void); /* once every CPU has its per-CPU area */
 /* Give this CPU's caches back, e.g. before counting frames. */
 void pmm_drain_caches(void);
 void pmm_node_stats(u32 node, struct pmm_node_stats *stats);

@@ -65,6 +65,7 @@ struct knob {
 extern struct knob knob_table[];
 extern const unsigned knob_count;
 
+void knobs_changed(void); /* put the values in force, after they were written as a whole */
 void knob_init(void); /* defaults of the port, then boot options knob.NAME= */
 /* "batch" "512": 0, or negative code with the reason in err. Settles first. */
 int knob_set(const char *name, const char *value, const char *source, char *err, size_t size);

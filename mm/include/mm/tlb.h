@@ -26,30 +26,55 @@ struct tlb_context {
 	u64 oracle_released; /* newest unmap stamp among frames released while a CPU kept an unloaded slot */
 };
 
-enum { TLB_CONTEXT_IDS = 4096 }; /* contexts alive at once; a frame remembers one in 16 bits */
+enum { TLB_CONTEXT_IDS = 4096 }; /* contexts alive at once; the oracle keeps one in a page offset */
 enum { TLB_GATHER_CONTEXTS = 4 }; /* more in one batch: what is gathered is flushed early */
+
+extern bool tlb_issues_late; /* transport=bcast-late: each addition is broadcast at once */
+
+/* What is to be flushed of one context; also the form in which targets get it. */
+struct tlb_part {
+	struct tlb_context *ctx;
+	vaddr_t start, end; /* hull of what was added */
+	u64 gen; /* of this flush, once it is under way */
+	u32 pages; /* entries added */
+	u32 issued; /* of them, broadcast when they were added */
+	u8 level; /* smallest level added */
+	bool full; /* everything of the context */
+};
 
 struct tlb_gather {
 	unsigned count; /* contexts in use */
 	bool tables; /* page tables were taken down too: walk caches matter, lazy CPUs included */
-	bool issued; /* broadcasts were issued at add time; flush only has to wait */
-	struct tlb_gather_entry {
-		struct tlb_context *ctx;
-		vaddr_t start, end; /* hull of what was added */
-		u64 pages; /* entries added */
-		unsigned level; /* smallest level added */
-		bool full; /* flush everything of the context */
-	} entry[TLB_GATHER_CONTEXTS];
+	struct tlb_context *quick; /* part[0]'s, if adding to it only widens the hull */
+	struct tlb_part part[TLB_GATHER_CONTEXTS];
 };
 
-static inline void tlb_gather_init(struct tlb_gather *g)
+/* Start gathering; most of it will be of ctx, at this level. */
+static inline void tlb_gather_init(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
 {
-	g->count = 0;
-	g->tables = g->issued = false;
+	g->count = 1;
+	g->tables = false;
+	g->quick = tlb_issues_late ? NULL : ctx;
+	g->part[0] = (struct tlb_part){.ctx = ctx, .start = ~0UL, .level = (u8)level};
 }
 
+void tlb_gather_add_slow(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level);
+
 /* An entry of this level for va was taken down or lost permissions. Call after the entry was written. */
-void tlb_gather_add(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level);
+static inline void tlb_gather_add(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va,
+				  unsigned level)
+{
+	struct tlb_part *part = &g->part[0];
+
+	if (unlikely(g->quick != ctx || level < part->level)) {
+		tlb_gather_add_slow(g, ctx, va, level);
+		return;
+	}
+	part->start = MIN(part->start, va);
+	part->end = MAX(part->end, va + PT_LEVEL_SIZE(level));
+	part->pages++;
+}
+
 /* The same for a run of entries; all of [start, end) counts as changed. */
 void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t start, vaddr_t end,
 			  unsigned level);

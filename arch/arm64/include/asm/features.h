@@ -5,10 +5,10 @@
 
 struct arm64_features {
 	unsigned asid_count; /* ASIDs that may be handed out; 0xffff means "kernel" and is none */
-	bool tlbi_range;     /* FEAT_TLBIRANGE */
-	bool repeat_tlbi;    /* erratum: a broadcast TLBI and its DSB must be done twice */
-	bool hw_dirty;	     /* FEAT_HAFDBS: hardware clears read-only where DBM is set */
-	u64 tlbi_ttl0;	     /* FEAT_TTL: "the entry is of level 0" in the operand of TLBI; 0 = absent */
+	bool tlbi_range; /* FEAT_TLBIRANGE */
+	bool repeat_tlbi; /* erratum: a broadcast TLBI and its DSB must be done twice */
+	bool hw_dirty; /* FEAT_HAFDBS: hardware clears read-only where DBM is set */
+	u64 tlbi_ttl0; /* FEAT_TTL: "the entry is of level 0" in the operand of TLBI; 0 = absent */
 };
 
 extern struct arm64_features arm64_features;

@@ -25,9 +25,9 @@
 #define PTE_VALID (1UL << 0)
 #define PTE_TYPE (1UL << 1) /* level 0: page; above: table, not block */
 #define PTE_ATTR(index) ((u64)(index) << 2)
-#define PTE_USER (1UL << 6)	  /* AP[1] */
-#define PTE_RDONLY (1UL << 7)	  /* AP[2] */
-#define PTE_SH_INNER (3UL << 8)	  /* all CPUs */
+#define PTE_USER (1UL << 6) /* AP[1] */
+#define PTE_RDONLY (1UL << 7) /* AP[2] */
+#define PTE_SH_INNER (3UL << 8) /* all CPUs */
 #define PTE_AF (1UL << 10)
 #define PTE_NG (1UL << 11)
 #define PTE_ADDR 0x0000fffffffff000UL
@@ -240,8 +240,8 @@ static inline bool pte_needs_bbm(pte_t old, pte_t new, unsigned level)
  */
 static inline bool pte_upgrade_needs_flush(pte_t old, pte_t new)
 {
-	u64 granted = (old.v & ~new.v & (PTE_RDONLY | PTE_PXN | PTE_UXN)) |
-		      (~old.v & new.v & PTE_USER);
+	u64 granted =
+		(old.v & ~new.v &(PTE_RDONLY | PTE_PXN | PTE_UXN)) | (~old.v & new.v &PTE_USER);
 
 	if (!pte_is_present(old))
 		return false;

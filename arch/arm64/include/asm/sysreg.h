@@ -10,8 +10,7 @@
 		asm volatile("mrs %0, " #reg : "=r"(value_));                                      \
 		value_;                                                                            \
 	})
-#define sysreg_write(reg, value)                                                                   \
-	asm volatile("msr " #reg ", %x0" ::"rZ"((u64)(value)) : "memory")
+#define sysreg_write(reg, value) asm volatile("msr " #reg ", %x0" ::"rZ"((u64)(value)) : "memory")
 
 /* Field of an ID register: four bits from lsb. */
 static inline unsigned id_field(u64 reg, unsigned lsb)
@@ -22,8 +21,8 @@ static inline unsigned id_field(u64 reg, unsigned lsb)
 
 /* SCTLR_EL1: bits that are RES1 on ARMv8.0 (11, 20, 22, 23, 28, 29), and the ones we set. */
 #define SCTLR_RES1 0x30d00800
-#define SCTLR_M (1 << 0)  /* translation on */
-#define SCTLR_C (1 << 2)  /* data caches on */
+#define SCTLR_M (1 << 0) /* translation on */
+#define SCTLR_C (1 << 2) /* data caches on */
 #define SCTLR_SA (1 << 3) /* SP alignment checked */
 #define SCTLR_I (1 << 12) /* instruction caches on */
 #define SCTLR_ON (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_I)

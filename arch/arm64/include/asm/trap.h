@@ -6,37 +6,37 @@ struct trapframe {
 	u64 x[31];
 	u64 sp, pc, pstate;
 	u64 esr, far; /* of synchronous exceptions and SError */
-	u64 vector;   /* enum trap_vector */
+	u64 vector; /* enum trap_vector */
 	u64 pad;
 };
 
 enum trap_vector { /* order of the table, Arm ARM D1.3.1.5; 4..7 are EL1 with SP_EL1: our own code */
-	VECTOR_SYNC = 4,
-	VECTOR_IRQ = 5,
-	VECTOR_SERROR = 7,
+		   VECTOR_SYNC = 4,
+		   VECTOR_IRQ = 5,
+		   VECTOR_SERROR = 7,
 };
 
 enum { /* ESR_EL1.EC, Arm ARM D17.2.37 */
-	ESR_EC_SHIFT = 26,
-	EC_UNKNOWN = 0x00,
-	EC_ILLEGAL_STATE = 0x0e,
-	EC_FETCH_LOWER = 0x20,
-	EC_FETCH = 0x21,
-	EC_PC_ALIGNMENT = 0x22,
-	EC_DATA_LOWER = 0x24,
-	EC_DATA = 0x25,
-	EC_SP_ALIGNMENT = 0x26,
-	EC_BRK = 0x3c,
+       ESR_EC_SHIFT = 26,
+       EC_UNKNOWN = 0x00,
+       EC_ILLEGAL_STATE = 0x0e,
+       EC_FETCH_LOWER = 0x20,
+       EC_FETCH = 0x21,
+       EC_PC_ALIGNMENT = 0x22,
+       EC_DATA_LOWER = 0x24,
+       EC_DATA = 0x25,
+       EC_SP_ALIGNMENT = 0x26,
+       EC_BRK = 0x3c,
 };
 
 enum { /* fault status, ISS[5:0]; the low two bits are the level */
-	FSC_TRANSLATION = 0x04,
-	FSC_ACCESS_FLAG = 0x08,
-	FSC_PERMISSION = 0x0c,
+       FSC_TRANSLATION = 0x04,
+       FSC_ACCESS_FLAG = 0x08,
+       FSC_PERMISSION = 0x0c,
 };
 
 #define ESR_WNR (1 << 6) /* write, not read */
-#define ESR_CM (1 << 8)	 /* cache maintenance; reports WnR=1 although it reads */
+#define ESR_CM (1 << 8) /* cache maintenance; reports WnR=1 although it reads */
 
 static inline unsigned trap_ec(const struct trapframe *tf)
 {
@@ -96,8 +96,8 @@ static inline enum trap_kind trap_kind(const struct trapframe *tf)
 	if (trap_is_abort(tf)) {
 		unsigned fsc = trap_fsc(tf);
 
-		return fsc >= FSC_TRANSLATION && fsc <= FSC_PERMISSION ? TRAP_PAGE_FAULT :
-									 TRAP_OTHER;
+		return fsc >= FSC_TRANSLATION && fsc <= FSC_PERMISSION ? TRAP_PAGE_FAULT
+								       : TRAP_OTHER;
 	}
 	switch (trap_ec(tf)) {
 	case EC_BRK:

@@ -36,7 +36,7 @@ enum {
 };
 
 enum {
-	APIC_ICR_INIT = 0x4500,	   /* delivery mode INIT, level assert */
+	APIC_ICR_INIT = 0x4500, /* delivery mode INIT, level assert */
 	APIC_ICR_STARTUP = 0x4600, /* low byte: page number of the code */
 	APIC_ICR_NMI = 0x4400,
 	APIC_ICR_FIXED = 0x4000,

@@ -9,9 +9,9 @@
  * makes the template the boot CPU's copy until cpu_set_percpu().
  */
 extern u64 x86_percpu_base; /* per-CPU: the offset of the copy it lies in */
-extern u32 x86_cpu_id;	    /* per-CPU */
+extern u32 x86_cpu_id; /* per-CPU */
 
-#define X86_THIS_CPU(var) (*(__typeof__(var) __seg_gs *)(uintptr_t)&(var))
+#define X86_THIS_CPU(var) (*(__typeof__(var) __seg_gs *)(uintptr_t)(&(var)))
 
 static inline unsigned cpu_id(void)
 {

@@ -27,6 +27,8 @@
 #define KVIRT_END LAYOUT_U64(0xffffe08000000000)
 
 /* For linker.ld. */
+/* clang-format off */
 #define LD_OUTPUT_ARCH i386:x86-64
+/* clang-format on */
 #define LD_ENTRY multiboot2_entry
 #define LD_BOOT_NOTE 1 /* the PVH entry point is found through a PT_NOTE segment */

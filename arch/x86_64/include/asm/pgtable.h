@@ -29,7 +29,7 @@
 #define PTE_NX (1UL << 63)
 #define PTE_FRAME 0x000ffffffffff000UL
 
-/* PTE_NX, or an ignored bit where the CPU would fault on it: what was asked can still be read back. */
+/* PTE_NX, or an ignored bit where the CPU would fault on it: what was asked can be read back. */
 extern u64 x86_pte_noexec;
 extern bool x86_pt_1g; /* CPU has 1 GiB leaves */
 
@@ -231,7 +231,9 @@ static inline void pt_publish(void)
  */
 static inline bool pte_needs_bbm(pte_t old, pte_t new, unsigned level)
 {
-	return level > 0 && (old.v & new.v & PTE_P) && ((old.v ^ new.v) & PTE_PS);
+	u64 both = old.v & new.v, changed = old.v ^ new.v;
+
+	return level > 0 && (both & PTE_P) && (changed & PTE_PS);
 }
 
 /* Taking a page fault drops the entries of its address (SDM vol. 3 4.10.4.1): a retry is enough. */

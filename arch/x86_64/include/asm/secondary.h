@@ -13,13 +13,13 @@
 #include <kernel/types.h>
 
 struct secondary_args {
-	paddr_t root;	 /* the kernel's */
+	paddr_t root; /* the kernel's */
 	void *stack_top;
-	u64 efer;	 /* bits to set beyond long mode */
-	u32 apic_id;	 /* anybody else who comes (too late) halts */
+	u64 efer; /* bits to set beyond long mode */
+	u32 apic_id; /* anybody else who comes (too late) halts */
 	u32 cpu;
 	u64 percpu_offset;
-	u32 arrived;	 /* 1: has read all of this; release by it, acquire by cpu_start() */
+	u32 arrived; /* 1: has read all of this; release by it, acquire by cpu_start() */
 };
 
 _Static_assert(offsetof(struct secondary_args, root) == SECONDARY_ROOT &&

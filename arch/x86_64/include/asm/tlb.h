@@ -8,8 +8,8 @@
 #include <arch/pgtable.h>
 #include <asm/regs.h>
 
-extern u32 x86_asid_count;	/* 1, or EVIDENCE_SLOTS with PCID */
-extern bool x86_invpcid;	/* INVPCID exists and is allowed */
+extern u32 x86_asid_count; /* 1, or EVIDENCE_SLOTS with PCID */
+extern bool x86_invpcid; /* INVPCID exists and is allowed */
 extern paddr_t x86_kernel_root; /* built by mm/kmap.c; its lower half is empty */
 
 /* Reached only by a caller that ignored tlb_has_bcast(). */
@@ -25,47 +25,23 @@ static inline bool asid_is_global(void)
 	return false;
 }
 
-/* Both ways drop global entries, every PCID and all paging-structure caches. */
-static inline void x86_flush_everything(void)
-{
-	u64 cr4;
-
-	if (x86_invpcid) {
-		const struct {
-			u64 pcid, va;
-		} desc = {0, 0};
-
-		asm volatile("invpcid %0, %1" ::"m"(desc), "r"(2UL) : "memory");
-		return;
-	}
-	/* Any change of PGE does it. An interrupt in between may do the same: still flushed. */
-	cr4 = cr4_read();
-	if (cr4 & CR4_PGE) {
-		cr4_write(cr4 & ~CR4_PGE);
-		cr4_write(cr4);
-	} else {
-		cr3_write(cr3_read());
-	}
-}
+/* Global entries, every PCID and all paging-structure caches; stamps the evidence. */
+void x86_flush_all(void);
 
 static inline void tlb_flush_local_all(void)
 {
-	u64 stamp = evidence_begin();
-
-	x86_flush_everything();
-	evidence_all(stamp);
+	x86_flush_all();
 }
 
-static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level)
+static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level __unused)
 {
 	u64 stamp;
 
 	/* INVLPG reaches global entries, but the walk caches of the loaded PCID only. */
-	if (asid == ASID_KERNEL && x86_asid_count > 1) {
-		tlb_flush_local_all();
+	if (__builtin_expect(asid == ASID_KERNEL && x86_asid_count > 1, 0)) {
+		x86_flush_all();
 		return;
 	}
-	va &= ~(PT_LEVEL_SIZE(level) - 1);
 	stamp = evidence_begin();
 	asm volatile("invlpg (%0)" ::"r"(va) : "memory");
 	evidence_page(stamp, va, asid);
@@ -122,7 +98,7 @@ static inline void tlb_bcast_sync(void)
 	tlb_bcast_absent();
 }
 
-/* MOV to CR3 is serialising. Without PCID every load drops all non-global entries, ours being slot 0. */
+/* MOV to CR3 serialises. Without PCID every load drops all non-global entries: slot 0. */
 static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
 {
 	u64 stamp = 0;

@@ -11,7 +11,8 @@ struct trapframe {
 	u64 rip, cs, rflags, rsp, ss; /* pushed by the CPU */
 };
 
-enum { /* SDM vol. 3 table 6-1 */
+/* SDM vol. 3 table 6-1 */
+enum {
 	VECTOR_NMI = 2,
 	VECTOR_BREAKPOINT = 3,
 	VECTOR_ILLEGAL = 6,
@@ -22,7 +23,8 @@ enum { /* SDM vol. 3 table 6-1 */
 	VECTOR_EXCEPTIONS = 32,
 };
 
-enum { /* page-fault error code, SDM vol. 3 4.7 */
+/* page-fault error code, SDM vol. 3 4.7 */
+enum {
 	FAULT_PRESENT = 1,
 	FAULT_WRITE = 2,
 	FAULT_FETCH = 16,

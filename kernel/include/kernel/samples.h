@@ -6,10 +6,10 @@
 struct summary {
 	u64 n, min, max;
 	u64 mean_x10, stddev_x10; /* ten times the value: one decimal more than the samples */
-	u64 cv_x10000;		  /* standard deviation over mean, times 10^4 */
+	u64 cv_x10000; /* standard deviation over mean, times 10^4 */
 	u64 median, p50, p90, p95, p99; /* median: middle, or half of the two; pN: nearest rank */
 	u64 ci_low, ci_high; /* 95 % of the median, by rank; 0, 0 if n < 6 */
-	u64 outliers;	     /* beyond 1.5 quartile ranges from the quartiles; still in the samples */
+	u64 outliers; /* beyond 1.5 quartile ranges from the quartiles; still in the samples */
 };
 
 /* Sorts the values. n > 0. */

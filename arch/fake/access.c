@@ -1,0 +1,90 @@
+/* What a workload's load or store does: the TLB, then the hardware's walk, then a fault. */
+#include <fake/machine.h>
+#include <kernel/trap.h>
+#include <arch/trap.h>
+
+enum { FAULTS = 40 }; /* of one access; more means that handling them does not help */
+
+/* Of the held translations, those that allow the access; the stalest come first. */
+static unsigned usable(const struct fake_set *set, bool write, const struct fake_held *use[FAKE_HELD])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < set->count; i++)
+		if (!write || set->held[i].write)
+			use[n++] = &set->held[i];
+	return n;
+}
+
+/*
+ * First store through a clean translation: hardware walks again and sets the
+ * dirty state in the entry as it is now, atomically, or faults. Without
+ * hardware management (arm64 rules) such an entry is read-only to it.
+ */
+static bool make_dirty(const struct fake_held *held, vaddr_t va)
+{
+	struct fake_held now;
+	pte_t *entry, old;
+
+	if (fake_config.arm64 && !fake_config.hw_dirty)
+		return false;
+	for (paddr_t root = fake_loaded_root();;) {
+		if (!fake_walk(root, va, &now, &entry) || now.frame != held->frame || !now.write)
+			return false;
+		old = *entry;
+		if (fake_entry_cmpxchg(entry, &old, pte_mk_dirty(pte_mk_young(old))))
+			return true;
+	}
+}
+
+static void take_fault(vaddr_t va, bool write, bool present, bool *handled)
+{
+	struct trapframe tf = {.va = va, .write = write, .present = present, .irqs = true};
+
+	fake_point(30);
+	*handled = trap_page_fault_handler(&tf);
+	fake_point(31);
+}
+
+static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bool write, u64 *value)
+{
+	u64 *word = phys_to_virt(((u64)held->frame << PAGE_SHIFT) + va % PAGE_SIZE);
+
+	if (write && !held->dirty) {
+		const struct fake_held copy = *held;
+
+		if (!make_dirty(&copy, va))
+			return false;
+	}
+	if (write)
+		fake_work_store(word, *value, index);
+	else
+		*value = fake_work_load(word);
+	return true;
+}
+
+bool fake_access(vaddr_t va, bool write, u64 *value)
+{
+	for (unsigned faults = 0; faults < FAULTS; faults++) {
+		const struct fake_held *use[FAKE_HELD];
+		struct fake_set *set;
+		unsigned index, n;
+		bool handled;
+
+		fake_point(write ? 32 : 33);
+		set = fake_held_here(ALIGN_DOWN(va, PAGE_SIZE), &index);
+		if (!set) {
+			fake_fail("model: address %#lx is not watched", va);
+			return false;
+		}
+		n = usable(set, write, use);
+		if (n && perform(use[fake_pick(n)], va, index, write, value))
+			return true;
+		fake_fault_drops(set);
+		take_fault(va, write, set->count, &handled);
+		if (!handled)
+			return false;
+	}
+	fake_fail("address %#lx: still a fault after %d were handled", va, FAULTS);
+	return false;
+}

@@ -1,0 +1,209 @@
+/*
+ * The modelled machine: simulated CPUs on one host thread, each with a store
+ * buffer and a TLB, under a scheduler that decides every step.
+ *
+ * Everything that one execution changes lies in .data/.bss, the per-CPU areas,
+ * the page array and RAM, so that snapshot.c can put it back; what outlives an
+ * execution is in the heap behind `fake_plan`.
+ */
+#pragma once
+
+#include <arch/cpu.h>
+#include <arch/irq.h>
+#include <arch/pgtable.h>
+#include <arch/platform.h>
+#include <arch/tlb.h>
+#include <fake/plan.h>
+
+enum {
+	FAKE_CPUS = 4,
+	FAKE_STORES = 24, /* entries of a store buffer; real ones have 40 to 70 */
+	FAKE_VAS = 8,	  /* watched workload addresses */
+	FAKE_ROOTS = 3,	  /* watched address spaces */
+	FAKE_ASIDS = 8,
+	FAKE_HELD = 6,	  /* translations of one address that one CPU may hold at a time */
+	FAKE_ISSUED = 24, /* broadcasts under way per CPU */
+};
+
+/* What a machine is; chosen before fake_boot(). */
+struct fake_config {
+	unsigned cpus, nodes;
+	u64 node_pages;
+	bool arm64;	/* rule set; false: x86 */
+	bool hw_dirty;	/* arm64 rules: hardware manages access flag and dirty state */
+	unsigned asids; /* tags a CPU has */
+	const char *options; /* the boot line */
+};
+extern struct fake_config fake_config;
+
+enum fake_state { FAKE_READY, FAKE_SPIN, FAKE_HALT, FAKE_DONE };
+
+/* A store on its way to memory. */
+struct fake_pending {
+	enum fake_store_kind { FAKE_MEMORY, FAKE_ENTRY, FAKE_WORKLOAD, FAKE_FRAME } kind;
+	u8 size;
+	bool release; /* not before all older ones */
+	u32 epoch;    /* not before older ones of an earlier epoch (arm64 rules) */
+	void *addr;
+	u64 value;
+	u64 history;
+	u64 tag;     /* FAKE_WORKLOAD: index of the address used */
+	u8 *before;  /* FAKE_FRAME: what other CPUs may still see there */
+};
+
+struct fake_cpu {
+	unsigned id;
+	u64 percpu;
+	enum fake_state state;
+	bool masked, in_irq;
+	bool hold;     /* interrupts under way are late until this CPU next waits */
+	unsigned rush; /* turns of cpu_relax() that return at once: the wait goes on to its halt */
+	u32 ipis;      /* bit per enum ipi */
+	u64 spin_seq;  /* write_seq when it began to spin */
+	u64 idle_seq;  /* write_seq when it last looked again although nothing had changed, ... */
+	unsigned idle_turns; /* ... and how often it did */
+	void *sp;
+	void (*program)(unsigned cpu);
+
+	struct fake_pending stores[FAKE_STORES];
+	unsigned store_count;
+	u32 epoch;
+
+	u64 history; /* hash of what this CPU did and of whose writes it saw */
+	u64 drained; /* hash of its stores that reached memory */
+};
+
+extern struct fake_cpu fake_cpus[FAKE_CPUS];
+extern struct fake_cpu *fake_self;
+extern bool fake_live;	     /* coroutines run; else everything is immediate */
+extern u64 fake_write_seq;   /* stores that reached memory so far */
+extern unsigned fake_steps;  /* switching points passed in this execution */
+extern u64 fake_order;	     /* hash of (cpu, point, choice) so far */
+
+/* ---- machine.c ---- */
+/* Build the machine and start the real mm on it. Once per process. */
+void fake_boot(const struct fake_config *config);
+/* Run fn as if on that CPU; not while live. */
+void fake_on_cpu(unsigned cpu, void (*fn)(void *arg), void *arg);
+void fake_become(struct fake_cpu *cpu);
+/* The stretch of the host's memory that is RAM, and which frame an address is in. */
+static inline bool fake_is_ram(const void *p)
+{
+	return (u64)p - FAKE_RAM_VA < fake_config.nodes * fake_config.node_pages << PAGE_SHIFT;
+}
+
+static inline u64 fake_frame_of(const void *p)
+{
+	return ((u64)p - DIRECT_BASE) >> PAGE_SHIFT;
+}
+
+static inline u64 fake_first_frame(void)
+{
+	return FAKE_RAM_PHYS >> PAGE_SHIFT;
+}
+
+static inline u64 fake_last_frame(void)
+{
+	return fake_first_frame() + fake_config.nodes * fake_config.node_pages;
+}
+
+/* ---- snapshot.c ---- */
+/* in_use: may anybody but the allocator write this frame now? */
+void fake_snapshot(bool (*in_use)(u64 frame));
+/* The frame was given to somebody, who may write it. */
+void fake_frame_touched(u64 frame);
+void fake_restore(void);
+/* The same, and look for places that no execution had changed before. */
+void fake_restore_fully(void);
+
+/* ---- sched.c ---- */
+void fake_sched_init(void);
+/* One execution of program[cpu] on each CPU from the state at hand. False: fake_failure says why. */
+bool fake_run(void (*const program[])(unsigned cpu));
+extern char fake_failure[512];
+extern bool fake_trace; /* print each step */
+extern bool fake_abandoned; /* the execution was given up as a duplicate */
+/* End the execution with this failure; does not return while live. */
+void fake_fail(const char *fmt, ...) __printf(1, 2);
+/* A switching point; what tells kinds apart in the order's hash. */
+void fake_point(unsigned what);
+/* A choice among n; 0 is the default. */
+unsigned fake_pick(unsigned n);
+void fake_ipi(unsigned cpu, unsigned kind);
+
+/* ---- store.c ---- */
+void fake_store_init(void);
+/* Loads and stores of workloads by physical place, and of the hardware's walker. */
+u64 fake_work_load(const u64 *word);
+void fake_work_store(u64 *word, u64 value, unsigned tag);
+/* All of this CPU's stores reach memory. */
+void fake_drain_all(struct fake_cpu *cpu);
+/* One more store of anybody reaches memory; false: none was left. */
+bool fake_drain_some(void);
+bool fake_drain_nth(struct fake_cpu *cpu, unsigned n);
+unsigned fake_drainable(struct fake_cpu *cpu);
+/* Is a workload's store into this frame on its way from another CPU? */
+bool fake_store_under_way(u64 frame);
+/* Stores through these translations have been performed: what a completed broadcast waits for. */
+void fake_drain_workload(void);
+/* Over all executions: pairs of conflicting accesses, and those seen in both orders. */
+void fake_pairs_reset(void);
+void fake_pairs(u64 *seen_pairs, u64 *both);
+u64 fake_mix(u64 a, u64 b);
+void fake_touch(const void *addr, bool write);
+
+/* ---- tlb.c ---- */
+struct fake_held {
+	u32 frame, root; /* root: index in the watched roots */
+	u8 level;
+	bool write, dirty;
+	bool dead;  /* its frame was given away while the tag was not loaded */
+	u64 until; /* fake_write_seq when walks stopped finding it; ~0 = they still do */
+};
+
+struct fake_set {
+	unsigned count;
+	struct fake_held held[FAKE_HELD];
+};
+
+/* Translations that matter: walked at every entry change. */
+void fake_watch(paddr_t root, vaddr_t va);
+void fake_watch_reset(void);
+paddr_t fake_loaded_root(void);
+/* What this CPU may use for va under the root it has loaded; NULL: not watched. */
+struct fake_set *fake_held_here(vaddr_t va, unsigned *index);
+/* An entry in memory changed: what walkers can reach now. */
+void fake_entry_changed(void);
+/* This CPU took a fault at the address (x86 rules: its entries go). */
+void fake_fault_drops(struct fake_set *set);
+/* Some CPU could use a translation to this frame now (write: one that allows stores). Not loaded tags are marked. */
+bool fake_may_hold(u64 frame, bool write, unsigned *cpu);
+/* Some CPU's walk cache may point to this frame as a table. */
+bool fake_may_walk(u64 frame, unsigned *cpu);
+/* Does any CPU hold, for this space and address, more than prot allows (0 = anything)? */
+bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot);
+/* The frame was freed: entries of tags that are not loaded must never be used again. */
+void fake_frame_freed(u64 frame);
+/* Some CPU may use a translation of this watched address to another frame than this. */
+bool fake_others_held(unsigned va_index, u64 frame, unsigned *cpu);
+bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry);
+
+/* ---- access.c ---- */
+/* A workload's load or store of 8 bytes: through the TLB, faults included. False: no such mapping. */
+bool fake_access(vaddr_t va, bool write, u64 *value);
+
+/* ---- kernel.c ---- */
+extern bool fake_verbose; /* printk and kprintf come out */
+
+/* ---- what the tests look at ---- */
+struct fake_hooks {
+	void (*copied)(u64 to, u64 from); /* before the bytes move */
+	void (*zeroed)(u64 frame);	  /* before */
+	/* A store of the kernel reached memory. */
+	void (*stored)(const void *addr, u64 old, u64 value, bool atomic);
+	/* A workload's store is about to reach this word. */
+	void (*work_stored)(const u64 *word, unsigned va_index);
+	/* A leaf for a watched address appeared. */
+	void (*mapped)(unsigned va_index, const struct fake_held *now);
+};
+extern struct fake_hooks fake_hooks;

@@ -1,0 +1,13 @@
+/* What the modelled machine's boot needs from the program that it is linked into. */
+#pragma once
+
+#include <kernel/types.h>
+
+struct bootinfo;
+
+enum { FAKE_PAGE_STRUCT = 64 }; /* sizeof(struct page); checked where mm's headers are known */
+
+/* Start mm as kernel/core/main.c does. */
+void fake_start_mm(struct bootinfo *bi);
+/* Zeroed memory at a fixed place of the host's address space. */
+void fake_place(void *at, u64 len);

@@ -1,0 +1,162 @@
+/*
+ * Putting the machine back to where a scenario starts: the host program's data,
+ * the per-CPU areas, the page array, and the frames that an execution touched.
+ */
+#include <fake/machine.h>
+#include <fake/start.h>
+#include <kernel/percpu.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char __data_start[], _end[]; /* of the host's linker: all initialised and zeroed data */
+extern char __start_percpu[], __stop_percpu[];
+
+/*
+ * Most of a stretch never changes, so only the lines that have been seen to
+ * change are put back; a full comparison now and then finds new ones.
+ */
+enum { LINE = 256, FULL_EVERY = 64 };
+
+struct stretch {
+	char *at;
+	u64 len;
+	char *copy;
+	u32 *line; /* indices of lines that changed at least once */
+	u32 lines;
+	u8 *listed;
+};
+
+/* Heap, like all that it points to. */
+static struct snapshot {
+	struct stretch stretch[3];
+	unsigned restores;
+	char *ram;
+	u8 *touched;	/* by frame: since the last restore */
+	u32 *in_use;	/* frames that were taken when the snapshot was made: anybody may write them */
+	u32 in_use_count;
+	u32 *list; /* the frames in `touched` */
+	u32 listed;
+} *snapshot;
+
+static void stretch_take(struct stretch *s, void *at, u64 len)
+{
+	u64 lines = len / LINE + 1;
+
+	s->at = at;
+	s->len = len;
+	s->copy = malloc(len);
+	s->line = calloc(lines, sizeof(*s->line));
+	s->listed = calloc(lines, 1);
+	s->lines = 0;
+}
+
+static void put_line(struct stretch *s, u32 i)
+{
+	u64 at = (u64)i * LINE;
+
+	memcpy(s->at + at, s->copy + at, MIN(LINE, s->len - at));
+}
+
+/* Find lines that differ; true if one of them was not known. */
+static void stretch_full(struct stretch *s)
+{
+	for (u32 i = 0; (u64)i * LINE < s->len; i++) {
+		u64 at = (u64)i * LINE;
+
+		if (!s->listed[i] && memcmp(s->at + at, s->copy + at, MIN(LINE, s->len - at))) {
+			s->listed[i] = 1;
+			s->line[s->lines++] = i;
+		}
+	}
+}
+
+static void stretch_put(struct stretch *s)
+{
+	for (u32 i = 0; i < s->lines; i++)
+		put_line(s, s->line[i]);
+}
+
+static u64 frame_count(void)
+{
+	return fake_config.nodes * fake_config.node_pages;
+}
+
+void fake_frame_touched(u64 frame)
+{
+	struct snapshot *snap = snapshot;
+	u64 i = frame - fake_first_frame();
+
+	if (!snap || i >= frame_count() || snap->touched[i])
+		return;
+	snap->touched[i] = 1;
+	snap->list[snap->listed++] = (u32)i;
+}
+
+static void put_frame(u32 i)
+{
+	char *at = (char *)FAKE_RAM_VA + (u64)i * PAGE_SIZE;
+	const char *copy = snapshot->ram + (u64)i * PAGE_SIZE;
+
+	for (u64 line = 0; line < PAGE_SIZE; line += LINE)
+		if (memcmp(at + line, copy + line, LINE))
+			memcpy(at + line, copy + line, LINE);
+}
+
+static void put_frames(void)
+{
+	struct snapshot *snap = snapshot;
+
+	for (u32 i = 0; i < snap->in_use_count; i++)
+		put_frame(snap->in_use[i]);
+	for (u32 i = 0; i < snap->listed; i++) {
+		put_frame(snap->list[i]);
+		snap->touched[snap->list[i]] = 0;
+	}
+	snap->listed = 0;
+}
+
+void fake_snapshot(bool (*in_use)(u64 frame))
+{
+	struct snapshot *snap = calloc(1, sizeof(*snap));
+	u64 stride = fake_config.cpus > 1 ? fake_cpus[1].percpu - fake_cpus[0].percpu
+					  : (u64)(__stop_percpu - __start_percpu);
+	u64 first = fake_first_frame() * FAKE_PAGE_STRUCT, ram = frame_count() << PAGE_SHIFT;
+
+	snapshot = snap; /* before the copy, so that a restore keeps it */
+	stretch_take(&snap->stretch[0], __data_start, (u64)(_end - __data_start));
+	stretch_take(&snap->stretch[1], (void *)FAKE_PERCPU_VA, stride * fake_config.cpus);
+	stretch_take(&snap->stretch[2], (char *)VMEMMAP_BASE + first,
+		     fake_last_frame() * FAKE_PAGE_STRUCT - first);
+	for (unsigned i = 0; i < ARRAY_SIZE(snap->stretch); i++)
+		memcpy(snap->stretch[i].copy, snap->stretch[i].at, snap->stretch[i].len);
+	snap->ram = malloc(ram);
+	memcpy(snap->ram, (void *)FAKE_RAM_VA, ram);
+	snap->touched = calloc(frame_count(), 1);
+	snap->in_use = calloc(frame_count(), sizeof(u32));
+	snap->list = calloc(frame_count(), sizeof(u32));
+	for (u32 i = 0; i < frame_count(); i++)
+		if (in_use(fake_first_frame() + i))
+			snap->in_use[snap->in_use_count++] = i;
+}
+
+void fake_restore_fully(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++)
+		stretch_full(&snapshot->stretch[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++)
+		stretch_put(&snapshot->stretch[i]);
+	put_frames();
+}
+
+void fake_restore(void)
+{
+	unsigned n = snapshot->restores++;
+
+	if (n < FULL_EVERY || n % FULL_EVERY == 0) {
+		fake_restore_fully();
+		return;
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++)
+		stretch_put(&snapshot->stretch[i]);
+	put_frames();
+}

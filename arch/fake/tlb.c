@@ -1,0 +1,682 @@
+/*
+ * The modelled TLBs.
+ *
+ * Real TLBs refill any reachable translation at any moment and drop entries
+ * when they like. Instead of choosing when, each CPU keeps, per tag and
+ * watched address, the set of translations that it may hold: every one that a
+ * walk could have found at some moment since the flush that last covered it,
+ * while the root was loaded. An access chooses from the set; an assertion looks
+ * at all of it. So one execution stands for all moments of refilling.
+ *
+ * A flush drops what walks had stopped finding before it was issued. What they
+ * still find, or found between issue and completion, may be back at once.
+ *
+ * Walk caches: the set of tables that a walk of a watched address could have
+ * gone through, with the same rule.
+ */
+#include <fake/machine.h>
+#include <kernel/atomic.h>
+#include <kernel/smp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WALKED = 24 }; /* tables one CPU may remember per tag */
+
+struct walked {
+	u32 frame, root;
+	u8 level; /* of the table */
+	u8 va;
+	u64 until;
+};
+
+struct tlb_tag {
+	struct fake_set set[FAKE_VAS];
+	unsigned walked_count;
+	struct walked walked[WALKED];
+};
+
+struct bcast {
+	u64 issued; /* fake_write_seq */
+	vaddr_t va, end; /* end 0: all addresses */
+	u32 asid;	 /* ~0: all */
+	bool tables;	 /* walk caches too */
+};
+
+struct cpu_tlb {
+	paddr_t root;
+	unsigned root_index; /* FAKE_ROOTS: not watched */
+	asid_t asid;
+	struct tlb_tag tag[FAKE_ASIDS];
+	struct bcast issued[FAKE_ISSUED];
+	unsigned issued_count;
+};
+
+static struct cpu_tlb tlbs[FAKE_CPUS];
+static paddr_t roots[FAKE_ROOTS];
+static unsigned root_count;
+static vaddr_t vas[FAKE_VAS];
+static unsigned va_count;
+static u64 tlb_place; /* stands for all TLB state in histories */
+
+static const u64 STILL = ~0UL;
+
+static void touch_tlb(bool write)
+{
+	if (fake_live)
+		fake_touch(&tlb_place, write);
+}
+
+/* ---- walking -------------------------------------------------------------------------- */
+
+struct walk {
+	bool found;
+	struct fake_held leaf;
+	unsigned tables;
+	u32 table[PT_LEVELS]; /* frames, from level 2 down */
+	u8 level[PT_LEVELS];
+	pte_t *entry;
+};
+
+static void walk(paddr_t root, vaddr_t va, struct walk *w)
+{
+	pte_t *table = phys_to_virt(root);
+
+	*w = (struct walk){0};
+	for (unsigned l = PT_LEVELS - 1;; l--) {
+		pte_t pte = table[PT_INDEX(va, l)];
+		paddr_t pa;
+
+		w->entry = &table[PT_INDEX(va, l)];
+		if (!pte_is_present(pte))
+			return;
+		pa = pte_pa(pte, l);
+		if (!fake_is_ram(phys_to_virt(pa)))
+			return; /* nonsense: a table that was not one; fake_may_walk() tells on it */
+		if (pte_is_table(pte, l)) {
+			w->level[w->tables] = (u8)(l - 1);
+			w->table[w->tables++] = (u32)(pa >> PAGE_SHIFT);
+			table = phys_to_virt(pa);
+			continue;
+		}
+		w->found = true;
+		w->leaf.frame = (u32)((pa + (va & (PT_LEVEL_SIZE(l) - 1))) >> PAGE_SHIFT);
+		w->leaf.level = (u8)l;
+		w->leaf.write = pte_is_writable(pte);
+		w->leaf.dirty = pte_is_dirty(pte);
+		w->leaf.until = STILL;
+		/* Not accessed: not cached, unless the hardware sets the flag as it fills. */
+		if (!pte_is_accessed(pte) && fake_config.arm64 && !fake_config.hw_dirty)
+			w->found = false;
+		return;
+	}
+}
+
+bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry)
+{
+	struct walk w;
+
+	walk(root, va, &w);
+	*found = w.leaf;
+	*entry = w.entry;
+	return w.found;
+}
+
+/* ---- the sets -------------------------------------------------------------------------- */
+
+static bool same(const struct fake_held *a, const struct fake_held *b)
+{
+	return a->frame == b->frame && a->root == b->root && a->level == b->level &&
+	       a->write == b->write && a->dirty == b->dirty;
+}
+
+static void set_add(struct fake_set *set, const struct fake_held *leaf)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		if (same(&set->held[i], leaf)) {
+			set->held[i].until = STILL;
+			return;
+		}
+	if (set->count == FAKE_HELD) {
+		fake_fail("model: more than %d translations of one address", FAKE_HELD);
+		return;
+	}
+	set->held[set->count++] = *leaf;
+}
+
+static void set_stop(struct fake_set *set, const struct fake_held *now)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		if (set->held[i].until == STILL && !(now && same(&set->held[i], now)))
+			set->held[i].until = fake_write_seq;
+}
+
+static void walked_add(struct tlb_tag *tag, const struct walk *w, u32 root, unsigned va)
+{
+	for (unsigned t = 0; t < w->tables; t++) {
+		unsigned i = 0;
+
+		while (i < tag->walked_count &&
+		       !(tag->walked[i].frame == w->table[t] && tag->walked[i].va == va &&
+			 tag->walked[i].level == w->level[t]))
+			i++;
+		if (i == WALKED) {
+			fake_fail("model: more than %d tables remembered", WALKED);
+			return;
+		}
+		tag->walked[i] = (struct walked){w->table[t], root, w->level[t], (u8)va, STILL};
+		tag->walked_count = MAX(tag->walked_count, i + 1);
+	}
+}
+
+static void walked_stop(struct tlb_tag *tag, const struct walk *w, unsigned va)
+{
+	for (unsigned i = 0; i < tag->walked_count; i++) {
+		struct walked *k = &tag->walked[i];
+		bool still = false;
+
+		if (k->va != va || k->until != STILL)
+			continue;
+		for (unsigned t = 0; w && t < w->tables; t++)
+			still |= w->table[t] == k->frame;
+		if (!still)
+			k->until = fake_write_seq;
+	}
+}
+
+/*
+ * A new leaf beside another that some CPU may still hold: arm64 demands a
+ * completed break before (Arm ARM D8.14.1); for the program it is I6 on both.
+ */
+static void check_conflict(const struct fake_set *set, const struct fake_held *now, unsigned cpu)
+{
+	for (unsigned i = 0; i < set->count; i++) {
+		const struct fake_held *old = &set->held[i];
+
+		if (old->frame == now->frame && old->level == now->level)
+			continue;
+		if (!old->write && !now->write && old->level == now->level &&
+		    !memcmp(phys_to_virt((u64)old->frame << PAGE_SHIFT),
+			    phys_to_virt((u64)now->frame << PAGE_SHIFT), PAGE_SIZE))
+			continue;
+		fake_fail("%s: frame %#x mapped while CPU %u may hold frame %#x for the address",
+			  fake_config.arm64 ? "I6, break-before-make" : "I6", now->frame, cpu,
+			  old->frame);
+	}
+}
+
+/* The address changed for the walkers of this CPU. */
+static void refill(unsigned cpu, unsigned va, struct walk *w)
+{
+	struct cpu_tlb *t = &tlbs[cpu];
+	struct tlb_tag *tag = &t->tag[t->asid];
+
+	w->leaf.root = t->root_index;
+	set_stop(&tag->set[va], w->found ? &w->leaf : NULL);
+	walked_stop(tag, w, va);
+	walked_add(tag, w, t->root_index, va);
+	if (w->found) {
+		check_conflict(&tag->set[va], &w->leaf, cpu);
+		set_add(&tag->set[va], &w->leaf);
+	}
+}
+
+void fake_entry_changed(void)
+{
+	for (unsigned r = 0; r < root_count; r++)
+		for (unsigned v = 0; v < va_count; v++) {
+			struct walk w;
+
+			walk(roots[r], vas[v], &w);
+			for (unsigned c = 0; c < fake_config.cpus; c++)
+				if (tlbs[c].root == roots[r])
+					refill(c, v, &w);
+			if (w.found && fake_hooks.mapped)
+				fake_hooks.mapped(v, &w.leaf);
+		}
+	touch_tlb(true);
+}
+
+static void refill_all(unsigned cpu)
+{
+	const struct cpu_tlb *t = &tlbs[cpu];
+
+	for (unsigned v = 0; t->root_index < FAKE_ROOTS && v < va_count; v++) {
+		struct walk w;
+
+		walk(t->root, vas[v], &w);
+		refill(cpu, v, &w);
+	}
+}
+
+void fake_watch_reset(void)
+{
+	memset(tlbs, 0, sizeof(tlbs));
+	for (unsigned c = 0; c < FAKE_CPUS; c++)
+		tlbs[c].root_index = FAKE_ROOTS;
+	root_count = va_count = 0;
+}
+
+static unsigned root_index(paddr_t root)
+{
+	for (unsigned r = 0; r < root_count; r++)
+		if (roots[r] == root)
+			return r;
+	return FAKE_ROOTS;
+}
+
+void fake_watch(paddr_t root, vaddr_t va)
+{
+	unsigned v = 0;
+
+	if (root_index(root) == FAKE_ROOTS)
+		roots[root_count++] = root;
+	while (v < va_count && vas[v] != va)
+		v++;
+	if (v == va_count)
+		vas[va_count++] = va;
+	for (unsigned c = 0; c < fake_config.cpus; c++) {
+		tlbs[c].root_index = root_index(tlbs[c].root);
+		refill_all(c);
+	}
+}
+
+/* ---- flushing --------------------------------------------------------------------------- */
+
+/* Entries that walks stopped finding at or before `when` are gone. */
+static void drop(struct cpu_tlb *t, unsigned asid, vaddr_t va, vaddr_t end, u64 when, bool tables)
+{
+	struct tlb_tag *tag = &t->tag[asid];
+	unsigned kept = 0;
+
+	for (unsigned v = 0; v < va_count; v++) {
+		struct fake_set *set = &tag->set[v];
+		unsigned n = 0;
+
+		if (end && (vas[v] < va || vas[v] >= end))
+			continue;
+		for (unsigned i = 0; i < set->count; i++)
+			if (set->held[i].until > when)
+				set->held[n++] = set->held[i];
+		set->count = n;
+	}
+	for (unsigned i = 0; tables && i < tag->walked_count; i++)
+		if (tag->walked[i].until > when)
+			tag->walked[kept++] = tag->walked[i];
+	if (tables)
+		tag->walked_count = kept;
+}
+
+/* Flush instructions are ordered after what came before them on this CPU. */
+static struct cpu_tlb *begin_flush(unsigned what)
+{
+	fake_point(what);
+	fake_drain_all(fake_self);
+	touch_tlb(true);
+	return &tlbs[fake_self->id];
+}
+
+static void evidence_pages(u64 stamp, vaddr_t va, asid_t asid);
+
+void fake_flush_page(vaddr_t va, asid_t asid, unsigned level)
+{
+	struct cpu_tlb *t = begin_flush(20);
+	u64 stamp = evidence_begin();
+
+	va = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
+	/* x86: INVLPG drops all of the PCID's walk caches; arm64: VAE1 those of the address. */
+	if (asid != ASID_KERNEL)
+		drop(t, asid, va, va + PT_LEVEL_SIZE(level), fake_write_seq, true);
+	evidence_pages(stamp, va, asid);
+}
+
+static void evidence_of_asid(u64 stamp, asid_t asid);
+
+void fake_flush_asid(asid_t asid)
+{
+	struct cpu_tlb *t = begin_flush(21);
+	u64 stamp = evidence_begin();
+
+	if (asid == ASID_KERNEL) {
+		fake_flush_all();
+		return;
+	}
+	drop(t, asid, 0, 0, fake_write_seq, true);
+	evidence_of_asid(stamp, asid);
+}
+
+void fake_flush_all(void)
+{
+	struct cpu_tlb *t = begin_flush(22);
+	u64 stamp = evidence_begin();
+
+	for (unsigned a = 0; a < FAKE_ASIDS; a++)
+		drop(t, a, 0, 0, fake_write_seq, true);
+	evidence_all(stamp);
+}
+
+/* ---- broadcast: in force everywhere when the issuer has waited, somewhere earlier maybe ---- */
+
+void fake_bcast_prepare(void)
+{
+	fake_point(23);
+	evidence_bcast_begin();
+	fake_drain_all(fake_self); /* DSB ISHST */
+}
+
+static void issue(vaddr_t va, vaddr_t end, u32 asid, bool tables)
+{
+	struct cpu_tlb *t = &tlbs[fake_self->id];
+
+	fake_point(24);
+	if (t->issued_count == FAKE_ISSUED) {
+		fake_fail("model: more than %d broadcasts under way", FAKE_ISSUED);
+		return;
+	}
+	t->issued[t->issued_count++] = (struct bcast){fake_write_seq, va, end, asid, tables};
+}
+
+void fake_bcast_page(vaddr_t va, asid_t asid, unsigned level)
+{
+	/* Level 0 is VALE1IS: the leaf only. */
+	va = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
+	if (asid != ASID_KERNEL)
+		issue(va, va + PT_LEVEL_SIZE(level), asid, level > 0);
+	evidence_bcast_page(va, asid);
+}
+
+void fake_bcast_range(vaddr_t va, u64 pages, asid_t asid)
+{
+	if (asid != ASID_KERNEL)
+		issue(va, va + (pages << PAGE_SHIFT), asid, false);
+	evidence_bcast_range(va, pages, asid);
+}
+
+void fake_bcast_asid(asid_t asid)
+{
+	issue(0, 0, asid, true);
+	evidence_bcast_asid(asid);
+}
+
+void fake_bcast_all(void)
+{
+	issue(0, 0, ~0U, true);
+	evidence_bcast_all();
+}
+
+static void complete(const struct bcast *b)
+{
+	for (unsigned c = 0; c < fake_config.cpus; c++)
+		for (unsigned a = 0; a < FAKE_ASIDS; a++)
+			if (b->asid == ~0U || b->asid == a)
+				drop(&tlbs[c], a, b->va, b->end, b->issued, b->tables);
+}
+
+/* DSB ISH: this CPU's own broadcasts, and the accesses made through what they dropped. */
+void fake_bcast_sync(void)
+{
+	struct cpu_tlb *t = begin_flush(25);
+
+	if (t->issued_count)
+		fake_drain_workload();
+	for (unsigned i = 0; i < t->issued_count; i++)
+		complete(&t->issued[i]);
+	t->issued_count = 0;
+	evidence_bcast_complete();
+}
+
+/* ---- loading roots ------------------------------------------------------------------------ */
+
+static void evidence_load(paddr_t root, asid_t asid);
+
+static void check_kept(const struct cpu_tlb *t, const struct tlb_tag *tag)
+{
+	for (unsigned v = 0; v < va_count; v++)
+		for (unsigned i = 0; i < tag->set[v].count; i++) {
+			const struct fake_held *h = &tag->set[v].held[i];
+
+			if (h->root != t->root_index)
+				fake_fail("I11: tag %u loaded with entries of another space",
+					  t->asid);
+			else if (h->dead)
+				fake_fail("I11: tag %u kept with an entry for frame %#x, freed "
+					  "meanwhile",
+					  t->asid, h->frame);
+		}
+}
+
+void fake_switch(paddr_t root, asid_t asid, bool keep)
+{
+	struct cpu_tlb *t = begin_flush(26);
+	u64 stamp = 0;
+
+	if (fake_config.asids == 1 && !fake_config.arm64) {
+		asid = 0;
+		keep = false;
+	}
+	if (asid >= FAKE_ASIDS) {
+		fake_fail("model: ASID %u", asid);
+		return;
+	}
+	if (!keep)
+		stamp = evidence_begin();
+	if (fake_config.arm64)
+		evidence_load(root, asid);
+	else
+		evidence_root(asid, root);
+	for (unsigned v = 0; v < va_count; v++) {
+		set_stop(&t->tag[t->asid].set[v], NULL);
+		walked_stop(&t->tag[t->asid], NULL, v);
+	}
+	t->root = root;
+	t->root_index = root_index(root);
+	t->asid = asid;
+	if (!keep)
+		drop(t, asid, 0, 0, STILL - 1, true);
+	else
+		check_kept(t, &t->tag[asid]);
+	refill_all(fake_self->id);
+	if (stamp)
+		evidence_of_asid(stamp, asid);
+}
+
+paddr_t fake_empty_root(void)
+{
+	return PAGE_SIZE; /* no RAM there: never walked */
+}
+
+unsigned fake_asid_count(void)
+{
+	return fake_config.asids;
+}
+
+bool fake_asid_is_global(void)
+{
+	return fake_config.arm64;
+}
+
+bool fake_has_bcast(void)
+{
+	return fake_config.arm64;
+}
+
+bool fake_needs_bbm(pte_t old, pte_t new, unsigned level)
+{
+	if (!pte_is_present(old) || !pte_is_present(new))
+		return false;
+	if (FAKE_KIND(old) != FAKE_KIND(new))
+		return true;
+	return fake_config.arm64 && pte_pa(old, level) != pte_pa(new, level);
+}
+
+bool fake_upgrade_needs_flush(pte_t old, pte_t new)
+{
+	return fake_config.arm64 && pte_is_present(old) && !pte_is_writable(old) &&
+	       pte_is_writable(new);
+}
+
+/* ---- evidence, as the ports stamp it ------------------------------------------------------- */
+
+static void evidence_pages(u64 stamp, vaddr_t va, asid_t asid)
+{
+	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+
+	if (!fake_config.arm64 || asid == ASID_KERNEL) {
+		evidence_page(stamp, va, asid);
+		return;
+	}
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		if (ev->slot[i].root && ev->slot[i].asid == asid)
+			evidence_page(stamp, va, i);
+}
+
+static void evidence_of_asid(u64 stamp, asid_t asid)
+{
+	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+
+	if (!fake_config.arm64) {
+		evidence_slot(stamp, asid);
+		return;
+	}
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		if (ev->slot[i].asid == asid)
+			evidence_slot(stamp, i);
+}
+
+/* arm64: a slot of the evidence is a pair of root and ASID; whoever is thrown out is flushed first. */
+static unsigned evidence_take(struct tlb_evidence *ev, paddr_t root, asid_t asid)
+{
+	unsigned i = 0;
+
+	while (i < EVIDENCE_SLOTS && ev->slot[i].root)
+		i++;
+	if (i == EVIDENCE_SLOTS) {
+		for (i = 0; i == ev->loaded;)
+			i++;
+		drop(&tlbs[fake_self->id], (unsigned)ev->slot[i].asid, 0, 0, fake_write_seq, true);
+		evidence_of_asid(evidence_begin(), (asid_t)ev->slot[i].asid);
+	}
+	ev->slot[i].root = 0;
+	ev->slot[i].flushed = evidence_begin();
+	ev->slot[i].asid = asid;
+	ev->slot[i].root = root;
+	return i;
+}
+
+static void evidence_load(paddr_t root, asid_t asid)
+{
+	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+	unsigned i = 0;
+
+	if (!evidence_enabled)
+		return;
+	if (root == fake_empty_root()) {
+		ev->loaded = EVIDENCE_SLOTS;
+		return;
+	}
+	while (i < EVIDENCE_SLOTS && (ev->slot[i].root != root || ev->slot[i].asid != asid))
+		i++;
+	ev->loaded = i < EVIDENCE_SLOTS ? i : evidence_take(ev, root, asid);
+}
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+paddr_t fake_loaded_root(void)
+{
+	return tlbs[fake_self->id].root;
+}
+
+struct fake_set *fake_held_here(vaddr_t va, unsigned *index)
+{
+	struct cpu_tlb *t = &tlbs[fake_self->id];
+
+	for (unsigned v = 0; v < va_count; v++)
+		if (vas[v] == va) {
+			*index = v;
+			touch_tlb(false);
+			return &t->tag[t->asid].set[v];
+		}
+	return NULL;
+}
+
+void fake_fault_drops(struct fake_set *set)
+{
+	unsigned n = 0;
+
+	if (fake_config.arm64)
+		return;
+	for (unsigned i = 0; i < set->count; i++)
+		if (set->held[i].until == STILL)
+			set->held[n++] = set->held[i];
+	set->count = n;
+	touch_tlb(true);
+}
+
+bool fake_may_hold(u64 frame, bool write, unsigned *cpu)
+{
+	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {
+		const struct cpu_tlb *t = &tlbs[*cpu];
+
+		for (unsigned v = 0; v < va_count; v++)
+			for (unsigned i = 0; i < t->tag[t->asid].set[v].count; i++) {
+				const struct fake_held *h = &t->tag[t->asid].set[v].held[i];
+
+				if (h->frame == frame && (h->write || !write))
+					return true;
+			}
+	}
+	return false;
+}
+
+bool fake_may_walk(u64 frame, unsigned *cpu)
+{
+	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {
+		const struct cpu_tlb *t = &tlbs[*cpu];
+		const struct tlb_tag *tag = &t->tag[t->asid];
+
+		for (unsigned i = 0; i < tag->walked_count; i++)
+			if (tag->walked[i].frame == frame)
+				return true;
+	}
+	return false;
+}
+
+void fake_frame_freed(u64 frame)
+{
+	for (unsigned c = 0; c < fake_config.cpus; c++)
+		for (unsigned a = 0; a < FAKE_ASIDS; a++)
+			for (unsigned v = 0; a != tlbs[c].asid && v < va_count; v++) {
+				struct fake_set *set = &tlbs[c].tag[a].set[v];
+
+				for (unsigned i = 0; i < set->count; i++)
+					set->held[i].dead |= set->held[i].frame == frame;
+			}
+}
+
+bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot)
+{
+	for (unsigned c = 0; c < fake_config.cpus; c++) {
+		const struct cpu_tlb *t = &tlbs[c];
+
+		if (t->root != root)
+			continue;
+		for (unsigned v = 0; v < va_count; v++)
+			for (unsigned i = 0; vas[v] == va && i < t->tag[t->asid].set[v].count; i++)
+				if (!(prot & PROT_READ) ||
+				    (!(prot & PROT_WRITE) && t->tag[t->asid].set[v].held[i].write))
+					return true;
+	}
+	return false;
+}
+
+bool fake_others_held(unsigned va_index, u64 frame, unsigned *cpu)
+{
+	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {
+		const struct cpu_tlb *t = &tlbs[*cpu];
+		const struct fake_set *set = &t->tag[t->asid].set[va_index];
+
+		for (unsigned i = 0; t->root == tlbs[fake_self->id].root && i < set->count; i++)
+			if (set->held[i].frame != frame)
+				return true;
+	}
+	return false;
+}

@@ -1,0 +1,41 @@
+/*
+ * Devices that firmware names and the port uses are mapped here, so that arch/
+ * needs no page tables. The tables themselves were read by boot_main().
+ */
+#include "boot.h"
+#include <asm/uart.h>
+#include <boot/discover.h>
+#include <mm/kmap.h>
+
+enum { /* bytes of register frames */
+       UART_LEN = 0x1000,
+       GICD_LEN = 0x10000,
+       GICC_LEN = 0x2000,
+       GICR_LEN = 0x20000,
+};
+
+static void map_device(struct bootinfo *bi, const char *what, paddr_t pa, u64 len)
+{
+	if (pa && !kmap_device(pa, len))
+		boot_warn(bi, "%s at %#lx: cannot be mapped", what, pa);
+}
+
+static void map_redistributors(struct bootinfo *bi)
+{
+	for (unsigned i = 0; i < bi->arm64.gicr_count; i++)
+		map_device(bi, "GIC redistributors", bi->arm64.gicr[i].base, bi->arm64.gicr[i].len);
+	for (unsigned i = 0; i < bi->cpu_count; i++)
+		map_device(bi, "GIC redistributor", bi->cpus[i].gicr_base, GICR_LEN);
+}
+
+void boot_discover(struct bootinfo *bi)
+{
+	if (bi->console.type != BOOT_CONSOLE_NONE)
+		map_device(bi, "UART", bi->console.base, UART_LEN);
+	uart_init(bi);
+	map_device(bi, "GIC distributor", bi->arm64.gicd_base, GICD_LEN);
+	if (bi->arm64.gic_version == 2)
+		map_device(bi, "GIC CPU interface", bi->arm64.gicc_base, GICC_LEN);
+	else
+		map_redistributors(bi);
+}

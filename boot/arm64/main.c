@@ -1,0 +1,121 @@
+/*
+ * First C code of the boot CPU on the boot page tables: what firmware or the
+ * loader left becomes struct bootinfo. Everything is read here, before
+ * kernel_main(), since the memory map and the console are needed from its
+ * first line on, and both come from the same tables as the rest.
+ */
+#include "boot.h"
+#include "efi.h"
+#include <arch/platform.h>
+#include <asm/layout.h>
+#include <asm/mmu.h>
+#include <boot/acpi.h>
+#include <boot/fdt.h>
+#include <kernel/main.h>
+#include <kernel/panic.h>
+#include <kernel/string.h>
+
+enum {
+	FDT_MAX = 2 << 20, /* bytes; Linux's boot protocol allows no more */
+	UART_LEN = 0x1000,
+};
+
+#define RSDP_OEM_ID_QEMU "BOCHS " /* RSDP bytes 9 to 14, in every table that QEMU makes */
+
+struct bootinfo boot_info;
+
+/* From head.S. */
+void boot_main(paddr_t fdt, bool efi, unsigned entry_el) __noreturn;
+
+/* A device tree at this address, all of it mapped; NULL: there is none. */
+static const void *fdt_at(struct bootinfo *bi, paddr_t pa, size_t *len)
+{
+	const void *blob = pa % 8 ? NULL : boot_map_memory(pa, PAGE_SIZE);
+
+	if (!blob || !fdt_is_blob(blob))
+		return NULL;
+	*len = fdt_total_size(blob);
+	if (*len > FDT_MAX) {
+		boot_warn(bi, "device tree at %#lx: %zu bytes, only %d read", pa, *len, FDT_MAX);
+		*len = FDT_MAX;
+	}
+	return boot_map_memory(pa, *len);
+}
+
+/*
+ * Where a loader gives no address it puts the tree at the start of RAM, which
+ * is a multiple of 1 GiB on the boards that do so (QEMU with an ELF image).
+ */
+static void read_fdt(struct bootinfo *bi, paddr_t pa)
+{
+	size_t len;
+	const void *blob;
+
+	if (!pa)
+		pa = ALIGN_DOWN(arch_kernel_phys(), PT_LEVEL_SIZE(2));
+	blob = fdt_at(bi, pa, &len);
+	if (!blob) {
+		boot_warn(bi, "device tree: none at %#lx", pa);
+		return;
+	}
+	bi->fdt = pa;
+	fdt_parse(blob, len, bi); /* warns about what is wrong */
+}
+
+static const void *map_acpi(void *ctx __unused, u64 pa, u64 len)
+{
+	return boot_map_memory(pa, len);
+}
+
+static void read_acpi(struct bootinfo *bi)
+{
+	const char *rsdp = boot_map_memory(bi->rsdp, PAGE_SIZE);
+
+	if (rsdp && !memcmp(rsdp + 9, RSDP_OEM_ID_QEMU, 6))
+		bi->arm64.qemu = true;
+	acpi_parse(bi->rsdp, map_acpi, NULL, bi); /* warns about what is wrong */
+	acpi_finish(bi);
+}
+
+/* The early allocator takes any of it; what cannot be mapped is not used. */
+static void map_memory(struct bootinfo *bi)
+{
+	for (unsigned i = 0; i < bi->range_count;) {
+		struct boot_range r = bi->ranges[i];
+
+		if (r.type != BOOT_MEM_RAM || boot_map_memory(r.base, r.len)) {
+			i++;
+			continue;
+		}
+		boot_warn(bi, "memory map: %#lx+%#lx cannot be mapped: not used", r.base, r.len);
+		memmove(&bi->ranges[i], &bi->ranges[i + 1],
+			(--bi->range_count - i) * sizeof(bi->ranges[0]));
+	}
+}
+
+static void boot_fail(struct bootinfo *bi)
+{
+	arch_init_early(bi);
+	panic("boot: no memory map: %s",
+	      bi->warning_count ? bi->warnings[bi->warning_count - 1] : "none given");
+}
+
+void boot_main(paddr_t fdt, bool efi, unsigned entry_el)
+{
+	struct bootinfo *bi = &boot_info;
+
+	arm64_entry_el = entry_el;
+	bi->loader = efi ? "efi" : "linux-image";
+	if (efi)
+		efi_read_handover(bi);
+	if (bi->rsdp)
+		read_acpi(bi);
+	else
+		read_fdt(bi, efi ? bi->fdt : fdt);
+	map_memory(bi);
+	if (bi->console.base && !boot_map_device(bi->console.base, UART_LEN))
+		bi->console.type = BOOT_CONSOLE_NONE;
+	if (!boot_has_ram(bi))
+		boot_fail(bi);
+	kernel_main(bi);
+}

@@ -1,0 +1,63 @@
+/*
+ * Between the files of the device tree parser: tokens, properties, addresses
+ * (Devicetree Specification 0.4, chapters 2 and 5).
+ */
+#pragma once
+
+#include <boot/bootinfo.h>
+
+enum { FDT_DEPTH = 12 }; /* levels; boards have up to 8. Deeper nodes are stepped over */
+
+struct fdt_tree {
+	const u8 *blob;
+	u32 len; /* bytes that are there and belong to it */
+	u32 structs, structs_end;
+	u32 strings, strings_end;
+	struct bootinfo *bi;
+};
+
+struct fdt_node {
+	const char *name;
+	u32 off; /* of its token, for warnings */
+	u32 props; /* of what follows the name */
+};
+
+/* A node with its ancestors: at[0] is the root, at[depth] the node. */
+struct fdt_path {
+	struct fdt_node at[FDT_DEPTH];
+	unsigned depth;
+};
+
+struct fdt_prop {
+	const u8 *bytes; /* NULL: there is none */
+	u32 len;
+	u32 off; /* for warnings */
+};
+
+/* Check the header. False, with a warning: not a device tree, or nothing of it is there. */
+bool fdt_open(struct fdt_tree *t, const void *blob, size_t len, struct bootinfo *bi);
+
+/* Call visit for every node, parents first, until the tree ends or breaks off (warned unless quiet). */
+typedef void fdt_visit_fn(const struct fdt_tree *t, const struct fdt_path *path, void *arg);
+void fdt_walk(const struct fdt_tree *t, fdt_visit_fn *visit, void *arg, bool quiet);
+
+struct fdt_prop fdt_prop(const struct fdt_tree *t, const struct fdt_node *node, const char *name);
+
+/* Big-endian cell at a byte offset; 0 where the property is shorter. */
+u32 fdt_cell(const struct fdt_prop *p, u32 off);
+/* A property of one cell; the default if there is none. */
+u32 fdt_u32(const struct fdt_tree *t, const struct fdt_node *node, const char *name, u32 def);
+/* The property is a list of strings (or one), and this is one of them. */
+bool fdt_has_string(const struct fdt_prop *p, const char *s);
+bool fdt_compatible(const struct fdt_tree *t, const struct fdt_node *node, const char *name);
+/* No status, or "okay". */
+bool fdt_enabled(const struct fdt_tree *t, const struct fdt_node *node);
+/* Is the node's name this, with or without a unit address? */
+bool fdt_named(const struct fdt_node *node, const char *name);
+
+/*
+ * The n-th pair of `reg` of the node, as the CPU sees it: through the `ranges`
+ * of all buses above. False: no such pair, or not reachable.
+ */
+bool fdt_reg(const struct fdt_tree *t, const struct fdt_path *path, unsigned n, u64 *base,
+	     u64 *len);

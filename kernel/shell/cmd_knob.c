@@ -1,0 +1,154 @@
+/* set, show, list knobs, list schemes: the choices about flushing. */
+#include <kernel/command.h>
+#include <kernel/error.h>
+#include <kernel/printk.h>
+#include <kernel/registry.h>
+#include <kernel/string.h>
+#include <mm/scheme.h>
+
+enum { VALUE_LEN = 32, ERROR_LEN = 160 };
+
+static const char *knob_name(unsigned i)
+{
+	return i < knob_count ? knob_table[i].name : NULL;
+}
+
+static const char *scheme_name(unsigned i)
+{
+	return i < scheme_def_count ? scheme_defs[i].name : NULL;
+}
+
+static const char *complete_knob(int argi, unsigned i)
+{
+	(void)argi;
+	return knob_name(i);
+}
+
+/* ---- set ---------------------------------------------------------------------- */
+
+/* One KNOB=V; "scheme=NAME" sets all that a scheme names. */
+static int set_one(char *word, char err[ERROR_LEN])
+{
+	char *equals = strchr(word, '=');
+
+	if (!equals || equals == word) {
+		strlcpy(err, word, ERROR_LEN - 32);
+		strlcpy(err + strlen(err), ": not KNOB=VALUE", 32);
+		return -EINVAL;
+	}
+	*equals = '\0';
+	if (!strcmp(word, "scheme"))
+		return scheme_apply(equals + 1, err, ERROR_LEN);
+	return knob_set(word, equals + 1, "set", err, ERROR_LEN);
+}
+
+static unsigned run_set(int argc, char **argv)
+{
+	char err[ERROR_LEN];
+	unsigned rc = command_args("set", NULL, &argc, argv, 1, (int)knob_count + 1);
+
+	for (int i = 1; i < argc && !rc; i++)
+		if (set_one(argv[i], err))
+			rc = command_usage_error("set", "%s", err);
+	return rc;
+}
+
+COMMAND(cmd_set) = {
+	.name = "set",
+	.usage = "KNOB=V ...",
+	.summary = "change knobs; scheme=NAME changes those that the scheme names",
+	.help = "  debts are paid first; what this machine cannot do is refused with the reason",
+	.run = run_set,
+	.complete = complete_knob,
+};
+
+/* ---- show --------------------------------------------------------------------- */
+
+/* A knob's default as `show` prints values. */
+static void format_default(const struct knob *k, char buf[VALUE_LEN])
+{
+	struct knob def = *k;
+
+	def.value = &def.def;
+	knob_format(&def, buf, VALUE_LEN);
+}
+
+static void show_knob(const struct knob *k)
+{
+	char value[VALUE_LEN], def[VALUE_LEN];
+
+	knob_format(k, value, sizeof(value));
+	format_default(k, def);
+	kprintf("%-10s %-12s %-12s %-12s %-8s %-14s %s\n", k->name, value, def, k->source, k->unit,
+		k->decided_in, k->summary);
+}
+
+static void show_choices(const struct knob *k)
+{
+	if (!k->choices) {
+		kprintf("  from %u to %u %s\n", k->min, k->max, k->unit);
+		return;
+	}
+	kprintf("  one of");
+	for (unsigned i = 0; k->choices[i]; i++)
+		kprintf(" %s", k->choices[i]);
+	kprintf("\n");
+}
+
+static unsigned run_show(int argc, char **argv)
+{
+	unsigned rc = command_args("show", NULL, &argc, argv, 0, 1), shown = 0;
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < knob_count; i++) {
+		if (argc == 2 && strcmp(argv[1], knob_table[i].name))
+			continue;
+		if (!shown++)
+			kprintf("%-10s %-12s %-12s %-12s %-8s %-14s\n", "knob", "value", "default",
+				"source", "unit", "decided in");
+		show_knob(&knob_table[i]);
+		if (argc == 2)
+			show_choices(&knob_table[i]);
+	}
+	return shown ? RC_PASS
+		     : command_usage_error("show", "%.40s: no such knob (see `list knobs`)",
+					   argv[1]);
+}
+
+COMMAND(cmd_show) = {
+	.name = "show",
+	.usage = "[KNOB]",
+	.summary = "knobs: value, default, who set it, unit, where the decision is made",
+	.run = run_show,
+	.complete = complete_knob,
+};
+
+/* ---- lists --------------------------------------------------------------------- */
+
+static void list_knobs(void)
+{
+	for (unsigned i = 0; i < knob_count; i++)
+		kprintf("%-16s %s\n", knob_table[i].name, knob_table[i].summary);
+}
+
+LISTER(list_of_knobs) = {
+	.name = "knobs",
+	.summary = "independent choices about flushing",
+	.print = list_knobs,
+	.item = knob_name,
+};
+
+static void list_schemes(void)
+{
+	for (unsigned i = 0; i < scheme_def_count; i++)
+		kprintf("%-16s %s\n%-16s   %s\n", scheme_defs[i].name, scheme_defs[i].summary, "",
+			scheme_defs[i].settings);
+}
+
+LISTER(list_of_schemes) = {
+	.name = "schemes",
+	.summary = "named settings of knobs; a+b applies both",
+	.print = list_schemes,
+	.item = scheme_name,
+};

@@ -1,0 +1,184 @@
+/* numa (as `numactl -H` prints it), migratepages. */
+#include <kernel/command.h>
+#include <kernel/error.h>
+#include <kernel/printk.h>
+#include <kernel/registry.h>
+#include <kernel/smp.h>
+#include <kernel/string.h>
+#include <mm/migrate.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+
+/* ---- numa ----------------------------------------------------------------------- */
+
+static void print_node(u32 node)
+{
+	struct pmm_node_stats s;
+
+	kprintf("node %u cpus:", node);
+	for_each_online_cpu (cpu)
+		if (numa_node_of_cpu(cpu) == node)
+			kprintf(" %u", cpu);
+	pmm_node_stats(node, &s);
+	kprintf("\nnode %u size: %lu MB\nnode %u free: %lu MB\n", node, s.total << PAGE_SHIFT >> 20,
+		node, (s.free + s.cached) << PAGE_SHIFT >> 20);
+}
+
+static void print_distances(u32 nodes)
+{
+	kprintf("node distances:\nnode ");
+	for (u32 to = 0; to < nodes; to++)
+		kprintf("%3u ", to);
+	for (u32 from = 0; from < nodes; from++) {
+		kprintf("\n%3u: ", from);
+		for (u32 to = 0; to < nodes; to++)
+			kprintf("%3u ", numa_distance(from, to));
+	}
+	kprintf("\n");
+}
+
+static unsigned run_numa(int argc, char **argv)
+{
+	u32 nodes = numa_node_count();
+	bool hardware = false;
+	/* numactl's word for "print the hardware", accepted and without effect. */
+	const struct arg options[] = {
+		{.name = "-H", .kind = ARG_FLAG, .value = &hardware, .help = "as numactl"},
+		{.name = "--hardware", .kind = ARG_FLAG, .value = &hardware, .help = "as numactl"},
+		{.name = NULL},
+	};
+	unsigned rc = command_args(argv[0], options, &argc, argv, 0, 0);
+
+	if (rc)
+		return rc;
+	if (nodes == 1)
+		kprintf("available: 1 nodes (0)\n");
+	else
+		kprintf("available: %u nodes (0-%u)\n", nodes, nodes - 1);
+	for (u32 node = 0; node < nodes; node++)
+		print_node(node);
+	print_distances(nodes);
+	return RC_PASS;
+}
+
+COMMAND(cmd_numa) = {
+	.name = "numa",
+	.usage = "",
+	.summary = "nodes, their CPUs, memory and distances, as numactl -H prints them",
+	.run = run_numa,
+};
+
+COMMAND(cmd_numactl) = {
+	.name = "numactl",
+	.usage = "-H",
+	.summary = "the same as numa",
+	.run = run_numa,
+};
+
+/* ---- migratepages ------------------------------------------------------------------ */
+
+/* "all", or "0,2-3": bit per node. 0 or -EINVAL. */
+static int parse_nodes(const char *s, u64 *nodes)
+{
+	u64 last_node = numa_node_count() - 1;
+
+	*nodes = 0;
+	if (!strcmp(s, "all")) {
+		*nodes = last_node == 63 ? ~0UL : (1UL << (last_node + 1)) - 1;
+		return 0;
+	}
+	for (;;) {
+		u64 first = 0, last;
+		const char *start = s;
+
+		while (*s >= '0' && *s <= '9' && first <= last_node)
+			first = first * 10 + (u64)(*s++ - '0');
+		last = first;
+		if (s > start && *s == '-') {
+			start = ++s;
+			for (last = 0; *s >= '0' && *s <= '9' && last <= last_node; s++)
+				last = last * 10 + (u64)(*s - '0');
+		}
+		if (s == start || last > last_node || first > last)
+			return -EINVAL;
+		for (; first <= last; first++)
+			*nodes |= 1UL << first;
+		if (!*s)
+			return 0;
+		if (*s++ != ',')
+			return -EINVAL;
+	}
+}
+
+/* Every area of a space, page by page to the nodes in turn, as migratepages does. */
+static void move_space(struct aspace *as, u64 from, u64 to, struct migrate_stats *stats)
+{
+	vaddr_t va = 0;
+
+	for (;;) {
+		struct area *area, *next = NULL;
+		struct migrate_request req = {.as = as, .stats = stats};
+
+		read_lock(&as->lock);
+		list_for_each_entry (area, &as->areas, link) {
+			if (area->start >= va) {
+				next = area;
+				break;
+			}
+		}
+		if (next) {
+			req.start = next->start;
+			req.len = next->end - next->start;
+			va = next->end;
+		}
+		read_unlock(&as->lock);
+		if (!next)
+			return;
+		/* The n-th node of `from` goes to the n-th of `to`, which starts over when it ends. */
+		for (u64 left = from, targets = to; left; left &= left - 1) {
+			if (!targets)
+				targets = to;
+			req.from_nodes = left & -left;
+			req.to_node = (u32)__builtin_ctzl(targets);
+			targets &= targets - 1;
+			if (req.from_nodes != 1UL << req.to_node)
+				migrate_range(&req);
+		}
+	}
+}
+
+static unsigned run_migratepages(int argc, char **argv)
+{
+	struct migrate_stats stats = {0};
+	u64 from, to, failed = 0;
+	unsigned rc = command_args("migratepages", NULL, &argc, argv, 3, 3);
+	struct aspace *as;
+
+	if (rc)
+		return rc;
+	as = aspace_lookup(argv[1]);
+	if (!as)
+		return command_usage_error("migratepages", "%.40s: no such space", argv[1]);
+	if (parse_nodes(argv[2], &from) || parse_nodes(argv[3], &to))
+		return command_usage_error(
+			"migratepages",
+			"%.40s %.40s: not node lists such as 0, 0,2, 0-3 or all, "
+			"of nodes 0 to %u",
+			argv[2], argv[3], numa_node_count() - 1);
+	move_space(as, from, to, &stats);
+	kprintf("moved %lu pages", stats.moved);
+	for (unsigned i = MIGRATE_OK + 1; i < MIGRATE_REASONS; i++) {
+		kprintf("%s %lu %s", i == MIGRATE_OK + 1 ? ", failed:" : ",", stats.failed[i],
+			migrate_reason_names[i]);
+		failed += stats.failed[i];
+	}
+	kprintf("\n");
+	return failed ? RC_FAIL : RC_PASS;
+}
+
+COMMAND(cmd_migratepages) = {
+	.name = "migratepages",
+	.usage = "SPACE FROM-NODES TO-NODES",
+	.summary = "move a space's pages between nodes; node lists as 0, 0,2, 0-3, all",
+	.run = run_migratepages,
+};

@@ -1,0 +1,74 @@
+/* Booting the modelled machine for tests of the memory manager. */
+#include "host_mm.h"
+
+#include <fake/machine.h>
+#include <mm/scheme.h>
+
+void host_mm(void)
+{
+	static bool booted;
+	static const struct fake_config config = {
+		.cpus = 2, .nodes = HOST_NODES, .node_pages = HOST_NODE_PAGES, .asids = 6};
+
+	if (!booted)
+		fake_boot(&config);
+	booted = true;
+}
+
+struct aspace *host_space(u64 pages, prot_t prot, bool huge, u32 node, vaddr_t *va)
+{
+	struct aspace *as;
+	int err = 0;
+
+	host_mm();
+	as = aspace_create("test", 0);
+	if (!as)
+		return NULL;
+	*va = aspace_map(as, NULL, 0, 0, pages << PAGE_SHIFT, prot, huge, node, &err);
+	aspace_load(as);
+	return *va ? as : NULL;
+}
+
+static pte_t entry(struct aspace *as, vaddr_t va, unsigned *level)
+{
+	struct pt_pos pos = pgwalk_find(as->root, va, 0);
+
+	*level = pos.level;
+	return pte_load(pos.ptep);
+}
+
+u64 *host_word(struct aspace *as, vaddr_t va, bool write)
+{
+	unsigned level;
+	pte_t pte = entry(as, va, &level);
+
+	if (!pte_is_present(pte) || (write && !pte_is_writable(pte))) {
+		if (!fault_handle(as, va, write, false))
+			return NULL;
+		pte = entry(as, va, &level);
+	}
+	return phys_to_virt(pte_pa(pte, level) + (va & (PT_LEVEL_SIZE(level) - 1)));
+}
+
+struct page *host_page(struct aspace *as, vaddr_t va)
+{
+	unsigned level;
+	pte_t pte = entry(as, va, &level);
+
+	return pte_is_present(pte) ? phys_to_page(pte_pa(pte, level)) : NULL;
+}
+
+u64 host_migrate(struct aspace *as, vaddr_t va, u64 pages, u32 to, struct migrate_stats *stats,
+		 u8 *result)
+{
+	struct migrate_request req = {.as = as,
+				      .start = va,
+				      .len = pages << PAGE_SHIFT,
+				      .from_nodes = ~0UL,
+				      .to_node = to,
+				      .result = result,
+				      .stats = stats};
+
+	memset(stats, 0, sizeof(*stats));
+	return migrate_range(&req);
+}

@@ -1,0 +1,20 @@
+/* The memory manager on a modelled machine with one CPU running: for tests of what it does, not when. */
+#pragma once
+
+#include "../check.h"
+
+#include <mm/aspace.h>
+#include <mm/migrate.h>
+#include <mm/pmm.h>
+
+enum { HOST_NODES = 2, HOST_NODE_PAGES = 4096 };
+
+/* Boot once, on first use; after that nothing may be in use but what earlier tests left. */
+void host_mm(void);
+/* A new space with an anonymous area of so many pages at *va, loaded on this CPU. */
+struct aspace *host_space(u64 pages, prot_t prot, bool huge, u32 node, vaddr_t *va);
+/* The word at va, faulted in; NULL: access not allowed. */
+u64 *host_word(struct aspace *as, vaddr_t va, bool write);
+struct page *host_page(struct aspace *as, vaddr_t va);
+u64 host_migrate(struct aspace *as, vaddr_t va, u64 pages, u32 to, struct migrate_stats *stats,
+		 u8 *result);

@@ -1,0 +1,193 @@
+/* Migration: what moves, what does not and why, and that contents, rights and counts survive. */
+#include "host_mm.h"
+
+#include <fake/machine.h>
+#include <mm/kmem.h>
+#include <mm/scheme.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+static struct aspace *filled(u64 pages, prot_t prot, u32 node, vaddr_t *va)
+{
+	struct aspace *as = host_space(pages, RW, false, node, va);
+
+	for (u64 i = 0; as && i < pages; i++)
+		*host_word(as, *va + i * PAGE_SIZE, true) = 1000 + i;
+	if (as && prot != RW)
+		aspace_protect(as, *va, pages * PAGE_SIZE, prot);
+	return as;
+}
+
+static bool holds(struct aspace *as, vaddr_t va, u64 pages, u32 node)
+{
+	for (u64 i = 0; i < pages; i++)
+		if (*host_word(as, va + i * PAGE_SIZE, false) != 1000 + i ||
+		    host_page(as, va + i * PAGE_SIZE)->node != node ||
+		    page_refs(host_page(as, va + i * PAGE_SIZE)) != 1 ||
+		    host_page(as, va + i * PAGE_SIZE)->flags)
+			return false;
+	return true;
+}
+
+TEST(migrate_there_and_back)
+{
+	struct migrate_stats stats;
+	vaddr_t va;
+
+	struct aspace *as = filled(700, RW, 0, &va);
+	u64 used = pmm_used();
+
+	for (unsigned round = 0; round < 4; round++) {
+		u32 to = 1 - round % 2;
+
+		CHECK_EQ(host_migrate(as, va, 700, to, &stats, NULL), 0);
+		CHECK_EQ(stats.moved, 700);
+		CHECK(holds(as, va, 700, to));
+		CHECK_EQ(pmm_used(), used);
+	}
+	CHECK_EQ(host_migrate(as, va, 700, 0, &stats, NULL), 0);
+	CHECK_EQ(stats.moved, 0);
+	aspace_destroy(as);
+}
+
+TEST(migrate_under_every_scheme)
+{
+	char err[160];
+
+	host_mm();
+	for (unsigned i = 0; i < scheme_def_count; i++) {
+		struct migrate_stats stats;
+		vaddr_t va;
+
+		CHECK_EQ(scheme_apply(scheme_defs[i].name, err, sizeof(err)), 0);
+		for (unsigned writable = 0; writable < 2; writable++) {
+			struct aspace *as = filled(130, writable ? RW : PROT_READ, 0, &va);
+
+			CHECK_EQ(host_migrate(as, va, 130, 1, &stats, NULL), 0);
+			scheme_settle();
+			CHECK_EQ(scheme->held(), 0);
+			CHECK(holds(as, va, 130, 1));
+			aspace_destroy(as);
+		}
+		scheme_restore();
+	}
+}
+
+TEST(migrate_skips_pinned_pages_and_says_so)
+{
+	static u8 result[20];
+	struct migrate_stats stats;
+	struct page *page;
+	vaddr_t va;
+
+	struct aspace *as = filled(20, RW, 0, &va);
+
+	CHECK_EQ(aspace_pin(as, va + 7 * PAGE_SIZE, true, &page), 0);
+	memset(result, 99, sizeof(result));
+	CHECK_EQ(host_migrate(as, va, 20, 1, &stats, result), 1);
+	CHECK_EQ(stats.failed[MIGRATE_PINNED], 1);
+	for (unsigned i = 0; i < 20; i++)
+		CHECK_EQ(result[i], i == 7 ? MIGRATE_PINNED : MIGRATE_OK);
+	CHECK(host_page(as, va + 7 * PAGE_SIZE) == page);
+	CHECK_EQ(page->node, 0);
+	page_put(page, PAGE_PIN);
+	CHECK_EQ(host_migrate(as, va, 20, 1, &stats, NULL), 0);
+	CHECK(holds(as, va, 20, 1));
+	aspace_destroy(as);
+}
+
+TEST(migrate_without_room_leaves_pages_where_they_were)
+{
+	static struct page *taken[HOST_NODE_PAGES];
+	struct migrate_stats stats;
+	unsigned n = 0;
+	vaddr_t va;
+
+	struct aspace *as = filled(64, RW, 0, &va);
+
+	while (n < HOST_NODE_PAGES && (taken[n] = pmm_alloc(1, 0, PMM_STRICT)))
+		n++;
+	CHECK_EQ(host_migrate(as, va, 64, 1, &stats, NULL), 64);
+	CHECK_EQ(stats.failed[MIGRATE_NO_MEMORY], 64);
+	CHECK(holds(as, va, 64, 0));
+	for (unsigned i = 0; i < 10; i++)
+		pmm_free(taken[--n]);
+	CHECK_EQ(host_migrate(as, va, 64, 1, &stats, NULL), 54);
+	for (u64 i = 0; i < 64; i++)
+		CHECK_EQ(*host_word(as, va + i * PAGE_SIZE, false), 1000 + i);
+	pmm_free_bulk(taken, n);
+	aspace_destroy(as);
+}
+
+TEST(migrate_keeps_rights_and_dirty_state)
+{
+	struct migrate_stats stats;
+	vaddr_t va;
+
+	struct aspace *as = filled(4, RW, 0, &va);
+
+	aspace_protect(as, va, PAGE_SIZE, PROT_READ);
+	pt_change(pgwalk_find(as->root, va + PAGE_SIZE, 0).ptep, pte_mk_clean);
+	pt_change(pgwalk_find(as->root, va + 2 * PAGE_SIZE, 0).ptep, pte_mk_old);
+	CHECK_EQ(host_migrate(as, va, 4, 1, &stats, NULL), 0);
+	pte_t pte[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		pte[i] = pte_load(pgwalk_find(as->root, va + i * PAGE_SIZE, 0).ptep);
+	CHECK(!pte_is_writable(pte[0]) && pte_is_dirty(pte[0]));
+	CHECK(pte_is_writable(pte[1]) && !pte_is_dirty(pte[1]));
+	CHECK(!pte_is_accessed(pte[2]) && pte_is_dirty(pte[2]));
+	CHECK(pte_is_accessed(pte[3]) && pte_is_dirty(pte[3]));
+	aspace_destroy(as);
+}
+
+TEST(migrate_moves_every_mapping_of_a_shared_page)
+{
+	struct migrate_stats stats;
+	vaddr_t a, c;
+	int err;
+
+	struct aspace *as = host_space(1, RW, false, 0, &a);
+	struct aspace *other = host_space(1, RW, false, 0, &c);
+	struct object *obj = object_create(8);
+	vaddr_t x = aspace_map(as, obj, 0, 0, 8 * PAGE_SIZE, RW, false, 0, &err);
+	vaddr_t y = aspace_map(as, obj, 2, 0, 4 * PAGE_SIZE, PROT_READ, false, 0, &err);
+	vaddr_t z = aspace_map(other, obj, 0, 0, 8 * PAGE_SIZE, RW, false, 0, &err);
+
+	for (u64 i = 0; i < 8; i++)
+		*host_word(as, x + i * PAGE_SIZE, true) = i;
+	for (u64 i = 0; i < 4; i++)
+		CHECK_EQ(*host_word(as, y + i * PAGE_SIZE, false), i + 2);
+	for (u64 i = 0; i < 8; i += 2)
+		CHECK_EQ(*host_word(other, z + i * PAGE_SIZE, false), i);
+	CHECK_EQ(host_migrate(as, x, 8, 1, &stats, NULL), 0);
+	for (u64 i = 0; i < 8; i++) {
+		struct page *page = host_page(as, x + i * PAGE_SIZE);
+
+		CHECK_EQ(page->node, 1);
+		CHECK_EQ(page->mapcount, 1U + (i >= 2 && i < 6) + (i % 2 == 0));
+		CHECK_EQ(page_refs(page), page->mapcount);
+		CHECK_EQ(*host_word(other, z + i * PAGE_SIZE, false), i);
+	}
+	object_put(obj);
+	aspace_destroy(as);
+	aspace_destroy(other);
+}
+
+TEST(migrate_moves_large_pages_whole)
+{
+	struct migrate_stats stats;
+	vaddr_t va;
+
+	struct aspace *as = host_space(2 * HUGE_PAGES, RW, true, 0, &va);
+
+	for (u64 i = 0; i < 2 * HUGE_PAGES; i += 17)
+		*host_word(as, va + i * PAGE_SIZE, true) = i;
+	CHECK_EQ(host_migrate(as, va, 2 * HUGE_PAGES, 1, &stats, NULL), 0);
+	CHECK_EQ(stats.moved_huge, 2);
+	CHECK_EQ(stats.moved, 2 * HUGE_PAGES);
+	CHECK_EQ(host_page(as, va)->node, 1);
+	for (u64 i = 0; i < 2 * HUGE_PAGES; i += 17)
+		CHECK_EQ(*host_word(as, va + i * PAGE_SIZE, false), i);
+	aspace_destroy(as);
+}

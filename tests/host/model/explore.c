@@ -1,0 +1,371 @@
+/*
+ * The explorer. First every plan with few deviations from the default
+ * execution, breadth first, giving up an execution that reaches a state from
+ * which as much was explored already; then plans by chance. A failure is
+ * shortened by leaving out deviations while it still fails.
+ */
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHORT_PLAN = 3 };
+
+struct short_plan {
+	struct fake_deviation deviation[SHORT_PLAN];
+	u8 count;
+	bool lazy;
+};
+
+/* Heap: outlives the executions. */
+struct explorer {
+	const struct explore_order *order;
+	struct explore_result *result;
+	u64 *orderings, *states; /* hash sets, 0 = free */
+	u64 orderings_size, states_size, states_count;
+	u8 *budget; /* of a state: deviations that were left when it was explored */
+	unsigned left; /* in this execution */
+	struct short_plan *queue;
+	u64 queue_len, queue_room;
+};
+static struct explorer *ex;
+
+/* ---- hash sets of 64-bit keys ------------------------------------------------------- */
+
+static bool ordering_is_new(u64 key)
+{
+	u64 i = key & (ex->orderings_size - 1);
+
+	key |= !key;
+	while (ex->orderings[i] && ex->orderings[i] != key)
+		i = (i + 1) & (ex->orderings_size - 1);
+	if (ex->orderings[i])
+		return false;
+	ex->orderings[i] = key;
+	return true;
+}
+
+/* True: explored with at least as many deviations left. Else remember it. */
+static bool state_seen(u64 key)
+{
+	u64 i = key & (ex->states_size - 1);
+
+	key |= !key;
+	while (ex->states[i] && ex->states[i] != key)
+		i = (i + 1) & (ex->states_size - 1);
+	if (ex->states[i]) {
+		if (ex->budget[i] > ex->left)
+			return true;
+		/* The same execution passes each state once, so this is another one. */
+		if (ex->budget[i] == ex->left && ex->budget[i] != 0xff)
+			return true;
+	} else {
+		if (ex->states_count * 2 > ex->states_size)
+			return false; /* full: no more pruning */
+		ex->states_count++;
+	}
+	ex->states[i] = key;
+	ex->budget[i] = (u8)ex->left;
+	return false;
+}
+
+/* ---- one execution -------------------------------------------------------------------- */
+
+static bool run(void)
+{
+	const struct scenario *s = ex->order->scenario;
+	bool ok;
+
+	fake_restore();
+	fake_abandoned = false;
+	ok = fake_run(s->program);
+	if (ok && !fake_abandoned) {
+		for (unsigned i = 0; i < fake_config.cpus; i++)
+			fake_cpus[i].masked = false;
+		fake_become(&fake_cpus[0]);
+		if (s->end)
+			s->end();
+		invariants_at_end();
+		ok = !fake_failure[0];
+	}
+	ex->result->steps += fake_steps;
+	return ok;
+}
+
+static void count_execution(void)
+{
+	struct explore_result *r = ex->result;
+
+	if (fake_abandoned) {
+		r->duplicates++;
+		return;
+	}
+	r->executions++;
+	r->distinct += ordering_is_new(fake_order);
+}
+
+/* ---- failures ------------------------------------------------------------------------------ */
+
+static const char letters[] = "cdhrp";
+
+static void print_schedule(const struct fake_plan *p, char *buf, size_t size)
+{
+	size_t at = (size_t)snprintf(buf, size, "%s", p->lazy ? "lazy" : "eager");
+
+	for (unsigned i = 0; i < p->count && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, " %u%c%u", p->deviation[i].step,
+				       letters[p->deviation[i].action], p->deviation[i].arg);
+}
+
+static bool parse_schedule(struct fake_plan *p, const char *text)
+{
+	p->lazy = !strncmp(text, "lazy", 4);
+	p->count = 0;
+	for (text = strchr(text, ' '); text; text = strchr(text + 1, ' ')) {
+		unsigned step, arg;
+		char letter;
+		const char *found;
+
+		if (sscanf(text, " %u%c%u", &step, &letter, &arg) != 3)
+			return false;
+		found = strchr(letters, letter);
+		if (!found || p->count == FAKE_DEVIATIONS)
+			return false;
+		p->deviation[p->count++] = (struct fake_deviation){
+			step, (u16)(found - letters), (u16)arg};
+	}
+	return true;
+}
+
+/* Does the plan as it stands fail? What chance would add is off. */
+static bool fails(void)
+{
+	fake_plan->random = fake_plan->record = false;
+	fake_restore_fully();
+	return !run();
+}
+
+static bool fails_without(unsigned first, unsigned n, struct fake_plan *keep)
+{
+	struct fake_plan *p = fake_plan;
+
+	*keep = *p;
+	memmove(&p->deviation[first], &p->deviation[first + n],
+		(p->count - first - n) * sizeof(p->deviation[0]));
+	p->count -= n;
+	if (fails())
+		return true;
+	*p = *keep;
+	return false;
+}
+
+/* Leave out halves, quarters, ... single deviations, as long as something can go. */
+static void shorten(void)
+{
+	struct fake_plan *keep = malloc(sizeof(*keep));
+
+	for (unsigned n = MAX(fake_plan->count / 2, 1U);; n = MAX(n / 2, 1U)) {
+		bool gone = false;
+
+		for (unsigned i = 0; i + n <= fake_plan->count;)
+			if (fails_without(i, n, keep))
+				gone = true;
+			else
+				i += n;
+		if (n == 1 && !gone)
+			break;
+	}
+	free(keep);
+}
+
+static void report_failure(void)
+{
+	struct explore_result *r = ex->result;
+
+	r->failed = true;
+	snprintf(r->failure, sizeof(r->failure), "%s", fake_failure);
+	print_schedule(fake_plan, r->schedule, sizeof(r->schedule));
+	if (!fails()) {
+		/* It started from a state that was not put back in full; now it is known what to put back. */
+		r->unrepeatable++;
+		r->failed = r->unrepeatable > 20;
+		return;
+	}
+	shorten();
+	fails();
+	snprintf(r->failure, sizeof(r->failure), "%s", fake_failure);
+	print_schedule(fake_plan, r->schedule, sizeof(r->schedule));
+}
+
+/* ---- systematic ------------------------------------------------------------------------------- */
+
+static void enqueue(const struct short_plan *base, u32 step, enum fake_action action, unsigned arg)
+{
+	struct short_plan p = *base;
+
+	if (ex->queue_len == ex->queue_room) {
+		ex->queue_room = MAX(2 * ex->queue_room, 4096UL);
+		ex->queue = realloc(ex->queue, ex->queue_room * sizeof(*ex->queue));
+	}
+	p.deviation[p.count++] = (struct fake_deviation){step, (u16)action, (u16)arg};
+	ex->queue[ex->queue_len++] = p;
+}
+
+/* Everything that could have been done otherwise after the plan's last deviation. */
+static void enqueue_children(const struct short_plan *base)
+{
+	const struct fake_plan *p = fake_plan;
+	u32 from = base->count ? base->deviation[base->count - 1].step + 1 : 1;
+
+	for (u32 s = from; s <= p->steps && s < FAKE_RECORDED; s++) {
+		if (!p->runnable[s]) {
+			for (unsigned i = 1; i < p->options[s]; i++)
+				enqueue(base, s, FAKE_CHOOSE, i);
+			continue;
+		}
+		for (unsigned c = 0; c < fake_config.cpus; c++) {
+			if (p->runnable[s] >> c & 1)
+				enqueue(base, s, FAKE_SWITCH, c);
+			for (unsigned n = 0; n < (p->options[s] >> (2 * c) & 3U); n++)
+				enqueue(base, s, FAKE_DRAIN, c * 32 + n);
+		}
+		if (p->flags[s] & FAKE_CAN_DELAY)
+			enqueue(base, s, FAKE_LATE, 0);
+		if (p->flags[s] & FAKE_CAN_RUSH)
+			enqueue(base, s, FAKE_RUSH, 0);
+	}
+}
+
+static bool enough(void)
+{
+	return ex->result->distinct >= ex->order->orderings ||
+	       ex->result->executions >= ex->order->executions;
+}
+
+/* False: a failure. */
+static bool run_short(const struct short_plan *s, unsigned bound)
+{
+	struct fake_plan *p = fake_plan;
+
+	p->lazy = s->lazy;
+	p->count = s->count;
+	memcpy(p->deviation, s->deviation, sizeof(s->deviation));
+	p->random = false;
+	p->record = true;
+	p->seen = state_seen;
+	ex->left = bound - s->count;
+	if (!run()) {
+		report_failure();
+		return !ex->result->failed;
+	}
+	count_execution();
+	if (s->count < bound)
+		enqueue_children(s);
+	return true;
+}
+
+static bool search(void)
+{
+	struct explore_result *r = ex->result;
+	unsigned bound = ex->order->bound;
+	u64 next = 0, level_end;
+
+	for (unsigned lazy = 0; lazy < 2; lazy++) {
+		if (ex->queue_len == ex->queue_room) {
+			ex->queue_room = 4096;
+			ex->queue = realloc(ex->queue, ex->queue_room * sizeof(*ex->queue));
+		}
+		ex->queue[ex->queue_len++] = (struct short_plan){.lazy = lazy};
+	}
+	for (unsigned level = 0; level <= bound; level++) {
+		for (level_end = ex->queue_len; next < level_end; next++) {
+			if (enough())
+				return true;
+			const struct short_plan plan = ex->queue[next];
+
+			if (!run_short(&plan, bound))
+				return false;
+		}
+		r->bound = level;
+	}
+	return true;
+}
+
+/* ---- by chance ---------------------------------------------------------------------------------- */
+
+static bool wander(void)
+{
+	static const unsigned gaps[] = {12, 30, 80, 200};
+	struct fake_plan *p = fake_plan;
+
+	for (u64 seed = ex->order->seed * 1000003 + 1; !enough(); seed++) {
+		p->lazy = seed & 1;
+		p->gap = gaps[seed / 2 % ARRAY_SIZE(gaps)];
+		p->seed = seed;
+		p->count = 0;
+		p->random = true;
+		p->record = false;
+		if (!run()) {
+			report_failure();
+			if (ex->result->failed)
+				return false;
+			continue;
+		}
+		count_execution();
+	}
+	return true;
+}
+
+static bool in_use(u64 frame)
+{
+	u8 state = phys_to_page(frame << PAGE_SHIFT)->state;
+
+	return state == PAGE_USED || state == PAGE_TABLE || state == PAGE_QUARANTINE;
+}
+
+static u64 table_size(u64 entries)
+{
+	u64 size = 1024;
+
+	while (size < 2 * entries)
+		size *= 2;
+	return size;
+}
+
+void explore(const struct explore_order *order, struct explore_result *result)
+{
+	ex = calloc(1, sizeof(*ex));
+	ex->order = order;
+	ex->result = result;
+	ex->orderings_size = table_size(order->orderings);
+	ex->orderings = calloc(ex->orderings_size, sizeof(u64));
+	ex->states_size = table_size(MIN(order->orderings * 64, 1UL << 24));
+	ex->states = calloc(ex->states_size, sizeof(u64));
+	ex->budget = calloc(ex->states_size, 1);
+	memset(result, 0, sizeof(*result));
+	fake_pairs_reset();
+	fake_snapshot(in_use);
+	if (search())
+		wander();
+	fake_pairs(&result->pairs, &result->both);
+}
+
+bool explore_replay(const struct scenario *scenario, const char *schedule, bool trace)
+{
+	static struct explore_order order;
+	static struct explore_result result;
+
+	order.scenario = scenario;
+	ex = calloc(1, sizeof(*ex));
+	ex->order = &order;
+	ex->result = &result;
+	if (!parse_schedule(fake_plan, schedule)) {
+		printf("%s: not a schedule\n", schedule);
+		return false;
+	}
+	fake_pairs_reset();
+	fake_trace = trace;
+	fake_snapshot(in_use);
+	return run();
+}

@@ -1,0 +1,155 @@
+/*
+ * The invariants of the memory manager as assertions about the machine's state:
+ * what CPUs may hold, at the moments when it matters. None of it looks at the
+ * masks and generations that decide whether to flush.
+ */
+#include "model.h"
+
+#include <mm/scheme.h>
+
+enum { FRAMES = 4096 };
+
+static struct frame {
+	u32 moved_to;  /* source of a copy that has not been reused since: the frame that replaced it */
+	bool written;  /* by a workload since it was zeroed; follows a copy */
+} frames[FRAMES];
+
+static struct page *page_of(u64 frame)
+{
+	return phys_to_page(frame << PAGE_SHIFT);
+}
+
+static bool refuses_content(u64 to, u64 from)
+{
+	return memcmp(phys_to_virt(to << PAGE_SHIFT), phys_to_virt(from << PAGE_SHIFT), PAGE_SIZE);
+}
+
+static void before_copy(u64 to, u64 from)
+{
+	unsigned cpu;
+
+	if (fake_may_hold(from, true, &cpu))
+		fake_fail("I2: frame %#lx is copied while CPU %u may hold it writable", from, cpu);
+	if (fake_store_under_way(from))
+		fake_fail("I2: frame %#lx is copied while a store into it is on its way", from);
+	if (page_pins(page_of(from)))
+		fake_fail("I10: frame %#lx is copied while it is pinned", from);
+	if (fake_may_hold(to, true, &cpu) ||
+	    (fake_may_hold(to, false, &cpu) && refuses_content(to, from)))
+		fake_fail("I1: frame %#lx gets new contents while CPU %u may hold it", to, cpu);
+	frames[to].moved_to = 0;
+	frames[to].written = frames[from].written;
+	frames[from].moved_to = (u32)to;
+}
+
+static void before_zero(u64 frame)
+{
+	unsigned cpu;
+
+	if (fake_may_hold(frame, false, &cpu))
+		fake_fail("I1: frame %#lx is zeroed while CPU %u may hold it", frame, cpu);
+	frames[frame] = (struct frame){0};
+}
+
+/* The allocator marks a frame as free by storing 0 references; freezing it for a move is an atomic. */
+static void stored(const void *addr, u64 old, u64 value, bool atomic)
+{
+	u64 at = (u64)addr - VMEMMAP_BASE, frame = at / sizeof(struct page);
+	unsigned cpu;
+
+	(void)old;
+	if (frame >= fake_last_frame() || at % sizeof(struct page) != offsetof(struct page, refs) ||
+	    value || atomic)
+		return;
+	for (u64 f = frame; f < frame + (1UL << page_of(frame)->order); f++) {
+		if (fake_may_hold(f, false, &cpu))
+			fake_fail("I1: frame %#lx is freed while CPU %u may hold it", f, cpu);
+		if (fake_may_walk(f, &cpu))
+			fake_fail("I8: table %#lx is freed while CPU %u may walk through it", f, cpu);
+		if (fake_store_under_way(f))
+			fake_fail("I1: frame %#lx is freed while a store into it is on its way", f);
+		fake_frame_freed(f);
+		frames[f] = (struct frame){0};
+	}
+}
+
+/* I5: while some CPU reads the old frame, nobody writes the new one. */
+static void check_old_readers(u64 frame)
+{
+	unsigned cpu;
+
+	for (u64 f = fake_first_frame(); f < fake_last_frame(); f++)
+		if (frames[f].moved_to == frame && fake_may_hold(f, false, &cpu))
+			fake_fail("I5: store into frame %#lx while CPU %u may read its old copy %#lx",
+				  frame, cpu, f);
+}
+
+static void work_stored(const u64 *word, unsigned va_index)
+{
+	u64 frame = fake_frame_of(word);
+
+	(void)va_index;
+	if (page_of(frame)->state != PAGE_USED)
+		fake_fail("I1: store into frame %#lx, which is in state %u", frame,
+			  page_of(frame)->state);
+	if (frames[frame].moved_to)
+		fake_fail("I4: store into frame %#lx after it was copied", frame);
+	frames[frame].written = true;
+	check_old_readers(frame);
+}
+
+static void mapped(unsigned va_index, const struct fake_held *now)
+{
+	(void)va_index;
+	if (frames[now->frame].written && !now->dirty && now->write)
+		fake_fail("I3: frame %#x was written and is mapped clean", now->frame);
+}
+
+void invariants_install(void)
+{
+	fake_hooks = (struct fake_hooks){.copied = before_copy,
+					 .zeroed = before_zero,
+					 .stored = stored,
+					 .work_stored = work_stored,
+					 .mapped = mapped};
+}
+
+/* References of a frame in use are its mappings, and nobody has left a mark. */
+static void check_mapped_page(struct aspace *as, vaddr_t va)
+{
+	pte_t pte = pte_load(pgwalk_find(as->root, va, 0).ptep);
+
+	if (pte_is_none(pte))
+		return;
+	if (pte_is_migration(pte)) {
+		fake_fail("entry of %#lx still says migration at the end", va);
+		return;
+	}
+	struct page *page = phys_to_page(pte_pa(pte, 0));
+
+	if (page->flags || page_pins(page) || page_refs(page) != page->mapcount)
+		fake_fail("frame %#lx at the end: flags %u, %u pins, %u references, %u mappings",
+			  page_to_phys(page) >> PAGE_SHIFT, page->flags, page_pins(page),
+			  page_refs(page), page->mapcount);
+}
+
+static void check_space(struct aspace *as, void *arg)
+{
+	struct area *area;
+
+	(void)arg;
+	list_for_each_entry (area, &as->areas, link)
+		for (vaddr_t va = area->start; va < area->end; va += PAGE_SIZE)
+			if (!pgwalk_find(as->root, va, 0).level)
+				check_mapped_page(as, va);
+	if (as->lock.arrived & RWLOCK_BITS || as->lock.arrived != as->lock.left)
+		fake_fail("space %s is still locked at the end", as->name);
+}
+
+void invariants_at_end(void)
+{
+	aspace_for_each(check_space, NULL);
+	scheme_settle();
+	if (scheme->held())
+		fake_fail("%lu frames held after settling", scheme->held());
+}

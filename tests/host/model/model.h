@@ -1,0 +1,86 @@
+/* Scenarios for the explorer: what CPUs do at the same time, and what must then be true. */
+#pragma once
+
+#include <fake/machine.h>
+#include <mm/aspace.h>
+#include <mm/migrate.h>
+#include <mm/pmm.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+enum {
+	MODEL_PAGES = 4, /* of a scenario, by number in its object */
+	MODEL_WORDS = FAKE_CPUS,
+};
+
+struct scenario {
+	const char *name, *summary;
+	unsigned cpus;
+	bool reads_only; /* fit for schemes that are safe only for identical read-only pages */
+	void (*setup)(void);
+	void (*program[FAKE_CPUS])(unsigned cpu);
+	void (*end)(void); /* may be NULL */
+};
+extern const struct scenario *const scenarios[]; /* NULL at the end */
+
+/* ---- invariants.c ---- */
+/* Install the assertions (I1 ... I11) as hooks of the machine. */
+void invariants_install(void);
+/* After an execution: entries and counts fit together; nothing is held by flags or pins. */
+void invariants_at_end(void);
+
+/* ---- work.c: what workloads do, and what their history allows ---- */
+#define MODEL_VA 0x100000000UL
+#define MODEL_FAR (MODEL_VA + 2 * HUGE_SIZE) /* another leaf table */
+
+/* A new space with an anonymous area of so many pages at va, populated on node 0, contents written. */
+struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t prot);
+/* The same pages of another space, or another address of the same. */
+void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
+		prot_t prot);
+/* All pages get the same words: for schemes that need it. */
+void work_make_identical(struct aspace *as, vaddr_t va, unsigned pages);
+/* Lower rights while nothing runs yet, flushing everything. */
+void work_protect(struct aspace *as, vaddr_t va, unsigned pages, prot_t prot);
+void work_load(struct aspace *as, unsigned cpu);
+/* Store the next stamp into this CPU's word of a page, and say so to the others. False: fault refused. */
+bool work_write(vaddr_t va, unsigned cpu);
+/* Load a CPU's word of a page and check the stamp. False: fault refused. */
+bool work_read(vaddr_t va, unsigned cpu, unsigned whose);
+/* Load and expect the words of work_make_identical(). */
+bool work_read_same(vaddr_t va);
+/* From here on (before) or up to here (after) a page reads as zero or newer stamps. */
+void work_drop_begins(vaddr_t va);
+void work_drop_ended(vaddr_t va);
+u64 work_migrate(struct aspace *as, vaddr_t va, unsigned pages, u32 to);
+/* Every stamp issued is there at the end. */
+void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages);
+/* A call that promised less access has returned (I7). */
+void work_expect_at_most(struct aspace *as, vaddr_t va, prot_t prot);
+
+/* ---- explore.c ---- */
+struct explore_result {
+	u64 executions; /* complete ones */
+	u64 distinct;	/* orderings */
+	u64 duplicates; /* given up: reached a state that was explored already */
+	u64 steps;
+	u64 pairs, both; /* conflicting pairs of accesses seen; in both orders */
+	unsigned bound;	 /* deviations up to which every plan was tried */
+	unsigned unrepeatable; /* failures that a replay from a clean state did not show */
+	bool failed;
+	char failure[512];
+	char schedule[2048];
+};
+
+struct explore_order {
+	const struct scenario *scenario;
+	u64 orderings; /* wanted */
+	u64 executions; /* at most */
+	u64 seed;
+	unsigned bound; /* try every plan with so many deviations first */
+};
+
+/* The machine stands where the scenario begins. */
+void explore(const struct explore_order *order, struct explore_result *result);
+/* Run one schedule; false if it fails. `trace`: print each step. */
+bool explore_replay(const struct scenario *scenario, const char *schedule, bool trace);

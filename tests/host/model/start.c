@@ -1,0 +1,50 @@
+/* Starts the real memory manager on the modelled machine, and stands in for mm/kmap.c. */
+#include <fake/machine.h>
+#include <fake/start.h>
+#include <kernel/error.h>
+#include <mm/kmap.h>
+#include <mm/mm.h>
+#include <mm/page.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Declared by hand: the header's constants have the names of mm's. */
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, long offset);
+enum { HOST_READ_WRITE = 3, HOST_PRIVATE_ANONYMOUS_FIXED = 0x2 | 0x20 | 0x100000 };
+
+_Static_assert(sizeof(struct page) == FAKE_PAGE_STRUCT, "the stride of the page array");
+
+bool kmap_large;
+
+/* One entry covers the page array: it is there. */
+static pte_t kernel_root[PT_ENTRIES];
+
+const pte_t *kmap_root(void)
+{
+	return kernel_root;
+}
+
+int kmap_map(vaddr_t va, paddr_t pa, u64 len, prot_t prot)
+{
+	(void)va, (void)pa, (void)len, (void)prot;
+	return -ENOTSUP;
+}
+
+void fake_place(void *at, u64 len)
+{
+	if (mmap(at, ALIGN_UP(len, PAGE_SIZE), HOST_READ_WRITE, HOST_PRIVATE_ANONYMOUS_FIXED, -1,
+		 0) != at) {
+		printf("Bail out! no memory at %p\n", at);
+		exit(1);
+	}
+}
+
+void fake_start_mm(struct bootinfo *bi)
+{
+	kernel_root[PT_INDEX(VMEMMAP_BASE, PT_LEVELS - 1)] =
+		pte_mk_leaf(0, PROT_READ | PROT_WRITE, PT_LEVELS - 1);
+	mm_early_init(bi);
+	mm_init(bi);
+	mm_start();
+}

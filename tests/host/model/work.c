@@ -1,0 +1,246 @@
+/*
+ * Workloads of the model. Each CPU has a word of its own in each page and
+ * writes rising stamps into it; everybody reads. A read must give the right
+ * page's right word, not older than what its reader has seen or was told, and
+ * never the future.
+ */
+#include "model.h"
+
+#include <kernel/atomic.h>
+#include <mm/scheme.h>
+
+#define MAGIC 0x57aUL
+
+struct word {
+	u64 issued; /* by its writer: may be seen */
+	u64 done;   /* its writer is past the store */
+	u64 told;   /* published, release */
+	u64 seen[FAKE_CPUS];
+};
+
+static struct page_history {
+	struct word word[MODEL_WORDS];
+	bool may_be_zero, must_be_new; /* a drop has begun; has ended */
+	u64 dropped[MODEL_WORDS];	     /* stamps stored before the drop began */
+} history[MODEL_PAGES];
+
+/* Which page of the history an address means; scenarios use up to MODEL_PAGES in all. */
+static struct mapped {
+	struct aspace *as;
+	vaddr_t va;
+	unsigned page;
+} mapped[16];
+static unsigned mapped_count, pages_used;
+static u64 same_word;
+
+static u64 stamp_of(unsigned page, unsigned word, u64 n)
+{
+	return MAGIC << 52 | (u64)page << 44 | (u64)word << 36 | n;
+}
+
+static void map_note(struct aspace *as, vaddr_t va, unsigned page)
+{
+	mapped[mapped_count++] = (struct mapped){as, va, page};
+	fake_watch(as->ctx.root, va);
+}
+
+static unsigned page_at(struct aspace *as, vaddr_t va)
+{
+	/* The newest: a space may have taken the place of one that is gone. */
+	for (unsigned i = mapped_count; i-- > 0;)
+		if (mapped[i].va == ALIGN_DOWN(va, PAGE_SIZE) && (!as || mapped[i].as == as))
+			return mapped[i].page;
+	fake_fail("scenario: no page noted at %#lx", va);
+	return 0;
+}
+
+static unsigned page_here(vaddr_t va)
+{
+	struct tlb_context *ctx = tlb_loaded();
+
+	return page_at(ctx ? container_of(ctx, struct aspace, ctx) : NULL, va);
+}
+
+static u64 *direct(struct aspace *as, vaddr_t va)
+{
+	struct pt_pos pos = pgwalk_find(as->root, va, 0);
+
+	return phys_to_virt(pte_pa(pte_load(pos.ptep), pos.level) + va % PAGE_SIZE);
+}
+
+static vaddr_t word_va(vaddr_t va, unsigned word)
+{
+	return va + 512 + word * CACHE_LINE; /* clear of the words that freeing marks */
+}
+
+struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t prot)
+{
+	struct aspace *as = aspace_create(name, 0);
+	int err = 0;
+
+	aspace_map(as, NULL, 0, va, (u64)pages << PAGE_SHIFT, prot, false, 0, &err);
+	if (err || aspace_populate(as, va, (u64)pages << PAGE_SHIFT, 0) < 0)
+		fake_fail("scenario: no memory");
+	for (unsigned p = 0; p < pages; p++, pages_used++) {
+		vaddr_t at = va + p * PAGE_SIZE;
+
+		map_note(as, at, pages_used);
+		for (unsigned w = 0; w < MODEL_WORDS; w++)
+			*direct(as, word_va(at, w)) = stamp_of(pages_used, w, 0);
+	}
+	return as;
+}
+
+void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
+		prot_t prot)
+{
+	struct area *area = aspace_find(of, from);
+	int err = 0;
+
+	aspace_map(as, area->object, area->offset + ((from - area->start) >> PAGE_SHIFT), va,
+		   (u64)pages << PAGE_SHIFT, prot, false, 0, &err);
+	if (err)
+		fake_fail("scenario: alias: %d", err);
+	for (unsigned p = 0; p < pages; p++)
+		map_note(as, va + p * PAGE_SIZE, page_at(of, from + p * PAGE_SIZE));
+}
+
+void work_make_identical(struct aspace *as, vaddr_t va, unsigned pages)
+{
+	same_word = stamp_of(0xff, 0, 1);
+	for (unsigned p = 0; p < pages; p++)
+		for (unsigned i = 0; i < PAGE_SIZE / sizeof(u64); i++)
+			direct(as, va + p * PAGE_SIZE)[i] = same_word;
+}
+
+void work_protect(struct aspace *as, vaddr_t va, unsigned pages, prot_t prot)
+{
+	aspace_protect(as, va, (u64)pages << PAGE_SHIFT, prot);
+}
+
+static void load_here(void *arg)
+{
+	aspace_load(arg);
+}
+
+void work_load(struct aspace *as, unsigned cpu)
+{
+	fake_on_cpu(cpu, load_here, as);
+}
+
+bool work_write(vaddr_t va, unsigned cpu)
+{
+	unsigned page = page_here(va);
+	struct word *w = &history[page].word[cpu];
+	u64 value = stamp_of(page, cpu, w->issued + 1);
+
+	w->issued++; /* before it can be seen */
+	if (!fake_access(word_va(va, cpu), true, &value)) {
+		w->issued--;
+		return false;
+	}
+	w->seen[cpu] = w->done = w->issued;
+	store_release(&w->told, w->issued);
+	return true;
+}
+
+static void check_stamp(unsigned page, unsigned word, u64 value, unsigned cpu, u64 told)
+{
+	struct page_history *h = &history[page];
+	struct word *w = &h->word[word];
+	u64 n = value & 0xffffffffUL;
+
+	if (!value && h->may_be_zero)
+		return;
+	if (value != stamp_of(page, word, n))
+		fake_fail("CPU %u reads %#lx from page %u word %u: not its contents", cpu, value, page,
+			  word);
+	else if (n > w->issued)
+		fake_fail("CPU %u reads stamp %lu from page %u word %u, only %lu issued", cpu, n, page,
+			  word, w->issued);
+	else if (h->must_be_new && n <= h->dropped[word])
+		fake_fail("CPU %u reads stamp %lu from page %u word %u, dropped before", cpu, n, page,
+			  word);
+	else if (!h->may_be_zero && n < MAX(told, w->seen[cpu]))
+		fake_fail("CPU %u reads stamp %lu from page %u word %u after %lu: back in time", cpu, n,
+			  page, word, MAX(told, w->seen[cpu]));
+	w->seen[cpu] = MAX(w->seen[cpu], n);
+}
+
+bool work_read(vaddr_t va, unsigned cpu, unsigned whose)
+{
+	unsigned page = page_here(va);
+	u64 told = load_acquire(&history[page].word[whose].told), value;
+
+	if (!fake_access(word_va(va, whose), false, &value))
+		return false;
+	check_stamp(page, whose, value, cpu, told);
+	return true;
+}
+
+bool work_read_same(vaddr_t va)
+{
+	u64 value;
+
+	if (!fake_access(word_va(va, 0), false, &value))
+		return false;
+	if (value != same_word)
+		fake_fail("CPU %u reads %#lx, not the word that all pages hold", cpu_id(), value);
+	return true;
+}
+
+void work_drop_begins(vaddr_t va)
+{
+	struct page_history *h = &history[page_here(va)];
+
+	for (unsigned w = 0; w < MODEL_WORDS; w++)
+		h->dropped[w] = h->word[w].done;
+	h->may_be_zero = true;
+}
+
+void work_drop_ended(vaddr_t va)
+{
+	history[page_here(va)].must_be_new = true;
+}
+
+u64 work_migrate(struct aspace *as, vaddr_t va, unsigned pages, u32 to)
+{
+	struct migrate_stats stats = {0};
+	struct migrate_request req = {.as = as,
+				      .start = va,
+				      .len = (u64)pages << PAGE_SHIFT,
+				      .from_nodes = ~(1UL << to),
+				      .to_node = to,
+				      .stats = &stats};
+
+	return migrate_range(&req);
+}
+
+void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages)
+{
+	for (unsigned p = 0; p < pages; p++) {
+		vaddr_t at = va + p * PAGE_SIZE;
+		unsigned page = page_at(as, at);
+
+		for (unsigned w = 0; w < MODEL_WORDS; w++) {
+			u64 value, n = history[page].word[w].issued;
+
+			if (!pte_is_present(pte_load(pgwalk_find(as->root, at, 0).ptep))) {
+				fake_fail("page %u is not mapped at the end", page);
+				return;
+			}
+			value = *direct(as, word_va(at, w));
+			if (value != stamp_of(page, w, n) &&
+			    !(!value && history[page].may_be_zero && n <= history[page].dropped[w]))
+				fake_fail("lost write: page %u word %u holds %#lx at the end, not "
+					  "stamp %lu",
+					  page, w, value, n);
+		}
+	}
+}
+
+void work_expect_at_most(struct aspace *as, vaddr_t va, prot_t prot)
+{
+	if (fake_exceeds(as->ctx.root, va, prot))
+		fake_fail("I7: %#lx: some CPU can still do more than was promised", va);
+}

@@ -1,0 +1,281 @@
+/* Benchmarks: statistics, patterns, records, and a small run of `migrate` from one end to the other. */
+#include <kernel/bench.h>
+#include <kernel/crc32.h>
+#include <kernel/kmem.h>
+#include <kernel/ktest.h>
+#include <kernel/panic.h>
+#include <kernel/pattern.h>
+#include <kernel/printf.h>
+#include <kernel/samples.h>
+#include <kernel/smp.h>
+#include <kernel/string.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+
+/* ---- statistics ------------------------------------------------------------------- */
+
+TEST(bench, summary_of_known_samples)
+{
+	u64 values[] = {12, 4, 8, 6, 10, 2, 14, 16, 20, 18};
+	struct summary s;
+
+	samples_summary(values, 10, &s);
+	EXPECT_EQ(s.n, 10);
+	EXPECT_EQ(s.min, 2);
+	EXPECT_EQ(s.max, 20);
+	EXPECT_EQ(s.mean_x10, 110);
+	EXPECT_EQ(s.median, 11);
+	EXPECT_EQ(s.stddev_x10, 60); /* sqrt(330 / 9) = 6.055 */
+	EXPECT_EQ(s.cv_x10000, 5455);
+	EXPECT_EQ(s.p50, 10);
+	EXPECT_EQ(s.p90, 18);
+	EXPECT_EQ(s.p95, 20);
+	EXPECT_EQ(s.p99, 20);
+	EXPECT_EQ(s.ci_low, 4); /* ranks 2 and 9 */
+	EXPECT_EQ(s.ci_high, 18);
+	EXPECT_EQ(s.outliers, 0);
+}
+
+TEST(bench, one_sample_has_no_spread)
+{
+	u64 value = 1234567;
+	struct summary s;
+
+	samples_summary(&value, 1, &s);
+	EXPECT_EQ(s.median, 1234567);
+	EXPECT_EQ(s.mean_x10, 12345670);
+	EXPECT_EQ(s.stddev_x10, 0);
+	EXPECT_EQ(s.ci_low, 0);
+	EXPECT_EQ(s.ci_high, 0);
+}
+
+TEST(bench, outliers_are_counted_not_removed)
+{
+	u64 values[] = {100, 101, 102, 103, 104, 105, 106, 1000};
+	struct summary s;
+
+	samples_summary(values, 8, &s);
+	EXPECT_EQ(s.outliers, 1);
+	EXPECT_EQ(s.max, 1000);
+	EXPECT_EQ(s.n, 8);
+}
+
+/* Differences far above 2^32 must not overflow when they are squared. */
+TEST(bench, deviation_of_large_samples)
+{
+	u64 values[] = {1UL << 50, 3UL << 50};
+	struct summary s;
+
+	samples_summary(values, 2, &s);
+	/* sqrt(2) * 2^50 * 10; the scaling keeps 24 bits */
+	u64 exact = 15922891902637930UL;
+
+	EXPECT(s.stddev_x10 > exact / 1000 * 999 && s.stddev_x10 < exact / 1000 * 1001);
+}
+
+TEST(bench, changes)
+{
+	EXPECT_EQ(samples_change(50, 100), -500);
+	EXPECT_EQ(samples_change(391, 100), 2910);
+	EXPECT_EQ(samples_change(100, 100), 0);
+	EXPECT_EQ(samples_change(1, 0), INT32_MAX);
+}
+
+TEST(bench, square_roots)
+{
+	EXPECT_EQ(samples_sqrt(0), 0);
+	EXPECT_EQ(samples_sqrt(15), 3);
+	EXPECT_EQ(samples_sqrt(16), 4);
+	EXPECT_EQ(samples_sqrt((1UL << 62) - 1), (1UL << 31) - 1);
+}
+
+TEST(bench, histogram_buckets_hold_what_they_say)
+{
+	u32 *buckets = kmem.alloc(HIST_BUCKETS * sizeof(u32), 0);
+
+	REQUIRE(buckets);
+	for (u64 v = 0; v < 1UL << 40; v = v * 9 / 8 + 1) {
+		unsigned b = hist_bucket(v);
+
+		EXPECT(hist_value(b) <= v && v < hist_value(b + 1));
+	}
+	EXPECT_EQ(hist_quantile(buckets, 500), 0);
+	buckets[hist_bucket(10)] = 98;
+	buckets[hist_bucket(5000)] = 2;
+	EXPECT_EQ(hist_bucket(hist_quantile(buckets, 500)), hist_bucket(10));
+	EXPECT_EQ(hist_bucket(hist_quantile(buckets, 990)), hist_bucket(5000));
+	kmem.free(buckets, HIST_BUCKETS * sizeof(u32));
+}
+
+/* ---- patterns ---------------------------------------------------------------------- */
+
+enum { PAGES = 512, STEPS = 4 * PAGES };
+
+/* A number that any other sequence of pages would change. */
+static u64 walk(enum pattern_kind kind, u64 seed, unsigned thread, bool *in_range)
+{
+	struct pattern p;
+	struct pattern_walk w;
+	u64 hash = 0;
+
+	*in_range = !pattern_init(&p, kind, PAGES, seed, 0);
+	if (!*in_range)
+		return 0;
+	pattern_start(&p, &w, seed, thread);
+	for (unsigned i = 0; i < STEPS; i++) {
+		u64 page = pattern_next(&p, &w);
+
+		*in_range = *in_range && page < PAGES;
+		hash = hash * 31 + page;
+	}
+	pattern_free(&p);
+	return hash;
+}
+
+TEST(bench, patterns_come_from_the_seed)
+{
+	bool ok;
+
+	for (unsigned kind = PATTERN_LINEAR; kind <= PATTERN_ZIPF; kind++) {
+		u64 first = walk(kind, 7, 0, &ok);
+
+		EXPECT(ok);
+		EXPECT_EQ(walk(kind, 7, 0, &ok), first);
+		EXPECT(walk(kind, 8, 0, &ok) != first);
+		EXPECT(walk(kind, 7, 1, &ok) != first);
+	}
+}
+
+static unsigned pages_reached(enum pattern_kind kind)
+{
+	static bool reached[PAGES];
+	struct pattern p;
+	struct pattern_walk w;
+	unsigned n = 0;
+
+	memset(reached, 0, sizeof(reached));
+	if (pattern_init(&p, kind, PAGES, 1, 0))
+		return 0;
+	pattern_start(&p, &w, 1, 0);
+	for (unsigned i = 0; i < STEPS; i++)
+		reached[pattern_next(&p, &w)] = true;
+	pattern_free(&p);
+	for (unsigned i = 0; i < PAGES; i++)
+		n += reached[i];
+	return n;
+}
+
+TEST(bench, patterns_spread_as_they_should)
+{
+	EXPECT_EQ(pages_reached(PATTERN_LINEAR), PAGES);
+	EXPECT(pages_reached(PATTERN_UNIFORM) >
+	       PAGES * 95 / 100); /* 98.2 % expected in 4 draws a page */
+	EXPECT(pages_reached(PATTERN_NORMAL) < PAGES * 3 / 4);
+	EXPECT(pages_reached(PATTERN_PARETO) < PAGES / 4);
+	EXPECT(pages_reached(PATTERN_ZIPF) < PAGES * 3 / 4);
+}
+
+/* ---- a run ---------------------------------------------------------------------------- */
+
+static bool two_nodes_with_memory(void)
+{
+	return numa_node_count() >= 2 && pmm_node_has_memory(0) && pmm_node_has_memory(1);
+}
+
+static unsigned run_migrate(char *threads, char *schemes, char *pin, struct bench_outcome *out)
+{
+	char *argv[] = {"bench",     "migrate",	 "--pages", "64",	 "--reps",
+			"4",	     "--warmup", "1",	    "--threads", threads,
+			"--schemes", schemes,	 "--pin",   pin,	 NULL};
+
+	*out = (struct bench_outcome){0};
+	return bench_quietly((int)ARRAY_SIZE(argv) - 1, argv, out);
+}
+
+static char *threads_here(void)
+{
+	return cpumask_weight(&cpu_online) > 1 ? "1" : "0";
+}
+
+TEST(bench, migrate_moves_every_page_and_nobody_reads_stale)
+{
+	struct bench_outcome out;
+
+	if (!two_nodes_with_memory())
+		SKIP("two nodes with memory are needed");
+	EXPECT_EQ(run_migrate(threads_here(), "baseline,batch", "0", &out), RC_PASS);
+	EXPECT_EQ(out.units, 2 * 4 * 64);
+	EXPECT_EQ(out.failed, 0);
+	EXPECT_EQ(out.stale_reads, 0);
+	if (*threads_here() == '1')
+		EXPECT(out.reads_verified > 0);
+	results_clear();
+}
+
+TEST(bench, pinned_pages_stay_and_are_reported)
+{
+	struct bench_outcome out;
+
+	if (!two_nodes_with_memory())
+		SKIP("two nodes with memory are needed");
+	EXPECT_EQ(run_migrate("0", "batch", "3", &out), RC_PASS);
+	/* They wait on node 0, so only the rounds that leave it meet them. */
+	EXPECT_EQ(out.units, 4 * 61);
+	EXPECT(out.failed == 2 * 3);
+	results_clear();
+}
+
+TEST(bench, unsafe_scheme_is_refused_with_writers)
+{
+	struct bench_outcome out;
+
+	if (!two_nodes_with_memory())
+		SKIP("two nodes with memory are needed");
+	EXPECT_EQ(run_migrate("0", "never", "0", &out), RC_SKIP);
+	EXPECT_EQ(out.skipped, 1);
+	EXPECT_EQ(out.units, 0);
+	results_clear();
+}
+
+/* The bytes that the last key covers, and that key's value as it must be. */
+static void check_record(const char *line, size_t len)
+{
+	static const char head[] = "{\"schema\":\"tarry.bench/1\",\"name\":\"";
+	const size_t tail = sizeof(",\"crc\":\"01234567\"}\n") - 1;
+	char want[32];
+
+	REQUIRE(len > sizeof(head) + tail);
+	EXPECT(!strncmp(line, head, sizeof(head) - 1));
+	ksnprintf(want, sizeof(want), ",\"crc\":\"%08x\"}\n", crc32_update(0, line, len - tail));
+	EXPECT(!strncmp(line + len - tail, want, tail));
+	/* One physical line. */
+	EXPECT(!memchr(line, '\n', len - 1));
+}
+
+TEST(bench, records_carry_their_checksum)
+{
+	struct bench_outcome out;
+	const char *line;
+	unsigned i = 0;
+	size_t len;
+
+	if (!two_nodes_with_memory())
+		SKIP("two nodes with memory are needed");
+	EXPECT_EQ(run_migrate("0", "baseline,batch", "0", &out), RC_PASS);
+	EXPECT_EQ(out.records, 3); /* two schemes and the floor */
+	for (; (line = results_record(i, &len)); i++)
+		check_record(line, len);
+	EXPECT_EQ(i, out.records);
+	results_clear();
+	EXPECT(!results_record(0, &len));
+}
+
+TEST(bench, wrong_words_are_usage_errors)
+{
+	char *unknown[] = {"bench", "frobnicate", NULL};
+	char *option[] = {"bench", "mem", "--thp", NULL};
+	struct bench_outcome out;
+
+	EXPECT_EQ(bench_quietly(2, unknown, &out), RC_USAGE);
+	EXPECT_EQ(bench_quietly(3, option, &out), RC_USAGE);
+}

@@ -1,0 +1,517 @@
+/* kernel/core: remote calls, the one wait, locks, contexts, clock, options, traps. */
+#include <kernel/clock.h>
+#include <kernel/context.h>
+#include <kernel/error.h>
+#include <kernel/ktest.h>
+#include <kernel/option.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/smp.h>
+#include <kernel/spinlock.h>
+#include <kernel/string.h>
+#include <arch/platform.h>
+
+enum { ROUNDS = 300 }; /* between two CPUs: many interleavings, a fraction of a second */
+
+/* Of something that every CPU does: the work of all together stays about the same. */
+static unsigned rounds_each(unsigned together)
+{
+	return MAX(together / cpumask_weight(&cpu_online), 4U);
+}
+
+static struct context *started[MAX_CPUS];
+
+/* fn(NULL) as a context on every CPU from `first` on; then wait for all of them. */
+static void run_everywhere(unsigned first, void (*fn)(void *))
+{
+	for (unsigned cpu = first; cpu < cpu_count; cpu++)
+		started[cpu] = cpumask_test(&cpu_online, cpu)
+				       ? context_spawn(cpu, "core-test", fn, NULL, NULL)
+				       : NULL;
+	for (unsigned cpu = first; cpu < cpu_count; cpu++) {
+		if (started[cpu])
+			context_join(started[cpu]);
+	}
+}
+
+/* For what happens without a wakeup: poll, at most 10 s; false = it never happened. */
+#define POLL_UNTIL(cond)                                                                           \
+	({                                                                                         \
+		u64 end_ = clock_ns() + 10000000000;                                               \
+		while (!(cond) && clock_ns() < end_)                                               \
+			cpu_relax();                                                               \
+		(cond);                                                                            \
+	})
+
+/* The first CPU other than this one, or cpu_count. */
+static unsigned other_cpu(void)
+{
+	return cpumask_next(&cpu_online, 1);
+}
+
+#define NEED_CPUS(n)                                                                               \
+	do {                                                                                       \
+		if (cpumask_weight(&cpu_online) < (n))                                             \
+			SKIP("needs %d CPUs", n);                                                  \
+	} while (0)
+
+/* ---- remote calls ---- */
+
+static u32 calls[MAX_CPUS];
+static u32 calls_wrong; /* with interrupts on, or by the wrong CPU */
+
+static void note_call(void *arg)
+{
+	atomic_fetch_add(&calls[cpu_id()], 1);
+	if (irqs_enabled() || arg != calls)
+		atomic_fetch_add(&calls_wrong, 1);
+}
+
+TEST(call, reaches_each_cpu_of_the_mask_once)
+{
+	memset(calls, 0, sizeof(calls));
+	calls_wrong = 0;
+	smp_call(&cpu_online, note_call, calls);
+	for_each_online_cpu (cpu)
+		EXPECT_EQ(calls[cpu], 1);
+	for_each_online_cpu (cpu) {
+		smp_call_one(cpu, note_call, calls);
+		EXPECT_EQ(calls[cpu], 2);
+	}
+	EXPECT_EQ(calls_wrong, 0);
+}
+
+static void call_everybody(void *arg __unused)
+{
+	for (unsigned i = rounds_each(80); i; i--)
+		smp_call(&cpu_online, note_call, calls);
+}
+
+TEST(call, all_cpus_may_call_at_once)
+{
+	u32 callers = cpumask_weight(&cpu_online);
+
+	memset(calls, 0, sizeof(calls));
+	calls_wrong = 0;
+	run_everywhere(0, call_everybody);
+	for_each_online_cpu (cpu)
+		EXPECT_EQ(calls[cpu], rounds_each(80) * callers);
+	EXPECT_EQ(calls_wrong, 0);
+}
+
+static struct spinlock held_lock;
+static u32 about_to_wait, may_go_on;
+
+static void lock_with_irqs_off(void *arg __unused)
+{
+	irqflags_t flags = irq_save();
+
+	store_release(&about_to_wait, 1);
+	spin_lock(&held_lock);
+	spin_unlock(&held_lock);
+	irq_restore(flags);
+}
+
+static void wait_with_irqs_off(void *arg __unused)
+{
+	irqflags_t flags = irq_save();
+
+	store_release(&about_to_wait, 1);
+	wait_until(load_acquire(&may_go_on), "a test to go on");
+	irq_restore(flags);
+}
+
+/* Call a CPU that waits with interrupts off; it waits for us, so a missing answer hangs. */
+static void call_masked_waiter(void (*fn)(void *))
+{
+	unsigned cpu = other_cpu();
+	struct context *ctx;
+
+	memset(calls, 0, sizeof(calls));
+	about_to_wait = may_go_on = 0;
+	spin_lock(&held_lock);
+	ctx = context_spawn(cpu, "core-test", fn, NULL, NULL);
+	REQUIRE(ctx);
+	REQUIRE(POLL_UNTIL(load_acquire(&about_to_wait)));
+	smp_call_one(cpu, note_call, calls);
+	EXPECT_EQ(calls[cpu], 1);
+	spin_unlock(&held_lock);
+	store_release(&may_go_on, 1);
+	cpu_wake(cpu);
+	context_join(ctx);
+}
+
+TEST(call, spinlock_waiter_with_interrupts_off_answers)
+{
+	NEED_CPUS(2);
+	call_masked_waiter(lock_with_irqs_off);
+}
+
+TEST(call, waiter_with_interrupts_off_answers)
+{
+	NEED_CPUS(2);
+	call_masked_waiter(wait_with_irqs_off);
+}
+
+/* ---- the one wait ---- */
+
+static u32 flag;
+
+static void wait_for_flag(void *arg __unused)
+{
+	wait_until(load_acquire(&flag), "a test flag");
+}
+
+TEST(wait, halts_and_is_woken_by_one_interrupt)
+{
+	unsigned cpu = other_cpu();
+	struct context *ctx;
+	u64 sent, halts;
+
+	NEED_CPUS(2);
+	if (idle_polls)
+		SKIP("idle=poll");
+	flag = 0;
+	halts = cpu_ptr(cpu, ipi_counts)->halts;
+	ctx = context_spawn(cpu, "core-test", wait_for_flag, NULL, NULL);
+	REQUIRE(ctx);
+	REQUIRE(POLL_UNTIL(load_relaxed(&cpu_ptr(cpu, cpu_self)->current) == ctx &&
+			   load_relaxed(&cpu_ptr(cpu, cpu_self)->halted)));
+	sent = this_cpu_ptr(ipi_counts)->sent_wake;
+	store_release(&flag, 1);
+	cpu_wake(cpu);
+	EXPECT_EQ(this_cpu_ptr(ipi_counts)->sent_wake, sent + 1);
+	context_join(ctx);
+	EXPECT(cpu_ptr(cpu, ipi_counts)->halts > halts);
+}
+
+TEST(wait, nobody_is_woken_who_does_not_halt)
+{
+	u64 sent = this_cpu_ptr(ipi_counts)->sent_wake;
+
+	cpu_wake(cpu_id());
+	EXPECT_EQ(this_cpu_ptr(ipi_counts)->sent_wake, sent);
+}
+
+static u32 turn; /* whose turn it is: even the boot CPU's, odd the other's */
+
+static void answer_turns(void *arg)
+{
+	for (u32 i = 1; i < 2 * ROUNDS; i += 2) {
+		wait_until(load_acquire(&turn) == i, "the other's turn");
+		store_release(&turn, i + 1);
+		cpu_wake((unsigned)(u64)arg);
+	}
+}
+
+/* A lost wakeup would end in the watchdog; the timer that feeds it must stay silent. */
+TEST(wait, no_wakeup_is_lost)
+{
+	unsigned cpu = other_cpu();
+	u64 timer = this_cpu_ptr(ipi_counts)->timer;
+	struct context *ctx;
+
+	NEED_CPUS(2);
+	turn = 0;
+	ctx = context_spawn(cpu, "core-test", answer_turns, (void *)(u64)cpu_id(), NULL);
+	REQUIRE(ctx);
+	for (u32 i = 0; i < 2 * ROUNDS; i += 2) {
+		store_release(&turn, i + 1);
+		cpu_wake(cpu);
+		wait_until(load_acquire(&turn) == i + 2, "my turn");
+		/* Now and then the other one has time to fall asleep. */
+		for (u32 n = i % 64 ? 0 : 5000; n; n--)
+			cpu_relax();
+	}
+	context_join(ctx);
+	EXPECT_EQ(turn, 2 * ROUNDS);
+	EXPECT_EQ(this_cpu_ptr(ipi_counts)->timer, timer);
+}
+
+TEST(wait, nap_ends_by_itself)
+{
+	u64 before = clock_ns();
+
+	for (unsigned i = 0; i < 3; i++)
+		wait_nap(1000000);
+	EXPECT(clock_ns() > before);
+	EXPECT_EQ(this_cpu_ptr(cpu_self)->halted, 0);
+}
+
+/* ---- locks ---- */
+
+static struct spinlock count_lock;
+static u64 counted; /* count_lock; a plain increment, so that a lost one shows */
+
+static void count_up(void *arg __unused)
+{
+	for (unsigned i = rounds_each(1200); i; i--) {
+		spin_lock(&count_lock);
+		u64 seen = load_relaxed(&counted);
+
+		if (i % 16 == 0)
+			cpu_relax();
+		store_relaxed(&counted, seen + 1);
+		spin_unlock(&count_lock);
+	}
+}
+
+TEST(lock, spinlock_excludes)
+{
+	counted = 0;
+	run_everywhere(0, count_up);
+	EXPECT_EQ(counted, (u64)rounds_each(1200) * cpumask_weight(&cpu_online));
+	EXPECT(!spin_is_locked(&count_lock));
+}
+
+static struct rwlock rw;
+static u64 left_half, right_half; /* equal whenever no writer holds rw */
+static u32 torn, inside, reads;
+
+static void read_and_write(void *arg __unused)
+{
+	for (unsigned i = rounds_each(1200); i; i--) {
+		if ((i + cpu_id()) % 8) {
+			read_lock(&rw);
+			u64 seen = load_relaxed(&left_half);
+
+			cpu_relax();
+			if (load_relaxed(&right_half) != seen || load_relaxed(&inside))
+				atomic_fetch_add(&torn, 1);
+			atomic_fetch_add(&reads, 1);
+			read_unlock(&rw);
+		} else {
+			write_lock(&rw);
+			if (atomic_fetch_add(&inside, 1))
+				atomic_fetch_add(&torn, 1);
+			store_relaxed(&left_half, left_half + 1);
+			cpu_relax();
+			store_relaxed(&right_half, right_half + 1);
+			atomic_fetch_add(&inside, -1);
+			write_unlock(&rw);
+		}
+	}
+}
+
+TEST(lock, rwlock_excludes)
+{
+	rw = (struct rwlock){0};
+	left_half = right_half = 0;
+	torn = inside = reads = 0;
+	run_everywhere(0, read_and_write);
+	EXPECT_EQ(torn, 0);
+	EXPECT_EQ(left_half + reads, (u64)rounds_each(1200) * cpumask_weight(&cpu_online));
+	EXPECT_EQ(left_half, right_half);
+	EXPECT_EQ(rw.arrived, rw.left);
+	EXPECT_EQ(rw.tickets, rw.serving);
+}
+
+static void write_once(void *arg __unused)
+{
+	write_lock(&rw);
+	store_release(&flag, 1);
+	write_unlock(&rw);
+}
+
+static void read_once(void *arg __unused)
+{
+	read_lock(&rw);
+	/* The writer came first, so it has been in. */
+	if (!load_acquire(&flag))
+		atomic_fetch_add(&torn, 1);
+	read_unlock(&rw);
+	atomic_fetch_add(&reads, 1);
+}
+
+/* Readers that come after a waiting writer wait for it, and are let in when it leaves. */
+TEST(lock, waiting_writer_stops_new_readers)
+{
+	unsigned writer_cpu = other_cpu(), reader_cpu = cpumask_next(&cpu_online, writer_cpu + 1);
+	struct context *writer, *reader;
+
+	NEED_CPUS(3);
+	rw = (struct rwlock){0};
+	flag = torn = reads = 0;
+	read_lock(&rw);
+	writer = context_spawn(writer_cpu, "core-test", write_once, NULL, NULL);
+	REQUIRE(writer);
+	REQUIRE(POLL_UNTIL(load_acquire(&rw.arrived) & RWLOCK_WRITER));
+	reader = context_spawn(reader_cpu, "core-test", read_once, NULL, NULL);
+	REQUIRE(reader);
+	REQUIRE(POLL_UNTIL(load_acquire(&rw.arrived) >= 2 * RWLOCK_READER));
+	for (unsigned i = 0; i < 10000; i++)
+		cpu_relax();
+	EXPECT_EQ(load_acquire(&flag), 0);
+	EXPECT_EQ(load_acquire(&reads), 0);
+	read_unlock(&rw);
+	context_join(writer);
+	context_join(reader);
+	EXPECT_EQ(flag, 1);
+	EXPECT_EQ(reads, 1);
+	EXPECT_EQ(torn, 0);
+}
+
+/* ---- contexts ---- */
+
+static char trace[64];
+static unsigned trace_len; /* one CPU writes it */
+
+static void leave_trace(void *arg)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		trace[trace_len++] = *(const char *)arg;
+		context_yield();
+	}
+}
+
+static void take_turns_on(unsigned cpu)
+{
+	struct context *a, *b;
+
+	memset(trace, 0, sizeof(trace));
+	trace_len = 0;
+	/* The queue is filled while its CPU cannot take from it. */
+	a = context_spawn(cpu, "core-test", leave_trace, "a", NULL);
+	b = context_spawn(cpu, "core-test", leave_trace, "b", NULL);
+	REQUIRE(a && b);
+	context_join(a);
+	context_join(b);
+	EXPECT_EQ(strlen(trace), 6);
+}
+
+TEST(context, take_turns_where_they_yield)
+{
+	take_turns_on(cpu_id());
+	EXPECT(!strcmp(trace, "ababab"));
+	/* On another CPU the first may have begun before the second was there. */
+	if (other_cpu() < cpu_count)
+		take_turns_on(other_cpu());
+	EXPECT(context_alone());
+}
+
+static void count_flag(void *arg)
+{
+	EXPECT_EQ(cpu_id(), (u64)arg);
+	EXPECT(irqs_enabled());
+	EXPECT(!strcmp(this_cpu_ptr(cpu_self)->current->name, "core-test"));
+	atomic_fetch_add(&flag, 1);
+}
+
+TEST(context, run_where_they_belong)
+{
+	flag = 0;
+	for_each_online_cpu (cpu) {
+		struct context *ctx =
+			context_spawn(cpu, "core-test", count_flag, (void *)(u64)cpu, NULL);
+
+		REQUIRE(ctx);
+		context_join(ctx);
+	}
+	EXPECT_EQ(flag, cpumask_weight(&cpu_online));
+	EXPECT(!this_cpu_ptr(cpu_self)->current);
+}
+
+static void spawn_and_join(void *arg __unused)
+{
+	for (unsigned i = 0; i < 5; i++) {
+		struct context *ctx = context_spawn(cpu_id(), "core-test", count_flag,
+						    (void *)(u64)cpu_id(), NULL);
+
+		REQUIRE(ctx);
+		context_join(ctx);
+	}
+}
+
+TEST(context, may_make_others)
+{
+	flag = 0;
+	run_everywhere(0, spawn_and_join);
+	EXPECT_EQ(flag, 5 * cpumask_weight(&cpu_online));
+}
+
+/* ---- clock, per-CPU data, options, traps, names ---- */
+
+TEST(clock, never_goes_back)
+{
+	u64 last = clock_ns(), back = 0;
+
+	for (unsigned i = 0; i < 10000; i++) {
+		u64 now = clock_ns();
+
+		back += now < last;
+		last = now;
+	}
+	EXPECT_EQ(back, 0);
+}
+
+TEST(clock, converts_both_ways)
+{
+	u64 second = cycles_to_ns(cycles_hz());
+
+	EXPECT(second >= 999999990 && second <= 1000000010);
+	for (u64 ns = 1000; ns < 1000000000000; ns *= 10) {
+		u64 again = cycles_to_ns(ns_to_cycles(ns));
+		u64 off = again > ns ? again - ns : ns - again;
+
+		/* Less than a tick of the slowest counter (62.5 MHz), and the rounding of the factors. */
+		EXPECT(off <= 16 + ns / 100000000);
+	}
+}
+
+TEST(percpu, each_cpu_has_its_own)
+{
+	EXPECT(this_cpu_ptr(cpu_self) == cpu_ptr(cpu_id(), cpu_self));
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		EXPECT_EQ(cpu_ptr(cpu, cpu_self)->id, cpu);
+		for (unsigned other = 0; other < cpu; other++)
+			EXPECT(cpu_ptr(cpu, cpu_self) != cpu_ptr(other, cpu_self));
+	}
+}
+
+TEST(option, absent_ones_have_defaults)
+{
+	static const char *const choices[] = {"one", "two", NULL};
+
+	EXPECT(!option_get("test.no-such-option"));
+	EXPECT_EQ(option_u64("test.no-such-option", 7, 0, 10), 7);
+	EXPECT_EQ(option_choice("test.no-such-option", choices, 1), 1);
+	EXPECT(!option_list_has("test.no-such-option", "item"));
+}
+
+TEST(trap, probe_tells_what_is_not_there)
+{
+	static const char constant[] = "W^X: constants are read-only";
+	u64 word = 0x1234, value = 0;
+
+	EXPECT_EQ(probe_load64((vaddr_t)&word, &value), 0);
+	EXPECT_EQ(value, 0x1234);
+	EXPECT_EQ(probe_store64((vaddr_t)&word, 0x5678), 0);
+	EXPECT_EQ(load_relaxed(&word), 0x5678);
+	EXPECT_EQ(probe_load64(KVIRT_END - PAGE_SIZE, &value), (u64)-EFAULT);
+	EXPECT_EQ(probe_store64((vaddr_t)constant, 1), (u64)-EFAULT);
+}
+
+TEST(trap, addresses_have_names)
+{
+	char name[80];
+
+	symbol_of((u64)printk + 1, name, sizeof(name));
+	EXPECT(!strcmp(name, "printk+0x1"));
+	symbol_of(KERNEL_BASE - 1, name, sizeof(name));
+	EXPECT_EQ(name[0], '0');
+}
+
+static bool is_legal(const char *name)
+{
+	for (; *name; name++) {
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789_.-", *name))
+			return false;
+	}
+	return true;
+}
+
+TEST(ktest, names_are_legal)
+{
+	for (const struct test *const *t = __start_tests; t < __stop_tests; t++)
+		EXPECT(is_legal((*t)->suite) && is_legal((*t)->name));
+}
