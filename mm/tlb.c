@@ -378,7 +378,7 @@ static inline void gather_reset(struct tlb_part *part)
 	part->full = false;
 }
 
-static __attribute__((noinline)) void flush_gathered(struct tlb_gather *g)
+static __noinline void flush_gathered(struct tlb_gather *g)
 {
 	count(shootdowns);
 	if (knobs.transport == TRANSPORT_IPI)
@@ -527,7 +527,7 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 		    me->slots[slot].token == token;
 
 	if (keep)
-		oracle_check_keep(ctx, slot);
+		oracle_check_keep(ctx);
 	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
 	me->slots[slot].ctx = ctx;
 	me->slots[slot].gen = gen;
@@ -578,7 +578,6 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	ctx->root = root;
 	ctx->gen = 1;
 	ctx->asid_token = 0;
-	ctx->oracle_released = 0;
 	spin_lock(&contexts_lock);
 	do
 		next_id = (u16)((next_id + 1) % TLB_CONTEXT_IDS);

@@ -134,7 +134,7 @@ static void move_space(struct aspace *as, u64 from, u64 to, struct migrate_stats
 		read_unlock(&as->lock);
 		if (!next)
 			return;
-		/* The n-th node of `from` goes to the n-th of `to`, which starts over when it ends. */
+		/* The n-th node of `from` goes to the n-th of `to`, which starts over. */
 		for (u64 left = from, targets = to; left; left &= left - 1) {
 			if (!targets)
 				targets = to;
