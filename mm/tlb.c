@@ -517,12 +517,15 @@ static unsigned find_slot(struct tlb_cpu *me, const struct tlb_context *ctx, boo
 static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 {
 	struct tlb_context *old = me->loaded;
-	bool found;
+	bool found, rolled_over;
 
-	/* Full barrier between our bit and the read of ctx.gen: pairs with request_add(). */
+	/* Full barrier between our bit and the read of ctx.gen: pairs with the increment in flush_by_ipi(). */
 	cpumask_set_atomic(&ctx->mask, cpu_id());
-	u64 gen = load_acquire(&ctx->gen), token = asid_assign(ctx);
+	u64 gen = load_acquire(&ctx->gen), token = asid_assign(ctx, &rolled_over);
 	unsigned slot = find_slot(me, ctx, &found);
+
+	if (rolled_over)
+		tlb_flush_local_all();
 	bool keep = found && asid_count() > 1 && me->slots[slot].gen == gen &&
 		    me->slots[slot].token == token;
 
