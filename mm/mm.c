@@ -54,12 +54,13 @@ static bool leak_check(char *reason, size_t size)
 	return false;
 }
 
-static const char *const checks[] = {"full", "oracle", "off", NULL};
+enum { CHECK_FULL, CHECK_ORACLE, CHECK_READS, CHECK_OFF };
+static const char *const checks[] = {"full", "oracle", "reads", "off", NULL};
 
 void mm_start(void)
 {
-	/* full also verifies contents, which is the workloads' affair. */
-	oracle_on = option_choice("check", checks, 0) != 2;
+	/* full and reads also verify contents, which is the workloads' affair. */
+	oracle_on = option_choice("check", checks, CHECK_FULL) <= CHECK_ORACLE;
 	evidence_enabled = oracle_on;
 	pmm_enable_caches();
 	tlb_init();

@@ -154,6 +154,7 @@ static void interrupts(void)
 		unsigned kind = (unsigned)__builtin_ctz(me->ipis);
 
 		me->ipis &= me->ipis - 1;
+		fake_order_by(&me->ipis); /* what was before the sending is before this */
 		me->masked = true;
 		ipi_handle((enum ipi)kind);
 		me->masked = false;
@@ -167,7 +168,7 @@ void fake_ipi(unsigned cpu, unsigned kind)
 	if (fake_live) {
 		fake_point(7);
 		to->ipis |= 1U << kind;
-		fake_touch(&to->ipis, true);
+		fake_order_by(&to->ipis);
 		return;
 	}
 	fake_become(to);
