@@ -1,7 +1,7 @@
 # Tarry: build, run, test, measure. `make help` lists targets and variables.
 
 ARCH    ?= x86_64
-ARCHES  ?= x86_64
+ARCHES  ?= x86_64 arm64
 BUILD   ?= build
 V       ?= 0
 VERSION := 0.1.0
