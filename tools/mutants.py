@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make mutants`: is every flush, barrier, wait, mask update, generation step and recheck needed, and missed?
 
-Usage: tools/mutants.py [--list] [--only TEXT] [--jobs N] [--doc FILE] [--quick]
+Usage: tools/mutants.py [--list] [--only TEXT] [--jobs N] [--doc FILE] [--orderings N]
 
 Finds the sites itself by pattern rules over the memory manager, builds one mutant per site in a
 scratch copy, and runs the explorer and the host tests against it until something fails. Prints who
@@ -33,6 +33,8 @@ FILES = ("mm/tlb.c", "mm/pgwalk.c", "mm/include/mm/pgwalk.h", "mm/include/mm/pag
 COPIED = ("arch", "boot", "kernel", "mm", "tests/host", "tests/unit", "tools", "Makefile", "linker.ld")
 ARGUED_SHARE = 0.10  # of the sites, at most
 DOC_MARKS = ("<!-- mutants: begin -->", "<!-- mutants: end -->")
+
+SCHEMES = ("batch+defer=skeleton", "baseline", "never")
 
 # Kinds of checks that do not lean on each other, and how a failure's text tells them apart.
 CHECKS = [
@@ -228,7 +230,7 @@ def explore(scratch: Scratch, orderings: int, checks: str, bound: int) -> tuple[
     """(kind of check, text) of the first failure, or two empty strings."""
     argv = ["build/host/explore", "--stop", "--jobs", "1", "--orderings", str(orderings),
             "--bound", str(bound)] + (["--checks", checks] if checks else [])
-    for scheme in ("baseline", "batch+defer=skeleton", "batch"):
+    for scheme in SCHEMES:
         code, out = scratch.run([*argv, "--scheme", scheme], 240)
         if code:
             lines = [l[2:] for l in out.splitlines() if l.startswith("# ") and "scheme" in l]
@@ -243,7 +245,7 @@ def host_tests(scratch: Scratch) -> tuple[str, str]:
     return ("host tests", bad) if code else ("", "")
 
 
-def judge(scratch: Scratch, site: Site, quick: bool) -> None:
+def judge(scratch: Scratch, site: Site, orderings: int) -> None:
     def note(kind: str, text: str) -> None:
         if kind and kind not in site.killed:
             site.killed.append(kind)
@@ -258,17 +260,17 @@ def judge(scratch: Scratch, site: Site, quick: bool) -> None:
             return
         note(*explore(scratch, 6000, "", 0))
         note(*host_tests(scratch))
-        if not site.killed and not quick:
-            note(*explore(scratch, 150000, "", 1))
+        if not site.killed and not site.argued:
+            note(*explore(scratch, orderings, "", 1))
         # A second, independent one: without the kind that was fastest.
         rest = [c for c in ("invariants", "contents", "oracle") if c not in site.killed]
         if len(site.killed) == 1 and site.killed[0] in ("invariants", "contents", "oracle"):
-            note(*explore(scratch, 6000 if quick else 20000, ",".join(rest), 0))
+            note(*explore(scratch, 6000, ",".join(rest), 0))
     finally:
         scratch.put(site.file, original)
 
 
-def run_all(sites: list[Site], jobs: int, quick: bool) -> None:
+def run_all(sites: list[Site], jobs: int, orderings: int) -> None:
     todo: queue.SimpleQueue[Site] = queue.SimpleQueue()
     for site in sites:
         todo.put(site)
@@ -288,7 +290,7 @@ def run_all(sites: list[Site], jobs: int, quick: bool) -> None:
                 site = todo.get_nowait()
             except queue.Empty:
                 return
-            judge(scratch, site, quick)
+            judge(scratch, site, orderings)
             with lock:
                 who = ", ".join(site.killed) or ("argued" if site.argued else "SURVIVED")
                 print(f"{who:<32} {site.name}: {' '.join(site.text.split())[:70]}", flush=True)
@@ -334,7 +336,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="sites whose name or text has this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--doc", type=Path, help="file whose table is brought up to date")
-    parser.add_argument("--quick", action="store_true", help="shorter search for what survives")
+    parser.add_argument("--orderings", type=int, default=150000,
+                        help="per scheme and rule set, for what survives the first few")
     args = parser.parse_args()
 
     os.chdir(ROOT)
@@ -346,7 +349,7 @@ def main() -> int:
             print(f"{site.name}: {' '.join(site.text.split())} -> {site.put}")
         print(f"{len(sites)} sites")
         return 0
-    run_all(sites, min(args.jobs, len(sites)), args.quick)
+    run_all(sites, min(args.jobs, len(sites)), args.orderings)
     print(table(sites))
     for section in stale:
         print(f"tools/mutants.cfg: no site fits [{section}]")
