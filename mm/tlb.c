@@ -616,6 +616,9 @@ void tlb_context_destroy(struct tlb_context *ctx)
 
 void tlb_init(void)
 {
+	if (asid_is_global() && asid_count() <= cpu_count)
+		panic("%u ASIDs are too few for %u CPUs: boot with nr_cpus=%u", asid_count(),
+		      cpu_count, asid_count() - 1);
 	evidence_slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
 	contexts[0] = &kernel_ctx;
 	kernel_ctx.gen = 1;

@@ -162,21 +162,21 @@ ACCESS(8)
 ACCESS(16)
 
 /* Structures as a whole: their first word stands for them. */
-void __tsan_read_range(void *addr, u64 size);
-void __tsan_write_range(void *addr, u64 size);
+void __tsan_read_range(void *addr, long size);
+void __tsan_write_range(void *addr, long size);
 void __tsan_init(void);
 void __tsan_func_entry(void *caller);
-void __tsan_func_exit(void);
+void __tsan_func_exit(void *unused __unused);
 
-void __tsan_read_range(void *addr, u64 size)
+void __tsan_read_range(void *addr, long size)
 {
-	for (u64 i = 0; i < size; i += 8)
+	for (long i = 0; i < size; i += 8)
 		plain((char *)addr + i, false, __builtin_return_address(0));
 }
 
-void __tsan_write_range(void *addr, u64 size)
+void __tsan_write_range(void *addr, long size)
 {
-	for (u64 i = 0; i < size; i += 8)
+	for (long i = 0; i < size; i += 8)
 		plain((char *)addr + i, true, __builtin_return_address(0));
 }
 
@@ -191,6 +191,6 @@ void __tsan_func_entry(void *caller __unused)
 {
 }
 
-void __tsan_func_exit(void)
+void __tsan_func_exit(void *unused __unused)
 {
 }
