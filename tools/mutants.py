@@ -43,6 +43,7 @@ CHECKS = [
     ("contents", re.compile(r" reads |lost write")),
     ("progress", re.compile(r"deadlock|no end|still a fault|did not end")),
     ("end state", re.compile(r"at the end|after settling")),
+    ("races", re.compile(r": race:")),
     ("assertion", re.compile(r"panic")),
 ]
 
