@@ -77,7 +77,7 @@ u64 asid_assign(struct tlb_context *ctx, bool *flush)
 			for_each_online_cpu (cpu)
 				if (*cpu_ptr(cpu, active_token) == ctx->asid_token)
 					*cpu_ptr(cpu, active_token) = token;
-		ctx->asid_token = token;
+		store_relaxed(&ctx->asid_token, token);
 	}
 	*this_cpu_ptr(active_token) = token;
 	*flush = *this_cpu_ptr(flush_due);

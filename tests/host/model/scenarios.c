@@ -416,7 +416,8 @@ static void setup_four_spaces(void)
 /* More spaces than tags (arm64 rules): a tag gets another owner while its old entries are around. */
 static void through_all_four(unsigned cpu)
 {
-	struct aspace *const spaces[] = {b, c, d, a, b};
+	/* The fourth needs a new generation; then back and forth between an old and a new owner. */
+	struct aspace *const spaces[] = {b, c, d, a, d, a};
 
 	work_write(VA, cpu);
 	for (unsigned i = 0; i < ARRAY_SIZE(spaces); i++) {
