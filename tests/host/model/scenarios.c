@@ -224,7 +224,7 @@ static const struct scenario pin_migrate = {
 	.summary = "a page is pinned and unpinned while two CPUs move it",
 	.cpus = 3,
 	.setup = setup_two_writable,
-	.program = {migrate_two, pin_and_write, migrate_there_then_back},
+	.program = {migrate_twice, pin_and_write, migrate_there_then_back},
 	.end = end_two,
 };
 
@@ -487,7 +487,6 @@ static void setup_owed_alias(void)
 {
 	a = work_space("a", VA, 2, RW);
 	b = aspace_create("b", 1);
-	work_alias(b, a, VA, MODEL_FAR, 2, RW);
 	work_load(a, 0);
 	work_load(a, 1);
 	work_load(b, 2);
@@ -504,6 +503,7 @@ static void read_both(unsigned cpu)
 
 static void write_alias(unsigned cpu)
 {
+	work_alias(b, a, VA, MODEL_FAR, 2, RW);
 	work_write(MODEL_FAR, cpu);
 	work_write(MODEL_FAR + PAGE_SIZE, cpu);
 	work_write(MODEL_FAR, cpu);
