@@ -145,13 +145,13 @@ void oracle_release(struct page **pages, unsigned n, const struct oracle_sum *su
 		check_context(page_unmap_ctx(pages[0]), pages, n, sum->newest, where);
 }
 
-void oracle_check_keep(const struct tlb_context *ctx)
+void oracle_check_keep(const struct tlb_context *ctx, asid_t asid)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
 	for (unsigned i = 0; oracle_on && i < evidence_slots; i++)
-		if (ev->slot[i].root == ctx->root && ev->slot[i].released &&
-		    ev->slot[i].flushed <= ev->slot[i].released)
+		if (ev->slot[i].root == ctx->root && ev->slot[i].asid == asid &&
+		    ev->slot[i].released && ev->slot[i].flushed <= ev->slot[i].released)
 			panic("oracle: CPU %u keeps its entries of context %u, last flushed at "
 			      "%lu, "
 			      "but frames unmapped at %lu were released",

@@ -50,5 +50,5 @@ static __always_inline void oracle_note(struct oracle_sum *sum, const struct pag
 void oracle_release(struct page **pages, unsigned n, const struct oracle_sum *sum,
 		    const char *where);
 
-/* A CPU is about to load a context and keep what its slot holds. */
-void oracle_check_keep(const struct tlb_context *ctx);
+/* A CPU is about to load a context and keep what it holds under this ASID. */
+void oracle_check_keep(const struct tlb_context *ctx, asid_t asid);
