@@ -38,11 +38,9 @@ struct victim {
 	u64 slice_left;
 	struct victim_report now;
 	struct stale_read first_stale;
-	u32 histogram
-		[2]
-		[HIST_BUCKETS]; /* [turn % 2]: cycles per operation; the other one is of the last turn */
+	u32 histogram[2][HIST_BUCKETS]; /* [turn % 2]: cycles per operation */
 
-	/* Written by the victim when it meets a new turn; read by the others once `seen` says so. */
+	/* Written by the victim at a new turn; read by others once `seen` says so. */
 	struct victim_report report;
 	u32 seen __aligned(CACHE_LINE); /* last turn met; release */
 };

@@ -53,6 +53,7 @@ struct tlb_evidence {
 	struct {
 		paddr_t root; /* whose entries may be here; 0 = nobody's */
 		u64 flushed; /* clock of the last flush of everything of this slot */
+		u64 released; /* newest unmap of a frame released while this slot, not loaded, had stale entries */
 		u64 asid; /* tag of the entries: the slot itself where ASIDs are per CPU */
 	} slot[EVIDENCE_SLOTS];
 	unsigned loaded; /* the slot in use; the others cannot be used before a switch */
@@ -283,5 +284,5 @@ static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
 		    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, &lost) > since)
 			return true;
 	}
-	return lost > since; /* forgotten, so perhaps */
+	return false; /* what is forgotten is left to the question for each page, which counts it */
 }

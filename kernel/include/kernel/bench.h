@@ -53,6 +53,7 @@ struct workload {
 extern const struct workload *const __start_workloads[], *const __stop_workloads[];
 
 /* Make its boot options known. */
+bool bench_readers_verify(void); /* check=full or check=reads */
 void bench_init(void);
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);

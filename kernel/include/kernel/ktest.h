@@ -18,7 +18,7 @@ void ktest_skip(const char *fmt, ...) __printf(1, 2); /* then return from the te
 /* Check and return from the test if it fails. */
 #define REQUIRE(cond)                                                                              \
 	do {                                                                                       \
-		if (!EXPECT(cond))                                                                 \
+		if (!ktest_check((cond), __FILE__, __LINE__, "%s", #cond))                         \
 			return;                                                                    \
 	} while (0)
 #define SKIP(...)                                                                                  \
@@ -29,5 +29,8 @@ void ktest_skip(const char *fmt, ...) __printf(1, 2); /* then return from the te
 
 /* Run the tests whose "suite.name" matches the glob, as KTAP. Returns RC_*. */
 unsigned ktest_run(const char *glob);
-/* Called after each test: print what is still held, return false = leak (mm registers it). */
+/*
+ * Called before the first test with size 0, to take stock, and after each test:
+ * false = more is held than before, and why (mm registers it).
+ */
 extern bool (*ktest_leak_check)(char *reason, size_t size);
