@@ -120,7 +120,8 @@ static void print_verdict(const struct litmus_test *test, const struct litmus_re
 		kprintf("; %u of %lu choices of CPUs", res->placements, res->placements_all);
 	kprintf("\n");
 	if (!res->asked && test->verdict != LITMUS_FORBIDDEN)
-		kprintf("# not seen: %s\n", test->hidden ? test->hidden : "no reason known");
+		kprintf("# not seen: %s\n",
+			test->hidden ? test->hidden : "it takes more runs, or another machine");
 	if (res->asked && test->verdict == LITMUS_FORBIDDEN) {
 		kprintf("# FAILED: forbidden and seen\n");
 		print_odd(test, res);

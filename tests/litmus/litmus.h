@@ -104,6 +104,13 @@ const struct litmus_test *litmus_flush_test(unsigned i); /* made of what this CP
 const struct litmus_test *litmus_test_at(unsigned i);
 const struct litmus_test *litmus_test_named(const char *name);
 
+/*
+ * Wait until *flag is set, or a while. Only for tests that are broken on
+ * purpose, which must show what would otherwise take luck. The other thread
+ * may be away, so it gives up.
+ */
+void litmus_await(const u64 *flag);
+
 enum { LITMUS_STATES = 48 }; /* outcomes told apart; more are counted as the last */
 
 struct litmus_odd { /* the first run that ended as asked: enough to run it again */

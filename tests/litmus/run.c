@@ -20,10 +20,14 @@
 #include <arch/cpu.h>
 
 enum {
-	/* Turns that a thread waits for the others to reach the same run: 3-12 us, a few runs' time. */
-	PACE_TURNS = 100,
-	/* Turns that a reader waits for a flag that goes up after an interrupt: 0.1-0.5 ms. */
-	FLAG_TURNS = 4000,
+	/*
+	 * How long a thread waits in all of a batch for the others to reach the same run, and for
+	 * flags that go up after an interrupt, ns. Races happen only while all threads run, and a
+	 * host that is short of CPUs lets an emulated one wait about so long.
+	 */
+	PATIENCE_NS = 2000000,
+	AWAIT_NS = 200000, /* the same for one wait inside a broken test */
+	LOOKS = 16, /* at what is waited for, for each at the clock, which takes longer */
 	/* Delays before a body are spread evenly over powers of two up to this many empty turns. */
 	SKEW_BITS = 15,
 	/* An emulator that runs one CPU at a time goes to the next only at a PAUSE: every so many turns. */
@@ -160,7 +164,7 @@ static void plant(struct session *s, unsigned thread)
 		if (!((test->plant | test->plant_y | test->plant_store) & bit) ||
 		    random_of(s, thread, i, 0) % PLANT_OF == 0)
 			continue;
-		if (test->plant & bit)
+		if ((test->plant & bit) && test->x != LITMUS_INVALID)
 			litmus_load(r->x);
 		if (test->plant_y & bit)
 			litmus_load(r->y);
@@ -170,25 +174,69 @@ static void plant(struct session *s, unsigned thread)
 	}
 }
 
-/* Wait a little for the others to come to run i. They may be away for long: then go alone. */
-static void keep_step(struct session *s, unsigned thread, unsigned i)
+/* How much of a thread's waiting is left in this batch. */
+struct patience {
+	u64 left; /* cycles */
+	u64 since; /* cycles_now() at the start of this wait */
+	unsigned turns;
+};
+
+static void patience_begin(struct patience *p)
 {
+	p->since = cycles_now();
+	p->turns = 0;
+}
+
+static bool patience_lasts(struct patience *p)
+{
+	cpu_relax();
+	return p->left && (++p->turns % LOOKS || cycles_now() - p->since < p->left);
+}
+
+static void patience_end(struct patience *p)
+{
+	u64 spent = cycles_now() - p->since;
+
+	p->left -= MIN(spent, p->left);
+}
+
+/* Wait a little for the others to come to run i. They may be away for long: then go alone. */
+static void keep_step(struct session *s, unsigned thread, unsigned i, struct patience *p)
+{
+	unsigned t = 0;
+
 	store_relaxed(&s->step[thread].reached, i + 1);
-	for (unsigned t = 0, turns = 0; t < s->threads; t++)
-		for (; turns < PACE_TURNS && load_relaxed(&s->step[t].reached) <= i; turns++)
-			cpu_relax();
+	while (t < s->threads && load_relaxed(&s->step[t].reached) > i)
+		t++;
+	if (t == s->threads)
+		return; /* the last one to come starts at once, like those that see it come */
+	patience_begin(p);
+	while (t < s->threads && (load_relaxed(&s->step[t].reached) > i || patience_lasts(p)))
+		t += load_relaxed(&s->step[t].reached) > i;
+	patience_end(p);
 }
 
 /*
  * Half of the readers of a slow flag come when it goes up: on their own they
  * would nearly always be too early. The body reads the flag anew.
  */
-static void wait_flag(const struct litmus_run *r, unsigned thread)
+static void wait_flag(const struct litmus_run *r, unsigned thread, struct patience *p)
 {
 	const u64 *flag = thread == 1 ? &r->flag : &r->flag2;
 
-	for (unsigned turns = 0; turns < FLAG_TURNS && !litmus_read(flag); turns++)
-		cpu_relax();
+	patience_begin(p);
+	while (!litmus_read(flag) && patience_lasts(p))
+		;
+	patience_end(p);
+}
+
+void litmus_await(const u64 *flag)
+{
+	struct patience p = {.left = ns_to_cycles(AWAIT_NS)};
+
+	patience_begin(&p);
+	while (!litmus_read(flag) && patience_lasts(&p))
+		;
 }
 
 static void delay(u64 turns)
@@ -203,15 +251,16 @@ static void delay(u64 turns)
 static void run_bodies(struct session *s, unsigned thread)
 {
 	void (*body)(struct litmus_run *) = s->test->thread[thread];
+	struct patience p = {.left = ns_to_cycles(PATIENCE_NS)};
 
 	for (unsigned i = 0; i < s->batch; i++) {
 		u64 random = random_of(s, thread, i, 1);
 		u64 turns = (random >> 8) & ((1UL << random % SKEW_BITS) - 1);
 
 		s->skew[thread][i] = turns;
-		keep_step(s, thread, i);
+		keep_step(s, thread, i, &p);
 		if (s->test->slow_flag && thread && random_of(s, 0, i, 0) >> 63)
-			wait_flag(&s->runs[i], thread);
+			wait_flag(&s->runs[i], thread, &p);
 		else
 			delay(turns);
 		body(&s->runs[i]);

@@ -324,9 +324,23 @@ static void read_x(struct litmus_run *r)
 static void take_by_store(struct litmus_run *r)
 {
 	r->got[0] = litmus_read(r->px);
-	for (unsigned i = 0; i < 1500; i++) /* the time that a careless kernel thinks in between */
-		barrier();
 	litmus_write(r->px, 0);
+}
+
+/* The same with all the time in the world between the two: the other thread's store. */
+static void take_by_slow_store(struct litmus_run *r)
+{
+	r->got[0] = litmus_read(r->px);
+	litmus_write(&r->flag, 1);
+	litmus_await(&r->z);
+	litmus_write(r->px, 0);
+}
+
+static void await_store_x(struct litmus_run *r)
+{
+	litmus_await(&r->flag);
+	r->out[0] = litmus_store(r->x, 1);
+	litmus_write(&r->z, 1);
 }
 
 static void take_by_xchg(struct litmus_run *r)
@@ -536,7 +550,7 @@ const struct litmus_test litmus_x86[] = {
 	{
 		.name = "MP.RT+ipi",
 		.program = "W pte(x)=B; IPI, INVLPG x there; W flag || R flag; R x",
-		.twin = "MP.RT+ipi-noack",
+		.twin = "MP.RT",
 		.thread = {write_ipi_raise, flag_read},
 		.slow_flag = true,
 		.plant = 2,
@@ -689,9 +703,20 @@ const struct litmus_test litmus_x86[] = {
 		.finish = dirty_seen,
 	},
 	{
+		.name = "Dirty.race+store~slow",
+		.program = "the same with the other thread's store in between",
+		.verdict = LITMUS_BROKEN,
+		.thread = {take_by_slow_store, await_store_x},
+		.x = LITMUS_CLEAN,
+		.plant = 2,
+		.regs = {"p1:w", "p0:d"},
+		.asked = {{1, 0}, {2, 0}},
+		.finish = dirty_seen,
+	},
+	{
 		.name = "Dirty.race+xchg",
 		.program = "XCHG pte(x)=0 || W x lands, dirty not seen",
-		.twin = "Dirty.race+store",
+		.twin = "Dirty.race+store~slow",
 		.thread = {take_by_xchg, store_x},
 		.x = LITMUS_CLEAN,
 		.plant = 2,
