@@ -26,7 +26,10 @@ enum {
 	 * host that is short of CPUs lets an emulated one wait about so long.
 	 */
 	PATIENCE_NS = 2000000,
-	AWAIT_NS = 200000, /* the same for one wait inside a broken test */
+	/* The same for one wait inside a broken test: first busily, then asleep. */
+	AWAIT_SPIN_NS = 20000,
+	AWAIT_NAP_NS = 100000,
+	AWAIT_NAPS = 10,
 	LOOKS = 16, /* at what is waited for, for each at the clock, which takes longer */
 	/* Delays before a body are spread evenly over powers of two up to this many empty turns. */
 	SKEW_BITS = 15,
@@ -36,6 +39,7 @@ enum {
 	PLANT_OF = 8,
 	PLACEMENTS = 4, /* choices of CPUs per test, where the test does not want every pair */
 	PAIRS_MAX = 256, /* choices where it does and there are more */
+	PAIR_RUNS = 16, /* of each choice, at least */
 };
 
 struct step {
@@ -232,11 +236,14 @@ static void wait_flag(const struct litmus_run *r, unsigned thread, struct patien
 
 void litmus_await(const u64 *flag)
 {
-	struct patience p = {.left = ns_to_cycles(AWAIT_NS)};
+	struct patience p = {.left = ns_to_cycles(AWAIT_SPIN_NS)};
 
 	patience_begin(&p);
 	while (!litmus_read(flag) && patience_lasts(&p))
 		;
+	/* A host that is short of CPUs runs the other thread while this one sleeps. */
+	for (unsigned naps = 0; !litmus_read(flag) && naps < AWAIT_NAPS; naps++)
+		wait_nap(AWAIT_NAP_NS);
 }
 
 static void delay(u64 turns)
@@ -363,15 +370,13 @@ static void choose_random(struct session *s, unsigned n)
 		while (is_chosen(s, t, s->cpu[t]));
 }
 
-/* Ordered pairs (or single CPUs), all of them or a sample. */
-static void choose_pair(struct session *s, unsigned n, u64 all)
+/* The n-th ordered pair, or CPU. */
+static void choose_pair(struct session *s, unsigned n)
 {
 	unsigned others = online_count - 1;
 
 	if (s->threads == 1) {
 		s->cpu[0] = online[n];
-	} else if (all > PAIRS_MAX) {
-		choose_random(s, n);
 	} else {
 		unsigned a = n / others, b = n % others;
 
@@ -384,15 +389,16 @@ static void run_placements(struct session *s, u64 runs, int *err)
 {
 	const struct litmus_test *test = s->test;
 	u64 all = s->threads == 1 ? online_count : (u64)online_count * (online_count - 1);
-	unsigned n = (unsigned)(test->every_pair ? MIN(all, (u64)PAIRS_MAX) : PLACEMENTS);
+	u64 most = MIN(MAX(runs / PAIR_RUNS, 1UL), (u64)PAIRS_MAX);
+	unsigned n = (unsigned)(test->every_pair ? MIN(all, most) : PLACEMENTS);
 
 	s->res->placements = n;
 	s->res->placements_all = test->every_pair ? all : n;
 	for (unsigned i = 0; i < n && !*err && !console_interrupted(); i++) {
 		u64 from = runs * i / n, to = runs * (i + 1) / n;
 
-		if (test->every_pair)
-			choose_pair(s, i, all);
+		if (test->every_pair && n == all)
+			choose_pair(s, i);
 		else if (i)
 			choose_random(s, i);
 		else
