@@ -33,7 +33,7 @@ say     = $(if $(silent),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 # --- sources and flags -------------------------------------------------------
 SRCS :=
 HOST_TESTS :=
-include kernel/files.mk mm/files.mk boot/files.mk arch/files.mk tests/unit/files.mk
+include kernel/files.mk mm/files.mk boot/files.mk arch/files.mk tests/unit/files.mk tests/litmus/files.mk
 include arch/$(ARCH)/flags.mk
 -include tests/host/files.mk
 

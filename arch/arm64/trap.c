@@ -57,8 +57,21 @@ void trap_dump(const struct trapframe *tf)
 /* probe.S: code that may fault, and where it goes on then, with the error in x0. */
 extern const char probe_begin[], probe_end[], probe_failed[];
 
+/* Single instructions elsewhere that may fault (asm/litmus.h), and where each goes on. */
+struct extable {
+	u64 pc, fixup;
+};
+
+extern const struct extable __start_extable[], __stop_extable[];
+
 bool trap_fixup(struct trapframe *tf)
 {
+	for (const struct extable *e = __start_extable; e < __stop_extable; e++) {
+		if (e->pc == tf->pc) {
+			tf->pc = e->fixup;
+			return true;
+		}
+	}
 	if (tf->pc < (u64)probe_begin || tf->pc >= (u64)probe_end)
 		return false;
 	tf->pc = (u64)probe_failed;
