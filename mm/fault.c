@@ -3,6 +3,7 @@
  * either finishes, or waits without any lock and starts over (attempt + 1).
  */
 #include <mm/aspace.h>
+#include <mm/hint.h>
 #include <mm/migration.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
@@ -75,6 +76,7 @@ static struct page *new_page(struct object *obj, struct page **slot, u64 index, 
 		return NULL;
 	page->object = obj;
 	page->index = (u32)index;
+	page->last = 0;
 	atomic_fetch_add(&obj->refs, 1); /* each page in a slot holds its object */
 	if (atomic_cmpxchg(slot, &old, page))
 		return page;
@@ -205,6 +207,8 @@ static enum fault_result fault_locked(struct fault *f)
 			result = fault_anon(f, area, pos);
 		else if (pte_is_present(seen))
 			result = fault_present(f, area, pos);
+		else if (pte_is_hint(seen))
+			result = hint_fault(f, pos);
 		else if (pte_is_migration(seen)) {
 			struct spinlock *ptl = pt_lock_of(pos.ptep);
 

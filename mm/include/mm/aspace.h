@@ -38,6 +38,13 @@ struct object {
 		*chunks; /* [index / 512] -> 512 page pointers; filled on demand, never moved */
 };
 
+/* What hint faults found out about a space; atomic, relaxed: the scanner's period follows them. */
+struct hint_tally {
+	u64 local, remote; /* the page was on the node that touched it, or not */
+	u64 own, shared; /* the same CPU touched it last, or another one */
+	u64 failed; /* it should have moved and did not */
+};
+
 struct aspace {
 	struct tlb_context ctx;
 	struct rwlock lock;
@@ -47,6 +54,7 @@ struct aspace {
 	u32 id;
 	const char *name;
 	u32 flush_pending; /* scanners between their first entry change and the end of their flush */
+	struct hint_tally hints;
 	struct list link; /* all spaces, under the list's lock */
 };
 
@@ -105,6 +113,18 @@ struct page **object_slot(struct object *obj, u64 index,
 /* ---- every change to a range runs between these; subscribers come with secondary MMUs ---- */
 void change_begin(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end);
 void change_end(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end);
+
+/*
+ * The accessibility test: may a CPU still hold what this entry, just taken down
+ * or seen under its PTL, allowed? Not if it was a hint entry, unless a scan's
+ * flush is still to come. Acquire: pairs with the scanner's decrement, so that
+ * whoever reuses the frame does so after that flush. The scanner increments
+ * before it changes the entry under the PTL that we hold, so we cannot miss it.
+ */
+static inline bool aspace_may_be_cached(const struct aspace *as, pte_t taken)
+{
+	return likely(pte_is_present(taken)) || load_acquire(&as->flush_pending);
+}
 
 /* ---- faults ---- */
 struct fault {
