@@ -8,5 +8,5 @@ SRCS-x86_64 += \
 SRCS-arm64 += \
 	arch/arm64/context.S arch/arm64/context.c arch/arm64/copy.S arch/arm64/copy.c \
 	arch/arm64/exit.c arch/arm64/features.c arch/arm64/gic.c arch/arm64/init.c arch/arm64/mmu.S \
-	arch/arm64/pgtable.c arch/arm64/probe.S arch/arm64/smp.c arch/arm64/timer.c arch/arm64/tlb.c \
+	arch/arm64/pgtable.c arch/arm64/probe.S arch/arm64/selftest.c arch/arm64/smp.c arch/arm64/timer.c arch/arm64/tlb.c \
 	arch/arm64/trap.c arch/arm64/uart.c arch/arm64/vectors.S

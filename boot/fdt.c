@@ -83,7 +83,7 @@ static void note_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 		r->distances = *node;
 	else if (is_gic(t, node, &version))
 		r->interrupt_cells = fdt_u32(t, node, "#interrupt-cells", GIC_CELLS);
-	if (fdt_compatible(t, node, "qemu,fw-cfg-mmio"))
+	if (!path->depth && fdt_compatible(t, node, "linux,dummy-virt"))
 		t->bi->arm64.qemu = true;
 	if (!is_cpu(t, path) && !is_memory(t, path))
 		return;

@@ -58,8 +58,9 @@ static unsigned take_free(void)
 				return next++;
 }
 
-u64 asid_assign(struct tlb_context *ctx)
+u64 asid_assign(struct tlb_context *ctx, bool *flush)
 {
+	*flush = false;
 	if (!asid_is_global())
 		return 0;
 	spin_lock(&lock);
@@ -76,12 +77,9 @@ u64 asid_assign(struct tlb_context *ctx)
 		ctx->asid_token = token;
 	}
 	*this_cpu_ptr(active_token) = token;
-	bool flush = *this_cpu_ptr(flush_due);
-
+	*flush = *this_cpu_ptr(flush_due);
 	*this_cpu_ptr(flush_due) = false;
 	spin_unlock(&lock);
-	if (flush)
-		tlb_flush_local_all();
 	return token;
 }
 

@@ -89,11 +89,11 @@ void aspace_load(struct aspace *as)
 
 struct area *aspace_find(struct aspace *as, vaddr_t va)
 {
-	struct area *area = load_relaxed(&as->recent);
+	struct area *recent = load_relaxed(&as->recent), *area;
 
 	/* Areas go away only under the write side, which also clears the hint. */
-	if (area && va >= area->start && va < area->end)
-		return area;
+	if (recent && va >= recent->start && va < recent->end)
+		return recent;
 	list_for_each_entry (area, &as->areas, link)
 		if (va < area->end) {
 			if (va < area->start)

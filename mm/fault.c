@@ -116,6 +116,9 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 
 	if (page) {
 		page = page_of_slot(slot, page);
+		/* Another mapping of it may have a debt: paid before this one can write (I5). */
+		if (page && area->prot & PROT_WRITE)
+			scheme->write_upgrade(page);
 	} else {
 		page = new_page(area->object, slot, index, area_node(area), order,
 				f->strict ? PMM_STRICT : PMM_FALLBACK);

@@ -12,8 +12,8 @@
  * The source is freed only after the flush, and the oracle checks it (I1).
  *
  * Mappings keep their reference while their entry is a migration entry: the
- * source is frozen when its references equal its mappings, and the destination
- * inherits both counts.
+ * source is frozen when its references equal the entries taken down, and the
+ * destination inherits that count.
  */
 #include <mm/migrate.h>
 #include <mm/migration.h>
@@ -44,6 +44,7 @@ struct migration {
 	struct migrate_stats stats;
 	struct page *src[MIGRATE_MAX], *dst[MIGRATE_MAX];
 	pte_t *entry[MIGRATE_MAX]; /* of a page mapped once; NULL: through the reverse map */
+	u32 taken[MIGRATE_MAX]; /* entries of it that are migration entries now */
 	u8 state[MIGRATE_MAX]; /* PAIR_* */
 	u32 wanted_any; /* some bit of wanted is set; faults set it, release */
 	u64 wanted[MIGRATE_MAX / 64]; /* pages somebody waits for */
@@ -185,7 +186,7 @@ static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reaso
 	m->state[i] = PAIR_DONE;
 }
 
-static void allocate(struct migration *m)
+static __noinline void allocate(struct migration *m)
 {
 	for (unsigned i = 0; i < m->count; i++) {
 		m->dst[i] = scheme->frame_wanted(m->req->to_node, m->order);
@@ -198,9 +199,14 @@ static void allocate(struct migration *m)
 
 /* ---- unmap ------------------------------------------------------------------------ */
 
-/* One entry becomes a migration entry. PTL held. Not MIGRATE_OK: it stays as it is. */
+/*
+ * One entry becomes a migration entry. PTL held. Not MIGRATE_OK: it stays as it
+ * is. A flush may be deferred only if this is the page's one mapping: through
+ * another the new frame could be written while the old one is still read (I5).
+ */
 static __always_inline enum migrate_reason take_entry(struct migration *m, struct page *src,
-						      struct aspace *as, pte_t *ptep, vaddr_t va)
+						      struct aspace *as, pte_t *ptep, vaddr_t va,
+						      bool only_one)
 {
 	pte_t old = pte_load(ptep);
 
@@ -224,32 +230,23 @@ static __always_inline enum migrate_reason take_entry(struct migration *m, struc
 	if (unlikely(!cached)) /* the scan flushed it, and the oracle holds us to that */
 		return MIGRATE_OK;
 	oracle_unmapped(src, as->ctx.id, va);
-	if (unlikely(scheme->may_defer(src, &as->ctx, va, got)))
+	if (only_one && unlikely(scheme->may_defer(src, &as->ctx, va, got)))
 		m->state[src->slot] = PAIR_DEFERRED;
 	else
 		tlb_gather_add(&m->gather, &as->ctx, va, m->level);
 	return MIGRATE_OK;
 }
 
-static void map_shared(struct migration *m, struct page *src, struct page *to);
-
-/* Waiters registered under the PTL that we held since, or will find the page mapped. */
-static inline void wake_waiters(struct page *src)
-{
-	if (unlikely(load_relaxed(&src->flags) & PG_WAITERS)) {
-		atomic_fetch_and(&src->flags, ~(u32)PG_WAITERS);
-		migration_wake(src);
-	}
-}
+static void map_pair(struct migration *m, unsigned i, struct page *to);
 
 /* A page that several areas map, or whose area is in another space: walk the reverse map. */
-static enum migrate_reason unmap_shared(struct migration *m, struct page *src)
+static __noinline enum migrate_reason unmap_shared(struct migration *m, struct page *src)
 {
 	struct object *obj = src->object;
-	enum migrate_reason reason = MIGRATE_RACED,
-			    last; /* raced: an entry came or went meanwhile */
+	enum migrate_reason reason = MIGRATE_RACED; /* an entry came or went meanwhile */
+	enum migrate_reason last;
 	struct area *area;
-	unsigned taken = 0;
+	u32 taken = 0;
 
 	m->entry[src->slot] = NULL;
 	spin_lock(&obj->lock);
@@ -261,19 +258,19 @@ static enum migrate_reason unmap_shared(struct migration *m, struct page *src)
 		if (pos.level != m->level)
 			continue;
 		spin_lock(pt_lock_of(pos.ptep));
-		last = take_entry(m, src, area->aspace, pos.ptep, va_in(area, src));
+		last = take_entry(m, src, area->aspace, pos.ptep, va_in(area, src), false);
 		taken += last == MIGRATE_OK;
 		if (last == MIGRATE_SCANNED)
 			reason = last;
 		spin_unlock(pt_lock_of(pos.ptep));
 	}
 	spin_unlock(&obj->lock);
+	m->taken[src->slot] = taken;
 	if (taken == load_relaxed(&src->mapcount))
 		return MIGRATE_OK;
 	/* Some mapping is still live, so the page stays, and its other entries come back. */
 	oracle_remapped(src);
-	map_shared(m, src, src);
-	wake_waiters(src);
+	map_pair(m, src->slot, src);
 	return taken || reason == MIGRATE_SCANNED ? reason : MIGRATE_GONE;
 }
 
@@ -292,21 +289,21 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 
 	m->entry[src->slot] = ptep;
 	spin_lock(ptl);
-	enum migrate_reason reason = take_entry(m, src, as, ptep, va);
+	enum migrate_reason reason = take_entry(m, src, as, ptep, va, true);
 	spin_unlock(ptl);
 	return reason;
 }
 
-static __always_inline void unmap(struct migration *m, unsigned first, unsigned last)
+static __always_inline void unmap(struct migration *m, unsigned i, unsigned last)
 {
-	for (unsigned i = first; i < last; i++) {
+	do {
 		if (unlikely(m->state[i] & PAIR_DONE))
 			continue;
 		enum migrate_reason reason = unmap_page(m, m->src[i]);
 
 		if (unlikely(reason != MIGRATE_OK))
 			drop_pair(m, i, reason);
-	}
+	} while (++i < last);
 }
 
 /* ---- copy and map ------------------------------------------------------------------- */
@@ -341,13 +338,17 @@ static void map_shared(struct migration *m, struct page *src, struct page *to)
 }
 
 /* Entries of src now name `to`, which is the destination, or src itself to undo. */
-static inline void map_pair(struct migration *m, unsigned i, struct page *to)
+static void map_pair(struct migration *m, unsigned i, struct page *to)
 {
 	if (likely(m->entry[i]))
 		map_entry(m->entry[i], to, m->level);
 	else
 		map_shared(m, m->src[i], to);
-	wake_waiters(m->src[i]);
+	/* Waiters registered under the PTL that we just held, or will find the page mapped. */
+	if (unlikely(load_relaxed(&m->src[i]->flags) & PG_WAITERS)) {
+		atomic_fetch_and(&m->src[i]->flags, ~(u32)PG_WAITERS);
+		migration_wake(m->src[i]);
+	}
 }
 
 static void copy_pair(struct migration *m, unsigned i)
@@ -360,10 +361,8 @@ static void copy_pair(struct migration *m, unsigned i)
 }
 
 /* The destination takes the source's place in the object. The source is frozen: nobody else looks at it. */
-static inline void replace_in_object(struct page *src, struct page *dst)
+static inline void replace_in_object(struct page *src, struct page *dst, u32 mappings)
 {
-	u32 mappings = src->mapcount;
-
 	dst->object = src->object;
 	dst->index = src->index;
 	dst->mapcount = mappings;
@@ -384,36 +383,41 @@ static void undo_pair(struct migration *m, unsigned i)
 	drop_pair(m, i, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
 }
 
-/*
- * The compare-and-swap is a full barrier after the entries were exchanged, so
- * it fails for every pin taken before (I10); nobody can pin the page through
- * an entry since. It may as well come after the copy: a page that fails keeps
- * its source, and the copy is thrown away.
- */
-static inline bool freeze(struct page *src)
+static inline u32 mappings_taken(const struct migration *m, unsigned i)
 {
-	u64 expected = load_relaxed(&src->mapcount);
-
-	return atomic_cmpxchg(&src->refs, &expected, 0UL);
+	return likely(m->entry[i]) ? 1 : m->taken[i];
 }
 
+/*
+ * No references but those of the entries that were taken down: nobody maps the
+ * page through another entry, and nobody has it pinned. The compare-and-swap is
+ * a full barrier after the exchange of the entries, so it sees every reference
+ * taken before (I10). Before the copy, as a pin's owner may write until then.
+ */
+static inline bool freeze(struct migration *m, unsigned i)
+{
+	u64 expected = mappings_taken(m, i);
+
+	return atomic_cmpxchg(&m->src[i]->refs, &expected, 0UL);
+}
+
+/* Ends in the middle of PHASE_MAP. */
 static inline void move_pair(struct migration *m, unsigned i)
 {
 	struct page *src = m->src[i], *dst = m->dst[i];
 
 	m->state[i] |= PAIR_DONE;
+	if (unlikely(!freeze(m, i))) {
+		undo_pair(m, i);
+		return;
+	}
 	copy_pair(m, i);
 	phase_end(m, PHASE_COPY);
-	if (likely(freeze(src))) {
-		replace_in_object(src, dst);
-		m->moved++;
-		if (unlikely(m->req->result))
-			note_result(m, dst, MIGRATE_OK);
-		map_pair(m, i, dst);
-	} else {
-		undo_pair(m, i);
-	}
-	phase_end(m, PHASE_MAP);
+	replace_in_object(src, dst, mappings_taken(m, i));
+	m->moved++;
+	if (unlikely(m->req->result))
+		note_result(m, dst, MIGRATE_OK);
+	map_pair(m, i, dst);
 }
 
 void migration_want(struct page *src)
@@ -425,7 +429,7 @@ void migration_want(struct page *src)
 }
 
 /* Move what somebody waits for first: the longest wait is then the unmap phase and a page or two. */
-static void move_wanted(struct migration *m)
+static __noinline void move_wanted(struct migration *m)
 {
 	/* Cleared before the bits are read: a want that comes meanwhile sets it again. */
 	atomic_xchg(&m->wanted_any, 0U);
@@ -440,19 +444,23 @@ static void move_wanted(struct migration *m)
 				continue;
 			count(pages_wanted);
 			move_pair(m, i);
+			phase_end(m, PHASE_MAP);
 		}
 	}
 }
 
-static __always_inline void move(struct migration *m, unsigned first, unsigned last)
+static __always_inline void move(struct migration *m, unsigned i, unsigned last)
 {
-	for (unsigned i = first; i < last; i++) {
+	for (;;) {
+		if (likely(!(m->state[i] & PAIR_DONE)))
+			move_pair(m, i);
+		if (++i == last)
+			break;
 		if (unlikely(load_relaxed(&m->wanted_any)))
 			move_wanted(m);
-		if (unlikely(m->state[i] & PAIR_DONE))
-			continue;
-		move_pair(m, i);
+		phase_end(m, PHASE_MAP);
 	}
+	phase_end(m, PHASE_MAP);
 }
 
 /* ---- sources ------------------------------------------------------------------------- */
@@ -463,7 +471,7 @@ static void hold_source(struct page *src)
 	scheme->frame_held(src, tlb_context_by_id(page_unmap_ctx(src)), page_unmap_va(src));
 }
 
-static void free_sources(struct migration *m)
+static __noinline void free_sources(struct migration *m)
 {
 	unsigned n = 0;
 
@@ -481,12 +489,13 @@ static void free_sources(struct migration *m)
 }
 
 /* Bookkeeping of a heavier kernel, on request (knob `pad`). */
-static void pad(u64 pages)
+static __noinline void pad(struct migration *m, u64 pages)
 {
 	u64 until = cycles_now() + ns_to_cycles(knobs.pad * pages);
 
 	while (cycles_now() < until)
 		cpu_relax();
+	phase_end(m, PHASE_OTHER);
 }
 
 static __always_inline void migrate_batch(struct migration *m, unsigned first, unsigned last)
@@ -496,11 +505,8 @@ static __always_inline void migrate_batch(struct migration *m, unsigned first, u
 	tlb_gather_flush(&m->gather);
 	phase_end(m, PHASE_FLUSH);
 	move(m, first, last);
-	m->stats.batches++;
-	if (unlikely(knobs.pad)) {
-		pad((u64)(last - first) << m->order);
-		phase_end(m, PHASE_OTHER);
-	}
+	if (unlikely(knobs.pad))
+		pad(m, (u64)(last - first) << m->order);
 }
 
 /* What collect() isolated, in batches of the size the knobs say. */
@@ -519,6 +525,7 @@ static void migrate_collected(struct migration *m)
 	for (unsigned first = 0, count = m->count; first < count; first += step)
 		migrate_batch(m, first, MIN(first + step, count));
 	free_sources(m);
+	m->stats.batches += (m->count + step - 1) / step;
 	m->stats.moved += (u64)m->moved << m->order;
 	m->stats.moved_huge += m->order ? m->moved : 0;
 }

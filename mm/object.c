@@ -3,17 +3,15 @@
 #include <kernel/bootinfo.h>
 #include <kernel/kmem.h>
 
-#define CHUNK_SLOTS (PAGE_SIZE / sizeof(struct page *))
-
 static u64 chunk_count(const struct object *obj)
 {
-	return (obj->page_count + CHUNK_SLOTS - 1) / CHUNK_SLOTS;
+	return (obj->page_count + OBJECT_CHUNK - 1) / OBJECT_CHUNK;
 }
 
 /* Small objects have one short chunk. */
 static u64 chunk_bytes(const struct object *obj)
 {
-	return MIN(obj->page_count, CHUNK_SLOTS) * sizeof(struct page *);
+	return MIN(obj->page_count, OBJECT_CHUNK) * sizeof(struct page *);
 }
 
 struct object *object_create(u64 page_count)
@@ -45,26 +43,14 @@ void object_put(struct object *obj)
 	kmem.free(obj, sizeof(*obj));
 }
 
-static struct page **chunk_create(struct object *obj, u64 i)
+struct page **object_chunk_create(struct object *obj, u64 chunk)
 {
-	struct page **chunk = kmem.alloc(chunk_bytes(obj), BOOT_NODE_NONE), **old = NULL;
+	struct page **fresh = kmem.alloc(chunk_bytes(obj), BOOT_NODE_NONE), **old = NULL;
 
 	/* Full barrier: the zeroes before the pointer; pairs with the load in object_slot(). */
-	if (chunk && !atomic_cmpxchg(&obj->chunks[i], &old, chunk)) {
-		kmem.free(chunk, chunk_bytes(obj));
+	if (fresh && !atomic_cmpxchg(&obj->chunks[chunk], &old, fresh)) {
+		kmem.free(fresh, chunk_bytes(obj));
 		return old;
 	}
-	return chunk;
-}
-
-struct page **object_slot(struct object *obj, u64 index, bool create)
-{
-	struct page **chunk = load_acquire(&obj->chunks[index / CHUNK_SLOTS]);
-
-	if (unlikely(!chunk)) {
-		if (!create)
-			return NULL;
-		chunk = chunk_create(obj, index / CHUNK_SLOTS);
-	}
-	return chunk ? &chunk[index % CHUNK_SLOTS] : NULL;
+	return fresh;
 }

@@ -8,6 +8,7 @@
  * switch to them.
  */
 #include <mm/oracle.h>
+#include <mm/asid.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
 #include <kernel/panic.h>
@@ -48,51 +49,81 @@ static void stale(const struct page *page, unsigned cpu, const char *where)
 }
 
 /* A slot was not flushed as a whole since: ask for each page. */
-static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned slot,
-			struct page **pages, unsigned n, const char *where)
+static void check_pages(struct tlb_evidence *ev, unsigned cpu, unsigned slot, struct page **pages,
+			unsigned n, const char *where)
 {
-	u64 flushed = ev->slot[slot].flushed;
+	/* A stamp of 0 is older than anything: that frame was not unmapped since it was checked. */
+	u64 flushed = MAX(ev->slot[slot].flushed, 1UL);
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct page *page = pages[i];
 		enum verdict v = CLEAN;
 
-		if (page->unmap_stamp >= flushed && page->unmap_stamp)
-			v = page_evidence(ev, page_unmap_va(page) >> PAGE_SHIFT, slot,
+		if (page->unmap_stamp >= flushed)
+			v = page_evidence(ev, page->unmap_key >> PAGE_SHIFT, slot,
 					  page->unmap_stamp);
 		if (likely(v == CLEAN))
 			continue;
-		if (v == STALE)
+		if (v == UNKNOWN)
+			count(oracle_unknown);
+		else if (load_relaxed(&ev->loaded) == slot)
 			stale(page, cpu, where);
-		count(oracle_unknown);
+		else /* cannot be used before a switch, which oracle_check_keep() will see */
+			store_relaxed(&ev->slot[slot].released,
+				      MAX(ev->slot[slot].released, page->unmap_stamp));
 	}
 }
 
 /* Pages of one context on one CPU; newest = their greatest stamp. */
-static void check_cpu(unsigned cpu, struct tlb_context *ctx, struct page **pages, unsigned n,
-		      u64 newest, const char *where)
+static inline void check_cpu(unsigned cpu, const struct tlb_context *ctx, struct page **pages,
+			     unsigned n, u64 newest, const char *where)
 {
-	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+	struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 	unsigned i = 0;
 
 	do {
-		if (load_acquire(&ev->slot[i].root) != ctx->root ||
-		    load_acquire(&ev->slot[i].flushed) > newest)
-			continue;
-		if (likely(load_relaxed(&ev->loaded) == i))
+		if (load_acquire(&ev->slot[i].root) == ctx->root &&
+		    load_acquire(&ev->slot[i].flushed) <= newest)
 			check_pages(ev, cpu, i, pages, n, where);
-		else /* cannot be used before a switch, which oracle_check_keep() will see */
-			store_relaxed(&ctx->oracle_released, MAX(ctx->oracle_released, newest));
 	} while (++i < evidence_slots);
+}
+
+/*
+ * Ports with broadcast: one that came after the unmap and is complete settles a
+ * page for all CPUs. What none settles is asked of each CPU, as transport=ipi
+ * flushes there, too.
+ */
+static void check_broadcast(const struct tlb_context *ctx, struct page **pages, unsigned n,
+			    u64 newest, const char *where)
+{
+	asid_t asid = asid_of(ctx, 0);
+
+	if (evidence_bcast_since(newest) && evidence_bcast_asid_covers(asid, newest))
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		u64 stamp = pages[i]->unmap_stamp, lost = 0;
+
+		if (!stamp || evidence_bcast_covers(page_unmap_va(pages[i]), asid, stamp, &lost))
+			continue;
+		if (lost > stamp)
+			count(oracle_unknown);
+		for (unsigned cpu = 0; lost <= stamp && cpu < cpu_count; cpu++)
+			check_cpu(cpu, ctx, &pages[i], 1, stamp, where);
+	}
 }
 
 /* All pages were last mapped in the same context. */
 static void check_context(u16 id, struct page **pages, unsigned n, u64 newest, const char *where)
 {
-	struct tlb_context *ctx = tlb_context_by_id(id);
+	const struct tlb_context *ctx = tlb_context_by_id(id);
 
-	/* A context that is gone was flushed everywhere when it was destroyed. */
-	for (unsigned cpu = 0; ctx && cpu < cpu_count; cpu++)
+	if (unlikely(!ctx)) /* gone: it was flushed everywhere when it was destroyed */
+		return;
+	if (tlb_has_bcast()) {
+		check_broadcast(ctx, pages, n, newest, where);
+		return;
+	}
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		check_cpu(cpu, ctx, pages, n, newest, where);
 }
 
@@ -118,12 +149,15 @@ void oracle_release(struct page **pages, unsigned n, const char *where)
 	count_add(oracle_checked, n);
 }
 
-void oracle_check_keep(const struct tlb_context *ctx, unsigned slot)
+void oracle_check_keep(const struct tlb_context *ctx)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
-	if (oracle_on && ev->slot[slot].flushed <= load_relaxed(&ctx->oracle_released))
-		panic("oracle: CPU %u keeps slot %u of context %u, last flushed at %lu, but frames "
-		      "unmapped at %lu were released",
-		      cpu_id(), slot, ctx->id, ev->slot[slot].flushed, ctx->oracle_released);
+	for (unsigned i = 0; oracle_on && i < evidence_slots; i++)
+		if (ev->slot[i].root == ctx->root && ev->slot[i].released &&
+		    ev->slot[i].flushed <= ev->slot[i].released)
+			panic("oracle: CPU %u keeps its entries of context %u, last flushed at "
+			      "%lu, "
+			      "but frames unmapped at %lu were released",
+			      cpu_id(), ctx->id, ev->slot[i].flushed, ev->slot[i].released);
 }

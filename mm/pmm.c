@@ -135,8 +135,7 @@ static void cache_add_block(struct pmm_cache *cache, struct page *block, unsigne
 	cache->count += 1UL << order;
 }
 
-static __attribute__((noinline)) bool cache_refill(struct pmm_cache *cache, u32 node,
-						   unsigned flags)
+static __noinline bool cache_refill(struct pmm_cache *cache, u32 node, unsigned flags)
 {
 	struct pmm_node *n = &nodes[node];
 	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
@@ -211,7 +210,7 @@ static inline struct page *take(struct page *page)
 	return page;
 }
 
-static __attribute__((noinline)) struct page *alloc_block(u32 node, unsigned order, unsigned flags)
+static __noinline struct page *alloc_block(u32 node, unsigned order, unsigned flags)
 {
 	struct pmm_node *n = &nodes[node];
 	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
@@ -248,8 +247,7 @@ static struct page *alloc_after_settling(u32 node, unsigned order, unsigned flag
 	return alloc_on(node, order, flags);
 }
 
-static __attribute__((noinline)) struct page *alloc_elsewhere(u32 node, unsigned order,
-							      unsigned flags)
+static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigned flags)
 {
 	struct page *page = alloc_after_settling(node, order, flags);
 	unsigned count;

@@ -398,7 +398,7 @@ static inline void gather_reset(struct tlb_part *part)
 	part->full = false;
 }
 
-static __attribute__((noinline)) void flush_gathered(struct tlb_gather *g)
+static __noinline void flush_gathered(struct tlb_gather *g)
 {
 	count(shootdowns);
 	if (knobs.transport == TRANSPORT_IPI)
@@ -565,17 +565,20 @@ static unsigned find_slot(struct tlb_cpu *me, const struct tlb_context *ctx, boo
 static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 {
 	struct tlb_context *old = me->loaded;
-	bool found;
+	bool found, rolled_over;
 
-	/* Full barrier between our bit and the read of ctx.gen: pairs with request_add(). */
+	/* Full barrier between our bit and the read of ctx.gen: pairs with the increment in flush_by_ipi(). */
 	cpumask_set_atomic(&ctx->mask, cpu_id());
-	u64 gen = load_acquire(&ctx->gen), token = asid_assign(ctx);
+	u64 gen = load_acquire(&ctx->gen), token = asid_assign(ctx, &rolled_over);
 	unsigned slot = find_slot(me, ctx, &found);
+
+	if (rolled_over)
+		tlb_flush_local_all();
 	bool keep = found && asid_count() > 1 && me->slots[slot].gen == gen &&
 		    me->slots[slot].token == token;
 
 	if (keep)
-		oracle_check_keep(ctx, slot);
+		oracle_check_keep(ctx);
 	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
 	me->slots[slot].ctx = ctx;
 	me->slots[slot].gen = gen;
@@ -626,7 +629,6 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	ctx->root = root;
 	ctx->gen = 1;
 	ctx->asid_token = 0;
-	ctx->oracle_released = 0;
 	spin_lock(&contexts_lock);
 	do
 		next_id = (u16)((next_id + 1) % TLB_CONTEXT_IDS);

@@ -107,7 +107,7 @@ def test_ktap() -> None:
           [("tlb.sync", "passed"), ("tlb.lazy", "failed"), ("tlb.nodes", "skipped"),
            ("acpi", "passed")])
     equal("ktap.reasons", [t.why for t in tests[1:3]],
-          ["cpu 3 read 0x11\nlazy: seq 812", "one node"])
+          ["cpu 3 read 0x11\nseq 812", "one node"])
     cut = ktap.parse("\n".join(KTAP.splitlines()[:6]))
     equal("ktap.cut-off", ktap.count(cut), (1, 2, 0))
     equal("ktap.two-documents", ktap.count(ktap.parse(KTAP + KTAP)), (4, 2, 2))

@@ -41,7 +41,7 @@ def markdown(results: res.Results, images: dict[str, list[str]]) -> str:
     out += [f"- {line}" for line in facts(results)] + [""]
     out += [f"**{problem}**\n" for problem in summary.problems(results)]
     for boot in results.boots:
-        out += [f"## {boot.name}", "", f"{boot.summary}.".capitalize(), ""]
+        out += [f"## {boot.name}", "", f"{boot.summary[:1].upper()}{boot.summary[1:]}.", ""]
         out += [f"    {boot.command}", ""]
         out += [table.markdown() for table in summary.tables_of(boot)]
         out += [f"![{name}]({name})\n" for name in images.get(boot.name, [])]

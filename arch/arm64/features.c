@@ -150,7 +150,7 @@ void features_apply_options(void)
 
 void features_enable_cpu(void)
 {
-	u32 missing = used & ~features_present();
+	u32 missing = used & ~features_present() & ~(1U << LSE);
 	u64 tcr = sysreg_read(tcr_el1);
 
 	for (unsigned i = 0; missing && i < FEATURES; i++)

@@ -96,10 +96,12 @@ static bool all_sent(void)
 /* The UART needs nothing from us to go on sending. */
 static bool uart_wait(bool (*ready)(void))
 {
-	u64 end = uart.stuck ? 0 : cycles_now() + SEND_TIMEOUT_S * cycles_hz();
+	u64 end = 0;
 
 	while (!ready()) {
-		if (cycles_now() > end) {
+		if (!end)
+			end = cycles_now() + SEND_TIMEOUT_S * cycles_hz();
+		if (uart.stuck || cycles_now() > end) {
 			uart.stuck = true;
 			return false;
 		}

@@ -166,6 +166,7 @@ paddr_t arch_kernel_phys(void)
 /* An image of no size. */
 char __image_start[1];
 extern char __image_end[1] __attribute__((alias("__image_start")));
+extern char __data_end[1] __attribute__((alias("__image_start")));
 
 void pt_root_init(pte_t *root __unused, const pte_t *kernel_root __unused)
 {

@@ -5,6 +5,7 @@
 #include <kernel/option.h>
 #include <kernel/percpu.h>
 #include <kernel/smp.h>
+#include <arch/evidence.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ void fake_boot(const struct fake_config *config)
 		   ALIGN_UP(fake_last_frame(), HUGE_PAGES) * FAKE_PAGE_STRUCT);
 	make_cpus();
 	fake_watch_reset();
+	evidence_slots = fake_config.arm64 ? EVIDENCE_SLOTS : fake_config.asids;
 	option_init(fake_config.options ? fake_config.options : "");
 	fake_start_mm(describe());
 	for (unsigned i = 0; i < fake_config.cpus; i++)

@@ -11,28 +11,19 @@
 extern char __data_start[], _end[]; /* of the host's linker: all initialised and zeroed data */
 extern char __start_percpu[], __stop_percpu[];
 
-/*
- * Most of a stretch never changes, so only the lines that have been seen to
- * change are put back; a full comparison now and then finds new ones.
- */
-enum { LINE = 256, FULL_EVERY = 64 };
+enum { LINE = 1024 }; /* bytes compared at a time: most do not differ */
 
 struct stretch {
-	char *at;
+	char *at, *copy;
 	u64 len;
-	char *copy;
-	u32 *line; /* indices of lines that changed at least once */
-	u32 lines;
-	u8 *listed;
 };
 
 /* Heap, like all that it points to. */
 static struct snapshot {
 	struct stretch stretch[3];
-	unsigned restores;
 	char *ram;
-	u8 *touched;	/* by frame: since the last restore */
-	u32 *in_use;	/* frames that were taken when the snapshot was made: anybody may write them */
+	u8 *touched; /* by frame: since the last restore */
+	u32 *in_use; /* frames that were taken when the snapshot was made: anybody may write them */
 	u32 in_use_count;
 	u32 *list; /* the frames in `touched` */
 	u32 listed;
@@ -40,40 +31,19 @@ static struct snapshot {
 
 static void stretch_take(struct stretch *s, void *at, u64 len)
 {
-	u64 lines = len / LINE + 1;
-
 	s->at = at;
 	s->len = len;
 	s->copy = malloc(len);
-	s->line = calloc(lines, sizeof(*s->line));
-	s->listed = calloc(lines, 1);
-	s->lines = 0;
 }
 
-static void put_line(struct stretch *s, u32 i)
+static void put(char *at, const char *copy, u64 len)
 {
-	u64 at = (u64)i * LINE;
+	for (u64 line = 0; line < len; line += LINE) {
+		u64 n = MIN(LINE, len - line);
 
-	memcpy(s->at + at, s->copy + at, MIN(LINE, s->len - at));
-}
-
-/* Find lines that differ; true if one of them was not known. */
-static void stretch_full(struct stretch *s)
-{
-	for (u32 i = 0; (u64)i * LINE < s->len; i++) {
-		u64 at = (u64)i * LINE;
-
-		if (!s->listed[i] && memcmp(s->at + at, s->copy + at, MIN(LINE, s->len - at))) {
-			s->listed[i] = 1;
-			s->line[s->lines++] = i;
-		}
+		if (memcmp(at + line, copy + line, n))
+			memcpy(at + line, copy + line, n);
 	}
-}
-
-static void stretch_put(struct stretch *s)
-{
-	for (u32 i = 0; i < s->lines; i++)
-		put_line(s, s->line[i]);
 }
 
 static u64 frame_count(void)
@@ -94,12 +64,9 @@ void fake_frame_touched(u64 frame)
 
 static void put_frame(u32 i)
 {
-	char *at = (char *)FAKE_RAM_VA + (u64)i * PAGE_SIZE;
-	const char *copy = snapshot->ram + (u64)i * PAGE_SIZE;
+	u64 at = (u64)i * PAGE_SIZE;
 
-	for (u64 line = 0; line < PAGE_SIZE; line += LINE)
-		if (memcmp(at + line, copy + line, LINE))
-			memcpy(at + line, copy + line, LINE);
+	put((char *)FAKE_RAM_VA + at, snapshot->ram + at, PAGE_SIZE);
 }
 
 static void put_frames(void)
@@ -139,24 +106,12 @@ void fake_snapshot(bool (*in_use)(u64 frame))
 			snap->in_use[snap->in_use_count++] = i;
 }
 
-void fake_restore_fully(void)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++)
-		stretch_full(&snapshot->stretch[i]);
-	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++)
-		stretch_put(&snapshot->stretch[i]);
-	put_frames();
-}
-
 void fake_restore(void)
 {
-	unsigned n = snapshot->restores++;
+	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++) {
+		const struct stretch *s = &snapshot->stretch[i];
 
-	if (n < FULL_EVERY || n % FULL_EVERY == 0) {
-		fake_restore_fully();
-		return;
+		put(s->at, s->copy, s->len);
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++)
-		stretch_put(&snapshot->stretch[i]);
 	put_frames();
 }

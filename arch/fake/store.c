@@ -22,13 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	SEEN = 1024, /* places whose last writer is told apart, power of two */
-	BEFORES = FAKE_CPUS * FAKE_STORES + 1,
-};
+enum { BEFORES = FAKE_CPUS * FAKE_STORES + 1 };
 
 u64 fake_write_seq;
-static u64 seen[SEEN];
+static u64 seen[FAKE_PLACES];
 static u8 *befores; /* heap: frames as they were, for those who cannot see the change yet */
 static unsigned befores_used;
 
@@ -45,56 +42,14 @@ u64 fake_mix(u64 a, u64 b)
 
 static u64 *seen_of(const void *addr)
 {
-	return &seen[((u64)addr >> 2) * 0x9e3779b97f4a7c15UL >> 54];
-}
-
-/*
- * Conflicting accesses: two CPUs, one place, at least one writes. Which of the
- * two came first, directly before the other, over all executions. Heap.
- */
-static struct pairs {
-	u8 before[SEEN][FAKE_CPUS]; /* bit c: this CPU's access came directly before one of c */
-} *pairs;
-static struct last {
-	u8 cpu, wrote;
-} last[SEEN];
-
-void fake_pairs_reset(void)
-{
-	pairs = calloc(1, sizeof(*pairs));
-	memset(last, 0xff, sizeof(last));
-}
-
-void fake_pairs(u64 *seen_pairs, u64 *both)
-{
-	*seen_pairs = *both = 0;
-	for (unsigned i = 0; i < SEEN; i++)
-		for (unsigned a = 0; a < FAKE_CPUS; a++)
-			for (unsigned b = a + 1; b < FAKE_CPUS; b++) {
-				bool ab = pairs->before[i][a] >> b & 1;
-				bool ba = pairs->before[i][b] >> a & 1;
-
-				*seen_pairs += ab || ba;
-				*both += ab && ba;
-			}
-}
-
-static void note_pair(u64 place, bool write)
-{
-	struct last *l = &last[place];
-	unsigned me = fake_self->id;
-
-	if (l->cpu < FAKE_CPUS && l->cpu != me && (write || l->wrote))
-		pairs->before[place][l->cpu] |= (u8)(1U << me);
-	l->cpu = (u8)me;
-	l->wrote = write;
+	return &seen[((u64)addr >> 2) * 0x9e3779b97f4a7c15UL >> (64 - FAKE_PLACE_BITS)];
 }
 
 void fake_touch(const void *addr, bool write)
 {
 	u64 *place = seen_of(addr);
 
-	note_pair((u64)(place - seen), write);
+	fake_pairs_note((unsigned)(place - seen), fake_self->id, write);
 
 	fake_self->history = fake_mix(fake_self->history ^ *place, (u64)addr);
 	if (write)
@@ -198,7 +153,7 @@ static void leave(struct fake_cpu *cpu, unsigned n)
 	const struct fake_pending s = cpu->stores[n];
 	u64 *place = seen_of(s.addr);
 
-	note_pair((u64)(place - seen), true);
+	fake_pairs_note((unsigned)(place - seen), cpu->id, true);
 	cpu->store_count--;
 	memmove(&cpu->stores[n], &cpu->stores[n + 1], (cpu->store_count - n) * sizeof(s));
 	*place = fake_mix(*place, s.history);
@@ -298,7 +253,7 @@ static void enter(struct fake_pending s)
 	if (!fake_plan->lazy && !me->store_count) {
 		u64 *place = seen_of(s.addr);
 
-		note_pair((u64)(place - seen), true);
+		fake_pairs_note((unsigned)(place - seen), fake_self->id, true);
 		fake_self->history = *place = fake_mix(fake_self->history, *place);
 		reach_memory(&s);
 		return;

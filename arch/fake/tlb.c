@@ -198,8 +198,8 @@ static void check_conflict(const struct fake_set *set, const struct fake_held *n
 		    !memcmp(phys_to_virt((u64)old->frame << PAGE_SHIFT),
 			    phys_to_virt((u64)now->frame << PAGE_SHIFT), PAGE_SIZE))
 			continue;
-		fake_fail("%s: frame %#x mapped while CPU %u may hold frame %#x for the address",
-			  fake_config.arm64 ? "I6, break-before-make" : "I6", now->frame, cpu,
+		fake_fail("I6%s: frame %#x mapped while CPU %u may hold frame %#x for the address",
+			  fake_config.arm64 ? ", break-before-make" : "", now->frame, cpu,
 			  old->frame);
 	}
 }

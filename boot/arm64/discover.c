@@ -30,6 +30,7 @@ static void map_redistributors(struct bootinfo *bi)
 
 void boot_discover(struct bootinfo *bi)
 {
+	console_check_option(bi);
 	if (bi->console.type != BOOT_CONSOLE_NONE)
 		map_device(bi, "UART", bi->console.base, UART_LEN);
 	uart_init(bi);

@@ -138,16 +138,31 @@ static void read_map(struct bootinfo *bi)
 		add_descriptor(bi, (const struct efi_memory_descriptor *)(map + at));
 }
 
+/* GRUB's `linux` puts the name of the file in front. */
+static u64 skip_image_name(const u16 *s, u64 len)
+{
+	static const char name[] = "BOOT_IMAGE=";
+	u64 n = 0;
+
+	while (n < len && n < sizeof(name) - 1 && s[n] == (u8)name[n])
+		n++;
+	if (n < sizeof(name) - 1)
+		return 0;
+	while (n < len && s[n] && s[n] != ' ')
+		n++;
+	return n < len && s[n] ? n + 1 : n;
+}
+
 /* UCS-2; what is not ASCII cannot mean anything to us. */
 static void read_options(struct bootinfo *bi)
 {
 	static char line[BOOT_CMDLINE_LEN + 1];
 	const struct efi_handover *h = &efi_handover;
 	const u16 *s = h->options_size ? boot_map_memory(h->options, h->options_size) : NULL;
-	u64 n = 0;
+	u64 len = s ? h->options_size / sizeof(*s) : 0, at = skip_image_name(s, len), n = 0;
 
-	for (; s && n < MIN(h->options_size / 2, (u64)BOOT_CMDLINE_LEN) && s[n]; n++)
-		line[n] = s[n] < 128 ? (char)s[n] : '?';
+	for (; at < len && n < BOOT_CMDLINE_LEN && s[at]; at++)
+		line[n++] = s[at] < 128 ? (char)s[at] : '?';
 	boot_set_cmdline(bi, line, n + 1, "EFI load options");
 }
 

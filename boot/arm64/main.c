@@ -9,6 +9,7 @@
 #include <arch/platform.h>
 #include <asm/layout.h>
 #include <asm/mmu.h>
+#include <asm/sysreg.h>
 #include <boot/acpi.h>
 #include <boot/fdt.h>
 #include <kernel/main.h>
@@ -77,6 +78,31 @@ static void read_acpi(struct bootinfo *bi)
 	acpi_finish(bi);
 }
 
+/*
+ * What tables leave out, on the one board whose memory map we know: QEMU's virt (its
+ * documentation calls these addresses stable). Elsewhere nothing is guessed.
+ */
+static void assume_virt_board(struct bootinfo *bi)
+{
+	struct boot_arm64 *a = &bi->arm64;
+
+	if (!a->qemu)
+		return;
+	if (bi->console.type == BOOT_CONSOLE_UNKNOWN) {
+		boot_note(bi, "no console named: QEMU's UART at 0x9000000 assumed");
+		bi->console = (struct boot_console){.type = BOOT_CONSOLE_PL011, .base = 0x9000000};
+	}
+	if (!a->gic_version) {
+		boot_note(bi, "no interrupt controller named: QEMU's at 0x8000000 assumed");
+		a->gic_version = id_field(sysreg_read(id_aa64pfr0_el1), 24) ? 3 : 2;
+		a->gicd_base = 0x8000000;
+		a->gicc_base = 0x8010000;
+		a->gicr[0].base = 0x80a0000;
+		a->gicr[0].len = 0xf60000;
+		a->gicr_count = 1;
+	}
+}
+
 /* The early allocator takes any of it; what cannot be mapped is not used. */
 static void map_memory(struct bootinfo *bi)
 {
@@ -112,6 +138,8 @@ void boot_main(paddr_t fdt, bool efi, unsigned entry_el)
 		read_acpi(bi);
 	else
 		read_fdt(bi, efi ? bi->fdt : fdt);
+	assume_virt_board(bi);
+	console_from_cmdline(bi->cmdline, &bi->console);
 	map_memory(bi);
 	if (bi->console.base && !boot_map_device(bi->console.base, UART_LEN))
 		bi->console.type = BOOT_CONSOLE_NONE;

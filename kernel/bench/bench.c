@@ -51,7 +51,7 @@ static const struct scheme_def *find_scheme(const char *name)
 	return NULL;
 }
 
-/* One more variant; label is the scheme, and "-knob.value" behind it when one is varied. False: too many. */
+/* One more variant, labelled SCHEME or SCHEME-KNOB.VALUE. False: there are too many. */
 static bool add_variant(struct bench *b, const char *scheme_name, const char *vary_value)
 {
 	const struct scheme_def *def = find_scheme(scheme_name);
@@ -245,10 +245,22 @@ static void sum_up(const struct bench *b, struct bench_outcome *out)
 }
 
 /* out: say nothing, sum up instead. */
+static void report(struct bench *b, struct bench_outcome *out)
+{
+	struct bench *floor = b->interrupted ? NULL : run_floor(b);
+
+	record_make(b, floor);
+	if (out)
+		sum_up(b, out);
+	else
+		print_all(b, floor);
+	if (floor)
+		bench_free(floor);
+}
+
 static unsigned run(struct bench *b, struct bench_outcome *out)
 {
 	char why[BENCH_ERROR_LEN];
-	struct bench *floor;
 	unsigned rc = make_variants(b);
 	int err;
 
@@ -261,18 +273,10 @@ static unsigned run(struct bench *b, struct bench_outcome *out)
 		return RC_SKIP;
 	}
 	results_clear();
-	floor = run_floor(b);
 	err = bench_measure(b);
-	/* The floor took a moment; what it is held against took longer, on the same host. */
-	if (floor)
-		bench_judge(floor, true);
-	record_make(b, floor);
-	if (out)
-		sum_up(b, out);
-	else
-		print_all(b, floor);
-	if (floor)
-		bench_free(floor);
+	/* A run that failed on its way still shows what it has. */
+	if (!err || b->reps_done)
+		report(b, out);
 	return verdict(b, err);
 }
 

@@ -3,6 +3,7 @@
 #include <kernel/error.h>
 #include <kernel/string.h>
 #include <mm/numa.h>
+#include <mm/pmm.h>
 #include "run.h"
 
 static struct {
@@ -180,6 +181,19 @@ static unsigned check_nodes(struct bench_params *p, const struct workload *w, bo
 	return RC_PASS;
 }
 
+/* The default number of pages shrinks to what both nodes have room for. */
+static void fit_pages(struct bench_params *p)
+{
+	struct pmm_node_stats from, to;
+	u64 room;
+
+	pmm_node_stats((u32)p->from, &from);
+	pmm_node_stats((u32)p->to, &to);
+	room = MIN(from.free, to.free) / 2;
+	while (p->pages > room && p->pages > 1)
+		p->pages /= 2;
+}
+
 static unsigned check_vary(struct bench *b)
 {
 	const char *equals = asked.vary ? strchr(asked.vary, '=') : NULL;
@@ -193,18 +207,21 @@ static unsigned check_vary(struct bench *b)
 	return RC_PASS;
 }
 
-static unsigned check_all(struct bench *b, bool threads_given, bool to_given)
+static unsigned check_all(struct bench *b, bool threads_given, bool to_given, bool pages_given)
 {
 	unsigned rc = place_threads(&b->params, b->workload, threads_given);
 
 	if (!rc)
 		rc = check_nodes(&b->params, b->workload, to_given);
+	if (!rc && !pages_given && b->workload->options & OPT_NODES)
+		fit_pages(&b->params);
 	return rc ? rc : check_vary(b);
 }
 
 unsigned params_parse(int argc, char **argv, struct bench **out)
 {
 	bool threads_given = given(argc, argv, "--threads"), to_given = given(argc, argv, "--to");
+	bool pages_given = given(argc, argv, "--pages");
 	bool wrong[ARRAY_SIZE(needs)];
 	const struct workload *w;
 	unsigned rc;
@@ -228,7 +245,7 @@ unsigned params_parse(int argc, char **argv, struct bench **out)
 	asked.p.read_only = asked.mapping == 1;
 	(*out)->params = asked.p;
 	(*out)->schemes = asked.schemes;
-	rc = check_all(*out, threads_given, to_given);
+	rc = check_all(*out, threads_given, to_given, pages_given);
 	if (rc)
 		bench_free(*out);
 	return rc;

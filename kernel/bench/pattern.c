@@ -59,7 +59,7 @@ static u64 inverse(u64 x)
 	return MAX(~0UL / x, ONE);
 }
 
-/* Inverse of the distribution 1 - x^-alpha, cut at n where x^-alpha is tail: (1 - u (1 - tail))^(-1/alpha). */
+/* Inverse of 1 - x^-alpha, cut at x = n, where x^-alpha = tail: (1 - u (1 - tail))^(-1/alpha). */
 static u64 draw_pareto(u64 tail, u64 *rng)
 {
 	u64 u = (u64)rng_pmbench(rng) << 1;

@@ -16,11 +16,20 @@ enum {
 	RECORD_PER_SAMPLE = 48, /* digits of a sample and of a longest wait */
 	RECORD_PER_SERIES = 384,
 	MAX_RECORDS = BENCH_MAX_VARIANTS + 1,
+	ARENA = 128 << 10, /* bytes: a run of ten variants with 30 rounds each */
 };
 
+/*
+ * The last run's records. They lie in the arena one behind the other, so that
+ * what is kept for `results` is no memory that somebody else misses; a run
+ * that does not fit takes memory for the rest.
+ */
+static char arena[ARENA];
+static size_t arena_used;
 static struct record {
 	char *text; /* one line, newline included */
-	size_t size, len;
+	size_t size; /* bytes to give back; 0: it lies in the arena */
+	size_t len;
 } results[MAX_RECORDS];
 static unsigned result_count;
 
@@ -29,8 +38,10 @@ void results_clear(void)
 	while (result_count) {
 		struct record *r = &results[--result_count];
 
-		kmem.free(r->text, r->size);
+		if (r->size)
+			kmem.free(r->text, r->size);
 	}
+	arena_used = 0;
 }
 
 const char *results_record(unsigned i, size_t *len)
@@ -234,36 +245,54 @@ static size_t record_size(const struct bench *b)
  * The checksum is the last key and covers every byte before its comma, so the
  * object is closed by hand.
  */
-static void seal(struct record *r)
+static void seal(struct record *r, size_t size)
 {
 	u32 crc = crc32_update(0, r->text, r->len);
 
-	r->len +=
-		(size_t)ksnprintf(r->text + r->len, r->size - r->len, ",\"crc\":\"%08x\"}\n", crc);
+	r->len += (size_t)ksnprintf(r->text + r->len, size - r->len, ",\"crc\":\"%08x\"}\n", crc);
 }
 
-static int make_record(struct bench *b, unsigned variant, struct record *r)
+/* Into `size` bytes at `text`. 0, or -ERANGE: it does not fit. */
+static int write_record(struct bench *b, unsigned variant, struct record *r, char *text,
+			size_t size)
 {
 	const size_t tail = 32; /* of seal() */
 	struct json j;
 	long len;
 
-	r->size = record_size(b);
-	r->text = kmem.alloc(r->size, numa_node_of_cpu(cpu_id()));
-	if (!r->text)
-		return -ENOMEM;
-	json_init(&j, r->text, r->size - tail);
+	if (size <= tail)
+		return -ERANGE;
+	json_init(&j, text, size - tail);
 	json_object(&j);
 	put_head(b, &b->variant[variant], &j);
 	put_body(b, variant, &j);
 	len = json_finish(&j);
-	if (len < 0) {
-		kmem.free(r->text, r->size);
+	if (len < 0)
 		return (int)len;
-	}
-	r->len = (size_t)len;
-	seal(r);
+	*r = (struct record){.text = text, .len = (size_t)len};
+	seal(r, size);
 	return 0;
+}
+
+static int make_record(struct bench *b, unsigned variant, struct record *r)
+{
+	size_t size = record_size(b);
+	char *text;
+	int err = write_record(b, variant, r, arena + arena_used, ARENA - arena_used);
+
+	if (!err) {
+		arena_used += r->len;
+		return 0;
+	}
+	text = kmem.alloc(size, numa_node_of_cpu(cpu_id()));
+	if (!text)
+		return -ENOMEM;
+	err = write_record(b, variant, r, text, size);
+	if (err)
+		kmem.free(text, size);
+	else
+		r->size = size;
+	return err;
 }
 
 /* ---- all of them, and the lines for people who grep ------------------------------- */

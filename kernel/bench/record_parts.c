@@ -99,7 +99,7 @@ static void put_buckets(const u64 *buckets, unsigned n, struct json *j)
 	json_array_end(j);
 }
 
-/* Bucket i counts acknowledgements that took 2^i to 2^(i+1)-1 ns; empty ones at the end are left off. */
+/* Bucket i counts those that took 2^i to 2^(i+1)-1 ns; empty ones at the end are left off. */
 void record_ack(const struct bench_variant *v, bool trusted, struct json *j)
 {
 	static const char *const names[] = {"smt", "socket", "remote"};

@@ -34,7 +34,7 @@ int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_ta
 	int err = 0;
 
 	*r = (struct region){.pages = pages, .first_tag = first_tag, .same = same};
-	r->verify = !strcmp(bench_check_name(), "full");
+	r->verify = bench_readers_verify();
 	r->deep = pmm_poison == POISON_FULL;
 	r->published = kmem.alloc(pages * sizeof(r->published[0]), here);
 	r->entry = kmem.alloc(pages * sizeof(r->entry[0]), here);

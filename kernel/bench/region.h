@@ -22,7 +22,7 @@ struct region {
 	u64 pages;
 	u32 first_tag; /* of page 0 */
 	bool same; /* all pages have first_tag: schemes that leave stale entries for ever */
-	bool verify; /* check=full: readers look at what they read */
+	bool verify; /* readers look at what they read */
 	bool deep; /* at word N too */
 	u32 *published; /* [page] */
 	const pte_t **entry; /* [page]: where its entry lives */

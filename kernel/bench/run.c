@@ -138,7 +138,6 @@ static void totals_add(struct bench_totals *sum, const struct bench_totals *t)
 		sum->migrate.failed[i] += t->migrate.failed[i];
 	for (unsigned i = 0; i < PHASE_COUNT; i++)
 		sum->migrate.phase[i] += t->migrate.phase[i];
-	sum->rounds++;
 }
 
 int bench_run_on(unsigned cpu, struct aspace *as, void (*fn)(void *arg), void *arg)
@@ -201,8 +200,7 @@ static int run_variant(struct bench *b, unsigned index, u64 rep, bool warm_up)
 	u64 value[BENCH_MAX_SERIES] = {0};
 	int rc;
 
-	round = (struct bench_round){
-		.variant = index, .rep = rep, .warm_up = warm_up, .value = value};
+	round = (struct bench_round){.variant = index, .warm_up = warm_up, .value = value};
 	rc = variant_enter(b, v, b->error);
 	if (rc)
 		return rc;
@@ -371,7 +369,7 @@ void bench_judge(struct bench *b, bool again)
 	for (unsigned i = 1; !again && i < TRIES && trust_of(b, worst) == TRUST_COUNTS; i++)
 		trust_forget();
 	for (unsigned i = 0; i < b->series_count; i++) {
-		enum trust t = trust_of(b, b->series[i].busy);
+		enum trust t = b->disturbed ? TRUST_COUNTS : trust_of(b, b->series[i].busy);
 
 		b->series[i].trust = again ? MIN(t, b->series[i].trust) : t;
 	}

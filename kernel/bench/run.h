@@ -56,11 +56,10 @@ struct bench_totals {
 	u64 ipis_wake, ipis_call, timer_irqs;
 	u64 cycles; /* measured parts without settling */
 	u64 settle_cycles, settle_ipis, settle_flushes;
-	u64 debts_at_end; /* frames whose flush was still owed when a measured part ended, greatest */
+	u64 debts_at_end; /* most frames whose flush was owed when a part ended */
 	u64 held_pages_max;
 	u64 units; /* pages, or what else the headline is per */
 	struct migrate_stats migrate;
-	u64 rounds;
 };
 
 struct bench_variant {
@@ -95,6 +94,7 @@ struct bench {
 	u64 noise_floor; /* cycles between two clock reads */
 	bool interrupted, brief; /* brief: only what is printed beside other workloads */
 	bool any_unsafe;
+	bool disturbed; /* threads that waited for nothing were held up: CPUs were taken away */
 	u64 stale_total; /* stale reads, warm-up included; of safe variants */
 	u64 damaged; /* pages with wrong contents after the last round */
 	u64 leaked; /* frames that the workload did not give back */
@@ -105,7 +105,6 @@ struct bench {
 /* What a round is given: where its samples go. */
 struct bench_round {
 	unsigned variant;
-	u64 rep; /* within the warm-up or the measured rounds */
 	bool warm_up; /* totals go nowhere */
 	u64 *value; /* [series], in units of 10^-digits */
 	u64 wait; /* longest wait of a victim, cycles */
@@ -189,7 +188,7 @@ void record_machine(const struct bench *b, struct json *j);
 /* ---- figures.c: what records and tables both derive ---- */
 u64 bench_all_ipis(const struct bench_totals *t);
 u64 bench_failed(const struct bench_totals *t);
-/* Summary of a series of a variant; false: nothing was measured, or its times are not to be trusted. */
+/* Summary of a series of a variant; false: not measured, or its times may not be shown. */
 bool bench_summary(const struct bench *b, unsigned variant, unsigned series, struct summary *s);
 bool bench_shown(const struct bench *b, unsigned series);
 /* Deterministic runs: nanoseconds of virtual time per instruction; else 0. */
@@ -201,6 +200,7 @@ bool bench_waits_shown(const struct bench *b);
 /* Median over the rounds of each round's longest wait, cycles. */
 u64 bench_median_wait(const struct bench *b, const struct bench_variant *v);
 const char *bench_check_name(void);
+bool bench_readers_verify(void); /* check=full or check=reads */
 /* Index of the variant measured under this scheme, or -ENOENT. */
 int bench_find_variant(const struct bench *b, const char *scheme_name);
 

@@ -59,7 +59,7 @@ static u64 percentile(const u64 *values, u64 n, u64 percent)
 	return values[(n * percent + 99) / 100 - 1];
 }
 
-/* Ranks (1-based) n/2 -+ 1.96 sqrt(n)/2, normal approximation of the binomial; good from n = 6 on. */
+/* Ranks (1-based) n/2 -+ 1.96 sqrt(n)/2: the binomial as a normal distribution, from n = 6 on. */
 static void interval(const u64 *values, u64 n, struct summary *s)
 {
 	u64 half = 196 * samples_sqrt(n * 1000000) / 100; /* 1.96 sqrt(n), in thousandths */

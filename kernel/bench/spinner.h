@@ -19,7 +19,7 @@ struct spinner {
 	u32 stop; /* release, by the starter */
 };
 
-/* Runs when it returns. 0 or -ENOMEM. as, base, pages: SPIN_LOAD, or to have the space loaded there. */
+/* Runs when it returns. 0 or -ENOMEM. as: loaded there, may be NULL; base, pages: SPIN_LOAD. */
 int spinner_start(struct spinner *s, unsigned cpu, enum spin_kind kind, struct aspace *as,
 		  vaddr_t base, u64 pages);
 /* Does nothing for one that was not started. */

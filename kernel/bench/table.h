@@ -3,7 +3,7 @@
 
 #include "run.h"
 
-/* The floor's figures that stand beside other workloads; false: not measured or not to be trusted. */
+/* A figure of the floor; false: not measured, or it may not be shown. */
 bool floor_value(const struct bench *floor, const char *series, u64 *value);
 
 void table_migrate(struct bench *b);

@@ -1,4 +1,4 @@
-/* The table of `migrate`: who flushed, who waited, what it cost, beside baseline and a stock kernel. */
+/* The table of `migrate`: who flushed, who waited, what it cost, against whom. */
 #include <kernel/det.h>
 #include <kernel/fixed.h>
 #include <kernel/printf.h>

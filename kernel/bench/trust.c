@@ -13,9 +13,8 @@
 const char *const trust_names[] = {"counts", "path", "time"};
 
 enum {
-	WORK_NS =
-		2000000, /* one unit of work: shorter than a host's time slice would hide a shared core */
-	UNITS = 10,
+	WORK_NS = 2000000, /* one unit of work */
+	UNITS = 10, /* together longer than a host's time slice, which could hide a shared core */
 	SLOWDOWN_MAX = 130, /* percent of the time alone */
 };
 
@@ -43,7 +42,7 @@ static void worker_main(void *arg)
 {
 	struct worker *w = arg;
 
-	/* Acquire: pairs with the release in work_together(). The starter sets it as soon as all are spawned. */
+	/* Acquire: pairs with the release in work_together(), which comes when all are spawned. */
 	while (!load_acquire(w->go))
 		cpu_relax();
 	for (unsigned i = 0; i < UNITS; i++)

@@ -36,7 +36,7 @@ static inline void read_page(struct victim *v, u64 page)
 	u32 tag = region_tag(r, page);
 	bool moving = aspace_entry_moving(r->entry[page]);
 	u64 waits = fw->count;
-	/* Acquire: pairs with the release in write_page(); the page holds this stamp or a newer one. */
+	/* Acquire: pairs with the release in write_page(); the page is at least this new. */
 	u32 published = load_acquire(&r->published[page]);
 	u64 word = load_relaxed(&words[CANARY_WORD]), mix = load_relaxed(&words[CANARY_MIX]);
 

@@ -42,7 +42,7 @@ struct victim {
 		[2]
 		[HIST_BUCKETS]; /* [turn % 2]: cycles per operation; the other one is of the last turn */
 
-	/* Written by the victim when it meets a new turn; read by the others once `seen` says so. */
+	/* Written by the victim at a new turn; read by others once `seen` says so. */
 	struct victim_report report;
 	u32 seen __aligned(CACHE_LINE); /* last turn met; release */
 };

@@ -14,8 +14,7 @@
 #include "spinner.h"
 
 enum {
-	COPY_PAGES =
-		4096, /* frames on each side at most; as many as the run moves, so that caches help as much */
+	COPY_PAGES = 4096, /* frames on each side at most, else as many as the run moves */
 	PAIR_PAGES = 256, /* for node pairs that the run does not use */
 	CALLS = 16, /* remote calls per sample */
 	FLUSHES = 64, /* local flushes per sample */
@@ -44,14 +43,20 @@ struct floor_state {
 /* `pages` 4 KiB pages of a node, or as many as it has. 0 or -ENOMEM. */
 static int frames_get(struct frames *f, u32 node, u64 pages, bool huge)
 {
-	u64 want = huge ? MAX(pages / HUGE_PAGES, 1UL) : pages;
+	struct pmm_node_stats stats;
+	u64 want;
 
 	if (f->page)
 		return 0;
 	f->page = kmem.alloc(COPY_PAGES * sizeof(f->page[0]), numa_node_of_cpu(cpu_id()));
 	if (!f->page)
 		return -ENOMEM;
+	pmm_node_stats(node, &stats);
+	/* Two sets of each node at most; the rest stays for the run's own needs. */
+	want = MIN(pages, stats.free / 4);
 	f->order = huge ? HUGE_ORDER : 0;
+	if (huge)
+		want = MAX(want / HUGE_PAGES, 1UL);
 	for (; f->count < want; f->count++) {
 		f->page[f->count] = pmm_alloc(node, f->order, PMM_STRICT);
 		if (!f->page[f->count])
@@ -109,7 +114,7 @@ static u64 call_ns(unsigned cpu, bool halted)
 	struct summary sum;
 
 	for (unsigned i = 0; i < CALLS; i++) {
-		/* It goes to sleep by itself, having nothing to run. With idle=poll it never does. */
+		/* It goes to sleep by itself, having nothing to run; never with idle=poll. */
 		while (halted && !idle_polls && !load_relaxed(&cpu_ptr(cpu, cpu_self)->halted))
 			cpu_relax();
 		u64 start = cycles_now();

@@ -144,7 +144,7 @@ static int measure(struct mem_state *s, enum series which, vaddr_t *va, unsigned
 struct step {
 	enum series which;
 	bool run; /* on the long areas */
-	bool fresh; /* every page mapped, writable and touched before; else as the step above left it */
+	bool fresh; /* every page mapped, writable, touched; else as the step above left it */
 	int (*op)(struct mem_state *s, vaddr_t *va, u64 pages);
 };
 

@@ -20,6 +20,7 @@ enum {
 	QUIET_SLICES = 20, /* turns without migration, for comparison */
 };
 #define QUIET_NS 2000000UL /* length of each: about a round of some thousand pages */
+#define DISTURBED_NS 500000UL /* no interrupt takes that long, any host's time slice is longer */
 
 struct migrate_state {
 	struct region region[BENCH_MAX_PROCS]; /* one per address space */
@@ -108,10 +109,16 @@ static int migrate_setup(struct bench *b)
 	return rc;
 }
 
-/* How long the same readers' longest gaps are when nothing is moved. */
-static void measure_quiet(struct migrate_state *s)
+/*
+ * How long the same readers' longest gaps are when nothing is moved. A gap of
+ * a host's time slice is a CPU that was taken away, and so are others like it.
+ */
+static void measure_quiet(struct bench *b, u64 gap[QUIET_SLICES])
 {
+	struct migrate_state *s = b->state;
+	u64 sorted[QUIET_SLICES];
 	struct victim_report sum;
+	struct summary summary;
 
 	victims_turn(&s->victims);
 	for (unsigned i = 0; i < QUIET_SLICES; i++) {
@@ -121,8 +128,12 @@ static void measure_quiet(struct migrate_state *s)
 			cpu_relax();
 		victims_turn(&s->victims);
 		victims_sum(&s->victims, &sum);
-		s->quiet_gap[i] = sum.longest_gap;
+		gap[i] = sum.longest_gap;
 	}
+	memcpy(sorted, gap, sizeof(sorted));
+	samples_summary(sorted, QUIET_SLICES, &summary);
+	if (!det_mode && summary.median > ns_to_cycles(DISTURBED_NS))
+		b->disturbed = true;
 }
 
 static int migrate_start(struct bench *b)
@@ -145,7 +156,7 @@ static int migrate_start(struct bench *b)
 		return 0;
 	if (victims_start(&s->victims, &c))
 		return bench_fail(b, -ENOMEM, "no memory for %lu threads", p->threads);
-	measure_quiet(s);
+	measure_quiet(b, s->quiet_gap);
 	return 0;
 }
 
@@ -269,7 +280,10 @@ static void verify_region(void *arg)
 static void migrate_teardown(struct bench *b)
 {
 	struct migrate_state *s = b->state;
+	u64 gap[QUIET_SLICES];
 
+	if (b->reps_done && s->victims.count)
+		measure_quiet(b, gap);
 	victims_stop(&s->victims);
 	for (unsigned i = 0; i < s->regions; i++) {
 		struct verifier v = {b, &s->region[i]};

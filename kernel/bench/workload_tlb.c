@@ -15,6 +15,7 @@
 
 enum {
 	SMALL_PAGES = 4096, /* of 4 KiB in the area; the largest count of pages touched */
+	LEAST_PAGES = 512, /* of them: what the flushes need */
 	HUGE_BLOCKS = 16, /* of 2 MiB, in an area of their own and by the direct map */
 	ACCESSES = 4096, /* loads per sample */
 	FLUSHED = 64, /* pages flushed one by one per sample */
@@ -32,6 +33,7 @@ static const unsigned range_counts[] = {8, 32, 512};
 struct tlb_state {
 	struct aspace *as;
 	vaddr_t small, huge;
+	u64 small_pages; /* of the area at `small` */
 	struct page *block[HUGE_BLOCKS];
 	unsigned blocks; /* obtained: nodes may be small */
 	u32 order[SMALL_PAGES];
@@ -60,7 +62,7 @@ static u64 *word_of(vaddr_t base, u64 step, u64 i)
 	return (u64 *)(base + i * step + i * CACHE_LINE % PAGE_SIZE);
 }
 
-/* Link `count` places in random order into one ring, so that no load can begin before the last has ended. */
+/* Link places in random order into one ring: no load can begin before the last has ended. */
 static vaddr_t link_ring(struct tlb_state *s, vaddr_t base, u64 step, unsigned count, u64 seed)
 {
 	u64 state = seed;
@@ -98,11 +100,11 @@ static void measure_accesses(struct bench *b, struct tlb_state *s)
 {
 	u64 seed = b->params.seed;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(small_counts); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(small_counts) && small_counts[i] <= s->small_pages; i++)
 		measure_access(s, s->small, PAGE_SIZE, small_counts[i], seed);
 	for (unsigned i = 0; i < ARRAY_SIZE(huge_counts) && huge_counts[i] <= s->blocks; i++)
 		measure_access(s, s->huge, HUGE_SIZE, huge_counts[i], seed);
-	/* The same steps of 4 KiB as above, in one block of the direct map, which large pages map. */
+	/* The same steps of 4 KiB in one block of the direct map, which large pages map. */
 	for (unsigned i = 0; small_counts[i] <= HUGE_PAGES && s->blocks; i++)
 		measure_access(s, (vaddr_t)page_to_virt(s->block[0]), PAGE_SIZE, small_counts[i],
 			       seed);
@@ -110,7 +112,7 @@ static void measure_accesses(struct bench *b, struct tlb_state *s)
 
 static void declare_accesses(struct bench *b, const struct tlb_state *s, const char *unit)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(small_counts); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(small_counts) && small_counts[i] <= s->small_pages; i++)
 		bench_series_add(b, unit, DIGITS, 1, true, "access_4k_%u", small_counts[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(huge_counts) && huge_counts[i] <= s->blocks; i++)
 		bench_series_add(b, unit, DIGITS, 1, true, "access_2m_%u", huge_counts[i]);
@@ -186,8 +188,7 @@ static void measure_flushes(struct tlb_state *s)
 	touch(s, FLUSHED);
 	put(s, flush_pages(s, s->small), FLUSHED); /* cached */
 	put(s, flush_pages(s, s->small), FLUSHED); /* mapped, not cached */
-	put(s, flush_pages(s, s->small + ((u64)SMALL_PAGES << PAGE_SHIFT)),
-	    FLUSHED); /* not mapped */
+	put(s, flush_pages(s, s->small + (s->small_pages << PAGE_SHIFT)), FLUSHED); /* not mapped */
 	for (unsigned i = 0; i < ARRAY_SIZE(full_counts); i++)
 		measure_full(s, full_counts[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(range_counts); i++)
@@ -393,6 +394,19 @@ static int get_blocks(struct tlb_state *s, u32 node)
 	return s->huge ? 0 : -ENOMEM;
 }
 
+/* As many as wanted, or half of what the node has; the flushes need LEAST_PAGES. */
+static int get_small(struct tlb_state *s, u32 node)
+{
+	struct pmm_node_stats stats;
+
+	pmm_node_stats(node, &stats);
+	s->small_pages = MIN((u64)SMALL_PAGES, stats.free / 2);
+	if (s->small_pages < LEAST_PAGES)
+		return -ENOMEM;
+	s->small = map_area(s, s->small_pages << PAGE_SHIFT, false, node);
+	return s->small ? 0 : -ENOMEM;
+}
+
 static int tlb_setup(struct bench *b)
 {
 	struct tlb_state *s = b->state;
@@ -402,9 +416,8 @@ static int tlb_setup(struct bench *b)
 	s->as = aspace_create("tlb", node);
 	if (!s->as)
 		return bench_fail(b, -ENOMEM, "no memory");
-	s->small = map_area(s, (u64)SMALL_PAGES << PAGE_SHIFT, false, node);
-	if (!s->small || get_blocks(s, node))
-		return bench_fail(b, -ENOMEM, "no memory for %u pages on node %u", SMALL_PAGES,
+	if (get_small(s, node) || get_blocks(s, node))
+		return bench_fail(b, -ENOMEM, "no memory for %u pages on node %u", LEAST_PAGES,
 				  node);
 	aspace_load(s->as);
 	declare_accesses(b, s, unit);

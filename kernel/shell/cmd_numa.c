@@ -110,41 +110,71 @@ static int parse_nodes(const char *s, u64 *nodes)
 	}
 }
 
-/* Every area of a space, page by page to the nodes in turn, as migratepages does. */
+/* Where the pages of a node go: the n-th node of `from` to the n-th of `to`, which starts over. */
+static u32 target_of(u32 node, u64 from, u64 to)
+{
+	unsigned n = (unsigned)__builtin_popcountl(from & ((1UL << node) - 1));
+
+	n %= (unsigned)__builtin_popcountl(to);
+	while (n--)
+		to &= to - 1;
+	return (u32)__builtin_ctzl(to);
+}
+
+/*
+ * The next node to empty: one whose target is not to be emptied later itself,
+ * so that no page moves twice; where they go round in a ring, any.
+ */
+static u32 next_source(u64 left, u64 from, u64 to)
+{
+	for (u64 nodes = left; nodes; nodes &= nodes - 1) {
+		u32 node = (u32)__builtin_ctzl(nodes), target = target_of(node, from, to);
+
+		if (target == node || !(left >> target & 1))
+			return node;
+	}
+	return (u32)__builtin_ctzl(left);
+}
+
+static void move_area(struct migrate_request *req, u64 from, u64 to)
+{
+	for (u64 left = from; left;) {
+		u32 node = next_source(left, from, to);
+
+		left &= ~(1UL << node);
+		req->from_nodes = 1UL << node;
+		req->to_node = target_of(node, from, to);
+		if (req->to_node != node)
+			migrate_range(req);
+	}
+}
+
+/* The first area from va on, as a range; false: there is none. */
+static bool next_range(struct aspace *as, vaddr_t va, struct migrate_request *req)
+{
+	struct area *area;
+	bool found = false;
+
+	read_lock(&as->lock);
+	list_for_each_entry (area, &as->areas, link) {
+		if (area->start < va)
+			continue;
+		req->start = area->start;
+		req->len = area->end - area->start;
+		found = true;
+		break;
+	}
+	read_unlock(&as->lock);
+	return found;
+}
+
+/* Every area of a space, as migratepages does. */
 static void move_space(struct aspace *as, u64 from, u64 to, struct migrate_stats *stats)
 {
-	vaddr_t va = 0;
+	struct migrate_request req = {.as = as, .stats = stats};
 
-	for (;;) {
-		struct area *area, *next = NULL;
-		struct migrate_request req = {.as = as, .stats = stats};
-
-		read_lock(&as->lock);
-		list_for_each_entry (area, &as->areas, link) {
-			if (area->start >= va) {
-				next = area;
-				break;
-			}
-		}
-		if (next) {
-			req.start = next->start;
-			req.len = next->end - next->start;
-			va = next->end;
-		}
-		read_unlock(&as->lock);
-		if (!next)
-			return;
-		/* The n-th node of `from` goes to the n-th of `to`, which starts over when it ends. */
-		for (u64 left = from, targets = to; left; left &= left - 1) {
-			if (!targets)
-				targets = to;
-			req.from_nodes = left & -left;
-			req.to_node = (u32)__builtin_ctzl(targets);
-			targets &= targets - 1;
-			if (req.from_nodes != 1UL << req.to_node)
-				migrate_range(&req);
-		}
-	}
+	for (vaddr_t va = 0; next_range(as, va, &req); va = req.start + req.len)
+		move_area(&req, from, to);
 }
 
 static unsigned run_migratepages(int argc, char **argv)

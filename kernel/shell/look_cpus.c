@@ -35,6 +35,11 @@ static u64 node_memory(const struct bootinfo *bi, u32 node)
 {
 	u64 bytes = 0;
 
+	/* No table assigns memory to nodes: all RAM is on the one there is. */
+	for (unsigned i = 0; !bi->node_range_count && i < bi->range_count; i++) {
+		if (bi->ranges[i].type == BOOT_MEM_RAM)
+			bytes += bi->ranges[i].len;
+	}
 	for (unsigned i = 0; i < bi->node_range_count; i++) {
 		if (bi->node_ranges[i].node == node)
 			bytes += bi->node_ranges[i].len;

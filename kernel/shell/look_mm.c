@@ -104,9 +104,8 @@ static void print_walk(struct aspace *as, vaddr_t va)
 		print_leaf(pte, pos.level);
 }
 
-static void look_in_space(struct aspace *as, void *arg)
+static void look_in_space(struct aspace *as, vaddr_t va)
 {
-	vaddr_t va = *(const vaddr_t *)arg;
 	struct area *area;
 
 	read_lock(&as->lock);
@@ -123,15 +122,38 @@ static void look_in_space(struct aspace *as, void *arg)
 	read_unlock(&as->lock);
 }
 
-static void count_space(struct aspace *as, void *arg)
+/* Spaces come and go with commands, and this is the command that runs: they stay while we print. */
+struct space_list {
+	struct aspace *space[64];
+	unsigned count, dropped;
+};
+
+static void note_space(struct aspace *as, void *arg)
 {
-	(void)as;
-	++*(unsigned *)arg;
+	struct space_list *list = arg;
+
+	if (list->count < ARRAY_SIZE(list->space))
+		list->space[list->count++] = as;
+	else
+		list->dropped++;
+}
+
+static void look_in_all(vaddr_t va)
+{
+	struct space_list list = {.count = 0};
+
+	aspace_for_each(note_space, &list);
+	if (!list.count)
+		kprintf("no address space exists; a workload makes its own while it runs\n");
+	for (unsigned i = 0; i < list.count; i++)
+		look_in_space(list.space[i], va);
+	if (list.dropped)
+		kprintf("%u more spaces\n", list.dropped);
 }
 
 static unsigned look_va(int argc, char **argv)
 {
-	unsigned rc = command_args("look va", NULL, &argc, argv, 1, 2), spaces = 0;
+	unsigned rc = command_args("look va", NULL, &argc, argv, 1, 2);
 	struct aspace *as = NULL;
 	vaddr_t va;
 
@@ -142,14 +164,10 @@ static unsigned look_va(int argc, char **argv)
 	if (parse_u64(argv[argc - 1], &va) || va >= PT_VA_LOW_END)
 		return command_usage_error("look", "va: %.40s: not a workload's address",
 					   argv[argc - 1]);
-	if (as) {
-		look_in_space(as, &va);
-		return RC_PASS;
-	}
-	aspace_for_each(count_space, &spaces);
-	if (!spaces)
-		kprintf("no address space exists; a workload makes its own while it runs\n");
-	aspace_for_each(look_in_space, &va);
+	if (as)
+		look_in_space(as, va);
+	else
+		look_in_all(va);
 	return RC_PASS;
 }
 

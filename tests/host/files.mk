@@ -33,15 +33,13 @@ topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c 
 # The memory manager, unchanged, on the modelled machine (arch/fake).
 FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $(HOST_INCLUDES) \
 		 -Iboot/include -Ikernel/include -Imm/include -Iarch/include
-FAKE_MM := $(addprefix arch/fake/,access.c context.c kernel.c machine.c sched.c snapshot.c store.c tlb.c) \
+FAKE_MM := $(addprefix arch/fake/,access.c context.c kernel.c machine.c pairs.c sched.c snapshot.c store.c tlb.c) \
 	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/schemes/*.c)) tests/host/model/start.c \
 	   $(addprefix kernel/core/,det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
 	   $(addprefix kernel/lib/,args.c printf.c rng.c strutil.c)
 
 HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)
-# A per-CPU copy lies outside the variable whose address names it, and is aligned as PERCPU() says.
-test_mm_CFLAGS := -fno-sanitize=object-size,alignment
 test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_pmm.c \
 		tests/host/mm/test_pgwalk.c tests/host/mm/test_aspace.c \
 		tests/host/mm/test_migrate.c $(FAKE_MM)

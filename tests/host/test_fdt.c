@@ -107,6 +107,7 @@ static int finish(void)
 TEST(a_whole_machine)
 {
 	begin();
+	dt_string(&d, "compatible", "linux,dummy-virt");
 	two_nodes();
 	devices();
 	dt_node(&d, "distance-map");
@@ -128,6 +129,7 @@ TEST(a_whole_machine)
 	CHECK_EQ(r.bi.ranges[0].len, 0x40000000);
 	CHECK_EQ(r.bi.distance[0][1], 21);
 	CHECK(r.bi.distance_known && r.bi.numa_known);
+	CHECK(r.bi.arm64.qemu);
 	CHECK_EQ(r.bi.arm64.gic_version, 3);
 	CHECK_EQ(r.bi.arm64.gicd_base, 0x8000000);
 	CHECK_EQ(r.bi.arm64.gicr_count, 1);
@@ -163,6 +165,7 @@ TEST(no_numa_is_one_node_and_no_mistake)
 	devices();
 	CHECK_EQ(finish(), 0);
 	CHECK(!r.bi.broken);
+	CHECK(!r.bi.arm64.qemu);
 	CHECK_EQ(r.bi.node_count, 1);
 	CHECK_EQ(r.bi.node_range_count, 0);
 	CHECK(!r.bi.numa_known);

@@ -5,7 +5,7 @@ import re
 
 from common import Missing, boot, main, result
 
-COMMAND = "look cpus; numa; bench migrate --pages 512 --threads 3 --schemes baseline,batch; test *"
+COMMAND = "look cpus; numa; test *; bench migrate --pages 512 --threads 3 --schemes baseline,batch"
 SEED = 7
 
 

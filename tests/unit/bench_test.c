@@ -1,4 +1,4 @@
-/* Benchmarks: statistics, patterns, records, and a small run of `migrate` from one end to the other. */
+/* Benchmarks: statistics, patterns, records, and small runs of `migrate`. */
 #include <kernel/bench.h>
 #include <kernel/crc32.h>
 #include <kernel/kmem.h>
@@ -9,6 +9,7 @@
 #include <kernel/samples.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
+#include <mm/aspace.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
 
@@ -268,6 +269,55 @@ TEST(bench, records_carry_their_checksum)
 	EXPECT_EQ(i, out.records);
 	results_clear();
 	EXPECT(!results_record(0, &len));
+}
+
+/* ---- migratepages --------------------------------------------------------------------- */
+
+enum { MOVED = 16 };
+
+static unsigned run_command(char **argv, int argc)
+{
+	for (const struct command *const *c = __start_commands; c < __stop_commands; c++)
+		if (!strcmp((*c)->name, argv[0]))
+			return (*c)->run(argc, argv);
+	return RC_PANIC;
+}
+
+static unsigned pages_on(struct aspace *as, vaddr_t va, u32 node)
+{
+	unsigned n = 0;
+
+	for (u64 i = 0; i < MOVED; i++) {
+		const pte_t *entry = aspace_entry(as, va + (i << PAGE_SHIFT));
+
+		n += entry && phys_to_page(pte_pa(pte_load(entry), 0))->node == node;
+	}
+	return n;
+}
+
+TEST(bench, migratepages_moves_a_space)
+{
+	char *there[] = {"migratepages", "movable", "0", "1", NULL};
+	char *back[] = {"migratepages", "movable", "all", "0", NULL};
+	char *wrong[] = {"migratepages", "movable", "0", "64", NULL};
+	struct aspace *as;
+	int err = 0;
+
+	if (!two_nodes_with_memory())
+		SKIP("two nodes with memory are needed");
+	as = aspace_create("movable", 0);
+	REQUIRE(as);
+	vaddr_t va = aspace_map(as, NULL, 0, 0, MOVED << PAGE_SHIFT, PROT_READ | PROT_WRITE, false,
+				0, &err);
+
+	EXPECT_EQ(aspace_populate(as, va, MOVED << PAGE_SHIFT, 0), MOVED);
+	EXPECT_EQ(run_command(there, 4), RC_PASS);
+	EXPECT_EQ(pages_on(as, va, 1), MOVED);
+	EXPECT_EQ(run_command(back, 4), RC_PASS);
+	EXPECT_EQ(pages_on(as, va, 0), MOVED);
+	EXPECT_EQ(run_command(wrong, 4), RC_USAGE);
+	EXPECT_EQ(pages_on(as, va, 0), MOVED);
+	aspace_destroy(as);
 }
 
 TEST(bench, wrong_words_are_usage_errors)

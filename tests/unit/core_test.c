@@ -1,59 +1,12 @@
-/* kernel/core: remote calls, the one wait, locks, contexts, clock, options, traps. */
-#include <kernel/clock.h>
-#include <kernel/context.h>
+/* kernel/core: remote calls, the one wait, clock, per-CPU data, options, traps. */
+#include "core_fixture.h"
 #include <kernel/error.h>
-#include <kernel/ktest.h>
 #include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
-#include <kernel/smp.h>
 #include <kernel/spinlock.h>
 #include <kernel/string.h>
 #include <arch/platform.h>
-
-enum { ROUNDS = 300 }; /* between two CPUs: many interleavings, a fraction of a second */
-
-/* Of something that every CPU does: the work of all together stays about the same. */
-static unsigned rounds_each(unsigned together)
-{
-	return MAX(together / cpumask_weight(&cpu_online), 4U);
-}
-
-static struct context *started[MAX_CPUS];
-
-/* fn(NULL) as a context on every CPU from `first` on; then wait for all of them. */
-static void run_everywhere(unsigned first, void (*fn)(void *))
-{
-	for (unsigned cpu = first; cpu < cpu_count; cpu++)
-		started[cpu] = cpumask_test(&cpu_online, cpu)
-				       ? context_spawn(cpu, "core-test", fn, NULL, NULL)
-				       : NULL;
-	for (unsigned cpu = first; cpu < cpu_count; cpu++) {
-		if (started[cpu])
-			context_join(started[cpu]);
-	}
-}
-
-/* For what happens without a wakeup: poll, at most 10 s; false = it never happened. */
-#define POLL_UNTIL(cond)                                                                           \
-	({                                                                                         \
-		u64 end_ = clock_ns() + 10000000000;                                               \
-		while (!(cond) && clock_ns() < end_)                                               \
-			cpu_relax();                                                               \
-		(cond);                                                                            \
-	})
-
-/* The first CPU other than this one, or cpu_count. */
-static unsigned other_cpu(void)
-{
-	return cpumask_next(&cpu_online, 1);
-}
-
-#define NEED_CPUS(n)                                                                               \
-	do {                                                                                       \
-		if (cpumask_weight(&cpu_online) < (n))                                             \
-			SKIP("needs %d CPUs", n);                                                  \
-	} while (0)
 
 /* ---- remote calls ---- */
 
@@ -83,7 +36,7 @@ TEST(call, reaches_each_cpu_of_the_mask_once)
 
 static void call_everybody(void *arg __unused)
 {
-	for (unsigned i = rounds_each(80); i; i--)
+	for (unsigned i = core_rounds(80); i; i--)
 		smp_call(&cpu_online, note_call, calls);
 }
 
@@ -93,9 +46,9 @@ TEST(call, all_cpus_may_call_at_once)
 
 	memset(calls, 0, sizeof(calls));
 	calls_wrong = 0;
-	run_everywhere(0, call_everybody);
+	core_run_everywhere(call_everybody);
 	for_each_online_cpu (cpu)
-		EXPECT_EQ(calls[cpu], rounds_each(80) * callers);
+		EXPECT_EQ(calls[cpu], core_rounds(80) * callers);
 	EXPECT_EQ(calls_wrong, 0);
 }
 
@@ -124,7 +77,7 @@ static void wait_with_irqs_off(void *arg __unused)
 /* Call a CPU that waits with interrupts off; it waits for us, so a missing answer hangs. */
 static void call_masked_waiter(void (*fn)(void *))
 {
-	unsigned cpu = other_cpu();
+	unsigned cpu = core_other_cpu();
 	struct context *ctx;
 
 	memset(calls, 0, sizeof(calls));
@@ -155,6 +108,8 @@ TEST(call, waiter_with_interrupts_off_answers)
 
 /* ---- the one wait ---- */
 
+enum { ROUNDS = 300 }; /* between two CPUs: many interleavings, a fraction of a second */
+
 static u32 flag;
 
 static void wait_for_flag(void *arg __unused)
@@ -164,7 +119,7 @@ static void wait_for_flag(void *arg __unused)
 
 TEST(wait, halts_and_is_woken_by_one_interrupt)
 {
-	unsigned cpu = other_cpu();
+	unsigned cpu = core_other_cpu();
 	struct context *ctx;
 	u64 sent, halts;
 
@@ -175,8 +130,7 @@ TEST(wait, halts_and_is_woken_by_one_interrupt)
 	halts = cpu_ptr(cpu, ipi_counts)->halts;
 	ctx = context_spawn(cpu, "core-test", wait_for_flag, NULL, NULL);
 	REQUIRE(ctx);
-	REQUIRE(POLL_UNTIL(load_relaxed(&cpu_ptr(cpu, cpu_self)->current) == ctx &&
-			   load_relaxed(&cpu_ptr(cpu, cpu_self)->halted)));
+	REQUIRE(POLL_UNTIL(core_sleeps(ctx)));
 	sent = this_cpu_ptr(ipi_counts)->sent_wake;
 	store_release(&flag, 1);
 	cpu_wake(cpu);
@@ -207,7 +161,7 @@ static void answer_turns(void *arg)
 /* A lost wakeup would end in the watchdog; the timer that feeds it must stay silent. */
 TEST(wait, no_wakeup_is_lost)
 {
-	unsigned cpu = other_cpu();
+	unsigned cpu = core_other_cpu();
 	u64 timer = this_cpu_ptr(ipi_counts)->timer;
 	struct context *ctx;
 
@@ -236,197 +190,6 @@ TEST(wait, nap_ends_by_itself)
 		wait_nap(1000000);
 	EXPECT(clock_ns() > before);
 	EXPECT_EQ(this_cpu_ptr(cpu_self)->halted, 0);
-}
-
-/* ---- locks ---- */
-
-static struct spinlock count_lock;
-static u64 counted; /* count_lock; a plain increment, so that a lost one shows */
-
-static void count_up(void *arg __unused)
-{
-	for (unsigned i = rounds_each(1200); i; i--) {
-		spin_lock(&count_lock);
-		u64 seen = load_relaxed(&counted);
-
-		if (i % 16 == 0)
-			cpu_relax();
-		store_relaxed(&counted, seen + 1);
-		spin_unlock(&count_lock);
-	}
-}
-
-TEST(lock, spinlock_excludes)
-{
-	counted = 0;
-	run_everywhere(0, count_up);
-	EXPECT_EQ(counted, (u64)rounds_each(1200) * cpumask_weight(&cpu_online));
-	EXPECT(!spin_is_locked(&count_lock));
-}
-
-static struct rwlock rw;
-static u64 left_half, right_half; /* equal whenever no writer holds rw */
-static u32 torn, inside, reads;
-
-static void read_and_write(void *arg __unused)
-{
-	for (unsigned i = rounds_each(1200); i; i--) {
-		if ((i + cpu_id()) % 8) {
-			read_lock(&rw);
-			u64 seen = load_relaxed(&left_half);
-
-			cpu_relax();
-			if (load_relaxed(&right_half) != seen || load_relaxed(&inside))
-				atomic_fetch_add(&torn, 1);
-			atomic_fetch_add(&reads, 1);
-			read_unlock(&rw);
-		} else {
-			write_lock(&rw);
-			if (atomic_fetch_add(&inside, 1))
-				atomic_fetch_add(&torn, 1);
-			store_relaxed(&left_half, left_half + 1);
-			cpu_relax();
-			store_relaxed(&right_half, right_half + 1);
-			atomic_fetch_add(&inside, -1);
-			write_unlock(&rw);
-		}
-	}
-}
-
-TEST(lock, rwlock_excludes)
-{
-	rw = (struct rwlock){0};
-	left_half = right_half = 0;
-	torn = inside = reads = 0;
-	run_everywhere(0, read_and_write);
-	EXPECT_EQ(torn, 0);
-	EXPECT_EQ(left_half + reads, (u64)rounds_each(1200) * cpumask_weight(&cpu_online));
-	EXPECT_EQ(left_half, right_half);
-	EXPECT_EQ(rw.arrived, rw.left);
-	EXPECT_EQ(rw.tickets, rw.serving);
-}
-
-static void write_once(void *arg __unused)
-{
-	write_lock(&rw);
-	store_release(&flag, 1);
-	write_unlock(&rw);
-}
-
-static void read_once(void *arg __unused)
-{
-	read_lock(&rw);
-	/* The writer came first, so it has been in. */
-	if (!load_acquire(&flag))
-		atomic_fetch_add(&torn, 1);
-	read_unlock(&rw);
-	atomic_fetch_add(&reads, 1);
-}
-
-/* Readers that come after a waiting writer wait for it, and are let in when it leaves. */
-TEST(lock, waiting_writer_stops_new_readers)
-{
-	unsigned writer_cpu = other_cpu(), reader_cpu = cpumask_next(&cpu_online, writer_cpu + 1);
-	struct context *writer, *reader;
-
-	NEED_CPUS(3);
-	rw = (struct rwlock){0};
-	flag = torn = reads = 0;
-	read_lock(&rw);
-	writer = context_spawn(writer_cpu, "core-test", write_once, NULL, NULL);
-	REQUIRE(writer);
-	REQUIRE(POLL_UNTIL(load_acquire(&rw.arrived) & RWLOCK_WRITER));
-	reader = context_spawn(reader_cpu, "core-test", read_once, NULL, NULL);
-	REQUIRE(reader);
-	REQUIRE(POLL_UNTIL(load_acquire(&rw.arrived) >= 2 * RWLOCK_READER));
-	for (unsigned i = 0; i < 10000; i++)
-		cpu_relax();
-	EXPECT_EQ(load_acquire(&flag), 0);
-	EXPECT_EQ(load_acquire(&reads), 0);
-	read_unlock(&rw);
-	context_join(writer);
-	context_join(reader);
-	EXPECT_EQ(flag, 1);
-	EXPECT_EQ(reads, 1);
-	EXPECT_EQ(torn, 0);
-}
-
-/* ---- contexts ---- */
-
-static char trace[64];
-static unsigned trace_len; /* one CPU writes it */
-
-static void leave_trace(void *arg)
-{
-	for (unsigned i = 0; i < 3; i++) {
-		trace[trace_len++] = *(const char *)arg;
-		context_yield();
-	}
-}
-
-static void take_turns_on(unsigned cpu)
-{
-	struct context *a, *b;
-
-	memset(trace, 0, sizeof(trace));
-	trace_len = 0;
-	/* The queue is filled while its CPU cannot take from it. */
-	a = context_spawn(cpu, "core-test", leave_trace, "a", NULL);
-	b = context_spawn(cpu, "core-test", leave_trace, "b", NULL);
-	REQUIRE(a && b);
-	context_join(a);
-	context_join(b);
-	EXPECT_EQ(strlen(trace), 6);
-}
-
-TEST(context, take_turns_where_they_yield)
-{
-	take_turns_on(cpu_id());
-	EXPECT(!strcmp(trace, "ababab"));
-	/* On another CPU the first may have begun before the second was there. */
-	if (other_cpu() < cpu_count)
-		take_turns_on(other_cpu());
-	EXPECT(context_alone());
-}
-
-static void count_flag(void *arg)
-{
-	EXPECT_EQ(cpu_id(), (u64)arg);
-	EXPECT(irqs_enabled());
-	EXPECT(!strcmp(this_cpu_ptr(cpu_self)->current->name, "core-test"));
-	atomic_fetch_add(&flag, 1);
-}
-
-TEST(context, run_where_they_belong)
-{
-	flag = 0;
-	for_each_online_cpu (cpu) {
-		struct context *ctx =
-			context_spawn(cpu, "core-test", count_flag, (void *)(u64)cpu, NULL);
-
-		REQUIRE(ctx);
-		context_join(ctx);
-	}
-	EXPECT_EQ(flag, cpumask_weight(&cpu_online));
-	EXPECT(!this_cpu_ptr(cpu_self)->current);
-}
-
-static void spawn_and_join(void *arg __unused)
-{
-	for (unsigned i = 0; i < 5; i++) {
-		struct context *ctx = context_spawn(cpu_id(), "core-test", count_flag,
-						    (void *)(u64)cpu_id(), NULL);
-
-		REQUIRE(ctx);
-		context_join(ctx);
-	}
-}
-
-TEST(context, may_make_others)
-{
-	flag = 0;
-	run_everywhere(0, spawn_and_join);
-	EXPECT_EQ(flag, 5 * cpumask_weight(&cpu_online));
 }
 
 /* ---- clock, per-CPU data, options, traps, names ---- */

@@ -60,7 +60,8 @@ class Parser:
     def _note(self, text: str) -> None:
         """A diagnostic comes before its result, or after it with the test's name in front."""
         if self.last and text.startswith(self.last.name + ":"):
-            self.last.why = f"{self.last.why}\n{text}".strip()
+            reason = text.removeprefix(f"{self.last.name}: ")
+            self.last.why = f"{self.last.why}\n{reason}".strip()
         else:
             self.notes.append(text)
 
@@ -95,6 +96,7 @@ class Parser:
 
 def _leaf(name: str, failed: bool, match: re.Match, notes: list[str]) -> Test:
     if failed:
+        notes = [note.removeprefix(f"{name}: ") for note in notes]
         return Test(name, FAIL, "\n".join(notes + [match["why"] or ""]).strip())
     if match["directive"] == "SKIP":
         return Test(name, SKIP, match["why"].strip())

@@ -28,7 +28,7 @@ def _save(figure, folder: Path, name: str) -> str:
 
 
 def _caption(group: list[dict]) -> str:
-    return "emulated, not hardware" if all(r.get("accel") == "tcg" for r in group) else ""
+    return "(emulated, not hardware)" if all(r.get("accel") == "tcg" for r in group) else ""
 
 
 def _phases(folder: Path, boot: Boot, group: list[dict]) -> str:

@@ -53,6 +53,7 @@ struct tlb_evidence {
 	struct {
 		paddr_t root; /* whose entries may be here; 0 = nobody's */
 		u64 flushed; /* clock of the last flush of everything of this slot */
+		u64 released; /* newest unmap of a frame released while this slot, not loaded, had stale entries */
 		u64 asid; /* tag of the entries: the slot itself where ASIDs are per CPU */
 	} slot[EVIDENCE_SLOTS];
 	unsigned loaded; /* the slot in use; the others cannot be used before a switch */

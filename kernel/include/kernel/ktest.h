@@ -18,7 +18,7 @@ void ktest_skip(const char *fmt, ...) __printf(1, 2); /* then return from the te
 /* Check and return from the test if it fails. */
 #define REQUIRE(cond)                                                                              \
 	do {                                                                                       \
-		if (!EXPECT(cond))                                                                 \
+		if (!ktest_check((cond), __FILE__, __LINE__, "%s", #cond))                         \
 			return;                                                                    \
 	} while (0)
 #define SKIP(...)                                                                                  \

@@ -11,7 +11,7 @@ enum pattern_kind {
 	PATTERN_LINEAR,
 	PATTERN_UNIFORM,
 	PATTERN_NORMAL, /* sum of twelve uniform draws: mean n/2, sigma n/12, all pages possible */
-	PATTERN_PARETO, /* alpha 1.161 over x = 1..n as pmbench computes it: very few pages take nearly all */
+	PATTERN_PARETO, /* pmbench's, alpha 1.161: very few pages take nearly all */
 	PATTERN_ZIPF, /* page k about as often as 1/k */
 };
 extern const char *const pattern_names[]; /* NULL at the end */

@@ -45,6 +45,7 @@ typedef u64 vaddr_t; /* virtual address of a workload or of the kernel */
 #define __aligned(n) __attribute__((aligned(n)))
 #undef __always_inline /* a hosted C library has its own */
 #define __always_inline inline __attribute__((always_inline)) /* on measured paths only */
+#define __noinline __attribute__((noinline)) /* keeps cold code out of measured paths */
 #define __unused __attribute__((unused))
 #define __section(s) __attribute__((section(s)))
 #define __must_check __attribute__((warn_unused_result))

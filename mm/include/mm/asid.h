@@ -7,8 +7,12 @@
 
 #include <mm/tlb.h>
 
-/* Token of the context's current ASID, 0 where slots are used. Interrupts off. May flush this CPU (rollover). */
-u64 asid_assign(struct tlb_context *ctx);
+/*
+ * Token of the context's current ASID, 0 where slots are used. Interrupts off.
+ * *flush: numbers were given out anew since this CPU flushed; it must flush
+ * everything before it loads the ASID.
+ */
+u64 asid_assign(struct tlb_context *ctx, bool *flush);
 void asid_release(struct tlb_context *ctx);
 
 static inline asid_t asid_of(const struct tlb_context *ctx, unsigned slot)

@@ -107,8 +107,24 @@ static inline bool aspace_entry_moving(const pte_t *ptep)
 void aspace_load(struct aspace *as);
 
 /* ---- object slots ---- */
-struct page **object_slot(struct object *obj, u64 index,
-			  bool create); /* NULL: absent or no memory */
+#define OBJECT_CHUNK (PAGE_SIZE / sizeof(struct page *)) /* slots per chunk */
+struct page **object_chunk_create(struct object *obj, u64 chunk); /* NULL: no memory */
+
+/* Where the object keeps the page of an index; NULL: absent, or no memory. Takes no lock. */
+static inline struct page **object_slot(struct object *obj, u64 index, bool create)
+{
+	/* Acquire; pairs with the full barrier in object_chunk_create(). */
+	struct page **chunk = load_acquire(&obj->chunks[index / OBJECT_CHUNK]);
+
+	if (unlikely(!chunk)) {
+		if (!create)
+			return NULL;
+		chunk = object_chunk_create(obj, index / OBJECT_CHUNK);
+		if (!chunk)
+			return NULL;
+	}
+	return &chunk[index % OBJECT_CHUNK];
+}
 
 /* ---- every change to a range runs between these; subscribers come with secondary MMUs ---- */
 void change_begin(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end);

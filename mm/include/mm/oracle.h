@@ -37,4 +37,4 @@ static inline void oracle_remapped(struct page *page)
 void oracle_release(struct page **pages, unsigned n, const char *where);
 
 /* A CPU is about to load a context and keep what its slot holds. */
-void oracle_check_keep(const struct tlb_context *ctx, unsigned slot);
+void oracle_check_keep(const struct tlb_context *ctx);

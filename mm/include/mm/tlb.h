@@ -23,7 +23,6 @@ struct tlb_context {
 	u64 gen; /* flushes asked for so far; starts at 1 (schemes.md style cookbook in tlb.c) */
 	struct cpumask mask; /* superset of the CPUs that may hold translations */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
-	u64 oracle_released; /* newest unmap stamp among frames released while a CPU kept an unloaded slot */
 };
 
 enum { TLB_CONTEXT_IDS = 4096 }; /* contexts alive at once; the oracle keeps one in a page offset */

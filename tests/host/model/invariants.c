@@ -5,12 +5,15 @@
  */
 #include "model.h"
 
+#include <kernel/atomic.h>
 #include <mm/scheme.h>
 
 enum { FRAMES = 4096 };
 
 static struct frame {
-	u32 moved_to;  /* source of a copy that has not been reused since: the frame that replaced it */
+	u32 copied_to; /* the last copy of it, which may replace it or be thrown away */
+	u32 moved_to;  /* replaced for good by this frame, and not reused since */
+	bool changed;  /* since it was copied */
 	bool written;  /* by a workload since it was zeroed; follows a copy */
 } frames[FRAMES];
 
@@ -32,14 +35,26 @@ static void before_copy(u64 to, u64 from)
 		fake_fail("I2: frame %#lx is copied while CPU %u may hold it writable", from, cpu);
 	if (fake_store_under_way(from))
 		fake_fail("I2: frame %#lx is copied while a store into it is on its way", from);
-	if (page_pins(page_of(from)))
-		fake_fail("I10: frame %#lx is copied while it is pinned", from);
 	if (fake_may_hold(to, true, &cpu) ||
 	    (fake_may_hold(to, false, &cpu) && refuses_content(to, from)))
 		fake_fail("I1: frame %#lx gets new contents while CPU %u may hold it", to, cpu);
-	frames[to].moved_to = 0;
-	frames[to].written = frames[from].written;
-	frames[from].moved_to = (u32)to;
+	frames[to] = (struct frame){.written = frames[from].written};
+	frames[from].changed = false;
+	frames[from].copied_to = (u32)to;
+	if (!load_relaxed(&page_of(from)->refs)) /* frozen before */
+		frames[from].moved_to = (u32)to;
+}
+
+/* A copy replaces the frame: nobody else has a reference, and the copy must still be one. */
+static void frozen(u64 frame)
+{
+	struct frame *f = &frames[frame];
+
+	if (!f->copied_to)
+		return; /* to be copied now */
+	if (f->changed)
+		fake_fail("I10: frame %#lx is replaced by a copy made before its last store", frame);
+	f->moved_to = f->copied_to;
 }
 
 static void before_zero(u64 frame)
@@ -59,8 +74,12 @@ static void stored(const void *addr, u64 old, u64 value, bool atomic)
 
 	(void)old;
 	if (frame >= fake_last_frame() || at % sizeof(struct page) != offsetof(struct page, refs) ||
-	    value || atomic)
+	    value)
 		return;
+	if (atomic) {
+		frozen(frame);
+		return;
+	}
 	for (u64 f = frame; f < frame + (1UL << page_of(frame)->order); f++) {
 		if (fake_may_hold(f, false, &cpu))
 			fake_fail("I1: frame %#lx is freed while CPU %u may hold it", f, cpu);
@@ -93,7 +112,8 @@ static void work_stored(const u64 *word, unsigned va_index)
 		fake_fail("I1: store into frame %#lx, which is in state %u", frame,
 			  page_of(frame)->state);
 	if (frames[frame].moved_to)
-		fake_fail("I4: store into frame %#lx after it was copied", frame);
+		fake_fail("I4: store into frame %#lx after it was replaced", frame);
+	frames[frame].changed = true;
 	frames[frame].written = true;
 	check_old_readers(frame);
 }
@@ -101,6 +121,7 @@ static void work_stored(const u64 *word, unsigned va_index)
 static void mapped(unsigned va_index, const struct fake_held *now)
 {
 	(void)va_index;
+	frames[now->frame].copied_to = 0; /* it stays, or is new */
 	if (frames[now->frame].written && !now->dirty && now->write)
 		fake_fail("I3: frame %#x was written and is mapped clean", now->frame);
 }

@@ -45,6 +45,8 @@ void work_protect(struct aspace *as, vaddr_t va, unsigned pages, prot_t prot);
 void work_load(struct aspace *as, unsigned cpu);
 /* Store the next stamp into this CPU's word of a page, and say so to the others. False: fault refused. */
 bool work_write(vaddr_t va, unsigned cpu);
+/* The same by a device that was given the pinned frame. */
+void work_device_write(vaddr_t va, struct page *page, unsigned cpu);
 /* Load a CPU's word of a page and check the stamp. False: fault refused. */
 bool work_read(vaddr_t va, unsigned cpu, unsigned whose);
 /* Load and expect the words of work_make_identical(). */
@@ -66,7 +68,6 @@ struct explore_result {
 	u64 steps;
 	u64 pairs, both; /* conflicting pairs of accesses seen; in both orders */
 	unsigned bound;	 /* deviations up to which every plan was tried */
-	unsigned unrepeatable; /* failures that a replay from a clean state did not show */
 	bool failed;
 	char failure[512];
 	char schedule[2048];

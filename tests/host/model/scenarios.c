@@ -210,11 +210,12 @@ static void pin_and_write(unsigned cpu)
 		fake_point(40);
 		if (phys_to_page(pte_pa(*aspace_entry(a, VA), 0)) != page)
 			fake_fail("I10: the pinned page is not the mapped one");
-		work_write(VA, cpu);
+		work_device_write(VA, page, cpu);
 		fake_point(41);
 		if (phys_to_page(pte_pa(*aspace_entry(a, VA), 0)) != page)
 			fake_fail("I10: a pinned page was replaced");
 		page_put(page, PAGE_PIN);
+		work_read(VA, cpu, cpu);
 	}
 }
 

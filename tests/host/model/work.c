@@ -144,6 +144,19 @@ bool work_write(vaddr_t va, unsigned cpu)
 	return true;
 }
 
+void work_device_write(vaddr_t va, struct page *page, unsigned cpu)
+{
+	unsigned number = page_here(va);
+	struct word *w = &history[number].word[cpu];
+	char *frame = page_to_virt(page);
+
+	fake_point(43);
+	fake_work_store((u64 *)(frame + word_va(va, cpu) % PAGE_SIZE),
+			stamp_of(number, cpu, ++w->issued), 0);
+	w->seen[cpu] = w->done = w->issued;
+	fake_mb(); /* a device's writes are there before it says that it is done */
+}
+
 static void check_stamp(unsigned page, unsigned word, u64 value, unsigned cpu, u64 told)
 {
 	struct page_history *h = &history[page];

@@ -6,13 +6,18 @@
 #ifndef __ASSEMBLER__
 #include <kernel/types.h>
 
-/* Install EL2 vectors, physical address of 2 KiB, on this CPU. 0, or -1: whoever is there knows no such call. */
-static inline long hyp_set_vectors(paddr_t vectors)
+/*
+ * A call to whoever owns this CPU's EL2 vectors; the stub's only one is
+ * HYP_SET_VECTORS, physical address of 2 KiB of them. 0, or -1: it knows no such call.
+ */
+static inline long hyp_call(u64 function, u64 argument)
 {
-	register u64 x0 asm("x0") = HYP_SET_VECTORS;
-	register u64 x1 asm("x1") = vectors;
+	register u64 x0 asm("x0") = function;
+	register u64 x1 asm("x1") = argument;
 
 	asm volatile("hvc #0" : "+r"(x0) : "r"(x1) : "memory");
 	return (long)x0;
 }
+
+extern const char hyp_stub_vectors[]; /* what start-up installed */
 #endif

@@ -198,7 +198,9 @@ static inline void pte_store(pte_t *ptep, pte_t pte)
 
 static inline pte_t pte_xchg(pte_t *ptep, pte_t pte)
 {
-	return (pte_t){atomic_xchg(&ptep->v, pte.v)};
+	u64 old = atomic_xchg(&ptep->v, pte.v);
+
+	return (pte_t){old};
 }
 
 static inline bool pte_cmpxchg(pte_t *ptep, pte_t *old, pte_t new)

@@ -22,6 +22,8 @@ enum {
 	FAKE_ROOTS = 3,	  /* watched address spaces */
 	FAKE_ASIDS = 8,
 	FAKE_HELD = 6,	  /* translations of one address that one CPU may hold at a time */
+	FAKE_PLACE_BITS = 10,
+	FAKE_PLACES = 1 << FAKE_PLACE_BITS, /* memory places told apart in histories, by hash */
 	FAKE_ISSUED = 24, /* broadcasts under way per CPU */
 };
 
@@ -57,7 +59,8 @@ struct fake_cpu {
 	enum fake_state state;
 	bool masked, in_irq;
 	bool hold;     /* interrupts under way are late until this CPU next waits */
-	unsigned rush; /* turns of cpu_relax() that return at once: the wait goes on to its halt */
+	unsigned rush; /* turns of cpu_relax() that return at once: the wait goes on to its halt, ... */
+	u64 rush_seq;  /* ... as long as nothing was written, or it is no wait but a retry */
 	u32 ipis;      /* bit per enum ipi */
 	u64 spin_seq;  /* write_seq when it began to spin */
 	u64 idle_seq;  /* write_seq when it last looked again although nothing had changed, ... */
@@ -113,17 +116,20 @@ void fake_snapshot(bool (*in_use)(u64 frame));
 /* The frame was given to somebody, who may write it. */
 void fake_frame_touched(u64 frame);
 void fake_restore(void);
-/* The same, and look for places that no execution had changed before. */
-void fake_restore_fully(void);
 
 /* ---- sched.c ---- */
 void fake_sched_init(void);
 /* One execution of program[cpu] on each CPU from the state at hand. False: fake_failure says why. */
 bool fake_run(void (*const program[])(unsigned cpu));
 extern char fake_failure[512];
+extern bool fake_ignore_invariants, fake_ignore_contents;
 extern bool fake_trace; /* print each step */
 extern bool fake_abandoned; /* the execution was given up as a duplicate */
-/* End the execution with this failure; does not return while live. */
+/*
+ * End the execution with this failure; returns only if that kind is ignored or
+ * nothing is live. Texts that begin with an invariant's number ("I2: ...") are
+ * of one kind, what workloads read ("CPU 1 reads ...", "lost ...") of another.
+ */
 void fake_fail(const char *fmt, ...) __printf(1, 2);
 /* A switching point; what tells kinds apart in the order's hash. */
 void fake_point(unsigned what);
@@ -146,11 +152,15 @@ unsigned fake_drainable(struct fake_cpu *cpu);
 bool fake_store_under_way(u64 frame);
 /* Stores through these translations have been performed: what a completed broadcast waits for. */
 void fake_drain_workload(void);
-/* Over all executions: pairs of conflicting accesses, and those seen in both orders. */
-void fake_pairs_reset(void);
-void fake_pairs(u64 *seen_pairs, u64 *both);
 u64 fake_mix(u64 a, u64 b);
 void fake_touch(const void *addr, bool write);
+
+/* ---- pairs.c ---- */
+void fake_pairs_init(void);
+void fake_pairs_begin(void); /* an execution */
+void fake_pairs_note(unsigned place, unsigned cpu, bool write);
+/* Over all executions: pairs of unordered conflicting accesses, and those seen in both orders. */
+void fake_pairs_count(u64 *seen, u64 *both);
 
 /* ---- tlb.c ---- */
 struct fake_held {

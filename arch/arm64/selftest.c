@@ -1,0 +1,217 @@
+/* Tests of what only this port has: break-before-make, range operations, broadcast evidence, the stub at EL2. */
+#include <arch/irq.h>
+#include <arch/pgtable.h>
+#include <arch/tlb.h>
+#include <asm/hyp.h>
+#include <asm/mmu.h>
+#include <kernel/ktest.h>
+
+enum {
+	TEST_ASID = 200, /* no space has it while tests run one after another on a fresh machine */
+	TEST_ROOT = 0x1000,
+};
+#define TEST_VA 0x7f0000000000UL
+
+/* ---- entries: Arm ARM D8.14.1 and D8.5 ---- */
+
+static pte_t leaf(paddr_t pa, prot_t prot)
+{
+	return pte_mk_leaf(pa, PROT_READ | prot, 0);
+}
+
+TEST(arm64, bbm_for_another_kind_of_memory)
+{
+	pte_t rw = leaf(0x1000, PROT_WRITE);
+
+	EXPECT(pte_needs_bbm(rw, leaf(0x1000, PROT_WRITE | PROT_DEVICE), 0));
+	EXPECT(pte_needs_bbm(rw, leaf(0x1000, PROT_WRITE | PROT_GLOBAL), 0));
+	EXPECT(!pte_needs_bbm(leaf(0x1000, PROT_WRITE | PROT_GLOBAL), rw, 0));
+	EXPECT(pte_needs_bbm(rw, leaf(0x2000, PROT_WRITE), 0));
+	EXPECT(pte_needs_bbm(pte_mk_leaf(HUGE_SIZE, PROT_READ, 1), pte_mk_table(0x1000), 1));
+	EXPECT(pte_needs_bbm(pte_mk_table(0x1000), pte_mk_leaf(HUGE_SIZE, PROT_READ, 1), 1));
+}
+
+TEST(arm64, no_bbm_for_permissions_or_invalid_entries)
+{
+	pte_t rw = leaf(0x1000, PROT_WRITE);
+
+	EXPECT(!pte_needs_bbm(rw, pte_mk_readonly(rw), 0));
+	EXPECT(!pte_needs_bbm(rw, pte_mk_old(pte_mk_clean(rw)), 0));
+	EXPECT(!pte_needs_bbm(rw, leaf(0x1000, PROT_WRITE | PROT_USER | PROT_EXEC), 0));
+	EXPECT(!pte_needs_bbm(rw, pte_mk_hint(rw), 0));
+	EXPECT(!pte_needs_bbm(pte_mk_migration(rw, 0), leaf(0x2000, PROT_WRITE), 0));
+	EXPECT(!pte_needs_bbm(pte_none(), rw, 0));
+}
+
+TEST(arm64, upgrades_that_may_fault_again)
+{
+	pte_t rw = leaf(0x1000, PROT_WRITE), ro = leaf(0x1000, 0);
+
+	EXPECT(pte_upgrade_needs_flush(ro, rw));
+	EXPECT(pte_upgrade_needs_flush(ro, leaf(0x1000, PROT_EXEC)));
+	EXPECT(pte_upgrade_needs_flush(ro, leaf(0x1000, PROT_USER)));
+	EXPECT(!pte_upgrade_needs_flush(pte_mk_old(ro), ro));
+	EXPECT(!pte_upgrade_needs_flush(rw, ro));
+	EXPECT(!pte_upgrade_needs_flush(pte_mk_hint(rw), rw));
+	EXPECT_EQ(pte_upgrade_needs_flush(pte_mk_clean(rw), rw), !arm64_features.hw_dirty);
+}
+
+TEST(arm64, one_form_for_each_dirty_state)
+{
+	pte_t rw = leaf(0x1000, PROT_WRITE), ro = leaf(0x1000, 0);
+
+	EXPECT_EQ(pte_mk_dirty(pte_mk_clean(rw)).v, rw.v);
+	EXPECT_EQ(pte_mk_writable(pte_mk_readonly(rw)).v, rw.v);
+	EXPECT_EQ(pte_mk_clean(pte_mk_readonly(rw)).v, ro.v);
+	EXPECT_EQ(pte_mk_readonly(pte_mk_clean(rw)).v, ro.v);
+	EXPECT(pte_is_dirty(pte_mk_readonly(rw)));
+	/* What hardware does to a clean writable entry that is written to: it clears AP[2]. */
+	EXPECT(pte_is_dirty((pte_t){pte_mk_clean(rw).v & ~PTE_RDONLY}));
+}
+
+/* ---- range operations ---- */
+
+TEST(arm64, ranges_take_few_operations)
+{
+	static const struct {
+		u64 pages;
+		unsigned ops;
+	} cases[] = {
+		{1, 1},
+		{2, 1},
+		{3, 2},
+		{62, 1},
+		{63, 2},
+		{64, 1},
+		{66, 2},
+		{511, 3},
+		{512, 1},
+		{1UL << 21, 1},
+		{2047, 3},
+		{65535, 4},
+		{(1UL << 21) + 1, 2},
+		{(1UL << 21) + 64, 2},
+	};
+
+	if (!arm64_features.tlbi_range)
+		SKIP("no FEAT_TLBIRANGE, or hw=-tlbirange");
+	tlb_bcast_prepare();
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		EXPECT_EQ(tlb_bcast_issue_range(TEST_VA, cases[i].pages, TEST_ASID), cases[i].ops);
+	tlb_bcast_sync();
+}
+
+/* ---- evidence ---- */
+
+static bool covers(vaddr_t va, u64 asid, u64 since)
+{
+	u64 lost = 0;
+
+	return evidence_bcast_covers(va, asid, since, &lost);
+}
+
+TEST(arm64, broadcast_is_evidence_after_its_completion)
+{
+	u64 since = load_relaxed(&evidence_clock);
+
+	if (!evidence_enabled)
+		SKIP("check=off");
+	tlb_bcast_prepare();
+	tlb_bcast_issue_page(TEST_VA, TEST_ASID, 0);
+	EXPECT(!covers(TEST_VA, TEST_ASID, since));
+	tlb_bcast_sync();
+	EXPECT(covers(TEST_VA, TEST_ASID, since));
+	EXPECT(!covers(TEST_VA + PAGE_SIZE, TEST_ASID, since));
+	EXPECT(!covers(TEST_VA, TEST_ASID + 1, since));
+	EXPECT(!covers(TEST_VA, TEST_ASID, load_relaxed(&evidence_clock)));
+}
+
+TEST(arm64, broadcast_without_prepare_is_none)
+{
+	u64 since;
+
+	if (!evidence_enabled)
+		SKIP("check=off");
+	tlb_bcast_prepare();
+	since = load_relaxed(&evidence_clock);
+	tlb_bcast_issue_asid(TEST_ASID);
+	tlb_bcast_sync();
+	EXPECT(!covers(TEST_VA, TEST_ASID, since));
+	EXPECT(covers(TEST_VA, TEST_ASID, since - 1));
+}
+
+TEST(arm64, broadcast_ranges_cover_their_pages)
+{
+	vaddr_t start = TEST_VA + 500 * PAGE_SIZE; /* into the next 2 MiB */
+	u64 since = load_relaxed(&evidence_clock);
+
+	if (!evidence_enabled)
+		SKIP("check=off");
+	tlb_bcast_prepare();
+	tlb_bcast_issue_range(start, 33, TEST_ASID);
+	tlb_bcast_sync();
+	for (unsigned i = 0; i < 33; i++)
+		EXPECT(covers(start + i * PAGE_SIZE, TEST_ASID, since));
+	EXPECT(!covers(start - PAGE_SIZE, TEST_ASID, since));
+	EXPECT(!covers(start + 33 * PAGE_SIZE, TEST_ASID, since));
+}
+
+TEST(arm64, forgotten_broadcasts_are_known_as_such)
+{
+	u64 since = load_relaxed(&evidence_clock), lost = 0;
+
+	if (!evidence_enabled)
+		SKIP("check=off");
+	tlb_bcast_prepare();
+	tlb_bcast_issue_page(TEST_VA, TEST_ASID, 0);
+	tlb_bcast_issue_page(TEST_VA + EVIDENCE_BCAST_PAGES * PAGE_SIZE, TEST_ASID, 0);
+	tlb_bcast_sync();
+	EXPECT(!evidence_bcast_covers(TEST_VA, TEST_ASID, since, &lost));
+	EXPECT(lost > since);
+	EXPECT(covers(TEST_VA + EVIDENCE_BCAST_PAGES * PAGE_SIZE, TEST_ASID, since));
+}
+
+static unsigned slots_with(paddr_t root, u64 asid)
+{
+	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		n += ev->slot[i].root == root && ev->slot[i].asid == asid;
+	return n;
+}
+
+/* Nothing is loaded for real: only the table of what this CPU may hold changes. */
+TEST(arm64, a_root_that_leaves_the_table_was_flushed)
+{
+	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+	irqflags_t flags = irq_save();
+	unsigned loaded = ev->loaded;
+	u64 since = load_relaxed(&evidence_clock);
+
+	for (unsigned i = 0; i < 3 * EVIDENCE_SLOTS; i++) {
+		tlb_evidence_load(TEST_ROOT + i, (asid_t)(TEST_ASID + i));
+		tlb_evidence_load(TEST_ROOT + i, (asid_t)(TEST_ASID + i));
+		EXPECT_EQ(slots_with(TEST_ROOT + i, TEST_ASID + i), 1);
+	}
+	EXPECT_EQ(slots_with(TEST_ROOT, TEST_ASID), 0);
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++) {
+		EXPECT(!evidence_enabled || ev->slot[i].flushed > since);
+		store_release(&ev->slot[i].root, 0);
+	}
+	/* What was loaded has lost its slot; a full flush makes that true. */
+	tlb_flush_local_all();
+	store_relaxed(&ev->loaded, MAX(loaded, (unsigned)EVIDENCE_SLOTS));
+	irq_restore(flags);
+}
+
+/* ---- EL2 ---- */
+
+TEST(arm64, the_stub_at_el2_answers)
+{
+	if (arm64_entry_el != 2)
+		SKIP("entered at EL1");
+	EXPECT_EQ(hyp_call(99, 0), -1);
+	EXPECT_EQ(hyp_call(HYP_SET_VECTORS, image_to_phys(hyp_stub_vectors)), 0);
+	EXPECT_EQ(hyp_call(99, 0), -1);
+}
