@@ -113,12 +113,14 @@ static int parse_nodes(const char *s, u64 *nodes)
 /* Where the pages of a node go: the n-th node of `from` to the n-th of `to`, which starts over. */
 static u32 target_of(u32 node, u64 from, u64 to)
 {
-	unsigned n = (unsigned)__builtin_popcountl(from & ((1UL << node) - 1));
+	u64 left = to;
 
-	n %= (unsigned)__builtin_popcountl(to);
-	while (n--)
-		to &= to - 1;
-	return (u32)__builtin_ctzl(to);
+	for (u64 before = from & ((1UL << node) - 1); before; before &= before - 1) {
+		left &= left - 1;
+		if (!left)
+			left = to;
+	}
+	return (u32)__builtin_ctzl(left);
 }
 
 /*
