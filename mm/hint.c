@@ -145,6 +145,12 @@ static enum migrate_reason move_here(struct fault *f, struct pt_pos pos, struct 
 	return reason;
 }
 
+/* Migration had taken the entry down and made it accessible again itself. */
+static inline bool put_back(enum migrate_reason reason)
+{
+	return reason == MIGRATE_PINNED || reason == MIGRATE_RACED;
+}
+
 /* The page did not move: access again, unless somebody changed the entry. False: somebody did. */
 static bool restore(const struct fault *f, struct pt_pos pos, struct page *page)
 {
@@ -179,8 +185,8 @@ static void hint_fault_locked(struct fault *f, struct pt_pos pos, struct spinloc
 
 		r.moved = reason == MIGRATE_OK;
 		r.failed = reason == MIGRATE_PINNED || reason == MIGRATE_NO_MEMORY;
-		/* Changed: whoever changed it accounts for its own fault. */
-		if (late && !r.moved && !restore(f, pos, page))
+		/* Changed by somebody else, who accounts for a fault of his own. */
+		if (late && !r.moved && !put_back(reason) && !restore(f, pos, page))
 			return;
 	}
 	account(f->as, &r);

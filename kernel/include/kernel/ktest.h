@@ -29,5 +29,8 @@ void ktest_skip(const char *fmt, ...) __printf(1, 2); /* then return from the te
 
 /* Run the tests whose "suite.name" matches the glob, as KTAP. Returns RC_*. */
 unsigned ktest_run(const char *glob);
+/* How often to repeat what a test repeats: boot option test.rounds=N, else what the test says. */
+u64 ktest_rounds(u64 usual);
+void ktest_init(void); /* makes the option known */
 /* Called after each test: print what is still held, return false = leak (mm registers it). */
 extern bool (*ktest_leak_check)(char *reason, size_t size);
