@@ -1,7 +1,7 @@
 # Tarry: build, run, test, measure. `make help` lists targets and variables.
 
 ARCH    ?= x86_64
-ARCHES  ?= x86_64
+ARCHES  ?= x86_64 arm64
 BUILD   ?= build
 V       ?= 0
 VERSION := 0.1.0
@@ -58,8 +58,8 @@ LIBS     := $(ARCH_LIBS)
 
 IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(ARCH)),$(O)/Image)
 
-.PHONY: all asm host run exec bench test test-all test-host topology check format iso clean \
-	help FORCE
+.PHONY: all asm host run exec bench test test-all test-host explore prove mutants topology check format \
+	iso clean help FORCE
 all: $(IMAGES)
 
 # --- kernel ------------------------------------------------------------------
@@ -159,6 +159,18 @@ test test-all: setup-test
 test-host: setup-test
 	+@$(MAKE) $(jobs) host
 	@$(PYTHON) tests/run.py --group none --host '$(HOST_TESTS:%=$(HOST)/%)'
+
+# The modelled machine. ORDERINGS=N per scheme and rule set, SEED=N. prove needs SCHEME=name.
+orderings = $(HOST)/explore --orderings $(or $(ORDERINGS),$(1)) $(if $(SCHEME),--scheme '$(SCHEME)') \
+	    $(if $(SEED),--seed $(SEED))
+explore prove: setup-test
+	+@$(MAKE) $(jobs) $(HOST)/explore
+	$(if $(filter prove,$@),$(if $(SCHEME),,$(error prove: SCHEME=name is missing)))
+	@$(call orderings,$(if $(filter prove,$@),1000000,10000000))
+	@$(if $(filter prove,$@),cat tests/host/model/not-shown.txt)
+mutants: setup-test
+	@$(PYTHON) tools/mutants.py --doc docs/verification.md
+
 topology: $(HOST)/topology
 	@$(HOST)/topology '$(FROM)'
 check: setup-check

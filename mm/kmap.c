@@ -75,10 +75,11 @@ static void create_top_level(vaddr_t start, vaddr_t end)
 			panic("no memory for the kernel's page tables");
 }
 
+static const char *const on_off[] = {"on", "off", NULL};
+
 void kmap_init(const struct bootinfo *bi)
 {
-	const char *large = option_get("large");
-	kmap_large = !(large && large[0] == 'o' && large[1] == 'f');
+	kmap_large = option_choice("large", on_off, 0) == 0;
 	direct_end = MAX(early_ram_end(), PHYS_REACH);
 	kernel_root = pt_table_alloc(0, PT_LEVELS - 1);
 	if (!kernel_root)

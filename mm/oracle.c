@@ -130,9 +130,9 @@ static void check_context(u16 id, struct page **pages, unsigned n, u64 newest, c
 void oracle_release(struct page **pages, unsigned n, const char *where)
 {
 	unsigned first = 0;
-	u64 newest = 0;
+	u64 newest = n ? pages[0]->unmap_stamp : 0;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 1; i < n; i++) {
 		struct page *page = pages[i];
 
 		if (unlikely(page_unmap_ctx(page) != page_unmap_ctx(pages[first]))) {

@@ -81,6 +81,12 @@ void tlb_evidence_asid(u64 stamp, asid_t asid)
 			evidence_slot(stamp, i);
 }
 
+static void evidence_drop(struct tlb_evidence *ev, unsigned slot)
+{
+	tlb_flush_local_asid((asid_t)ev->slot[slot].asid);
+	store_release(&ev->slot[slot].root, 0);
+}
+
 /*
  * A slot for a pair that this CPU has not loaded since it dropped all of it. Whoever is thrown out
  * is flushed first: then a pair that is not in the table has nothing in the TLB.
@@ -95,13 +101,20 @@ static unsigned evidence_take(struct tlb_evidence *ev, paddr_t root, asid_t asid
 		do
 			i = *victim = (*victim + 1) % EVIDENCE_SLOTS;
 		while (i == ev->loaded);
-		tlb_flush_local_asid((asid_t)ev->slot[i].asid);
+		evidence_drop(ev, i);
 	}
-	store_release(&ev->slot[i].root, 0);
 	store_release(&ev->slot[i].flushed, evidence_begin());
 	store_relaxed(&ev->slot[i].asid, asid);
 	store_release(&ev->slot[i].root, root);
 	return i;
+}
+
+/* A page that is a root again, or a space with a new ASID: who had it before is gone, and flushed. */
+static void evidence_drop_former(struct tlb_evidence *ev, paddr_t root, asid_t asid)
+{
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		if (ev->slot[i].root == root && ev->slot[i].asid != asid)
+			evidence_drop(ev, i);
 }
 
 /* Before the load of TTBR0; the DSB of mmu_switch() puts it before any walk of the new table. */
@@ -114,6 +127,7 @@ void tlb_evidence_load(paddr_t root, asid_t asid)
 		store_relaxed(&ev->loaded, EVIDENCE_SLOTS);
 		return;
 	}
+	evidence_drop_former(ev, root, asid);
 	while (i < EVIDENCE_SLOTS && (ev->slot[i].root != root || ev->slot[i].asid != asid))
 		i++;
 	if (i == EVIDENCE_SLOTS)

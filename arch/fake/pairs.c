@@ -44,7 +44,7 @@ static inline void join(struct clock *to, const struct clock *from)
 		to->of[i] = MAX(to->of[i], from->of[i]);
 }
 
-void fake_pairs_note(unsigned n, unsigned me, bool write)
+void fake_pairs_note(unsigned n, unsigned me, bool write, bool counted)
 {
 	struct place *p = &pairs->place[n];
 	struct clock *now = &pairs->now[me];
@@ -54,7 +54,7 @@ void fake_pairs_note(unsigned n, unsigned me, bool write)
 		memset(p, 0, sizeof(*p));
 		p->run = pairs->run;
 	}
-	for (unsigned c = 0; c < FAKE_CPUS; c++)
+	for (unsigned c = 0; counted && c < FAKE_CPUS; c++)
 		if (c != me && before->of[c] > now->of[c])
 			pairs->before[n][c] |= (u8)(1U << me);
 	join(now, write ? &p->accesses : &p->writes);

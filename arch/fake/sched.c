@@ -154,6 +154,7 @@ static void interrupts(void)
 		unsigned kind = (unsigned)__builtin_ctz(me->ipis);
 
 		me->ipis &= me->ipis - 1;
+		fake_order_by(&me->ipis); /* what was before the sending is before this */
 		me->masked = true;
 		ipi_handle((enum ipi)kind);
 		me->masked = false;
@@ -167,7 +168,7 @@ void fake_ipi(unsigned cpu, unsigned kind)
 	if (fake_live) {
 		fake_point(7);
 		to->ipis |= 1U << kind;
-		fake_touch(&to->ipis, true);
+		fake_order_by(&to->ipis);
 		return;
 	}
 	fake_become(to);
@@ -191,6 +192,14 @@ bool fake_irq_masked(void)
 }
 
 /* ---- deviations ---------------------------------------------------------------------- */
+
+/* Nothing more is planned, and chance goes on. */
+static bool chance_may_act(void)
+{
+	const struct fake_plan *p = fake_plan;
+
+	return p->random && next_deviation >= p->count && p->count < FAKE_DEVIATIONS;
+}
 
 static void schedule_next(void)
 {
@@ -369,8 +378,7 @@ unsigned fake_pick(unsigned n)
 		record(MIN(n, 255U), true, 0);
 	if (likely(fake_steps < next_step)) {
 		/* Choices are rare beside points, so chance takes each of them. */
-		if (p->random && next_deviation >= p->count && p->count < FAKE_DEVIATIONS &&
-		    next_chance() >> 62 == 0) {
+		if (chance_may_act() && next_chance() >> 62 == 0) {
 			chosen = (unsigned)((next_chance() >> 33) % n);
 			if (chosen)
 				note(FAKE_CHOOSE, chosen);
@@ -405,6 +413,11 @@ void fake_relax(void)
 	me->state = FAKE_SPIN;
 	me->spin_seq = fake_write_seq;
 	step(9, true);
+	/* Waits are rare beside other points: chance takes each, or halts would hardly ever happen. */
+	if (chance_may_act() && next_chance() >> 61 == 0) {
+		note(FAKE_RUSH, 0);
+		act(FAKE_RUSH, 0);
+	}
 	if (me->rush) {
 		me->state = FAKE_READY;
 		return;

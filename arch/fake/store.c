@@ -45,15 +45,26 @@ static u64 *seen_of(const void *addr)
 	return &seen[((u64)addr >> 2) * 0x9e3779b97f4a7c15UL >> (64 - FAKE_PLACE_BITS)];
 }
 
-void fake_touch(const void *addr, bool write)
+static void touch(const void *addr, bool write, bool counted)
 {
 	u64 *place = seen_of(addr);
 
-	fake_pairs_note((unsigned)(place - seen), fake_self->id, write);
+	fake_pairs_note((unsigned)(place - seen), fake_self->id, write, counted);
 
 	fake_self->history = fake_mix(fake_self->history ^ *place, (u64)addr);
 	if (write)
 		*place = fake_self->history;
+}
+
+void fake_touch(const void *addr, bool write)
+{
+	touch(addr, write, true);
+}
+
+/* Something happens after something else: no race, but an order. */
+void fake_order_by(const void *addr)
+{
+	touch(addr, true, false);
 }
 
 /* Evidence, and the count of turns that only the watchdog's report shows. */
@@ -153,7 +164,7 @@ static void leave(struct fake_cpu *cpu, unsigned n)
 	const struct fake_pending s = cpu->stores[n];
 	u64 *place = seen_of(s.addr);
 
-	fake_pairs_note((unsigned)(place - seen), cpu->id, true);
+	fake_pairs_note((unsigned)(place - seen), cpu->id, true, true);
 	cpu->store_count--;
 	memmove(&cpu->stores[n], &cpu->stores[n + 1], (cpu->store_count - n) * sizeof(s));
 	*place = fake_mix(*place, s.history);
@@ -253,7 +264,7 @@ static void enter(struct fake_pending s)
 	if (!fake_plan->lazy && !me->store_count) {
 		u64 *place = seen_of(s.addr);
 
-		fake_pairs_note((unsigned)(place - seen), fake_self->id, true);
+		fake_pairs_note((unsigned)(place - seen), fake_self->id, true, true);
 		fake_self->history = *place = fake_mix(fake_self->history, *place);
 		reach_memory(&s);
 		return;

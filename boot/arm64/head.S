@@ -314,9 +314,9 @@ mmu_on:
 	.size	mmu_on, . - mmu_on
 
 /*
- * What stays behind at EL2: two calls by HVC, so that a hypervisor can be installed later.
+ * What stays behind at EL2: one call by HVC, so that a hypervisor can be installed later.
  *   x0 = HYP_SET_VECTORS, x1 = physical address of 2 KiB of vectors: x0 = 0
- *   anything else: x0 = -1, "not supported" of the SMC Calling Convention
+ * Anything else gets x0 = -1, "not supported" of the SMC Calling Convention.
  * It runs with EL2's translation off, has no stack and changes nothing else. Any other exception
  * that reaches EL2 stops the CPU: nothing there can report it.
  */

@@ -51,6 +51,7 @@ const struct arg bench_options[] = {
 	NUMBER("--slice", &asked.p.slice, 0, 1 << 30, 0,
 	       "operations between switches of threads that share a CPU"),
 	NUMBER("--pin", &asked.p.pin, 0, 1 << 24, 0, "pages pinned, which must not move"),
+	NUMBER("--share", &asked.p.share, 1, MAX_CPUS, 1, "threads that use each page"),
 	NUMBER("--seed", &asked.p.seed, 0, UINT64_MAX, 1, "of all random numbers"),
 	NUMBER("--warmup", &asked.p.warmup, 0, BENCH_MAX_REPS, 5, "rounds thrown away"),
 	NUMBER("--reps", &asked.p.reps, 1, BENCH_MAX_REPS, 30, "rounds measured, one sample each"),
@@ -68,6 +69,7 @@ static const struct {
 	{"--write-pct", OPT_WRITES}, {"--pattern", OPT_PATTERN}, {"--mapping", OPT_MAPPING},
 	{"--thp", OPT_THP},	     {"--from", OPT_NODES},	 {"--to", OPT_NODES},
 	{"--procs", OPT_PROCS},	     {"--slice", OPT_SLICE},	 {"--pin", OPT_PIN},
+	{"--share", OPT_SHARE},
 };
 
 /* Was the option written, in either form? */
@@ -277,6 +279,7 @@ void params_json(const struct bench *b, struct json *j)
 	json_key(j, "procs"), json_u64(j, p->procs);
 	json_key(j, "slice"), json_u64(j, p->slice);
 	json_key(j, "pin"), json_u64(j, p->pin);
+	json_key(j, "share"), json_u64(j, p->share);
 	json_key(j, "rounds"), json_u64(j, p->reps);
 	json_key(j, "reps"), json_u64(j, p->reps);
 	json_key(j, "time"), json_u64(j, p->time);

@@ -32,7 +32,7 @@ enum trust {
 extern const char *const trust_names[];
 
 struct bench_params {
-	u64 pages, threads, write_pct, from, to, seed, warmup, reps, time, procs, slice, pin;
+	u64 pages, threads, write_pct, from, to, seed, warmup, reps, time, procs, slice, pin, share;
 	unsigned pattern; /* enum pattern_kind */
 	bool thp, read_only;
 	unsigned initiator; /* CPU that does the measured work */
@@ -200,7 +200,6 @@ bool bench_waits_shown(const struct bench *b);
 /* Median over the rounds of each round's longest wait, cycles. */
 u64 bench_median_wait(const struct bench *b, const struct bench_variant *v);
 const char *bench_check_name(void);
-bool bench_readers_verify(void); /* check=full or check=reads */
 /* Index of the variant measured under this scheme, or -ENOENT. */
 int bench_find_variant(const struct bench *b, const char *scheme_name);
 

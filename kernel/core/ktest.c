@@ -182,6 +182,8 @@ unsigned ktest_run(const char *glob)
 	if (!suites)
 		return command_usage_error("test", "no test matches %.64s, try list tests", glob);
 	totals.pass = totals.fail = totals.skip = 0;
+	if (ktest_leak_check)
+		ktest_leak_check(NULL, 0); /* what earlier commands keep is not a test's leak */
 	console_fresh_line();
 	kprintf("KTAP version 1\n");
 	kprintf("1..%u\n", suites);

@@ -284,5 +284,5 @@ static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
 		    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, &lost) > since)
 			return true;
 	}
-	return lost > since; /* forgotten, so perhaps */
+	return false; /* what is forgotten is left to the question for each page, which counts it */
 }

@@ -23,6 +23,7 @@ enum bench_option {
 	OPT_SLICE = 1 << 8,
 	OPT_PIN = 1 << 9,
 	OPT_CPUS = 1 << 10,
+	OPT_SHARE = 1 << 11,
 };
 
 struct workload {
@@ -53,6 +54,7 @@ struct workload {
 extern const struct workload *const __start_workloads[], *const __stop_workloads[];
 
 /* Make its boot options known. */
+bool bench_readers_verify(void); /* check=full or check=reads */
 void bench_init(void);
 /* NULL: no such workload. */
 const struct workload *workload_find(const char *name);

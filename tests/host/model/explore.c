@@ -294,7 +294,7 @@ static bool search(void)
 
 static bool wander(void)
 {
-	static const unsigned gaps[] = {12, 30, 80, 200};
+	static const unsigned gaps[] = {8, 20, 50, 100, 300};
 	struct fake_plan *p = fake_plan;
 
 	for (u64 seed = ex->order->seed * 1000003 + 1; !enough(); seed++) {

@@ -4,7 +4,7 @@
 #include <kernel/atomic.h>
 #include <mm/scheme.h>
 
-static struct aspace *a, *b;
+static struct aspace *a, *b, *c;
 
 #define VA MODEL_VA
 #define VA2 (MODEL_VA + PAGE_SIZE)
@@ -401,6 +401,110 @@ static const struct scenario destroy_space = {
 	.end = NULL,
 };
 
+/* ---- tags used up ---------------------------------------------------------------------- */
+
+static void setup_three_spaces(void)
+{
+	a = work_space("a", VA, 2, RW);
+	b = work_space("b", VA, 1, RW);
+	c = work_space("c", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+}
+
+/* More spaces than tags (arm64 rules): a tag gets another owner while its old entries are around. */
+static void through_all_three(unsigned cpu)
+{
+	work_write(VA, cpu);
+	aspace_load(b);
+	work_write(VA, cpu);
+	aspace_load(c);
+	work_write(VA, cpu);
+	aspace_load(a);
+	work_read(VA, cpu, cpu);
+	work_read(VA2, cpu, cpu);
+}
+
+static void end_three(void)
+{
+	work_expect_all(a, VA, 2);
+	work_expect_all(b, VA, 1);
+	work_expect_all(c, VA, 1);
+}
+
+static const struct scenario rollover = {
+	.name = "rollover",
+	.summary = "two CPUs go through more spaces than there are tags while pages move",
+	.cpus = 3,
+	.setup = setup_three_spaces,
+	.program = {migrate_two, through_all_three, through_all_three},
+	.end = end_three,
+};
+
+/* ---- debts against what must not find them ------------------------------------------------ */
+
+static void drop_and_unmap(unsigned cpu)
+{
+	work_drop_begins(VA);
+	aspace_drop(a, VA, PAGE_SIZE);
+	work_drop_ended(VA);
+	work_read(VA, cpu, 2);
+	aspace_unmap(a, VA2, PAGE_SIZE);
+	work_expect_at_most(a, VA2, 0);
+}
+
+static void read_until_gone(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		work_read(VA, cpu, 1);
+		if (!work_read(VA2, cpu, 1))
+			break;
+	}
+}
+
+static const struct scenario owed_range = {
+	.name = "owed-range",
+	.summary = "read-only pages move, then one is dropped and one unmapped under a reader",
+	.cpus = 3,
+	.setup = setup_two_readonly,
+	.program = {migrate_twice, drop_and_unmap, read_until_gone},
+};
+
+static void setup_owed_alias(void)
+{
+	a = work_space("a", VA, 2, RW);
+	b = aspace_create("b", 1);
+	work_alias(b, a, VA, MODEL_FAR, 2, RW);
+	work_load(a, 0);
+	work_load(a, 1);
+	work_load(b, 2);
+	work_protect(a, VA, 2, PROT_READ);
+}
+
+static void read_both(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		work_read(VA, cpu, 2);
+		work_read(VA2, cpu, 2);
+	}
+}
+
+static void write_alias(unsigned cpu)
+{
+	work_write(MODEL_FAR, cpu);
+	work_write(MODEL_FAR + PAGE_SIZE, cpu);
+	work_write(MODEL_FAR, cpu);
+}
+
+static const struct scenario owed_alias = {
+	.name = "owed-alias",
+	.summary = "read-only pages move, then another space maps and writes them",
+	.cpus = 3,
+	.setup = setup_owed_alias,
+	.program = {migrate_twice, read_both, write_alias},
+	.end = end_two,
+};
+
 /* ---- shootdowns against each other ----------------------------------------------------------- */
 
 static void protect_first(unsigned cpu)
@@ -524,5 +628,5 @@ const struct scenario *const scenarios[] = {
 	&migrate_write, &migrate_read,	&migrate_upgrade, &migrate_unmap,    &migrate_protect,
 	&migrate_drop,	&two_migrators, &pin_migrate,	  &shared_fault,     &switch_shootdown,
 	&free_table,	&destroy_space, &initiators,	  &protect_write,    &migrate_dirty,
-	&fault_fault,	NULL,
+	&fault_fault,	&rollover,	&owed_range,	  &owed_alias,	     NULL,
 };

@@ -154,11 +154,13 @@ bool fake_store_under_way(u64 frame);
 void fake_drain_workload(void);
 u64 fake_mix(u64 a, u64 b);
 void fake_touch(const void *addr, bool write);
+void fake_order_by(const void *addr);
 
 /* ---- pairs.c ---- */
 void fake_pairs_init(void);
 void fake_pairs_begin(void); /* an execution */
-void fake_pairs_note(unsigned place, unsigned cpu, bool write);
+/* counted: false for what is no access, but an order. */
+void fake_pairs_note(unsigned place, unsigned cpu, bool write, bool counted);
 /* Over all executions: pairs of unordered conflicting accesses, and those seen in both orders. */
 void fake_pairs_count(u64 *seen, u64 *both);
 
