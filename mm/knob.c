@@ -92,6 +92,14 @@ struct knob knob_table[] = {
 	 .def = 60000,
 	 .summary = "longest such time; between the two it follows the hint faults",
 	 .decided_in = "mm/scan.c"},
+	{.name = "scan_load",
+	 .unit = "percent",
+	 .value = &knobs.scan_load,
+	 .min = 1,
+	 .max = 100,
+	 .def = 3,
+	 .summary = "of its CPU's time: what the scan may take; 3 as Linux (1 part in 32)",
+	 .decided_in = "mm/scan.c"},
 };
 const unsigned knob_count = ARRAY_SIZE(knob_table);
 

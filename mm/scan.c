@@ -11,6 +11,7 @@
 #include <mm/oracle.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
+#include <kernel/clock.h>
 
 /* ---- a window -------------------------------------------------------------------- */
 
@@ -178,15 +179,23 @@ static bool next_part(struct hint_scan *s, u64 pages, vaddr_t *va, vaddr_t *end)
 	return false;
 }
 
-/* Windows share out the time of a pass; before the first one ended, each gets all of it. */
-static u64 pause_after(const struct hint_scan *s, u64 scanned)
+/*
+ * Windows share out the time of a pass; before the first one ended, each gets
+ * all of it. But never so little that scanning takes more than its share: of
+ * time at work, as waiting for other CPUs is not.
+ */
+static u64 pause_after(const struct hint_scan *s, u64 scanned, u64 took)
 {
-	return s->space_pages > scanned ? s->period * scanned / s->space_pages : s->period;
+	u64 pause = s->space_pages > scanned ? s->period * scanned / s->space_pages : s->period;
+
+	u64 rest = took * (100 - knobs.scan_load) / knobs.scan_load;
+
+	return MAX(pause, MIN(rest, knobs.scan_max * 1000UL));
 }
 
 u64 hint_scan(struct hint_scan *s)
 {
-	u64 size = knobs.scan_size, scanned = 0;
+	u64 size = knobs.scan_size, scanned = 0, start;
 	struct window w;
 	vaddr_t va, end;
 
@@ -194,6 +203,7 @@ u64 hint_scan(struct hint_scan *s)
 		s->period = knobs.scan_min * 1000UL;
 	read_lock(&s->as->lock);
 	change_begin(s->as, CHANGE_HINT, s->next, s->next + (size << PAGE_SHIFT));
+	start = cycles_now();
 	window_begin(&w, s->as);
 	while (scanned < size && next_part(s, size - scanned, &va, &end)) {
 		scan_part(&w, va, end);
@@ -201,6 +211,7 @@ u64 hint_scan(struct hint_scan *s)
 		s->next = end;
 	}
 	bool more = next_part(s, 1, &va, &end);
+	u64 took = cycles_to_ns(cycles_now() - start);
 
 	window_end(&w);
 	change_end(s->as, CHANGE_HINT, s->next, s->next);
@@ -208,5 +219,5 @@ u64 hint_scan(struct hint_scan *s)
 	s->pages += scanned;
 	if (!more)
 		end_pass(s);
-	return pause_after(s, scanned);
+	return pause_after(s, scanned, took);
 }

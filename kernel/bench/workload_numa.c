@@ -1,10 +1,11 @@
 /*
  * `numa_balance`: every thread uses a share of the pages that starts on the
  * next node; scans and hint faults bring it home. A round ends when two passes
- * of the scan in a row moved nothing. One sample per round: the time that hint
+ * of the scan in a row moved nothing although every thread was there. One sample per round: the time that hint
  * faults took on all CPUs, over the pages that moved.
  */
 #include <kernel/clock.h>
+#include <kernel/console.h>
 #include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/fixed.h>
@@ -18,10 +19,10 @@
 #include "table.h"
 
 enum {
-	PASSES_MIN =
-		4, /* the filter takes two; one begins before everybody has touched everything */
-	PASSES_MAX = 100, /* for pages that nobody ever settles on */
-	QUIET_PASSES = 2,
+	/* Times that every thread went round its pages, with at least a pass of the scan for each. */
+	ROUNDS_MIN = 4, /* the filter takes two, and at first not everything is touched */
+	ROUNDS_MAX = 40, /* for pages that nobody ever settles on */
+	QUIET_ROUNDS = 2, /* without a move */
 };
 
 /* Of a variant's measured rounds. */
@@ -42,6 +43,7 @@ struct numa_state {
 	struct bench_part part;
 	struct books books;
 	u64 elapsed, passes; /* of this round */
+	u64 ops[MAX_CPUS]; /* [thread]: when passes were looked at last */
 	struct numa_sums sums[BENCH_MAX_VARIANTS];
 };
 
@@ -194,6 +196,7 @@ static int place(struct bench *b, struct numa_state *s)
 		s->scan[r] = (struct hint_scan){.as = s->region[r].as};
 		s->region[r].as->hints = (struct hint_tally){0};
 	}
+	s->passes = 0;
 	return 0;
 }
 
@@ -234,23 +237,38 @@ static void wait_cycles(u64 cycles)
 		cpu_relax();
 }
 
+/* Has every thread touched about as many pages as it uses since `ops` was noted? Notes anew if so. */
+static bool all_went_round(const struct bench *b, struct numa_state *s)
+{
+	u64 enough = s->share_pages * b->params.share;
+
+	for (unsigned i = 0; i < s->victims.count; i++)
+		if (load_relaxed(&s->victims.victim[i]->now.ops) - s->ops[i] < enough)
+			return false;
+	for (unsigned i = 0; i < s->victims.count; i++)
+		s->ops[i] = load_relaxed(&s->victims.victim[i]->now.ops);
+	return true;
+}
+
 /* The scanner: on the initiator's CPU, which uses no page itself. */
 static void scan_until_settled(void *arg)
 {
-	struct numa_state *s = arg;
+	struct bench *b = arg;
+	struct numa_state *s = b->state;
 	u64 start = cycles_now(), moved = moved_so_far();
-	unsigned quiet = 0;
+	unsigned quiet = 0, rounds = 0;
 
-	for (s->passes = 0; s->passes < PASSES_MAX && quiet < QUIET_PASSES;) {
-		u64 before = s->passes;
-
+	for (unsigned i = 0; i < s->victims.count; i++)
+		s->ops[i] = load_relaxed(&s->victims.victim[i]->now.ops);
+	while (rounds < ROUNDS_MAX && quiet < QUIET_ROUNDS && !console_interrupted()) {
 		wait_cycles(scan_all(s));
-		s->passes = passes_ended(s);
-		if (s->passes == before)
+		/* Passes that nobody had time to answer say nothing. */
+		if (passes_ended(s) == s->passes || !all_went_round(b, s))
 			continue;
 		u64 now = moved_so_far();
 
-		quiet = now == moved && s->passes >= PASSES_MIN ? quiet + 1 : 0;
+		s->passes = passes_ended(s);
+		quiet = ++rounds >= ROUNDS_MIN && now == moved ? quiet + 1 : 0;
 		moved = now;
 	}
 	s->elapsed = cycles_now() - start;
@@ -310,7 +328,7 @@ static int numa_round(struct bench *b, struct bench_round *round)
 	books_open(&s->books, &s->victims);
 	hint_stats_read(&before);
 	bench_part_begin(&s->part);
-	rc = bench_run_on(b->params.initiator, NULL, scan_until_settled, s);
+	rc = bench_run_on(b->params.initiator, NULL, scan_until_settled, b);
 	hint_stats_read(&after);
 	cycles = after.cycles - before.cycles;
 	settle = bench_part_end(&s->part, cycles, &round->totals);

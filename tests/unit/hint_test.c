@@ -355,6 +355,7 @@ TEST(hint, scan_covers_and_adapts)
 
 	EXPECT(aspace_map(fx.as, NULL, 0, 0, HUGE_SIZE, RW, false, BOOT_NODE_NONE, &err));
 	set_knob("scan_size", "30");
+	set_knob("scan_load", "100");
 	set_knob("scan_min", "1000");
 	set_knob("scan_max", "3000");
 	EXPECT_EQ(hint_scan(&scan), 1000000);
@@ -379,6 +380,7 @@ TEST(hint, scan_covers_and_adapts)
 	EXPECT_EQ(scan.period, 3000000 - 3 * 300000);
 	set_knob("scan_size", "65536");
 	set_knob("scan_max", "60000");
+	set_knob("scan_load", "3");
 	fixture_fini(&fx);
 }
 

@@ -52,6 +52,7 @@ struct knobs {
 	u32 pad; /* ns of bookkeeping added per migrated page */
 	u32 hint; /* enum hint_order */
 	u32 scan_size, scan_min, scan_max; /* pages a window; microseconds a pass */
+	u32 scan_load; /* percent of its CPU's time that the scan may take */
 };
 
 enum hint_order {
