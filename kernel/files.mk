@@ -15,5 +15,5 @@ SRCS += kernel/bench/bench.c kernel/bench/books.c kernel/bench/cmd_bench.c kerne
 	kernel/bench/region.c kernel/bench/run.c kernel/bench/samples.c kernel/bench/spinner.c \
 	kernel/bench/table.c kernel/bench/table_migrate.c kernel/bench/trust.c \
 	kernel/bench/victims.c kernel/bench/workload_floor.c kernel/bench/workload_mem.c \
-	kernel/bench/workload_migrate.c kernel/bench/workload_numa.c kernel/bench/workload_tlb.c
+	kernel/bench/workload_migrate.c kernel/bench/workload_numa.c kernel/bench/pmbench.c kernel/bench/workload_pmbench.c kernel/bench/workload_tlb.c
 SRCS += kernel/shell/cmd_knob.c kernel/shell/cmd_numa.c kernel/shell/look_mm.c
