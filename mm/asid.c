@@ -50,6 +50,7 @@ static bool loaded_somewhere(u64 token)
 	return false;
 }
 
+/* Ends: other CPUs have at most cpu_count - 1 loaded, and tlb_init() made sure that there are more. */
 static unsigned take_free(void)
 {
 	for (;; roll_over())
@@ -64,6 +65,8 @@ u64 asid_assign(struct tlb_context *ctx, bool *flush)
 	if (!asid_is_global())
 		return 0;
 	spin_lock(&lock);
+	/* What this CPU has loaded it is about to leave: a rollover need not carry it over. */
+	*this_cpu_ptr(active_token) = 0;
 	u64 token = ctx->asid_token;
 
 	if (token >> 16 != generation) {
@@ -74,7 +77,7 @@ u64 asid_assign(struct tlb_context *ctx, bool *flush)
 			for_each_online_cpu (cpu)
 				if (*cpu_ptr(cpu, active_token) == ctx->asid_token)
 					*cpu_ptr(cpu, active_token) = token;
-		ctx->asid_token = token;
+		store_relaxed(&ctx->asid_token, token);
 	}
 	*this_cpu_ptr(active_token) = token;
 	*flush = *this_cpu_ptr(flush_due);

@@ -1,9 +1,9 @@
 /* The early allocator: RAM ranges of the loader minus what is in use, cut from the bottom. */
 #include <mm/early.h>
 #include <mm/mm.h>
+#include <arch/cpu.h>
 #include <arch/platform.h>
 #include <kernel/panic.h>
-#include <kernel/string.h>
 
 enum { EARLY_MAX = BOOT_MAX_RANGES + 2 * BOOT_MAX_MODULES + 2 };
 
@@ -86,7 +86,8 @@ paddr_t early_alloc(u64 size, u64 align, paddr_t lo, paddr_t hi)
 	if (!active || best == EARLY_MAX)
 		return 0;
 	piece_carve(at, at + size);
-	memset(phys_to_virt(at), 0, size);
+	for (u64 done = 0; done < size; done += PAGE_SIZE)
+		zero_page(phys_to_virt(at + done));
 	return at;
 }
 

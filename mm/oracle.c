@@ -127,35 +127,31 @@ static void check_context(u16 id, struct page **pages, unsigned n, u64 newest, c
 		check_cpu(cpu, ctx, pages, n, newest, where);
 }
 
-void oracle_release(struct page **pages, unsigned n, const char *where)
+static __noinline void check_mixed(struct page **pages, unsigned n, const char *where)
 {
-	unsigned first = 0;
-	u64 newest = n ? pages[0]->unmap_stamp : 0;
-
-	for (unsigned i = 1; i < n; i++) {
-		struct page *page = pages[i];
-
-		if (unlikely(page_unmap_ctx(page) != page_unmap_ctx(pages[first]))) {
-			check_context(page_unmap_ctx(pages[first]), pages + first, i - first,
-				      newest, where);
-			first = i;
-			newest = 0;
-		}
-		newest = MAX(newest, page->unmap_stamp);
-	}
-	if (newest)
-		check_context(page_unmap_ctx(pages[first]), pages + first, n - first, newest,
-			      where);
-	count_add(oracle_checked, n);
+	for (unsigned i = 0; i < n; i++)
+		if (pages[i]->unmap_stamp)
+			check_context(page_unmap_ctx(pages[i]), &pages[i], 1, pages[i]->unmap_stamp,
+				      where);
 }
 
-void oracle_check_keep(const struct tlb_context *ctx)
+void oracle_release(struct page **pages, unsigned n, const struct oracle_sum *sum,
+		    const char *where)
+{
+	count_add(oracle_checked, n);
+	if (unlikely(sum->mixed & ~PAGE_MASK))
+		check_mixed(pages, n, where);
+	else if (sum->newest)
+		check_context(page_unmap_ctx(pages[0]), pages, n, sum->newest, where);
+}
+
+void oracle_check_keep(const struct tlb_context *ctx, asid_t asid)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
 	for (unsigned i = 0; oracle_on && i < evidence_slots; i++)
-		if (ev->slot[i].root == ctx->root && ev->slot[i].released &&
-		    ev->slot[i].flushed <= ev->slot[i].released)
+		if (ev->slot[i].root == ctx->root && ev->slot[i].asid == asid &&
+		    ev->slot[i].released && ev->slot[i].flushed <= ev->slot[i].released)
 			panic("oracle: CPU %u keeps its entries of context %u, last flushed at "
 			      "%lu, "
 			      "but frames unmapped at %lu were released",

@@ -206,6 +206,7 @@ static inline struct page *take(struct page *page)
 	page->flags = 0;
 	page->object = NULL;
 	page->mapcount = 0;
+	page->unmap_stamp = 0;
 	store_relaxed(&page->refs, PAGE_REF);
 	return page;
 }
@@ -303,7 +304,6 @@ static __always_inline void free_one(struct page *page)
 {
 	u32 node = page->node;
 
-	page->unmap_stamp = 0;
 	poison_page(page);
 	store_relaxed(&page->refs, 0);
 	if (likely(!page->order)) {
@@ -323,15 +323,20 @@ static __always_inline void free_one(struct page *page)
 
 void pmm_free_bulk(struct page **pages, unsigned n)
 {
-	if (likely(oracle_on))
-		oracle_release(pages, n, "free");
+	struct oracle_sum sum = {0};
+	const bool check = oracle_on;
+
 	for (unsigned i = 0; i < n; i++) {
 		struct page *page = pages[i];
 
 		if (unlikely(page->state != PAGE_USED && page->state != PAGE_QUARANTINE))
 			panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
+		if (likely(check))
+			oracle_note(&sum, page, pages[0]);
 		free_one(page);
 	}
+	if (likely(check && n))
+		oracle_release(pages, n, &sum, "free");
 }
 
 void pmm_free(struct page *page)

@@ -569,7 +569,9 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 
 	/* Full barrier between our bit and the read of ctx.gen: pairs with the increment in flush_by_ipi(). */
 	cpumask_set_atomic(&ctx->mask, cpu_id());
-	u64 gen = load_acquire(&ctx->gen), token = asid_assign(ctx, &rolled_over);
+	/* Before ctx.gen is read: waiting for its lock, this CPU may answer a request for ctx by doing nothing. */
+	u64 token = asid_assign(ctx, &rolled_over);
+	u64 gen = load_acquire(&ctx->gen);
 	unsigned slot = find_slot(me, ctx, &found);
 
 	if (rolled_over)
@@ -578,7 +580,7 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 		    me->slots[slot].token == token;
 
 	if (keep)
-		oracle_check_keep(ctx);
+		oracle_check_keep(ctx, asid_of(ctx, slot));
 	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
 	me->slots[slot].ctx = ctx;
 	me->slots[slot].gen = gen;
@@ -664,6 +666,9 @@ void tlb_context_destroy(struct tlb_context *ctx)
 
 void tlb_init(void)
 {
+	if (asid_is_global() && asid_count() <= cpu_count)
+		panic("%u ASIDs are too few for %u CPUs: boot with nr_cpus=%u", asid_count(),
+		      cpu_count, asid_count() - 1);
 	evidence_slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
 	contexts[0] = &kernel_ctx;
 	kernel_ctx.gen = 1;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make mutants`: is every flush, barrier, wait, mask update, generation step and recheck needed, and missed?
 
-Usage: tools/mutants.py [--list] [--only TEXT] [--jobs N] [--doc FILE] [--quick]
+Usage: tools/mutants.py [--list] [--only REGEX] [--jobs N] [--doc FILE] [--orderings N]
 
 Finds the sites itself by pattern rules over the memory manager, builds one mutant per site in a
 scratch copy, and runs the explorer and the host tests against it until something fails. Prints who
@@ -34,6 +34,8 @@ COPIED = ("arch", "boot", "kernel", "mm", "tests/host", "tests/unit", "tools", "
 ARGUED_SHARE = 0.10  # of the sites, at most
 DOC_MARKS = ("<!-- mutants: begin -->", "<!-- mutants: end -->")
 
+SCHEMES = ("batch+defer=skeleton", "baseline", "never")
+
 # Kinds of checks that do not lean on each other, and how a failure's text tells them apart.
 CHECKS = [
     ("invariants", re.compile(r": I\d+")),
@@ -41,6 +43,7 @@ CHECKS = [
     ("contents", re.compile(r" reads |lost write")),
     ("progress", re.compile(r"deadlock|no end|still a fault|did not end")),
     ("end state", re.compile(r"at the end|after settling")),
+    ("races", re.compile(r": race:")),
     ("assertion", re.compile(r"panic")),
 ]
 
@@ -112,9 +115,13 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry")),
     ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
     ("acquire weakened", replaced(r"\bload_acquire\(", "load_relaxed(")),
-    ("release weakened", replaced(r"\bstore_release\(", "store_relaxed(")),
-    ("barrier of an atomic weakened", replaced(r"\batomic_(fetch_add)\((?!.*gen)", r"atomic_\1_relaxed(")),
-    ("barrier of an atomic weakened", replaced(r"\batomic_(xchg|cmpxchg)\(", r"atomic_\1_acquire(")),
+    # wanted: a hint that changes only the order in which a batch moves.
+    ("release weakened", replaced(r"\bstore_release\((?!&m->wanted)", "store_relaxed(")),
+    # Not where one more reference or mapping is counted by somebody who has one: that orders nothing.
+    ("barrier of an atomic weakened", replaced(r"\batomic_(fetch_add)\((?!.*(?:gen|refs, 1|mapcount))",
+                                               r"atomic_\1_relaxed(")),
+    ("barrier of an atomic weakened", replaced(r"\batomic_(xchg|cmpxchg)\((?!&m->wanted)",
+                                               r"atomic_\1_acquire(")),
     ("wait left out", statements(r"wait_until\w*|migration_wait|spin_until\w*")),
     ("wake left out", statements(r"cpu_wake|migration_wake|migration_want")),
     ("mask not updated", statements(r"cpumask_(?:un)?set(?:_atomic)?")),
@@ -202,7 +209,7 @@ class Scratch:
         """Errors of the build, or nothing."""
         done = subprocess.run(
             ["make", "-s", "SETUP=no", "WARNINGS=-w", "build/host/explore",
-             "build/host/test_mm"], cwd=self.folder, capture_output=True, text=True, check=False)
+             "build/host/explore_races", "build/host/test_mm"], cwd=self.folder, capture_output=True, text=True, check=False)
         return done.stderr if done.returncode else ""
 
     def run(self, argv: list[str], timeout: float) -> tuple[int, str]:
@@ -228,12 +235,24 @@ def explore(scratch: Scratch, orderings: int, checks: str, bound: int) -> tuple[
     """(kind of check, text) of the first failure, or two empty strings."""
     argv = ["build/host/explore", "--stop", "--jobs", "1", "--orderings", str(orderings),
             "--bound", str(bound)] + (["--checks", checks] if checks else [])
-    for scheme in ("baseline", "batch+defer=skeleton", "batch"):
+    for scheme in SCHEMES:
         code, out = scratch.run([*argv, "--scheme", scheme], 240)
         if code:
-            lines = [l[2:] for l in out.splitlines() if l.startswith("# ") and "scheme" in l]
-            text = lines[0] if lines else f"exit status {code}"
+            lines = [l[2:] for l in out.splitlines() if l.startswith("# ")
+                     and ("scheme" in l or "replay" in l)]
+            text = "\n    ".join(lines[:2]) or f"exit status {code}"
             return kind_of(text), text
+    return "", ""
+
+
+def races(scratch: Scratch) -> tuple[str, str]:
+    """Plain accesses that nothing orders any more."""
+    for scheme in SCHEMES[:2]:
+        code, out = scratch.run(["build/host/explore_races", "--stop", "--jobs", "1", "--bound", "0",
+                                 "--orderings", "3000", "--scheme", scheme], 120)
+        lines = [l[2:] for l in out.splitlines() if l.startswith("# ") and ": race:" in l]
+        if code and lines:
+            return "races", lines[0]
     return "", ""
 
 
@@ -243,7 +262,7 @@ def host_tests(scratch: Scratch) -> tuple[str, str]:
     return ("host tests", bad) if code else ("", "")
 
 
-def judge(scratch: Scratch, site: Site, quick: bool) -> None:
+def judge(scratch: Scratch, site: Site, orderings: int) -> None:
     def note(kind: str, text: str) -> None:
         if kind and kind not in site.killed:
             site.killed.append(kind)
@@ -258,17 +277,19 @@ def judge(scratch: Scratch, site: Site, quick: bool) -> None:
             return
         note(*explore(scratch, 6000, "", 0))
         note(*host_tests(scratch))
-        if not site.killed and not quick:
-            note(*explore(scratch, 150000, "", 1))
+        if len(site.killed) < 2 and re.search("weakened|barrier|acq", site.rule):
+            note(*races(scratch))
+        if not site.killed and not site.argued:
+            note(*explore(scratch, orderings, "", 1))
         # A second, independent one: without the kind that was fastest.
         rest = [c for c in ("invariants", "contents", "oracle") if c not in site.killed]
         if len(site.killed) == 1 and site.killed[0] in ("invariants", "contents", "oracle"):
-            note(*explore(scratch, 6000 if quick else 20000, ",".join(rest), 0))
+            note(*explore(scratch, 6000, ",".join(rest), 0))
     finally:
         scratch.put(site.file, original)
 
 
-def run_all(sites: list[Site], jobs: int, quick: bool) -> None:
+def run_all(sites: list[Site], jobs: int, orderings: int) -> None:
     todo: queue.SimpleQueue[Site] = queue.SimpleQueue()
     for site in sites:
         todo.put(site)
@@ -279,7 +300,8 @@ def run_all(sites: list[Site], jobs: int, quick: bool) -> None:
         errors = scratch.make()
         if errors:
             raise RuntimeError(errors)
-        kind, text = explore(scratch, 20000, "", 0)
+        kind, text = next((r for r in (explore(scratch, 20000, "", 0), races(scratch),
+                                       host_tests(scratch)) if r[0]), ("", ""))
         if kind:
             print(f"not mutated, and fails already: {text}", flush=True)
             os._exit(1)
@@ -288,10 +310,12 @@ def run_all(sites: list[Site], jobs: int, quick: bool) -> None:
                 site = todo.get_nowait()
             except queue.Empty:
                 return
-            judge(scratch, site, quick)
+            judge(scratch, site, orderings)
             with lock:
                 who = ", ".join(site.killed) or ("argued" if site.argued else "SURVIVED")
                 print(f"{who:<32} {site.name}: {' '.join(site.text.split())[:70]}", flush=True)
+                if site.evidence:
+                    print(f"    {site.evidence}", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         threads = [threading.Thread(target=work, args=(Path(folder) / str(i),)) for i in range(jobs)]
@@ -331,22 +355,23 @@ def keep_in(doc: Path, text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--list", action="store_true", help="print the sites and stop")
-    parser.add_argument("--only", default="", help="sites whose name or text has this")
+    parser.add_argument("--only", default="", help="sites whose name and text this fits")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--doc", type=Path, help="file whose table is brought up to date")
-    parser.add_argument("--quick", action="store_true", help="shorter search for what survives")
+    parser.add_argument("--orderings", type=int, default=150000,
+                        help="per scheme and rule set, for what survives the first few")
     args = parser.parse_args()
 
     os.chdir(ROOT)
     sites = find_sites()
     stale = read_arguments(sites)
-    sites = [s for s in sites if args.only in s.name or args.only in s.text]
+    sites = [s for s in sites if re.search(args.only, f"{s.name}: {s.text}")]
     if args.list:
         for site in sites:
             print(f"{site.name}: {' '.join(site.text.split())} -> {site.put}")
         print(f"{len(sites)} sites")
         return 0
-    run_all(sites, min(args.jobs, len(sites)), args.quick)
+    run_all(sites, min(args.jobs, len(sites)), args.orderings)
     print(table(sites))
     for section in stale:
         print(f"tools/mutants.cfg: no site fits [{section}]")

@@ -6,7 +6,8 @@
 enum { FAULTS = 40 }; /* of one access; more means that handling them does not help */
 
 /* Of the held translations, those that allow the access; the stalest come first. */
-static unsigned usable(const struct fake_set *set, bool write, const struct fake_held *use[FAKE_HELD])
+static unsigned usable(const struct fake_set *set, bool write,
+		       const struct fake_held *use[FAKE_HELD])
 {
 	unsigned n = 0;
 
@@ -46,7 +47,8 @@ static void take_fault(vaddr_t va, bool write, bool present, bool *handled)
 	fake_point(31);
 }
 
-static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bool write, u64 *value)
+static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bool write,
+		    u64 *value)
 {
 	u64 *word = phys_to_virt(((u64)held->frame << PAGE_SHIFT) + va % PAGE_SIZE);
 

@@ -66,8 +66,7 @@ static struct bootinfo *describe(void)
 	for (u32 n = 0; n < fake_config.nodes; n++) {
 		paddr_t base = FAKE_RAM_PHYS + n * node_bytes;
 
-		bi->ranges[bi->range_count++] =
-			(struct boot_range){base, node_bytes, BOOT_MEM_RAM};
+		bi->ranges[bi->range_count++] = (struct boot_range){base, node_bytes, BOOT_MEM_RAM};
 		bi->node_ranges[bi->node_range_count++] =
 			(struct boot_node_range){.base = base, .len = node_bytes, .node = n};
 		for (u32 m = 0; m < fake_config.nodes; m++)

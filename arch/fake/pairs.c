@@ -14,7 +14,7 @@ struct clock {
 
 /* What accesses of an execution left at a place. */
 struct place {
-	u64 run;	     /* cleared when another execution comes */
+	u64 run; /* cleared when another execution comes */
 	struct clock writes, accesses; /* joined clocks of the writers; of everybody */
 	struct clock last_write, last; /* each CPU's own time at its last write; access */
 };
@@ -22,10 +22,11 @@ struct place {
 /* Heap: outlives executions. */
 static struct pairs {
 	u64 run;
-	u8 before[FAKE_PLACES][FAKE_CPUS]; /* bit c: an access raced with one of c, and came first */
+	u8 before[FAKE_PLACES]
+		 [FAKE_CPUS]; /* bit c: an access raced with one of c, and came first */
 	struct place place[FAKE_PLACES];
 	struct clock now[FAKE_CPUS];
-} *pairs;
+} * pairs;
 
 void fake_pairs_init(void)
 {

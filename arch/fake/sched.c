@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	STACK = 256 << 10,  /* bytes; the host's printf runs on it too */
+	STACK = 256 << 10, /* bytes; the host's printf runs on it too */
 	RUSH_TURNS = 4096, /* more than any spin phase of kernel/core/wait.c */
 };
 
@@ -25,8 +25,8 @@ char fake_failure[512];
 static void *main_sp;
 static char *stacks; /* heap: survives a restore */
 static unsigned next_deviation; /* of the plan */
-static u32 next_step;		/* at which something happens */
-static u64 chance;		/* state of the random sequence */
+static u32 next_step; /* at which something happens */
+static u64 chance; /* state of the random sequence */
 
 static u64 next_chance(void)
 {
@@ -302,8 +302,8 @@ static void record(unsigned options, bool choice, unsigned flags)
 	for (unsigned i = 0; i < fake_config.cpus; i++) {
 		const struct fake_cpu *c = &fake_cpus[i];
 
-		key = fake_mix(key + c->history, c->drained + c->ipis + (c->hold ? 64 : 0) +
-							 (c->rush ? 128 : 0));
+		key = fake_mix(key + c->history,
+			       c->drained + c->ipis + (c->hold ? 64 : 0) + (c->rush ? 128 : 0));
 	}
 	if (fake_steps >= FAKE_RECORDED)
 		return;
@@ -330,14 +330,35 @@ static unsigned drainables(void)
 }
 
 static const char *const what_names[] = {
-	[1] = "load",		[2] = "store",	   [3] = "atomic",	[4] = "compare-and-swap",
-	[5] = "entry store",	[6] = "barrier",   [7] = "send ipi",	[8] = "interrupts on",
-	[9] = "wait",		[10] = "halt",	   [11] = "store barrier", [12] = "publish",
-	[13] = "copy page",	[14] = "zero page", [20] = "flush page", [21] = "flush asid",
-	[22] = "flush all",	[23] = "broadcast prepare", [24] = "broadcast issue",
-	[25] = "broadcast sync", [26] = "load root", [30] = "fault", [31] = "fault done",
-	[32] = "workload store", [33] = "workload load", [40] = "pinned", [41] = "before unpin",
-	[42] = "lazy",	[43] = "device store",
+	[1] = "load",
+	[2] = "store",
+	[3] = "atomic",
+	[4] = "compare-and-swap",
+	[5] = "entry store",
+	[6] = "barrier",
+	[7] = "send ipi",
+	[8] = "interrupts on",
+	[9] = "wait",
+	[10] = "halt",
+	[11] = "store barrier",
+	[12] = "publish",
+	[13] = "copy page",
+	[14] = "zero page",
+	[20] = "flush page",
+	[21] = "flush asid",
+	[22] = "flush all",
+	[23] = "broadcast prepare",
+	[24] = "broadcast issue",
+	[25] = "broadcast sync",
+	[26] = "load root",
+	[30] = "fault",
+	[31] = "fault done",
+	[32] = "workload store",
+	[33] = "workload load",
+	[40] = "pinned",
+	[41] = "before unpin",
+	[42] = "lazy",
+	[43] = "device store",
 };
 
 static inline void step(unsigned what, bool waiting)
@@ -463,6 +484,11 @@ void fake_sched_init(void)
 	stacks = malloc((size_t)FAKE_CPUS * STACK);
 }
 
+bool fake_on_stack(const void *addr)
+{
+	return (u64)addr - (u64)stacks < (u64)FAKE_CPUS * STACK;
+}
+
 static void cpu_main(void)
 {
 	struct fake_cpu *me = fake_self;
@@ -493,6 +519,7 @@ bool fake_run(void (*const program[])(unsigned cpu))
 		c->sp = context_prepare(stacks + (i + 1) * (size_t)STACK, cpu_main);
 	}
 	fake_pairs_begin();
+	fake_races_begin();
 	fake_steps = 0;
 	fake_order = fake_plan->lazy;
 	next_deviation = 0;

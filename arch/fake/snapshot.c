@@ -27,7 +27,7 @@ static struct snapshot {
 	u32 in_use_count;
 	u32 *list; /* the frames in `touched` */
 	u32 listed;
-} *snapshot;
+} * snapshot;
 
 static void stretch_take(struct stretch *s, void *at, u64 len)
 {

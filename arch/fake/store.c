@@ -45,6 +45,11 @@ static u64 *seen_of(const void *addr)
 	return &seen[((u64)addr >> 2) * 0x9e3779b97f4a7c15UL >> (64 - FAKE_PLACE_BITS)];
 }
 
+static unsigned place_of(const void *addr)
+{
+	return (unsigned)(seen_of(addr) - seen);
+}
+
 static void touch(const void *addr, bool write, bool counted)
 {
 	u64 *place = seen_of(addr);
@@ -64,7 +69,11 @@ void fake_touch(const void *addr, bool write)
 /* Something happens after something else: no race, but an order. */
 void fake_order_by(const void *addr)
 {
+	struct fake_clock clock = fake_races_publish(true);
+
 	touch(addr, true, false);
+	fake_races_load(place_of(addr), true);
+	fake_races_stored(place_of(addr), &clock, true);
 }
 
 /* Evidence, and the count of turns that only the watchdog's report shows. */
@@ -169,6 +178,7 @@ static void leave(struct fake_cpu *cpu, unsigned n)
 	memmove(&cpu->stores[n], &cpu->stores[n + 1], (cpu->store_count - n) * sizeof(s));
 	*place = fake_mix(*place, s.history);
 	cpu->drained = fake_mix(cpu->drained, *place);
+	fake_races_stored((unsigned)(place - seen), &s.clock, false);
 	reach_memory(&s);
 }
 
@@ -261,11 +271,13 @@ static void enter(struct fake_pending s)
 		return;
 	}
 	fake_self->history = fake_mix(fake_self->history ^ s.value, (u64)s.addr);
+	s.clock = fake_races_publish(s.release);
 	if (!fake_plan->lazy && !me->store_count) {
 		u64 *place = seen_of(s.addr);
 
 		fake_pairs_note((unsigned)(place - seen), fake_self->id, true, true);
 		fake_self->history = *place = fake_mix(fake_self->history, *place);
+		fake_races_stored((unsigned)(place - seen), &s.clock, false);
 		reach_memory(&s);
 		return;
 	}
@@ -293,7 +305,6 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 {
 	u64 value;
 
-	(void)order; /* loads are in order anyway */
 	if (!fake_live || is_transparent(p))
 		return raw_load(p, size);
 	fake_point(1);
@@ -302,6 +313,7 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 		return value;
 	}
 	fake_touch(p, false);
+	fake_races_load(place_of(p), order != FAKE_RELAXED);
 	return raw_load(p, size);
 }
 
@@ -323,6 +335,15 @@ void fake_store(void *p, u64 value, unsigned size, enum fake_order order)
 static void before_atomic(const void *p, enum fake_order order)
 {
 	struct fake_cpu *me = fake_self;
+	struct fake_clock clock;
+
+	if (order == FAKE_FULL)
+		fake_races_barrier(true, true);
+	fake_races_load(place_of(p), order == FAKE_FULL || order == FAKE_ACQUIRE);
+	clock = fake_races_publish(order == FAKE_FULL || order == FAKE_RELEASE);
+	fake_races_stored(place_of(p), &clock, true);
+	if (order == FAKE_FULL)
+		fake_races_barrier(true, true);
 
 	if (!me->store_count)
 		return;
@@ -427,12 +448,19 @@ void fake_mb(void)
 {
 	fake_point(6);
 	fake_drain_all(fake_self);
+	fake_races_barrier(true, true);
+}
+
+void fake_rmb(void)
+{
+	fake_races_barrier(true, false);
 }
 
 void fake_wmb(void)
 {
 	fake_point(11);
 	fake_self->epoch++;
+	fake_races_barrier(false, true);
 }
 
 void fake_publish(void)
@@ -441,6 +469,7 @@ void fake_publish(void)
 		return; /* a compiler barrier there */
 	fake_point(12);
 	fake_drain_all(fake_self);
+	fake_races_barrier(false, true);
 }
 
 /* ---- workloads ------------------------------------------------------------------------------ */

@@ -38,8 +38,8 @@ struct tlb_tag {
 struct bcast {
 	u64 issued; /* fake_write_seq */
 	vaddr_t va, end; /* end 0: all addresses */
-	u32 asid;	 /* ~0: all */
-	bool tables;	 /* walk caches too */
+	u32 asid; /* ~0: all */
+	bool tables; /* walk caches too */
 };
 
 struct cpu_tlb {
@@ -311,6 +311,7 @@ static struct cpu_tlb *begin_flush(unsigned what)
 {
 	fake_point(what);
 	fake_drain_all(fake_self);
+	fake_races_barrier(true, true); /* DSB, or serialising */
 	touch_tlb(true);
 	return &tlbs[fake_self->id];
 }

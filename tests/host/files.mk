@@ -33,7 +33,7 @@ topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c 
 # The memory manager, unchanged, on the modelled machine (arch/fake).
 FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $(HOST_INCLUDES) \
 		 -Iboot/include -Ikernel/include -Imm/include -Iarch/include
-FAKE_MM := $(addprefix arch/fake/,access.c context.c kernel.c machine.c pairs.c sched.c snapshot.c store.c tlb.c) \
+FAKE_MM := $(addprefix arch/fake/,access.c context.c kernel.c machine.c pairs.c races.c sched.c snapshot.c store.c tlb.c) \
 	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/schemes/*.c)) tests/host/model/start.c \
 	   $(addprefix kernel/core/,det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
 	   $(addprefix kernel/lib/,args.c printf.c rng.c strutil.c)
@@ -42,10 +42,18 @@ HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)
 test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_pmm.c \
 		tests/host/mm/test_pgwalk.c tests/host/mm/test_aspace.c \
-		tests/host/mm/test_migrate.c $(FAKE_MM)
+		tests/host/mm/test_migrate.c tests/host/mm/test_tlb.c $(FAKE_MM)
 
 # The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
 HOST_TESTS += explore
 explore_INCLUDES := $(FAKE_INCLUDES)
 explore_FLAGS = -std=gnu11 -g -O2 -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
 explore_SRCS := $(addprefix tests/host/model/,explore.c invariants.c main.c scenarios.c work.c) $(FAKE_MM)
+
+# The same with every plain access of the kernel's sources under observation: arch/fake/races.c.
+HOST_TESTS += explore_races
+explore_races_INCLUDES := $(FAKE_INCLUDES)
+explore_races_FLAGS = $(explore_FLAGS)
+explore_races_CFLAGS = $$(OBSERVED) -DMODEL_RACES
+explore_races_SRCS := $(explore_SRCS)
+$(foreach d,mm kernel/core,$(HOST)/explore_races.obj/$(d)/%.o): OBSERVED := -fsanitize=thread

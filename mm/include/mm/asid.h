@@ -17,7 +17,7 @@ void asid_release(struct tlb_context *ctx);
 
 static inline asid_t asid_of(const struct tlb_context *ctx, unsigned slot)
 {
-	return asid_is_global() ? (asid_t)ctx->asid_token : (asid_t)slot;
+	return asid_is_global() ? (asid_t)load_relaxed(&ctx->asid_token) : (asid_t)slot;
 }
 
 /* What the empty root is loaded under. */

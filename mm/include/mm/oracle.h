@@ -18,8 +18,7 @@ extern bool oracle_on; /* check=full|oracle; off with check=off */
 /* An entry that named the page was taken down just now. After the exchange, which is a full barrier. */
 static inline void oracle_unmapped(struct page *page, u16 ctx_id, vaddr_t va)
 {
-	if (!oracle_on)
-		return;
+	/* Two stores, with check=off too: a test would cost as much. */
 	page->unmap_key = va | ctx_id;
 	page->unmap_stamp = load_relaxed(&evidence_clock);
 }
@@ -30,11 +29,26 @@ static inline void oracle_remapped(struct page *page)
 	page->unmap_stamp = 0;
 }
 
-/*
- * These frames are about to get new contents or new owners. `where` names the
- * call for the panic. Clears their stamps.
- */
-void oracle_release(struct page **pages, unsigned n, const char *where);
+/* What is to be known of frames that are freed together. */
+struct oracle_sum {
+	u64 newest; /* greatest unmap stamp */
+	u64 mixed; /* bits in which their keys differ; in the page offset: contexts differ */
+};
 
-/* A CPU is about to load a context and keep what its slot holds. */
-void oracle_check_keep(const struct tlb_context *ctx);
+static __always_inline void oracle_note(struct oracle_sum *sum, const struct page *page,
+					const struct page *first)
+{
+	sum->newest = MAX(sum->newest, page->unmap_stamp);
+	sum->mixed |= page->unmap_key ^ first->unmap_key;
+}
+
+/*
+ * These frames are about to get new contents or new owners; `where` names the
+ * call for the panic. They may be on this CPU's free list already: nobody else
+ * can have taken one that a violation was found for, as that ends the run.
+ */
+void oracle_release(struct page **pages, unsigned n, const struct oracle_sum *sum,
+		    const char *where);
+
+/* A CPU is about to load a context and keep what it holds under this ASID. */
+void oracle_check_keep(const struct tlb_context *ctx, asid_t asid);

@@ -14,13 +14,17 @@ TEST(entry_none_is_nothing)
 
 TEST(entry_leaf_reads_back)
 {
-	static const prot_t prots[] = {PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC,
+	static const prot_t prots[] = {PROT_READ,
+				       PROT_READ | PROT_WRITE,
+				       PROT_READ | PROT_EXEC,
 				       PROT_READ | PROT_USER | PROT_WRITE,
-				       PROT_READ | PROT_GLOBAL, PROT_READ | PROT_DEVICE};
+				       PROT_READ | PROT_GLOBAL,
+				       PROT_READ | PROT_DEVICE};
 
 	for (unsigned level = 0; level < 3; level++)
 		for (unsigned i = 0; i < ARRAY_SIZE(prots); i++) {
-			paddr_t pa = ALIGN_DOWN(SOME_PA, PT_LEVEL_SIZE(level)) + PT_LEVEL_SIZE(level);
+			paddr_t pa =
+				ALIGN_DOWN(SOME_PA, PT_LEVEL_SIZE(level)) + PT_LEVEL_SIZE(level);
 			pte_t leaf = pte_mk_leaf(pa, prots[i], level);
 
 			CHECK(pte_is_present(leaf) && pte_is_leaf(leaf, level));
@@ -46,8 +50,8 @@ TEST(entry_hidden_forms_keep_frame_and_rights)
 
 	CHECK_EQ(pte_pa(there, 0), SOME_PA + PAGE_SIZE);
 	CHECK(pte_is_writable(there) && pte_is_dirty(there));
-	CHECK(!pte_is_writable(pte_from_migration(pte_mk_migration(pte_mk_readonly(leaf), 0),
-						  SOME_PA, 0)));
+	CHECK(!pte_is_writable(
+		pte_from_migration(pte_mk_migration(pte_mk_readonly(leaf), 0), SOME_PA, 0)));
 }
 
 TEST(walker_creates_finds_and_frees_tables)

@@ -132,8 +132,8 @@ static bool parse_schedule(struct fake_plan *p, const char *text)
 		found = strchr(letters, letter);
 		if (!found || p->count == FAKE_DEVIATIONS)
 			return false;
-		p->deviation[p->count++] = (struct fake_deviation){
-			step, (u16)(found - letters), (u16)arg};
+		p->deviation[p->count++] =
+			(struct fake_deviation){step, (u16)(found - letters), (u16)arg};
 	}
 	return true;
 }
@@ -187,7 +187,8 @@ static void report_failure(void)
 	print_schedule(fake_plan, r->schedule, sizeof(r->schedule));
 	if (!fails()) {
 		/* Something that an execution changes is not put back: a mistake of the explorer. */
-		strncat(r->failure, " (not repeatable)", sizeof(r->failure) - strlen(r->failure) - 1);
+		strncat(r->failure, " (not repeatable)",
+			sizeof(r->failure) - strlen(r->failure) - 1);
 		return;
 	}
 	shorten();

@@ -12,9 +12,9 @@ enum { FRAMES = 4096 };
 
 static struct frame {
 	u32 copied_to; /* the last copy of it, which may replace it or be thrown away */
-	u32 moved_to;  /* replaced for good by this frame, and not reused since */
-	bool changed;  /* since it was copied */
-	bool written;  /* by a workload since it was zeroed; follows a copy */
+	u32 moved_to; /* replaced for good by this frame, and not reused since */
+	bool changed; /* since it was copied */
+	bool written; /* by a workload since it was zeroed; follows a copy */
 } frames[FRAMES];
 
 static struct page *page_of(u64 frame)
@@ -53,7 +53,8 @@ static void frozen(u64 frame)
 	if (!f->copied_to)
 		return; /* to be copied now */
 	if (f->changed)
-		fake_fail("I10: frame %#lx is replaced by a copy made before its last store", frame);
+		fake_fail("I10: frame %#lx is replaced by a copy made before its last store",
+			  frame);
 	f->moved_to = f->copied_to;
 }
 
@@ -84,7 +85,8 @@ static void stored(const void *addr, u64 old, u64 value, bool atomic)
 		if (fake_may_hold(f, false, &cpu))
 			fake_fail("I1: frame %#lx is freed while CPU %u may hold it", f, cpu);
 		if (fake_may_walk(f, &cpu))
-			fake_fail("I8: table %#lx is freed while CPU %u may walk through it", f, cpu);
+			fake_fail("I8: table %#lx is freed while CPU %u may walk through it", f,
+				  cpu);
 		if (fake_store_under_way(f))
 			fake_fail("I1: frame %#lx is freed while a store into it is on its way", f);
 		fake_frame_freed(f);
@@ -99,8 +101,9 @@ static void check_old_readers(u64 frame)
 
 	for (u64 f = fake_first_frame(); f < fake_last_frame(); f++)
 		if (frames[f].moved_to == frame && fake_may_hold(f, false, &cpu))
-			fake_fail("I5: store into frame %#lx while CPU %u may read its old copy %#lx",
-				  frame, cpu, f);
+			fake_fail(
+				"I5: store into frame %#lx while CPU %u may read its old copy %#lx",
+				frame, cpu, f);
 }
 
 static void work_stored(const u64 *word, unsigned va_index)

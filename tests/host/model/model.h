@@ -9,7 +9,7 @@
 #define RW (PROT_READ | PROT_WRITE)
 
 enum {
-	MODEL_PAGES = 4, /* of a scenario, by number in its object */
+	MODEL_PAGES = 5, /* of a scenario, by number in its object */
 	MODEL_WORDS = FAKE_CPUS,
 };
 
@@ -63,11 +63,11 @@ void work_expect_at_most(struct aspace *as, vaddr_t va, prot_t prot);
 /* ---- explore.c ---- */
 struct explore_result {
 	u64 executions; /* complete ones */
-	u64 distinct;	/* orderings */
+	u64 distinct; /* orderings */
 	u64 duplicates; /* given up: reached a state that was explored already */
 	u64 steps;
 	u64 pairs, both; /* conflicting pairs of accesses seen; in both orders */
-	unsigned bound;	 /* deviations up to which every plan was tried */
+	unsigned bound; /* deviations up to which every plan was tried */
 	bool failed;
 	char failure[512];
 	char schedule[2048];

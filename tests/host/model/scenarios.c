@@ -4,7 +4,7 @@
 #include <kernel/atomic.h>
 #include <mm/scheme.h>
 
-static struct aspace *a, *b, *c;
+static struct aspace *a, *b, *c, *d;
 
 #define VA MODEL_VA
 #define VA2 (MODEL_VA + PAGE_SIZE)
@@ -224,7 +224,7 @@ static const struct scenario pin_migrate = {
 	.summary = "a page is pinned and unpinned while two CPUs move it",
 	.cpus = 3,
 	.setup = setup_two_writable,
-	.program = {migrate_two, pin_and_write, migrate_there_then_back},
+	.program = {migrate_twice, pin_and_write, migrate_there_then_back},
 	.end = end_two,
 };
 
@@ -403,42 +403,55 @@ static const struct scenario destroy_space = {
 
 /* ---- tags used up ---------------------------------------------------------------------- */
 
-static void setup_three_spaces(void)
+static void setup_four_spaces(void)
 {
 	a = work_space("a", VA, 2, RW);
 	b = work_space("b", VA, 1, RW);
 	c = work_space("c", VA, 1, RW);
+	d = work_space("d", VA, 1, RW);
 	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
 		work_load(a, cpu);
 }
 
 /* More spaces than tags (arm64 rules): a tag gets another owner while its old entries are around. */
-static void through_all_three(unsigned cpu)
+static void through_all_four(unsigned cpu)
 {
+	/* The fourth needs a new generation; then back and forth between an old and a new owner. */
+	struct aspace *const spaces[] = {b, c, d, a, d, a};
+
 	work_write(VA, cpu);
-	aspace_load(b);
-	work_write(VA, cpu);
-	aspace_load(c);
-	work_write(VA, cpu);
-	aspace_load(a);
-	work_read(VA, cpu, cpu);
-	work_read(VA2, cpu, cpu);
+	for (unsigned i = 0; i < ARRAY_SIZE(spaces); i++) {
+		aspace_load(spaces[i]);
+		work_write(VA, cpu);
+		work_read(VA, cpu, cpu);
+	}
 }
 
-static void end_three(void)
+static void migrate_and_visit(unsigned cpu)
+{
+	work_migrate(a, VA, 2, 1);
+	aspace_load(d);
+	work_write(VA, cpu);
+	aspace_load(a);
+	work_migrate(a, VA, 1, 0);
+	work_read(VA, cpu, cpu);
+}
+
+static void end_four(void)
 {
 	work_expect_all(a, VA, 2);
 	work_expect_all(b, VA, 1);
 	work_expect_all(c, VA, 1);
+	work_expect_all(d, VA, 1);
 }
 
 static const struct scenario rollover = {
 	.name = "rollover",
-	.summary = "two CPUs go through more spaces than there are tags while pages move",
-	.cpus = 3,
-	.setup = setup_three_spaces,
-	.program = {migrate_two, through_all_three, through_all_three},
-	.end = end_three,
+	.summary = "a CPU goes through more spaces than there are tags while another moves pages",
+	.cpus = 2,
+	.setup = setup_four_spaces,
+	.program = {migrate_and_visit, through_all_four},
+	.end = end_four,
 };
 
 /* ---- debts against what must not find them ------------------------------------------------ */
@@ -474,7 +487,6 @@ static void setup_owed_alias(void)
 {
 	a = work_space("a", VA, 2, RW);
 	b = aspace_create("b", 1);
-	work_alias(b, a, VA, MODEL_FAR, 2, RW);
 	work_load(a, 0);
 	work_load(a, 1);
 	work_load(b, 2);
@@ -491,6 +503,7 @@ static void read_both(unsigned cpu)
 
 static void write_alias(unsigned cpu)
 {
+	work_alias(b, a, VA, MODEL_FAR, 2, RW);
 	work_write(MODEL_FAR, cpu);
 	work_write(MODEL_FAR + PAGE_SIZE, cpu);
 	work_write(MODEL_FAR, cpu);
@@ -625,8 +638,8 @@ static const struct scenario fault_fault = {
 };
 
 const struct scenario *const scenarios[] = {
-	&migrate_write, &migrate_read,	&migrate_upgrade, &migrate_unmap,    &migrate_protect,
-	&migrate_drop,	&two_migrators, &pin_migrate,	  &shared_fault,     &switch_shootdown,
-	&free_table,	&destroy_space, &initiators,	  &protect_write,    &migrate_dirty,
-	&fault_fault,	&rollover,	&owed_range,	  &owed_alias,	     NULL,
+	&migrate_write, &migrate_read,	&migrate_upgrade, &migrate_unmap, &migrate_protect,
+	&migrate_drop,	&two_migrators, &pin_migrate,	  &shared_fault,  &switch_shootdown,
+	&free_table,	&destroy_space, &initiators,	  &protect_write, &migrate_dirty,
+	&fault_fault,	&rollover,	&owed_range,	  &owed_alias,	  NULL,
 };

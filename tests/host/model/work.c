@@ -13,15 +13,15 @@
 
 struct word {
 	u64 issued; /* by its writer: may be seen */
-	u64 done;   /* its writer is past the store */
-	u64 told;   /* published, release */
+	u64 done; /* its writer is past the store */
+	u64 told; /* published, release */
 	u64 seen[FAKE_CPUS];
 };
 
 static struct page_history {
 	struct word word[MODEL_WORDS];
 	bool may_be_zero, must_be_new; /* a drop has begun; has ended */
-	u64 dropped[MODEL_WORDS];	     /* stamps stored before the drop began */
+	u64 dropped[MODEL_WORDS]; /* stamps stored before the drop began */
 } history[MODEL_PAGES];
 
 /* Which page of the history an address means; scenarios use up to MODEL_PAGES in all. */
@@ -166,17 +166,17 @@ static void check_stamp(unsigned page, unsigned word, u64 value, unsigned cpu, u
 	if (!value && h->may_be_zero)
 		return;
 	if (value != stamp_of(page, word, n))
-		fake_fail("CPU %u reads %#lx from page %u word %u: not its contents", cpu, value, page,
-			  word);
+		fake_fail("CPU %u reads %#lx from page %u word %u: not its contents", cpu, value,
+			  page, word);
 	else if (n > w->issued)
-		fake_fail("CPU %u reads stamp %lu from page %u word %u, only %lu issued", cpu, n, page,
-			  word, w->issued);
+		fake_fail("CPU %u reads stamp %lu from page %u word %u, only %lu issued", cpu, n,
+			  page, word, w->issued);
 	else if (h->must_be_new && n <= h->dropped[word])
-		fake_fail("CPU %u reads stamp %lu from page %u word %u, dropped before", cpu, n, page,
-			  word);
+		fake_fail("CPU %u reads stamp %lu from page %u word %u, dropped before", cpu, n,
+			  page, word);
 	else if (!h->may_be_zero && n < MAX(told, w->seen[cpu]))
-		fake_fail("CPU %u reads stamp %lu from page %u word %u after %lu: back in time", cpu, n,
-			  page, word, MAX(told, w->seen[cpu]));
+		fake_fail("CPU %u reads stamp %lu from page %u word %u after %lu: back in time",
+			  cpu, n, page, word, MAX(told, w->seen[cpu]));
 	w->seen[cpu] = MAX(w->seen[cpu], n);
 }
 

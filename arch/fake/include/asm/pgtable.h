@@ -188,7 +188,7 @@ static inline pte_t pte_from_migration(pte_t entry, paddr_t pa, unsigned level)
 
 static inline pte_t pte_load(const pte_t *ptep)
 {
-	return (pte_t){load_relaxed(&ptep->v)};
+	return (pte_t){fake_load(&ptep->v, sizeof(ptep->v), FAKE_POINTER)};
 }
 
 static inline void pte_store(pte_t *ptep, pte_t pte)

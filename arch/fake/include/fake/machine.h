@@ -18,10 +18,10 @@
 enum {
 	FAKE_CPUS = 4,
 	FAKE_STORES = 24, /* entries of a store buffer; real ones have 40 to 70 */
-	FAKE_VAS = 8,	  /* watched workload addresses */
-	FAKE_ROOTS = 3,	  /* watched address spaces */
+	FAKE_VAS = 8, /* watched workload addresses */
+	FAKE_ROOTS = 4, /* watched address spaces */
 	FAKE_ASIDS = 8,
-	FAKE_HELD = 6,	  /* translations of one address that one CPU may hold at a time */
+	FAKE_HELD = 6, /* translations of one address that one CPU may hold at a time */
 	FAKE_PLACE_BITS = 10,
 	FAKE_PLACES = 1 << FAKE_PLACE_BITS, /* memory places told apart in histories, by hash */
 	FAKE_ISSUED = 24, /* broadcasts under way per CPU */
@@ -31,8 +31,8 @@ enum {
 struct fake_config {
 	unsigned cpus, nodes;
 	u64 node_pages;
-	bool arm64;	/* rule set; false: x86 */
-	bool hw_dirty;	/* arm64 rules: hardware manages access flag and dirty state */
+	bool arm64; /* rule set; false: x86 */
+	bool hw_dirty; /* arm64 rules: hardware manages access flag and dirty state */
 	unsigned asids; /* tags a CPU has */
 	const char *options; /* the boot line */
 };
@@ -40,17 +40,22 @@ extern struct fake_config fake_config;
 
 enum fake_state { FAKE_READY, FAKE_SPIN, FAKE_HALT, FAKE_DONE };
 
+struct fake_clock {
+	u32 of[FAKE_CPUS];
+};
+
 /* A store on its way to memory. */
 struct fake_pending {
 	enum fake_store_kind { FAKE_MEMORY, FAKE_ENTRY, FAKE_WORKLOAD, FAKE_FRAME } kind;
 	u8 size;
 	bool release; /* not before all older ones */
-	u32 epoch;    /* not before older ones of an earlier epoch (arm64 rules) */
+	u32 epoch; /* not before older ones of an earlier epoch (arm64 rules) */
 	void *addr;
 	u64 value;
 	u64 history;
-	u64 tag;     /* FAKE_WORKLOAD: index of the address used */
-	u8 *before;  /* FAKE_FRAME: what other CPUs may still see there */
+	struct fake_clock clock; /* what it publishes */
+	u64 tag; /* FAKE_WORKLOAD: index of the address used */
+	u8 *before; /* FAKE_FRAME: what other CPUs may still see there */
 };
 
 struct fake_cpu {
@@ -58,12 +63,13 @@ struct fake_cpu {
 	u64 percpu;
 	enum fake_state state;
 	bool masked, in_irq;
-	bool hold;     /* interrupts under way are late until this CPU next waits */
-	unsigned rush; /* turns of cpu_relax() that return at once: the wait goes on to its halt, ... */
-	u64 rush_seq;  /* ... as long as nothing was written, or it is no wait but a retry */
-	u32 ipis;      /* bit per enum ipi */
-	u64 spin_seq;  /* write_seq when it began to spin */
-	u64 idle_seq;  /* write_seq when it last looked again although nothing had changed, ... */
+	bool hold; /* interrupts under way are late until this CPU next waits */
+	unsigned
+		rush; /* turns of cpu_relax() that return at once: the wait goes on to its halt, ... */
+	u64 rush_seq; /* ... as long as nothing was written, or it is no wait but a retry */
+	u32 ipis; /* bit per enum ipi */
+	u64 spin_seq; /* write_seq when it began to spin */
+	u64 idle_seq; /* write_seq when it last looked again although nothing had changed, ... */
 	unsigned idle_turns; /* ... and how often it did */
 	void *sp;
 	void (*program)(unsigned cpu);
@@ -78,10 +84,10 @@ struct fake_cpu {
 
 extern struct fake_cpu fake_cpus[FAKE_CPUS];
 extern struct fake_cpu *fake_self;
-extern bool fake_live;	     /* coroutines run; else everything is immediate */
-extern u64 fake_write_seq;   /* stores that reached memory so far */
-extern unsigned fake_steps;  /* switching points passed in this execution */
-extern u64 fake_order;	     /* hash of (cpu, point, choice) so far */
+extern bool fake_live; /* coroutines run; else everything is immediate */
+extern u64 fake_write_seq; /* stores that reached memory so far */
+extern unsigned fake_steps; /* switching points passed in this execution */
+extern u64 fake_order; /* hash of (cpu, point, choice) so far */
 
 /* ---- machine.c ---- */
 /* Build the machine and start the real mm on it. Once per process. */
@@ -156,6 +162,16 @@ u64 fake_mix(u64 a, u64 b);
 void fake_touch(const void *addr, bool write);
 void fake_order_by(const void *addr);
 
+/* ---- races.c ---- */
+void fake_races_begin(void); /* an execution */
+void fake_races_load(unsigned place, bool acquire);
+/* What a store made now publishes. */
+struct fake_clock fake_races_publish(bool release);
+/* It reached memory; joins: by an atomic operation. */
+void fake_races_stored(unsigned place, const struct fake_clock *clock, bool joins);
+void fake_races_barrier(bool loads, bool stores);
+bool fake_on_stack(const void *addr);
+
 /* ---- pairs.c ---- */
 void fake_pairs_init(void);
 void fake_pairs_begin(void); /* an execution */
@@ -169,7 +185,7 @@ struct fake_held {
 	u32 frame, root; /* root: index in the watched roots */
 	u8 level;
 	bool write, dirty;
-	bool dead;  /* its frame was given away while the tag was not loaded */
+	bool dead; /* its frame was given away while the tag was not loaded */
 	u64 until; /* fake_write_seq when walks stopped finding it; ~0 = they still do */
 };
 
@@ -210,7 +226,7 @@ extern bool fake_verbose; /* printk and kprintf come out */
 /* ---- what the tests look at ---- */
 struct fake_hooks {
 	void (*copied)(u64 to, u64 from); /* before the bytes move */
-	void (*zeroed)(u64 frame);	  /* before */
+	void (*zeroed)(u64 frame); /* before */
 	/* A store of the kernel reached memory. */
 	void (*stored)(const void *addr, u64 old, u64 value, bool atomic);
 	/* A workload's store is about to reach this word. */

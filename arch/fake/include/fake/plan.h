@@ -8,9 +8,9 @@
 
 enum fake_action {
 	FAKE_SWITCH, /* c: go on on CPU arg */
-	FAKE_DRAIN,  /* d: a store of CPU arg / 32, the arg % 32-th that may, reaches memory */
-	FAKE_LATE,   /* h: interrupts to this CPU are late */
-	FAKE_RUSH,   /* r: this wait goes straight to its halt */
+	FAKE_DRAIN, /* d: a store of CPU arg / 32, the arg % 32-th that may, reaches memory */
+	FAKE_LATE, /* h: interrupts to this CPU are late */
+	FAKE_RUSH, /* r: this wait goes straight to its halt */
 	FAKE_CHOOSE, /* p: alternative arg of a choice */
 };
 
@@ -34,11 +34,11 @@ struct fake_plan {
 
 	/* Recorded, for the systematic search; from which step on. */
 	bool record;
-	u32 steps;	 /* of the execution */
-	u64 key[FAKE_RECORDED];	  /* hash of everything so far, by step */
+	u32 steps; /* of the execution */
+	u64 key[FAKE_RECORDED]; /* hash of everything so far, by step */
 	u8 runnable[FAKE_RECORDED]; /* CPUs that could have gone on; 0 = a choice */
-	u8 options[FAKE_RECORDED];  /* of a choice, or drainable stores: 2 bits per CPU */
-	u8 flags[FAKE_RECORDED];  /* FAKE_CAN_* */
+	u8 options[FAKE_RECORDED]; /* of a choice, or drainable stores: 2 bits per CPU */
+	u8 flags[FAKE_RECORDED]; /* FAKE_CAN_* */
 	/* Give the execution up if this says so; called when recording. */
 	bool (*seen)(u64 key);
 	u64 limit; /* steps after which an execution counts as endless */

@@ -8,7 +8,8 @@
 #include <kernel/types.h>
 #include <arch/barrier.h>
 
-enum fake_order { FAKE_RELAXED, FAKE_ACQUIRE, FAKE_RELEASE, FAKE_FULL };
+/* FAKE_POINTER: a relaxed load of a pointer, through which later accesses are ordered. */
+enum fake_order { FAKE_RELAXED, FAKE_POINTER, FAKE_ACQUIRE, FAKE_RELEASE, FAKE_FULL };
 enum fake_rmw { FAKE_XCHG, FAKE_ADD, FAKE_OR, FAKE_AND };
 
 u64 fake_load(const void *p, unsigned size, enum fake_order order);
@@ -24,7 +25,9 @@ bool fake_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum fake_o
 		old_;                                                                              \
 	})
 
-#define load_relaxed(p) ((fake_type(p))fake_load(p, sizeof(*(p)), FAKE_RELAXED))
+#define fake_is_pointer(p) (__builtin_classify_type(*(p)) == 5)
+#define load_relaxed(p)                                                                            \
+	((fake_type(p))fake_load(p, sizeof(*(p)), fake_is_pointer(p) ? FAKE_POINTER : FAKE_RELAXED))
 #define store_relaxed(p, v) fake_store(p, (u64)(v), sizeof(*(p)), FAKE_RELAXED)
 #define load_acquire(p) ((fake_type(p))fake_load(p, sizeof(*(p)), FAKE_ACQUIRE))
 #define store_release(p, v) fake_store(p, (u64)(v), sizeof(*(p)), FAKE_RELEASE)

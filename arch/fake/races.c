@@ -1,0 +1,196 @@
+/*
+ * Races of plain accesses, by what the accessors order (arm64 rules).
+ *
+ * The model takes plain accesses as immediate and loads as in order, so a
+ * missing acquire or release changes nothing that it computes. This closes the
+ * gap: two CPUs touch a place without an accessor, one writes, and no chain of
+ * release and acquire, barriers, atomics or interrupts leads from one to the
+ * other. The compiler calls in here for each plain access of sources built with
+ * its thread instrumentation (the program explore_races); its runtime library
+ * is not used.
+ *
+ * A load of a pointer counts as acquire: what is reached through it is ordered
+ * by the address dependency.
+ */
+#include <fake/machine.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHADOWS = 1 << 14 }; /* places remembered per execution, by hash; the newest wins */
+
+struct shadow {
+	const void *addr;
+	u64 run;
+	const void *where; /* the instruction of the last write */
+	struct fake_clock reads;
+	u32 writer, written; /* CPU and its clock */
+};
+
+/* Heap: outlives executions. */
+static struct races {
+	u64 run;
+	struct fake_clock now[FAKE_CPUS];
+	struct fake_clock at_barrier[FAKE_CPUS]; /* what later relaxed stores publish */
+	struct fake_clock to_come[FAKE_CPUS];    /* what relaxed loads saw: a barrier acquires it */
+	struct fake_clock place[FAKE_PLACES];
+	struct shadow shadow[SHADOWS];
+} *races;
+
+extern char __executable_start[]; /* of the linker: makes addresses comparable with nm's */
+
+void fake_races_begin(void)
+{
+	if (!races)
+		return;
+	races->run++;
+	memset(races->now, 0, offsetof(struct races, shadow) - offsetof(struct races, now));
+	for (unsigned i = 0; i < FAKE_CPUS; i++)
+		races->now[i].of[i] = 1;
+}
+
+static void join(struct fake_clock *to, const struct fake_clock *from)
+{
+	for (unsigned i = 0; i < FAKE_CPUS; i++)
+		to->of[i] = MAX(to->of[i], from->of[i]);
+}
+
+void fake_races_load(unsigned place, bool acquire)
+{
+	unsigned me = fake_self->id;
+
+	if (races)
+		join(acquire ? &races->now[me] : &races->to_come[me], &races->place[place]);
+}
+
+struct fake_clock fake_races_publish(bool release)
+{
+	unsigned me = fake_self->id;
+	struct fake_clock clock = {{0}};
+
+	if (!races)
+		return clock;
+	clock = release ? races->now[me] : races->at_barrier[me];
+	races->now[me].of[me]++;
+	return clock;
+}
+
+void fake_races_stored(unsigned place, const struct fake_clock *clock, bool joins)
+{
+	if (!races)
+		return;
+	if (joins) /* an atomic operation goes on where the release before it began */
+		join(&races->place[place], clock);
+	else
+		races->place[place] = *clock;
+}
+
+void fake_races_barrier(bool loads, bool stores)
+{
+	unsigned me = fake_self->id;
+
+	if (!races)
+		return;
+	if (loads)
+		join(&races->now[me], &races->to_come[me]);
+	if (stores)
+		races->at_barrier[me] = races->now[me];
+	races->now[me].of[me]++;
+}
+
+/* ---- what the compiler calls ------------------------------------------------------------- */
+
+static struct shadow *shadow_of(const void *addr)
+{
+	struct shadow *s = &races->shadow[((u64)addr * 0x9e3779b97f4a7c15UL >> 40) % SHADOWS];
+
+	if (s->addr != addr || s->run != races->run)
+		*s = (struct shadow){.addr = addr, .run = races->run};
+	return s;
+}
+
+static bool of_interest(const void *addr)
+{
+	return races && fake_live && fake_config.arm64 && !fake_on_stack(addr);
+}
+
+static void tell(const struct shadow *s, unsigned other, const void *where, const char *what)
+{
+	fake_fail("race: CPU %u %s what CPU %u has %s without order, at %#lx and %#lx", fake_self->id,
+		  what, other, s->where ? "written" : "read",
+		  (u64)where - (u64)__executable_start,
+		  s->where ? (u64)s->where - (u64)__executable_start : 0);
+}
+
+static void plain(const void *addr, bool write, const void *where)
+{
+	unsigned me = fake_self->id;
+
+	if (!of_interest(addr))
+		return;
+	struct shadow *s = shadow_of(addr);
+	const struct fake_clock *now = &races->now[me];
+
+	if (s->written > now->of[s->writer] && s->writer != me)
+		tell(s, s->writer, where, write ? "writes" : "uses");
+	if (!write) {
+		s->reads.of[me] = now->of[me];
+		return;
+	}
+	for (unsigned c = 0; c < FAKE_CPUS; c++)
+		if (c != me && s->reads.of[c] > now->of[c])
+			tell(&(struct shadow){.addr = addr}, c, where, "writes");
+	s->writer = me;
+	s->written = now->of[me];
+	s->where = where;
+}
+
+#define ACCESS(size)                                                                               \
+	void __tsan_read##size(void *addr);                                                        \
+	void __tsan_write##size(void *addr);                                                       \
+	void __tsan_read##size(void *addr)                                                         \
+	{                                                                                          \
+		plain(addr, false, __builtin_return_address(0));                                   \
+	}                                                                                          \
+	void __tsan_write##size(void *addr)                                                        \
+	{                                                                                          \
+		plain(addr, true, __builtin_return_address(0));                                    \
+	}
+ACCESS(1)
+ACCESS(2)
+ACCESS(4)
+ACCESS(8)
+ACCESS(16)
+
+/* Structures as a whole: their first word stands for them. */
+void __tsan_read_range(void *addr, long size);
+void __tsan_write_range(void *addr, long size);
+void __tsan_init(void);
+void __tsan_func_entry(void *caller);
+void __tsan_func_exit(void *unused __unused);
+
+void __tsan_read_range(void *addr, long size)
+{
+	for (long i = 0; i < size; i += 8)
+		plain((char *)addr + i, false, __builtin_return_address(0));
+}
+
+void __tsan_write_range(void *addr, long size)
+{
+	for (long i = 0; i < size; i += 8)
+		plain((char *)addr + i, true, __builtin_return_address(0));
+}
+
+/* Called first thing by every instrumented source: there are some. */
+void __tsan_init(void)
+{
+	if (!races)
+		races = calloc(1, sizeof(*races));
+}
+
+void __tsan_func_entry(void *caller __unused)
+{
+}
+
+void __tsan_func_exit(void *unused __unused)
+{
+}

@@ -1,0 +1,131 @@
+/* The shootdown core without concurrency: who is asked, what is flushed, and what is remembered. */
+#include "host_mm.h"
+
+#include <fake/machine.h>
+#include <mm/stats.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+static void load(void *as)
+{
+	aspace_load(as);
+}
+
+static struct mm_counters *counters(unsigned cpu)
+{
+	return cpu_ptr(cpu, mm_counters);
+}
+
+static struct aspace *loaded_everywhere(vaddr_t *va)
+{
+	struct aspace *as = host_space(8, RW, false, 0, va);
+
+	for (u64 i = 0; as && i < 8; i++)
+		*host_word(as, *va + i * PAGE_SIZE, true) = i;
+	fake_on_cpu(1, load, as);
+	return as;
+}
+
+TEST(shootdown_flushes_page_by_page_while_in_step)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_everywhere(&va);
+	struct mm_counters before = *counters(1), own = *counters(0);
+
+	for (u64 i = 0; i < 3; i++)
+		CHECK_EQ(aspace_protect(as, va + i * PAGE_SIZE, PAGE_SIZE, PROT_READ), 0);
+	CHECK_EQ(counters(1)->ipis_received, before.ipis_received + 3);
+	CHECK_EQ(counters(1)->flush_remote_page, before.flush_remote_page + 3);
+	CHECK_EQ(counters(1)->flush_remote_full, before.flush_remote_full);
+	CHECK_EQ(counters(0)->flush_local_page, own.flush_local_page + 3);
+	CHECK_EQ(counters(0)->flush_local_full, own.flush_local_full);
+	aspace_destroy(as);
+}
+
+TEST(shootdown_asks_a_lazy_cpu_once)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_everywhere(&va);
+	u64 before = counters(1)->ipis_received;
+
+	fake_on_cpu(1, load, NULL);
+	CHECK(cpumask_test(&as->ctx.mask, 1));
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, PROT_READ), 0);
+	CHECK(!cpumask_test(&as->ctx.mask, 1));
+	CHECK_EQ(aspace_protect(as, va + PAGE_SIZE, PAGE_SIZE, PROT_READ), 0);
+	CHECK_EQ(counters(1)->ipis_received, before + 1);
+	aspace_destroy(as);
+}
+
+TEST(shootdown_leaves_out_who_switched_away)
+{
+	vaddr_t va, other_va;
+	struct aspace *as = loaded_everywhere(&va);
+	struct aspace *other = host_space(1, RW, false, 0, &other_va);
+	u64 before;
+
+	aspace_load(as);
+	fake_on_cpu(1, load, other);
+	CHECK(!cpumask_test(&as->ctx.mask, 1));
+	CHECK(cpumask_test(&other->ctx.mask, 1));
+	before = counters(1)->ipis_received;
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, PROT_READ), 0);
+	CHECK_EQ(counters(1)->ipis_received, before);
+	aspace_destroy(other);
+	aspace_destroy(as);
+}
+
+TEST(context_is_forgotten_by_every_cpu)
+{
+	static struct tlb_context ctx;
+
+	host_mm();
+	struct page *root = pmm_alloc(0, 0, PMM_ZERO);
+
+	tlb_context_init(&ctx, page_to_phys(root));
+	fake_on_cpu(1, (void (*)(void *))tlb_switch, &ctx);
+	CHECK(cpumask_test(&ctx.mask, 1));
+	CHECK(tlb_context_by_id(ctx.id) == &ctx);
+	tlb_context_destroy(&ctx);
+	CHECK(cpumask_empty(&ctx.mask));
+	CHECK(!tlb_context_by_id(ctx.id));
+	pmm_free(root);
+}
+
+static u64 page_stamp(unsigned cpu, vaddr_t va)
+{
+	return cpu_ptr(cpu, tlb_evidence)->page[(va >> PAGE_SHIFT) % EVIDENCE_PAGES];
+}
+
+TEST(kernel_mappings_are_flushed_everywhere)
+{
+	vaddr_t va = KERNEL_BASE + 5 * PAGE_SIZE;
+	u64 page[2], all[2];
+
+	host_mm();
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		page[cpu] = page_stamp(cpu, va);
+		all[cpu] = cpu_ptr(cpu, tlb_evidence)->kernel_flushed;
+	}
+	tlb_flush_kernel(va, va + PAGE_SIZE);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		CHECK(page_stamp(cpu, va) != page[cpu]);
+		CHECK_EQ(cpu_ptr(cpu, tlb_evidence)->kernel_flushed, all[cpu]);
+	}
+	tlb_flush_kernel(KERNEL_BASE, KERNEL_BASE + HUGE_SIZE);
+	for (unsigned cpu = 0; cpu < 2; cpu++)
+		CHECK(cpu_ptr(cpu, tlb_evidence)->kernel_flushed > all[cpu]);
+}
+
+TEST(gather_of_many_pages_becomes_one_flush_of_everything)
+{
+	vaddr_t va;
+	struct aspace *as = host_space(128, RW, false, 0, &va);
+	u64 full = counters(0)->flush_local_full;
+
+	for (u64 i = 0; i < 128; i++)
+		*host_word(as, va + i * PAGE_SIZE, true) = i;
+	CHECK_EQ(aspace_protect(as, va, 128 * PAGE_SIZE, PROT_READ), 0);
+	CHECK_EQ(counters(0)->flush_local_full, full + 1);
+	aspace_destroy(as);
+}
