@@ -168,7 +168,8 @@ static bool next_part(struct hint_scan *s, u64 pages, vaddr_t *va, vaddr_t *end)
 	struct area *area;
 
 	list_for_each_entry (area, &s->as->areas, link) {
-		if (area->end <= s->next)
+		/* Where somebody chose the nodes, faults do not choose others. */
+		if (area->end <= s->next || area->placement != PLACE_PREFERRED)
 			continue;
 		*va = MAX(area->start, s->next);
 		*end = MIN(area->end, *va + (pages << PAGE_SHIFT));

@@ -12,8 +12,10 @@ void pmbench_add(struct pmbench_histogram *h, u64 ns)
 		h->below++;
 	else if (top < PMBENCH_FINE_END)
 		h->fine[top - PMBENCH_FIRST][ns >> (top - 4) & (PMBENCH_BINS - 1)]++;
+	else if (top < PMBENCH_END)
+		h->coarse[top - PMBENCH_FINE_END]++;
 	else
-		h->coarse[MIN(top, (unsigned)PMBENCH_END) - PMBENCH_FINE_END]++;
+		h->rest++;
 }
 
 /* All of these structures are u64 words. */
@@ -58,7 +60,7 @@ static void print_histogram(const char *name, const struct pmbench_histogram *h)
 	for (unsigned i = 0; i < PMBENCH_END - PMBENCH_FINE_END; i++)
 		kprintf("2^(%u,%u) ns: %lu\n", PMBENCH_FINE_END + i, PMBENCH_FINE_END + i + 1,
 			h->coarse[i]);
-	kprintf("2^(%d,inf) ns: %lu\n", PMBENCH_END, h->coarse[PMBENCH_END - PMBENCH_FINE_END]);
+	kprintf("2^(%d,inf) ns: %lu\n", PMBENCH_END, h->rest);
 }
 
 /* "NAME: 0.1234 us (123 clks)": the mean of n. */

@@ -6,7 +6,7 @@
 enum {
 	PMBENCH_FIRST = 8, /* below 2^8 ns: one bin */
 	PMBENCH_FINE_END = 23, /* bands of 16 bins each up to 2^23 ns */
-	PMBENCH_END = 30, /* a bin for each power up to 2^30 ns, and one for the rest */
+	PMBENCH_END = 30, /* one for each power up to 2^30 ns, and one for the rest */
 	PMBENCH_BANDS = PMBENCH_FINE_END - PMBENCH_FIRST,
 	PMBENCH_BINS = 16,
 };
@@ -14,7 +14,8 @@ enum {
 struct pmbench_histogram {
 	u64 below;
 	u64 fine[PMBENCH_BANDS][PMBENCH_BINS];
-	u64 coarse[PMBENCH_END - PMBENCH_FINE_END + 1]; /* the last: 2^30 ns and more */
+	u64 coarse[PMBENCH_END - PMBENCH_FINE_END];
+	u64 rest; /* 2^30 ns and more */
 };
 
 struct pmbench_totals {

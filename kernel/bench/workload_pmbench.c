@@ -260,6 +260,7 @@ static void put_histogram(struct json *j, const char *name, const struct pmbench
 		json_u64(j, h->fine[i / PMBENCH_BINS][i % PMBENCH_BINS]);
 	for (unsigned i = 0; i < ARRAY_SIZE(h->coarse); i++)
 		json_u64(j, h->coarse[i]);
+	json_u64(j, h->rest);
 	json_array_end(j);
 }
 

@@ -476,8 +476,7 @@ static void two_threads(const char *order)
 	NEED_CPUS(3);
 	if (!far_node(&cpu, &node))
 		return;
-	d = (struct duel){.referee = cpu_id(),
-			  .rounds = (unsigned)ktest_rounds(200)};
+	d = (struct duel){.referee = cpu_id(), .rounds = (unsigned)ktest_rounds(200)};
 	REQUIRE(fixture_init(&d.fx, 1, RW, false, node));
 	EXPECT_EQ(aspace_populate(d.fx.as, d.fx.va, d.fx.len, node), 1);
 	set_knob("hint", order);

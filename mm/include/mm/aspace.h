@@ -15,6 +15,13 @@
 #include <mm/tlb.h>
 #include <kernel/list.h>
 
+/* Where new pages of an area come from. */
+enum placement {
+	PLACE_PREFERRED, /* area.node (BOOT_NODE_NONE: local, the faulting CPU's); others if it is short */
+	PLACE_INTERLEAVE, /* the nodes of area.nodes in turn, by the page's index; others if short */
+	PLACE_BIND, /* the nearest of area.nodes that has one, or the fault fails */
+};
+
 struct area {
 	struct list link; /* aspace.areas, by address; aspace.lock */
 	struct list object_link; /* object.areas; object.lock */
@@ -24,7 +31,9 @@ struct area {
 	u64 offset; /* of start in the object, in pages */
 	prot_t prot;
 	bool huge; /* use 2 MiB pages where aligned */
-	u32 node; /* preferred node for new pages; BOOT_NODE_NONE = the faulting CPU's */
+	enum placement placement;
+	u32 node; /* PLACE_PREFERRED */
+	u64 nodes; /* bit per node: the other two */
 };
 
 struct object {
@@ -82,6 +91,12 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len);
 /* On return no CPU has more access than prot (I7). */
 int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot);
+/*
+ * New pages of the range are placed so from now on; those that are there stay.
+ * PLACE_PREFERRED takes the one node of `nodes`, or 0 = local. -EINVAL: no such
+ * node, no memory there, or the range cuts a 2 MiB page; -ENOMEM.
+ */
+int aspace_place(struct aspace *as, vaddr_t va, u64 len, enum placement placement, u64 nodes);
 /* Free the pages, keep the area: the next access reads zero (madvise DONTNEED). */
 int aspace_drop(struct aspace *as, vaddr_t va, u64 len);
 /* Fault every page in, on `node` if it is not BOOT_NODE_NONE (strict). Returns pages present or -ENOMEM. */
