@@ -265,6 +265,8 @@ static int area_split(struct aspace *as, vaddr_t va)
 	upper->prot = area->prot;
 	upper->huge = area->huge;
 	upper->node = area->node;
+	upper->placement = area->placement;
+	upper->nodes = area->nodes;
 	area->end = va;
 	area_insert(as, upper);
 	return 0;
@@ -327,6 +329,38 @@ int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
 				area->prot = prot;
 		range_protect(as, va, va + len, prot);
 		change_end(as, CHANGE_PROTECT, va, va + len);
+	}
+	write_unlock(&as->lock);
+	return err;
+}
+
+static bool nodes_have_memory(u64 nodes)
+{
+	for (; nodes; nodes &= nodes - 1) {
+		u32 node = (u32)__builtin_ctzl(nodes);
+
+		if (node >= numa_node_count() || !pmm_node_has_memory(node))
+			return false;
+	}
+	return true;
+}
+
+int aspace_place(struct aspace *as, vaddr_t va, u64 len, enum placement placement, u64 nodes)
+{
+	bool one = !(nodes & (nodes - 1));
+	struct area *area;
+
+	if (!nodes_have_memory(nodes) || (placement == PLACE_PREFERRED ? !one : !nodes))
+		return -EINVAL;
+	write_lock(&as->lock);
+	int err = isolate_range(as, va, len);
+
+	list_for_each_entry (area, &as->areas, link) {
+		if (err || area->start < va || area->end > va + len)
+			continue;
+		area->placement = placement;
+		area->nodes = nodes;
+		area->node = nodes && one ? (u32)__builtin_ctzl(nodes) : BOOT_NODE_NONE;
 	}
 	write_unlock(&as->lock);
 	return err;

@@ -3,6 +3,7 @@
  * either finishes, or waits without any lock and starts over (attempt + 1).
  */
 #include <mm/aspace.h>
+#include <mm/hint.h>
 #include <mm/migration.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
@@ -66,15 +67,59 @@ static struct page *page_of_slot(struct page **slot, struct page *page)
 	return NULL;
 }
 
-static struct page *new_page(struct object *obj, struct page **slot, u64 index, u32 node,
-			     unsigned order, unsigned flags)
+/* From the nearest node of the area's that has one. */
+static struct page *alloc_bound(const struct area *area, unsigned order)
 {
-	struct page *page = pmm_alloc(node, order, PMM_ZERO | flags), *old = NULL;
+	unsigned n;
+	const u8 *nodes = pmm_fallback_order(numa_node_of_cpu(cpu_id()), &n);
+	struct page *page = NULL;
+
+	for (unsigned i = 0; i < n && !page; i++)
+		if (area->nodes >> nodes[i] & 1)
+			page = pmm_alloc(nodes[i], order, PMM_ZERO | PMM_STRICT);
+	return page;
+}
+
+static u64 count_nodes(u64 nodes)
+{
+	u64 n = 0;
+
+	for (; nodes; nodes &= nodes - 1)
+		n++;
+	return n;
+}
+
+/* The index-th of the area's nodes, which take turns. 2 MiB pages count as one. */
+static u32 interleaved(const struct area *area, u64 index)
+{
+	u64 left = area->nodes;
+
+	for (u64 turns = index % count_nodes(area->nodes); turns; turns--)
+		left &= left - 1;
+	return (u32)__builtin_ctzl(left);
+}
+
+static struct page *alloc_for(const struct area *area, u64 index, unsigned order, bool strict)
+{
+	if (area->placement == PLACE_BIND)
+		return alloc_bound(area, order);
+	u32 node = area->placement == PLACE_INTERLEAVE ? interleaved(area, index >> order)
+						       : numa_resolve(area->node);
+
+	return pmm_alloc(node, order, PMM_ZERO | (strict ? PMM_STRICT : PMM_FALLBACK));
+}
+
+static struct page *new_page(const struct area *area, struct page **slot, u64 index, unsigned order,
+			     bool strict)
+{
+	struct page *page = alloc_for(area, index, order, strict), *old = NULL;
+	struct object *obj = area->object;
 
 	if (!page)
 		return NULL;
 	page->object = obj;
 	page->index = (u32)index;
+	page->last = 0;
 	atomic_fetch_add(&obj->refs, 1); /* each page in a slot holds its object */
 	if (atomic_cmpxchg(slot, &old, page))
 		return page;
@@ -118,8 +163,7 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 		if (page && area->prot & PROT_WRITE)
 			scheme->write_upgrade(page);
 	} else {
-		page = new_page(area->object, slot, index, area_node(area), order,
-				f->strict ? PMM_STRICT : PMM_FALLBACK);
+		page = new_page(area, slot, index, order, f->strict);
 		if (!page && !load_relaxed(slot))
 			return order ? fault_anon_small(f, area) : FAULT_ERROR;
 	}
@@ -208,6 +252,8 @@ static enum fault_result fault_locked(struct fault *f)
 			result = fault_anon(f, area, pos);
 		else if (pte_is_present(seen))
 			result = fault_present(f, area, pos);
+		else if (pte_is_hint(seen))
+			result = hint_fault(f, pos);
 		else if (pte_is_migration(seen)) {
 			struct spinlock *ptl = pt_lock_of(pos.ptep);
 
@@ -271,8 +317,10 @@ static enum fault_result populate_one(struct aspace *as, vaddr_t va, u32 node, u
 	if (area) {
 		struct area here = *area; /* the same area with another preference */
 
-		if (f.strict)
+		if (f.strict) {
+			here.placement = PLACE_PREFERRED;
 			here.node = node;
+		}
 		struct pt_pos pos = fault_position(&f, &here);
 
 		if (pos.ptep && pte_is_none(pte_load(pos.ptep)))

@@ -12,6 +12,7 @@
 
 struct knobs knobs;
 
+static const char *const hint_orders[] = {"early", "late", NULL};
 static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
 enum { MAX_DEFER = 16 };
 static const char *defer_names[MAX_DEFER + 1]; /* from tlb_schemes[] */
@@ -61,6 +62,44 @@ struct knob knob_table[] = {
 	 .def = 0,
 	 .summary = "bookkeeping added per migrated page: does a gain survive a heavier kernel?",
 	 .decided_in = "mm/migrate.c"},
+	{.name = "hint",
+	 .unit = "",
+	 .value = &knobs.hint,
+	 .choices = hint_orders,
+	 .summary = "hint faults: map the page, then move it, or move it, then map it",
+	 .decided_in = "mm/hint.c"},
+	{.name = "scan_size",
+	 .unit = "pages",
+	 .value = &knobs.scan_size,
+	 .min = 1,
+	 .max = 1 << 24,
+	 .def = 65536,
+	 .summary = "window of the NUMA scan, one flush each; 65536 = 256 MiB, as Linux",
+	 .decided_in = "mm/scan.c"},
+	{.name = "scan_min",
+	 .unit = "us",
+	 .value = &knobs.scan_min,
+	 .min = 1,
+	 .max = 3600000000U,
+	 .def = 1000,
+	 .summary = "shortest time in which a space is scanned once; Linux: as many ms",
+	 .decided_in = "mm/scan.c"},
+	{.name = "scan_max",
+	 .unit = "us",
+	 .value = &knobs.scan_max,
+	 .min = 1,
+	 .max = 3600000000U,
+	 .def = 60000,
+	 .summary = "longest such time; between the two it follows the hint faults",
+	 .decided_in = "mm/scan.c"},
+	{.name = "scan_load",
+	 .unit = "percent",
+	 .value = &knobs.scan_load,
+	 .min = 1,
+	 .max = 100,
+	 .def = 3,
+	 .summary = "of its CPU's time: what the scan may take; 3 as Linux (1 part in 32)",
+	 .decided_in = "mm/scan.c"},
 };
 const unsigned knob_count = ARRAY_SIZE(knob_table);
 

@@ -27,8 +27,8 @@
 
 enum { MIGRATE_MAX = 512 }; /* entries isolated at a time; knob `batch` goes up to here */
 
-const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok", "pinned", "raced", "no_memory",
-							   "gone"};
+const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok",	"pinned", "raced",
+							   "no_memory", "gone",	  "scanned"};
 const char *const migrate_phase_names[PHASE_COUNT] = {"unmap", "flush", "copy", "map", "other"};
 
 /* One per CPU: a context does not yield while it migrates. */
@@ -39,6 +39,7 @@ struct migration {
 	unsigned order, level; /* of every page in it, and of the entries that map it */
 	unsigned count; /* pages isolated: several batches, if batches are small */
 	unsigned moved; /* of the batch, so far */
+	enum migrate_reason failure; /* the last one */
 	u64 stamp; /* cycles at the last phase border */
 	struct migrate_stats stats;
 	struct page *src[MIGRATE_MAX], *dst[MIGRATE_MAX];
@@ -85,6 +86,7 @@ static void note_result(struct migration *m, struct page *page, enum migrate_rea
 
 static void note_failure(struct migration *m, struct page *page, enum migrate_reason reason)
 {
+	m->failure = reason;
 	m->stats.failed[reason] += 1UL << page->order;
 	this_cpu_ptr(mm_counters)->failed[reason] += 1UL << page->order;
 	if (m->req->result)
@@ -98,6 +100,14 @@ static void release_isolated(struct page *page)
 
 /* ---- collect: isolate pages of the range that are on the wrong node ------------- */
 
+static inline void add_isolated(struct migration *m, struct page *page)
+{
+	page->migration = m;
+	page->slot = m->count;
+	m->state[m->count] = 0;
+	m->src[m->count++] = page;
+}
+
 static inline bool collect_page(struct migration *m, struct page *page)
 {
 	if (!(m->req->from_nodes >> page->node & 1) || page->node == m->req->to_node)
@@ -109,10 +119,7 @@ static inline bool collect_page(struct migration *m, struct page *page)
 	} else if (unlikely(!page_isolate(page))) {
 		note_failure(m, page, MIGRATE_RACED);
 	} else {
-		page->migration = m;
-		page->slot = m->count;
-		m->state[m->count] = 0;
-		m->src[m->count++] = page;
+		add_isolated(m, page);
 	}
 	return true;
 }
@@ -193,28 +200,41 @@ static __noinline void allocate(struct migration *m)
 /* ---- unmap ------------------------------------------------------------------------ */
 
 /*
- * One entry becomes a migration entry. PTL held. False: it does not map the
- * page. A flush may be deferred only if this is the page's one mapping: through
+ * One entry becomes a migration entry. PTL held. Not MIGRATE_OK: it stays as it
+ * is. A flush may be deferred only if this is the page's one mapping: through
  * another the new frame could be written while the old one is still read (I5).
  */
-static __always_inline bool take_entry(struct migration *m, struct page *src, struct aspace *as,
-				       pte_t *ptep, vaddr_t va, bool only_one)
+static __always_inline enum migrate_reason take_entry(struct migration *m, struct page *src,
+						      struct aspace *as, pte_t *ptep, vaddr_t va,
+						      bool only_one)
 {
 	pte_t old = pte_load(ptep);
 
 	if (unlikely((!pte_is_present(old) && !pte_is_hint(old)) ||
 		     pte_pa(old, m->level) != page_to_phys(src)))
-		return false;
+		return MIGRATE_GONE;
+	bool cached = aspace_may_be_cached(as, old);
+
+	if (unlikely(!pte_is_present(old))) {
+		if (cached && m->req->unflushed)
+			return MIGRATE_SCANNED;
+		if (cached)
+			count(hint_gathered);
+		else
+			count(hint_unflushed);
+	}
 	pte_t got = pt_take(ptep, pte_mk_migration(old, m->level));
 
 	if (unlikely(got.v != old.v)) /* hardware set dirty or accessed meanwhile */
 		pt_note(ptep, pte_mk_migration(got, m->level));
+	if (unlikely(!cached)) /* the scan flushed it, and the oracle holds us to that */
+		return MIGRATE_OK;
 	oracle_unmapped(src, as->ctx.id, va);
 	if (only_one && unlikely(scheme->may_defer(src, &as->ctx, va, got)))
 		m->state[src->slot] = PAIR_DEFERRED;
-	else if (likely(pte_is_present(got)) || load_relaxed(&as->flush_pending))
+	else
 		tlb_gather_add(&m->gather, &as->ctx, va, m->level);
-	return true;
+	return MIGRATE_OK;
 }
 
 static void map_pair(struct migration *m, unsigned i, struct page *to);
@@ -223,6 +243,8 @@ static void map_pair(struct migration *m, unsigned i, struct page *to);
 static __noinline enum migrate_reason unmap_shared(struct migration *m, struct page *src)
 {
 	struct object *obj = src->object;
+	enum migrate_reason reason = MIGRATE_RACED; /* an entry came or went meanwhile */
+	enum migrate_reason last;
 	struct area *area;
 	u32 taken = 0;
 
@@ -236,17 +258,20 @@ static __noinline enum migrate_reason unmap_shared(struct migration *m, struct p
 		if (pos.level != m->level)
 			continue;
 		spin_lock(pt_lock_of(pos.ptep));
-		taken += take_entry(m, src, area->aspace, pos.ptep, va_in(area, src), false);
+		last = take_entry(m, src, area->aspace, pos.ptep, va_in(area, src), false);
+		taken += last == MIGRATE_OK;
+		if (last == MIGRATE_SCANNED)
+			reason = last;
 		spin_unlock(pt_lock_of(pos.ptep));
 	}
 	spin_unlock(&obj->lock);
 	m->taken[src->slot] = taken;
 	if (taken == load_relaxed(&src->mapcount))
 		return MIGRATE_OK;
-	/* An entry came or went meanwhile: some mapping is still live, so the page stays. */
+	/* Some mapping is still live, so the page stays, and its other entries come back. */
 	oracle_remapped(src);
 	map_pair(m, src->slot, src);
-	return taken ? MIGRATE_RACED : MIGRATE_GONE;
+	return taken || reason == MIGRATE_SCANNED ? reason : MIGRATE_GONE;
 }
 
 /* The usual case: mapped once, in the space whose lock we hold. */
@@ -264,9 +289,9 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 
 	m->entry[src->slot] = ptep;
 	spin_lock(ptl);
-	bool taken = take_entry(m, src, as, ptep, va, true);
+	enum migrate_reason reason = take_entry(m, src, as, ptep, va, true);
 	spin_unlock(ptl);
-	return likely(taken) ? MIGRATE_OK : MIGRATE_GONE;
+	return reason;
 }
 
 static __always_inline void unmap(struct migration *m, unsigned i, unsigned last)
@@ -341,6 +366,7 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	dst->object = src->object;
 	dst->index = src->index;
 	dst->mapcount = mappings;
+	dst->last = src->last;
 	src->mapcount = 0;
 	src->object = NULL;
 	store_relaxed(&dst->refs, mappings);
@@ -504,7 +530,7 @@ static void migrate_collected(struct migration *m)
 	m->stats.moved_huge += m->order ? m->moved : 0;
 }
 
-static void stats_add(struct migrate_stats *to, const struct migrate_stats *from)
+void migrate_stats_add(struct migrate_stats *to, const struct migrate_stats *from)
 {
 	to->moved += from->moved;
 	to->moved_huge += from->moved_huge;
@@ -515,15 +541,42 @@ static void stats_add(struct migrate_stats *to, const struct migrate_stats *from
 		to->phase[i] += from->phase[i];
 }
 
-u64 migrate_range(const struct migrate_request *req)
+static struct migration *begin(const struct migrate_request *req)
 {
 	struct migration *m = this_cpu_ptr(migration);
-	vaddr_t end = req->start + req->len;
-	u64 failed = 0;
 
 	m->req = req;
 	m->stats = (struct migrate_stats){0};
 	m->stamp = cycles_now();
+	return m;
+}
+
+static void end_with(struct migration *m, struct migrate_stats *stats)
+{
+	count_add(pages_migrated, m->stats.moved);
+	phase_end(m, PHASE_OTHER);
+	migrate_stats_add(stats, &m->stats);
+}
+
+enum migrate_reason migrate_isolated(const struct migrate_request *req, struct page *page)
+{
+	struct migration *m = begin(req);
+
+	m->count = 0;
+	m->order = page->order;
+	m->level = page->order ? 1 : 0;
+	add_isolated(m, page);
+	migrate_collected(m);
+	end_with(m, req->stats);
+	return m->moved ? MIGRATE_OK : m->failure;
+}
+
+u64 migrate_range(const struct migrate_request *req)
+{
+	struct migration *m = begin(req);
+	vaddr_t end = req->start + req->len;
+	u64 failed = 0;
+
 	change_begin(req->as, CHANGE_MIGRATE, req->start, end);
 	for (vaddr_t va = req->start; va < end;) {
 		/*
@@ -537,9 +590,7 @@ u64 migrate_range(const struct migrate_request *req)
 		read_unlock(&req->as->lock);
 	}
 	change_end(req->as, CHANGE_MIGRATE, req->start, end);
-	count_add(pages_migrated, m->stats.moved);
-	phase_end(m, PHASE_OTHER);
-	stats_add(req->stats, &m->stats);
+	end_with(m, req->stats);
 	for (unsigned i = 0; i < MIGRATE_REASONS; i++)
 		failed += m->stats.failed[i];
 	return failed;

@@ -49,9 +49,10 @@ static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vad
 			return;
 		}
 		old = pt_take(ptep, pte_none());
-		oracle_unmapped(page, z->as->ctx.id, *va);
-		if (pte_is_present(old) || load_relaxed(&z->as->flush_pending))
+		if (aspace_may_be_cached(z->as, old)) {
+			oracle_unmapped(page, z->as->ctx.id, *va);
 			tlb_gather_add(&z->gather, &z->as->ctx, *va, level);
+		}
 		atomic_fetch_add(&page->mapcount, -1U);
 		z->pages[z->count++] = page;
 	}
@@ -120,6 +121,18 @@ static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot)
 	return pte_upgrade_needs_flush(old, pte_mk_writable(old));
 }
 
+/* A hint entry gets the new right, too: it is what the next access will be given. PTL held. */
+static inline bool protect_hint(const struct aspace *as, pte_t *ptep, pte_t old, prot_t prot)
+{
+	pte_t leaf = pte_from_hint(old);
+
+	if (pte_is_writable(leaf) == !!(prot & PROT_WRITE))
+		return false;
+	leaf = prot & PROT_WRITE ? pte_mk_writable(leaf) : pte_mk_readonly(leaf);
+	pt_note(ptep, pte_mk_hint(leaf));
+	return aspace_may_be_cached(as, old);
+}
+
 static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos pos, vaddr_t *va,
 			vaddr_t end, prot_t prot)
 {
@@ -134,13 +147,12 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 	for (; at < end; at += size, pos.ptep++) {
 		pte_t old = pte_load(pos.ptep);
 
-		if (unlikely(!pte_is_present(old))) {
-			if (!pte_is_migration(old))
-				continue;
+		if (unlikely(pte_is_migration(old))) {
 			moving = phys_to_page(pte_pa(old, pos.level));
 			break;
 		}
-		if (protect_entry(pos.ptep, old, prot)) {
+		if (pte_is_hint(old) ? protect_hint(as, pos.ptep, old, prot)
+				     : pte_is_present(old) && protect_entry(pos.ptep, old, prot)) {
 			last = at;
 			first = MIN(first, at);
 		}

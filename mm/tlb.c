@@ -33,6 +33,7 @@
 
 struct tlb_request {
 	unsigned count;
+	bool apart; /* the scanner's: counted as such, and nowhere else */
 	struct tlb_part part[TLB_GATHER_CONTEXTS];
 	u64 sent_at; /* cycles, for the acknowledgement histogram */
 };
@@ -157,30 +158,42 @@ static enum ack_distance distance_of(unsigned a, unsigned b)
 	return x->core == y->core ? ACK_SMT : ACK_SOCKET;
 }
 
-static void serve_initiator(struct tlb_cpu *me, unsigned initiator)
+static void count_served(int pages, bool apart)
 {
-	struct tlb_cpu *from = cpu_ptr(initiator, tlb_cpu);
-	u64 sent_at = from->request.sent_at;
+	if (unlikely(apart))
+		count_add(flush_scanner, pages > 0 ? (unsigned)pages : !pages);
+	else if (pages > 0)
+		count_add(flush_remote_page, (unsigned)pages);
+	else if (!pages)
+		count(flush_remote_full);
+	else
+		count(flush_skipped);
+}
 
-	for (unsigned i = 0; i < from->request.count; i++) {
-		int pages = serve_part(me, &from->request.part[i]);
-
-		if (pages > 0)
-			count_add(flush_remote_page, (unsigned)pages);
-		else if (!pages)
-			count(flush_remote_full);
-		else
-			count(flush_skipped);
-	}
+static void count_ack(unsigned initiator, u64 sent_at)
+{
 	u64 took = cycles_to_ns(cycles_now() - sent_at);
 	unsigned bucket = took ? 63 - (unsigned)__builtin_clzl(took) : 0;
 
 	this_cpu_ptr(mm_counters)
 		->ack[distance_of(cpu_id(), initiator)][MIN(bucket, ACK_BUCKETS - 1U)]++;
+}
+
+/* True: it was the scanner's. */
+static bool serve_initiator(struct tlb_cpu *me, unsigned initiator)
+{
+	struct tlb_cpu *from = cpu_ptr(initiator, tlb_cpu);
+	bool apart = from->request.apart;
+
+	for (unsigned i = 0; i < from->request.count; i++)
+		count_served(serve_part(me, &from->request.part[i]), apart);
+	if (likely(!apart))
+		count_ack(initiator, from->request.sent_at);
 	/* The acknowledgement: a full barrier after the flush; pairs with the one after the initiator's wait. */
 	cpumask_unset_atomic(&from->unacked, cpu_id());
 	if (cpumask_empty(&from->unacked))
 		cpu_wake(initiator);
+	return apart;
 }
 
 /* IPI_TLB handler, and polled by waiters with interrupts off. May find nothing to do. */
@@ -188,8 +201,8 @@ static void tlb_serve(void)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
 	u64 start = cycles_now();
+	bool apart = false, others = false;
 
-	count(ipis_received);
 	for (unsigned w = 0; w < cpu_words; w++) {
 		if (!load_relaxed(&me->pending.bits[w]))
 			continue;
@@ -197,8 +210,14 @@ static void tlb_serve(void)
 		u64 bits = atomic_xchg(&me->pending.bits[w], 0);
 
 		for (; bits; bits &= bits - 1)
-			serve_initiator(me, w * 64 + (unsigned)__builtin_ctzl(bits));
+			if (serve_initiator(me, w * 64 + (unsigned)__builtin_ctzl(bits)))
+				apart = true;
+			else
+				others = true;
 	}
+	if (unlikely(apart && !others))
+		return;
+	count(ipis_received);
 	count_add(target_stolen, cycles_now() - start);
 }
 
@@ -226,6 +245,7 @@ static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
 	u64 bit = 1UL << (self % 64);
 
 	me->request.count = g->count;
+	me->request.apart = g->apart;
 	memcpy(me->request.part, g->part, g->count * sizeof(g->part[0]));
 	for (unsigned w = 0; w < cpu_words; w++)
 		store_relaxed(&me->unacked.bits[w], targets->bits[w]);
@@ -405,6 +425,34 @@ void tlb_gather_flush(struct tlb_gather *g)
 		}
 	}
 	flush_gathered(g);
+}
+
+/*
+ * What a flush counts in task context, moved to the scanner's counters when it
+ * is over. Handlers count other things meanwhile, which stay where they are.
+ */
+void tlb_gather_flush_apart(struct tlb_gather *g)
+{
+	struct mm_counters *c = this_cpu_ptr(mm_counters);
+	u64 shootdowns = c->shootdowns, sent = c->ipis_sent, merged = c->ipis_merged;
+	u64 page = c->flush_local_page, full = c->flush_local_full;
+	u64 ops = c->bcast_ops, syncs = c->bcast_syncs, waited = c->wait_initiator;
+
+	g->apart = true;
+	tlb_gather_flush(g);
+	c->shootdowns_scanner += c->shootdowns - shootdowns;
+	c->ipis_scanner += c->ipis_sent - sent;
+	c->flush_scanner +=
+		c->flush_local_page - page + c->flush_local_full - full + c->bcast_ops - ops;
+	c->bcast_scanner += c->bcast_syncs - syncs;
+	c->shootdowns = shootdowns;
+	c->ipis_sent = sent;
+	c->ipis_merged = merged;
+	c->flush_local_page = page;
+	c->flush_local_full = full;
+	c->bcast_ops = ops;
+	c->bcast_syncs = syncs;
+	c->wait_initiator = waited;
 }
 
 /* ---- gathering ----------------------------------------------------------- */

@@ -51,6 +51,19 @@ const struct arg bench_options[] = {
 	NUMBER("--slice", &asked.p.slice, 0, 1 << 30, 0,
 	       "operations between switches of threads that share a CPU"),
 	NUMBER("--pin", &asked.p.pin, 0, 1 << 24, 0, "pages pinned, which must not move"),
+	NUMBER("--share", &asked.p.share, 1, MAX_CPUS, 1, "threads that use each page"),
+	CHOICE("--access", &asked.p.access, pmbench_names, PMBENCH_UNIFORM,
+	       "pmbench: which page is next"),
+	NUMBER("--map-size", &asked.p.map_mib, 1, 1 << 20, 32, "pmbench: MiB mapped"),
+	NUMBER("--set-size", &asked.p.set_mib, 1, 1 << 20, 16, "pmbench: MiB of them used"),
+	NUMBER("--shape", &asked.p.shape, 0, 1UL << 40, 0,
+	       "pmbench: thousandths of its shape: pareto exponent, sigma or stride in pages; "
+	       "0: 1161, an eighth of the set, 1000"),
+	NUMBER("--read-pct", &asked.p.read_pct, 0, 100, 50, "pmbench: percent that read"),
+	NUMBER("--accesses", &asked.p.accesses, 1, 1UL << 32, 20000,
+	       "pmbench: by each thread in a round"),
+	FLAG("--cold", &asked.p.cold, "pmbench: no warm-up accesses"),
+	FLAG("--scan", &asked.p.scan, "pmbench: NUMA scans meanwhile"),
 	NUMBER("--seed", &asked.p.seed, 0, UINT64_MAX, 1, "of all random numbers"),
 	NUMBER("--warmup", &asked.p.warmup, 0, BENCH_MAX_REPS, 5, "rounds thrown away"),
 	NUMBER("--reps", &asked.p.reps, 1, BENCH_MAX_REPS, 30, "rounds measured, one sample each"),
@@ -68,6 +81,9 @@ static const struct {
 	{"--write-pct", OPT_WRITES}, {"--pattern", OPT_PATTERN}, {"--mapping", OPT_MAPPING},
 	{"--thp", OPT_THP},	     {"--from", OPT_NODES},	 {"--to", OPT_NODES},
 	{"--procs", OPT_PROCS},	     {"--slice", OPT_SLICE},	 {"--pin", OPT_PIN},
+	{"--share", OPT_SHARE},	     {"--access", OPT_PMBENCH},	 {"--map-size", OPT_PMBENCH},
+	{"--set-size", OPT_PMBENCH}, {"--shape", OPT_PMBENCH},	 {"--read-pct", OPT_PMBENCH},
+	{"--accesses", OPT_PMBENCH}, {"--cold", OPT_PMBENCH},	 {"--scan", OPT_PMBENCH},
 };
 
 /* Was the option written, in either form? */
@@ -277,6 +293,7 @@ void params_json(const struct bench *b, struct json *j)
 	json_key(j, "procs"), json_u64(j, p->procs);
 	json_key(j, "slice"), json_u64(j, p->slice);
 	json_key(j, "pin"), json_u64(j, p->pin);
+	json_key(j, "share"), json_u64(j, p->share);
 	json_key(j, "rounds"), json_u64(j, p->reps);
 	json_key(j, "reps"), json_u64(j, p->reps);
 	json_key(j, "time"), json_u64(j, p->time);

@@ -43,6 +43,9 @@ static void put_aliases(const struct bench_variant *v, struct json *j)
 	put(j, "pgmigrate_fail", bench_failed(&v->totals));
 	put(j, "pgfault", c->page_faults);
 	put(j, "numa_hint_faults", c->hint_faults);
+	put(j, "numa_hint_faults_local", c->hint_faults_local);
+	put(j, "numa_pages_migrated", c->hint_moved);
+	put(j, "numa_pte_updates", c->hint_entries);
 	put(j, "tlb_deferred_pending", v->totals.debts_at_end);
 	put(j, "tlb_deferred_held_pages", v->totals.held_pages_max);
 	put(j, "tlb_flush_skipped", c->flush_skipped);
@@ -73,8 +76,7 @@ void record_counters(const struct bench_variant *v, struct json *j)
 	put(j, "batches", t->migrate.batches);
 	put(j, "ipis_wake", t->ipis_wake);
 	put(j, "ipis_call", t->ipis_call);
-	/* Nothing in this kernel sends or makes these yet. */
-	put(j, "ipis_scanner", 0);
+	/* Nothing in this kernel makes these yet. */
 	put(j, "secondary_invalidations", 0);
 	put(j, "held_pages_max", t->held_pages_max);
 	put(j, "timer_irqs", t->timer_irqs);

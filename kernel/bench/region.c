@@ -109,3 +109,40 @@ void region_destroy(struct region *r)
 		kmem.free(r->published, r->pages * sizeof(r->published[0]));
 	*r = (struct region){0};
 }
+
+enum { SPARE_FRAMES = 256 }; /* on each node, for page tables and the run's own memory */
+
+int region_check_room(struct bench *b, u32 node, u64 pages)
+{
+	struct pmm_node_stats s;
+	u64 room;
+
+	pmm_node_stats(node, &s);
+	room = s.free + s.cached;
+	if (room >= pages + SPARE_FRAMES)
+		return 0;
+	return bench_fail(b, -ERANGE,
+			  "--pages %lu: node %u has only %lu frames free (%u stay spare)",
+			  b->params.pages, node, room, SPARE_FRAMES);
+}
+
+struct verifier {
+	struct bench *b;
+	struct region *region;
+};
+
+static void verify(void *arg)
+{
+	struct verifier *v = arg;
+
+	v->b->damaged += region_verify(v->region);
+}
+
+void region_finish(struct bench *b, struct region *r)
+{
+	struct verifier v = {b, r};
+
+	if (b->reps_done)
+		bench_run_on(cpu_id(), r->as, verify, &v);
+	region_destroy(r);
+}

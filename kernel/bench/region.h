@@ -71,4 +71,9 @@ int region_pin(struct region *r, u64 n);
 void region_unpin(struct region *r);
 /* Read every page; returns how many are not what they must be. The space is loaded. */
 u64 region_verify(const struct region *r);
+struct bench;
+/* 0, or -ERANGE with bench_fail(): the node has not so many frames free, and some to spare. */
+int region_check_room(struct bench *b, u32 node, u64 pages);
+/* Verify it, if there were rounds, for the run's verdict; then destroy it. */
+void region_finish(struct bench *b, struct region *r);
 void region_destroy(struct region *r);

@@ -32,8 +32,11 @@ enum trust {
 extern const char *const trust_names[];
 
 struct bench_params {
-	u64 pages, threads, write_pct, from, to, seed, warmup, reps, time, procs, slice, pin;
+	u64 pages, threads, write_pct, from, to, seed, warmup, reps, time, procs, slice, pin, share;
 	unsigned pattern; /* enum pattern_kind */
+	unsigned access; /* enum pmbench_access */
+	u64 map_mib, set_mib, shape, read_pct, accesses;
+	bool cold, scan;
 	bool thp, read_only;
 	unsigned initiator; /* CPU that does the measured work */
 	unsigned cpu_count; /* threads i runs on cpu[i % cpu_count] */

@@ -70,9 +70,11 @@ static inline void write_page(struct victim *v, u64 page)
 
 static inline void operate(struct victim *v)
 {
-	u64 page = pattern_next(&v->all->pattern, &v->walk);
+	u64 page = pattern_next(&v->all->pattern, &v->walk) + v->first;
 
-	if ((u32)(v->walk.rng >> 3 & INT32_MAX) < v->write_below)
+	if (page >= v->wrap)
+		page -= v->wrap;
+	if ((u32)(v->walk.rng >> 3 & INT32_MAX) < v->write_below && page - v->own < v->own_pages)
 		write_page(v, page);
 	else
 		read_page(v, page);
@@ -183,6 +185,22 @@ void victims_add_latency(const struct victims *v, u32 *histogram)
 			histogram[k] += v->victim[i]->histogram[(v->turn + 1) % 2][k];
 }
 
+/* Which pages are drawn, and which are written; k-th thread of its region. */
+static void set_pages(struct victim *v, const struct victims_config *c, u64 k)
+{
+	u64 pages = v->region->pages;
+
+	v->wrap = v->own_pages = pages;
+	if (!c->sharers)
+		return;
+	v->own = k * c->share_pages;
+	v->own_pages = c->share_pages;
+	v->wrap = v->writers * c->share_pages;
+	v->first = (v->own + v->wrap - (c->sharers - 1) * c->share_pages) % v->wrap;
+	v->writers = 1;
+	v->writer = 0;
+}
+
 static struct victim *victim_create(struct victims *all, const struct victims_config *c, unsigned i)
 {
 	unsigned cpu = c->cpu[i % c->cpu_count];
@@ -196,6 +214,7 @@ static struct victim *victim_create(struct victims *all, const struct victims_co
 	v->region = &c->region[i % c->regions];
 	v->writer = i / c->regions;
 	v->writers = (c->count - i % c->regions + c->regions - 1) / c->regions;
+	set_pages(v, c, i / c->regions);
 	v->write_below = (u32)(c->write_pct * (1UL << 31) / 100);
 	v->slice_left = c->slice;
 	pattern_start(&all->pattern, &v->walk, c->seed, i);
@@ -209,12 +228,13 @@ static struct victim *victim_create(struct victims *all, const struct victims_co
 int victims_start(struct victims *v, const struct victims_config *c)
 {
 	u32 here = numa_node_of_cpu(cpu_id());
+	u64 pages = c->sharers ? c->sharers * c->share_pages : c->region->pages;
 
 	*v = (struct victims){.slice = c->slice};
 	if (!c->count)
 		return 0;
 	v->victim = kmem.alloc(MAX_CPUS * sizeof(v->victim[0]), here);
-	if (!v->victim || pattern_init(&v->pattern, c->pattern, c->region->pages, c->seed, here))
+	if (!v->victim || pattern_init(&v->pattern, c->pattern, pages, c->seed, here))
 		return -ENOMEM;
 	for (; v->count < c->count; v->count++) {
 		v->victim[v->count] = victim_create(v, c, v->count);

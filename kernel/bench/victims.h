@@ -28,7 +28,9 @@ struct victim_report {
 struct victim {
 	struct victims *all;
 	struct region *region;
+	u64 first, wrap; /* its draws start at this page, and go on at 0 from `wrap` on */
 	u64 writers, writer; /* it writes pages that are `writer` modulo `writers` */
+	u64 own, own_pages; /* with shares: it writes these instead, and only reads others */
 	u32 write_below; /* of 2^31: random numbers that make an operation a write */
 	unsigned id, cpu;
 	struct context *ctx;
@@ -61,6 +63,12 @@ struct victims_config {
 	unsigned regions;
 	enum pattern_kind pattern;
 	u64 write_pct, slice, seed;
+	/*
+	 * 0: each thread uses all of its region. Else a region is cut into one
+	 * share of share_pages per thread, and thread k of a region uses the
+	 * `sharers` shares that end with the k-th, which it alone writes.
+	 */
+	u64 sharers, share_pages;
 };
 
 /* 0 or -ENOMEM; they run when it returns, and no turn has ended. */

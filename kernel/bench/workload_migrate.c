@@ -11,12 +11,12 @@
 #include <kernel/string.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
+#include "books.h"
 #include "run.h"
 #include "table.h"
 #include "victims.h"
 
 enum {
-	SPARE_FRAMES = 256, /* on each node, for page tables and the run's own memory */
 	QUIET_SLICES = 20, /* turns without migration, for comparison */
 };
 #define QUIET_NS 2000000UL /* length of each: about a round of some thousand pages */
@@ -31,34 +31,18 @@ struct migrate_state {
 	u64 cycles; /* of this round's moves */
 	struct migrate_stats stats;
 	u64 quiet_gap[QUIET_SLICES]; /* cycles: the longest gap of any victim in each slice */
-	struct victim_report before[MAX_CPUS];
-	struct stale_read first;
-	unsigned first_cpu;
+	struct books books;
 };
 
 /* ---- set-up ------------------------------------------------------------------ */
 
-static int check_room(struct bench *b, u32 node, u64 pages)
-{
-	struct pmm_node_stats s;
-	u64 room;
-
-	pmm_node_stats(node, &s);
-	room = s.free + s.cached;
-	if (room >= pages + SPARE_FRAMES)
-		return 0;
-	return bench_fail(b, -ERANGE,
-			  "--pages %lu: node %u has only %lu frames free (%u stay spare)",
-			  b->params.pages, node, room, SPARE_FRAMES);
-}
-
 static int check_params(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
-	int rc = check_room(b, (u32)p->from, p->pages);
+	int rc = region_check_room(b, (u32)p->from, p->pages);
 
 	if (!rc)
-		rc = check_room(b, (u32)p->to, p->pages);
+		rc = region_check_room(b, (u32)p->to, p->pages);
 	if (rc)
 		return rc;
 	if (p->pages % p->procs)
@@ -185,49 +169,6 @@ static void move_region(void *arg)
 	m->s->cycles += cycles_now() - start;
 }
 
-static void note_first_stale(struct migrate_state *s)
-{
-	for (unsigned i = 0; i < s->victims.count && !s->first.tag; i++) {
-		const struct victim *v = s->victims.victim[i];
-
-		if (v->report.stale) {
-			s->first = v->first_stale;
-			s->first_cpu = v->cpu;
-		}
-	}
-}
-
-/* What the victims did in the turn that just ended goes to the variant's books. */
-static void collect_victims(struct bench *b, struct bench_round *round)
-{
-	struct migrate_state *s = b->state;
-	struct bench_variant *v = &b->variant[round->variant];
-	struct victim_report sum;
-
-	victims_sum(&s->victims, &sum);
-	round->wait = sum.longest_wait;
-	for (unsigned i = 0; i < s->victims.count; i++) {
-		const struct victim_report *old = &s->before[i],
-					   *now = &s->victims.victim[i]->report;
-
-		if (!v->unsafe)
-			b->stale_total += now->stale - old->stale;
-		if (round->warm_up)
-			continue;
-		v->in_window[i] += now->in_window - old->in_window;
-		v->reads_in_window += now->in_window - old->in_window;
-		v->ops += now->ops - old->ops;
-		v->reads_verified += now->verified - old->verified;
-		v->stale_reads += now->stale - old->stale;
-	}
-	note_first_stale(s);
-	if (round->warm_up)
-		return;
-	v->wait_count += sum.waits;
-	v->longest_gap = MAX(v->longest_gap, sum.longest_gap);
-	victims_add_latency(&s->victims, v->latency);
-}
-
 static int migrate_round(struct bench *b, struct bench_round *round)
 {
 	struct migrate_state *s = b->state;
@@ -238,9 +179,7 @@ static int migrate_round(struct bench *b, struct bench_round *round)
 	s->cycles = 0;
 	s->stats = (struct migrate_stats){0};
 	victims_settle_in(&s->victims);
-	victims_turn(&s->victims);
-	for (unsigned i = 0; i < s->victims.count; i++)
-		s->before[i] = s->victims.victim[i]->report;
+	books_open(&s->books, &s->victims);
 	bench_part_begin(&s->part);
 	for (unsigned i = 0; i < s->regions && !rc; i++) {
 		struct mover m = {s, &s->region[i]};
@@ -248,7 +187,7 @@ static int migrate_round(struct bench *b, struct bench_round *round)
 		rc = bench_run_on(b->params.initiator, s->region[i].as, move_region, &m);
 	}
 	settle = bench_part_end(&s->part, s->cycles, &round->totals);
-	victims_turn(&s->victims);
+	books_close(&s->books, &s->victims, b, round);
 	if (rc)
 		return bench_fail(b, rc, "no memory for a context on CPU %u", b->params.initiator);
 	if (!s->stats.moved)
@@ -257,25 +196,12 @@ static int migrate_round(struct bench *b, struct bench_round *round)
 	round->totals.migrate = s->stats;
 	round->totals.units = s->stats.moved;
 	round->value[0] = bench_ns_per(s->cycles + settle, s->stats.moved, 0);
-	collect_victims(b, round);
 	s->at = s->to;
 	s->to = at;
 	return 0;
 }
 
 /* ---- the end --------------------------------------------------------------------- */
-
-struct verifier {
-	struct bench *b;
-	struct region *region;
-};
-
-static void verify_region(void *arg)
-{
-	struct verifier *v = arg;
-
-	v->b->damaged += region_verify(v->region);
-}
 
 static void migrate_teardown(struct bench *b)
 {
@@ -285,13 +211,8 @@ static void migrate_teardown(struct bench *b)
 	if (b->reps_done && s->victims.count)
 		measure_quiet(b, gap);
 	victims_stop(&s->victims);
-	for (unsigned i = 0; i < s->regions; i++) {
-		struct verifier v = {b, &s->region[i]};
-
-		if (b->reps_done)
-			bench_run_on(cpu_id(), s->region[i].as, verify_region, &v);
-		region_destroy(&s->region[i]);
-	}
+	for (unsigned i = 0; i < s->regions; i++)
+		region_finish(b, &s->region[i]);
 }
 
 static void migrate_record(struct bench *b, unsigned variant, struct json *j)
@@ -315,7 +236,6 @@ static void migrate_table(struct bench *b)
 {
 	const struct migrate_state *s = b->state;
 	u64 sorted[QUIET_SLICES], per = bench_ns_per_instruction();
-	const struct stale_read *f = &s->first;
 	struct summary sum;
 
 	table_migrate(b);
@@ -326,10 +246,7 @@ static void migrate_table(struct bench *b)
 			"%u turns\n",
 			bench_ns_per(sum.median, 1, 0) / (per ? per : 1),
 			per ? "instructions" : "ns", QUIET_SLICES);
-	if (f->tag)
-		kprintf("# STALE page %lu on CPU %u: read %#lx and %#lx, page tag %#x, stamp "
-			"published %u\n",
-			f->page, s->first_cpu, f->word, f->mix, f->tag, f->published);
+	books_print_stale(&s->books);
 }
 
 WORKLOAD(workload_migrate) = {

@@ -7,6 +7,7 @@
 #include <kernel/command.h>
 #include <kernel/console.h>
 #include <kernel/ktest.h>
+#include <kernel/option.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
@@ -36,6 +37,17 @@ static void diagnose(const char *fmt, ...)
 	va_end(ap);
 	console_fresh_line();
 	kprintf("  # %s: %s\n", current->name, text);
+}
+
+u64 ktest_rounds(u64 usual)
+{
+	return option_u64("test.rounds", usual, 1, UINT32_MAX);
+}
+
+void ktest_init(void)
+{
+	/* Asked for here, so that it is known before unknown options are reported. */
+	option_get("test.rounds");
 }
 
 bool ktest_check(bool ok, const char *file, int line, const char *fmt, ...)

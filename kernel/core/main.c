@@ -7,6 +7,7 @@
 #include <kernel/bootinfo.h>
 #include <kernel/clock.h>
 #include <kernel/det.h>
+#include <kernel/ktest.h>
 #include <kernel/main.h>
 #include <kernel/option.h>
 #include <kernel/percpu.h>
@@ -76,5 +77,6 @@ void kernel_main(struct bootinfo *bi)
 	mm_start();
 	copy_page_select();
 	bench_init();
+	ktest_init();
 	shell_main();
 }

@@ -14,13 +14,16 @@ const struct tlb_scheme *const tlb_schemes[] = {
 };
 
 const struct scheme_def scheme_defs[] = {
-	{"baseline", "the historical kernel: one shootdown per migrated page", "batch=1 defer=none",
-	 NULL},
+	{"baseline", "the historical kernel: one shootdown per migrated page",
+	 "batch=1 defer=none hint=early", NULL},
 	{"batch", "one shootdown per batch of pages (migrate_pages since 6.3)", "batch=512", NULL},
-	{"like-linux-6.1", "what that kernel does on this ISA: page by page", "batch=1 defer=none",
+	{"late-map", "hint faults move the page first and map it after that (since 5.13)",
+	 "hint=late", NULL},
+	{"like-linux-6.1", "what that kernel does on this ISA: page by page, hint=late",
+	 "batch=1 defer=none hint=late",
 	 "LRU, folio locks and cgroup charges; mmap_lock contention; rmap of file and KSM pages"},
-	{"like-linux-6.12", "what that kernel does on this ISA: batches of 512",
-	 "batch=512 batch_2m=1 defer=none",
+	{"like-linux-6.12", "what that kernel does on this ISA: batches of 512, hint=late",
+	 "batch=512 batch_2m=1 defer=none hint=late",
 	 "LRU, folio locks and cgroup charges; synchronous retry passes; one asynchronous pass "
 	 "over "
 	 "up to 2*512-1 pages; lazy-TLB CPUs skipped by a flag instead of leaving the mask"},

@@ -167,3 +167,47 @@ TEST(aspace, huge_pages)
 	aspace_load(NULL);
 	fixture_fini(&fx);
 }
+
+static u64 pages_on(struct fixture *fx, u32 node)
+{
+	u64 n = 0;
+
+	for (vaddr_t va = fx->va; va < fx->va + fx->len; va += PAGE_SIZE)
+		n += fixture_node_of(fx, va) == node;
+	return n;
+}
+
+static void place_and_fill(struct fixture *fx, enum placement placement, u64 nodes)
+{
+	EXPECT_EQ(aspace_drop(fx->as, fx->va, fx->len), 0);
+	EXPECT_EQ(aspace_place(fx->as, fx->va, fx->len, placement, nodes), 0);
+	fixture_fill(fx, 1, 1);
+}
+
+/* local, preferred, interleave, bind: where new pages go. */
+TEST(aspace, placement)
+{
+	enum { PAGES = 60 };
+	struct fixture fx;
+	u32 here = numa_node_of_cpu(cpu_id()), other = fixture_other_node(here);
+
+	if (other == BOOT_NODE_NONE || !pmm_node_has_memory(here))
+		SKIP("one node with memory");
+	REQUIRE(fixture_init(&fx, PAGES, PROT_READ | PROT_WRITE, false, BOOT_NODE_NONE));
+	place_and_fill(&fx, PLACE_PREFERRED, 0);
+	EXPECT_EQ(pages_on(&fx, here), PAGES);
+	place_and_fill(&fx, PLACE_PREFERRED, 1UL << other);
+	EXPECT_EQ(pages_on(&fx, other), PAGES);
+	place_and_fill(&fx, PLACE_INTERLEAVE, 1UL << other | 1UL << here);
+	EXPECT_EQ(pages_on(&fx, other), PAGES / 2);
+	EXPECT_EQ(pages_on(&fx, here), PAGES / 2);
+	EXPECT(fixture_node_of(&fx, fx.va) != fixture_node_of(&fx, fx.va + PAGE_SIZE));
+	place_and_fill(&fx, PLACE_BIND, 1UL << other);
+	EXPECT_EQ(pages_on(&fx, other), PAGES);
+	EXPECT_EQ(aspace_place(fx.as, fx.va, fx.len, PLACE_BIND, 0), -EINVAL);
+	EXPECT_EQ(aspace_place(fx.as, fx.va, fx.len, PLACE_BIND, 1UL << 63), -EINVAL);
+	EXPECT_EQ(aspace_place(fx.as, fx.va, fx.len, PLACE_PREFERRED, 1UL << here | 1UL << other),
+		  -EINVAL);
+	EXPECT_EQ(fixture_wrong(&fx, 1, 1), 0);
+	fixture_fini(&fx);
+}

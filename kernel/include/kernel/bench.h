@@ -23,6 +23,8 @@ enum bench_option {
 	OPT_SLICE = 1 << 8,
 	OPT_PIN = 1 << 9,
 	OPT_CPUS = 1 << 10,
+	OPT_SHARE = 1 << 11,
+	OPT_PMBENCH = 1 << 12, /* what only pmbench has: its map, shape, accesses */
 };
 
 struct workload {

@@ -29,6 +29,9 @@ void ktest_skip(const char *fmt, ...) __printf(1, 2); /* then return from the te
 
 /* Run the tests whose "suite.name" matches the glob, as KTAP. Returns RC_*. */
 unsigned ktest_run(const char *glob);
+/* How often to repeat what a test repeats: boot option test.rounds=N, else what the test says. */
+u64 ktest_rounds(u64 usual);
+void ktest_init(void); /* makes the option known */
 /*
  * Called before the first test with size 0, to take stock, and after each test:
  * false = more is held than before, and why (mm registers it).

@@ -48,3 +48,32 @@ static inline u64 pattern_next(const struct pattern *p, struct pattern_walk *w)
 		w->at = 0;
 	return w->at;
 }
+
+/*
+ * The patterns of pmbench, page by page from the thread's own generator, as
+ * that program draws them. shape in thousandths: stride (linear), standard
+ * deviation in pages (normal), exponent (pareto, zipf, which are one).
+ */
+enum pmbench_access {
+	PMBENCH_LINEAR,
+	PMBENCH_UNIFORM,
+	PMBENCH_NORMAL, /* polar Box-Muller about the middle; what falls outside goes there */
+	PMBENCH_NORMAL_IH, /* sum of twelve uniform values */
+	PMBENCH_PARETO,
+	PMBENCH_ZIPF,
+};
+extern const char *const pmbench_names[]; /* NULL at the end */
+
+struct pmbench_walk {
+	enum pmbench_access access;
+	u64 pages, shape;
+	u64 rng;
+	u64 at; /* linear: the next page */
+	u64 tail; /* pareto */
+};
+
+void pmbench_start(struct pmbench_walk *w, enum pmbench_access access, u64 pages, u64 shape,
+		   u64 seed, unsigned thread);
+u64 pmbench_next(struct pmbench_walk *w);
+/* Accesses before the measured ones, so that each page was most likely touched. */
+u64 pmbench_warm_up(const struct pmbench_walk *w);

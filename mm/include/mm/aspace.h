@@ -15,6 +15,13 @@
 #include <mm/tlb.h>
 #include <kernel/list.h>
 
+/* Where new pages of an area come from. */
+enum placement {
+	PLACE_PREFERRED, /* area.node (BOOT_NODE_NONE: local, the faulting CPU's); others if it is short */
+	PLACE_INTERLEAVE, /* the nodes of area.nodes in turn, by the page's index; others if short */
+	PLACE_BIND, /* the nearest of area.nodes that has one, or the fault fails */
+};
+
 struct area {
 	struct list link; /* aspace.areas, by address; aspace.lock */
 	struct list object_link; /* object.areas; object.lock */
@@ -24,7 +31,9 @@ struct area {
 	u64 offset; /* of start in the object, in pages */
 	prot_t prot;
 	bool huge; /* use 2 MiB pages where aligned */
-	u32 node; /* preferred node for new pages; BOOT_NODE_NONE = the faulting CPU's */
+	enum placement placement;
+	u32 node; /* PLACE_PREFERRED */
+	u64 nodes; /* bit per node: the other two */
 };
 
 struct object {
@@ -38,6 +47,13 @@ struct object {
 		*chunks; /* [index / 512] -> 512 page pointers; filled on demand, never moved */
 };
 
+/* What hint faults found out about a space; atomic, relaxed: the scanner's period follows them. */
+struct hint_tally {
+	u64 local, remote; /* the page was on the node that touched it, or not */
+	u64 own, shared; /* the same CPU touched it last, or another one */
+	u64 failed; /* it should have moved and did not */
+};
+
 struct aspace {
 	struct tlb_context ctx;
 	struct rwlock lock;
@@ -47,6 +63,7 @@ struct aspace {
 	u32 id;
 	const char *name;
 	u32 flush_pending; /* scanners between their first entry change and the end of their flush */
+	struct hint_tally hints;
 	struct list link; /* all spaces, under the list's lock */
 };
 
@@ -74,6 +91,12 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len);
 /* On return no CPU has more access than prot (I7). */
 int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot);
+/*
+ * New pages of the range are placed so from now on; those that are there stay.
+ * PLACE_PREFERRED takes the one node of `nodes`, or 0 = local. -EINVAL: no such
+ * node, no memory there, or the range cuts a 2 MiB page; -ENOMEM.
+ */
+int aspace_place(struct aspace *as, vaddr_t va, u64 len, enum placement placement, u64 nodes);
 /* Free the pages, keep the area: the next access reads zero (madvise DONTNEED). */
 int aspace_drop(struct aspace *as, vaddr_t va, u64 len);
 /* Fault every page in, on `node` if it is not BOOT_NODE_NONE (strict). Returns pages present or -ENOMEM. */
@@ -121,6 +144,18 @@ static inline struct page **object_slot(struct object *obj, u64 index, bool crea
 /* ---- every change to a range runs between these; subscribers come with secondary MMUs ---- */
 void change_begin(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end);
 void change_end(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end);
+
+/*
+ * The accessibility test: may a CPU still hold what this entry, just taken down
+ * or seen under its PTL, allowed? Not if it was a hint entry, unless a scan's
+ * flush is still to come. Acquire: pairs with the scanner's decrement, so that
+ * whoever reuses the frame does so after that flush. The scanner increments
+ * before it changes the entry under the PTL that we hold, so we cannot miss it.
+ */
+static inline bool aspace_may_be_cached(const struct aspace *as, pte_t taken)
+{
+	return likely(pte_is_present(taken)) || load_acquire(&as->flush_pending);
+}
 
 /* ---- faults ---- */
 struct fault {

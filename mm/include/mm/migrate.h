@@ -12,6 +12,7 @@ enum migrate_reason {
 	MIGRATE_RACED, /* isolated by somebody else, or referenced while it was being moved */
 	MIGRATE_NO_MEMORY, /* the target node has none */
 	MIGRATE_GONE, /* freed or remapped before we came */
+	MIGRATE_SCANNED, /* a scan's flush is pending, and the caller would rather not flush */
 	MIGRATE_REASONS
 };
 extern const char *const migrate_reason_names[MIGRATE_REASONS];
@@ -36,6 +37,7 @@ struct migrate_request {
 	/* Optional, one byte (enum migrate_reason) per 4 KiB page of the range; untouched for pages not on from_nodes. */
 	u8 *result;
 	struct migrate_stats *stats; /* added to */
+	bool unflushed; /* leave pages with hint entries where a pending scan would make us flush */
 };
 
 /*
@@ -45,5 +47,13 @@ struct migrate_request {
  */
 u64 migrate_range(const struct migrate_request *req);
 
-/* Restore access for what was isolated but not moved; used by hint faults later. */
-struct migration;
+void migrate_stats_add(struct migrate_stats *to, const struct migrate_stats *from);
+
+/*
+ * The same for one page, isolated by the caller and mapped at req->start in
+ * req->as, whose lock's read side the caller holds. Ends the isolation. Not
+ * MIGRATE_OK: it is where it was, and entries that were taken down are
+ * accessible again; those that were not are as they were. Task context, no
+ * spinlocks.
+ */
+enum migrate_reason migrate_isolated(const struct migrate_request *req, struct page *page);

@@ -46,9 +46,10 @@ struct page {
 		struct { /* allocator, or a scheme's quarantine */
 			struct page *next, *prev;
 		};
-		struct { /* isolated: its place in the batch that moves it */
+		struct { /* in use; isolated: its place in the batch that moves it */
 			struct migration *migration;
 			u32 slot;
+			u32 last; /* in use: who touched it last, for mm/hint.c; 0 = nobody yet */
 		};
 		struct { /* PAGE_TABLE */
 			struct spinlock ptl; /* guards every entry of this table */

@@ -72,7 +72,7 @@ static inline void pt_install(pte_t *ptep, pte_t pte)
 	pt_publish();
 }
 
-/* Not present -> not present (a migration entry corrected, an empty entry made a hint). */
+/* Not present -> not present (a migration or hint entry corrected). */
 static inline void pt_note(pte_t *ptep, pte_t pte)
 {
 	pte_store(ptep, pte);

@@ -50,6 +50,14 @@ struct knobs {
 	u32 transport; /* enum tlb_transport */
 	u32 range; /* pages flushed one by one before everything is */
 	u32 pad; /* ns of bookkeeping added per migrated page */
+	u32 hint; /* enum hint_order */
+	u32 scan_size, scan_min, scan_max; /* pages a window; microseconds a pass */
+	u32 scan_load; /* percent of its CPU's time that the scan may take */
+};
+
+enum hint_order {
+	HINT_EARLY, /* make the page accessible, then move it */
+	HINT_LATE, /* keep the hint entry until the page has moved or stays */
 };
 extern struct knobs knobs;
 

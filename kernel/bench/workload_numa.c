@@ -1,0 +1,455 @@
+/*
+ * `numa_balance`: every thread uses a share of the pages that starts on the
+ * next node; scans and hint faults bring it home. A round ends when two passes
+ * of the scan in a row moved nothing although every thread was there. One sample per round: the time that hint
+ * faults took on all CPUs, over the pages that moved.
+ */
+#include <kernel/clock.h>
+#include <kernel/console.h>
+#include <kernel/det.h>
+#include <kernel/error.h>
+#include <kernel/fixed.h>
+#include <kernel/kmem.h>
+#include <kernel/printf.h>
+#include <kernel/printk.h>
+#include <mm/hint.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+#include "books.h"
+#include "table.h"
+
+enum {
+	/* Times that every thread went round its pages, with at least a pass of the scan for each. */
+	ROUNDS_MIN = 4, /* the filter takes two, and at first not everything is touched */
+	ROUNDS_MAX = 40, /* for pages that nobody ever settles on */
+	QUIET_ROUNDS = 2, /* without a move */
+};
+
+/* Of a variant's measured rounds. */
+struct numa_sums {
+	u64 passes, elapsed; /* cycles */
+	u64 home; /* pages at the end of rounds that are with their user */
+	u64 used; /* pages that somebody uses, summed over rounds */
+	u64 most_moves; /* of a round, per page, in hundredths */
+};
+
+struct numa_state {
+	struct region region[BENCH_MAX_PROCS];
+	struct hint_scan scan[BENCH_MAX_PROCS];
+	unsigned regions;
+	u64 share_pages; /* of a thread's share */
+	unsigned shares; /* of a region */
+	struct victims victims;
+	struct bench_part part;
+	struct books books;
+	u64 elapsed, passes; /* of this round */
+	u64 ops[MAX_CPUS]; /* [thread]: when passes were looked at last */
+	struct numa_sums sums[BENCH_MAX_VARIANTS];
+};
+
+/* ---- set-up ------------------------------------------------------------------ */
+
+static int check_params(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	u64 per_space = p->threads / p->procs;
+
+	if (!p->threads || p->threads % p->procs)
+		return bench_fail(b, -EINVAL, "--threads %lu: not a multiple of --procs %lu",
+				  p->threads, p->procs);
+	if (p->share > per_space)
+		return bench_fail(b, -EINVAL, "--share %lu: a space has %lu threads", p->share,
+				  per_space);
+	if (p->pages / p->threads < (p->thp ? HUGE_PAGES : 1))
+		return bench_fail(b, -EINVAL, "--pages %lu: no %spage for each of %lu threads",
+				  p->pages, p->thp ? "2 MiB " : "", p->threads);
+	return 0;
+}
+
+static u32 home_of(const struct bench *b, const struct numa_state *s, unsigned region,
+		   unsigned share)
+{
+	unsigned thread = share * s->regions + region;
+
+	return numa_node_of_cpu(b->params.cpu[thread % b->params.cpu_count]);
+}
+
+/* The node after a share's home that has memory; its home if no other has. */
+static u32 start_of(u32 home)
+{
+	u32 nodes = numa_node_count(), node = home;
+
+	do
+		node = (node + 1) % nodes;
+	while (node != home && !pmm_node_has_memory(node));
+	return node;
+}
+
+static int check_nodes(struct bench *b)
+{
+	for (u32 node = 0; node < numa_node_count(); node++) {
+		int rc =
+			pmm_node_has_memory(node) ? region_check_room(b, node, b->params.pages) : 0;
+
+		if (rc)
+			return rc;
+	}
+	for (unsigned i = 0; i < b->params.cpu_count; i++)
+		if (!pmm_node_has_memory(numa_node_of_cpu(b->params.cpu[i])))
+			return bench_fail(b, -ERANGE, "CPU %u is on node %u, which has no memory",
+					  b->params.cpu[i], numa_node_of_cpu(b->params.cpu[i]));
+	return 0;
+}
+
+static u32 any_node(void)
+{
+	return pmm_node_has_memory(0) ? 0 : start_of(0);
+}
+
+static int numa_setup(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	struct numa_state *s = b->state;
+	u64 unit = p->thp ? HUGE_PAGES : 1, pages;
+	int rc = check_params(b);
+
+	if (!rc)
+		rc = check_nodes(b);
+	if (rc)
+		return rc;
+	bench_series_add(b, "ns/page", 0, 1 + (unsigned)MIN(p->threads, p->cpu_count), true,
+			 "numa_balance");
+	s->shares = (unsigned)(p->threads / p->procs);
+	s->share_pages = p->pages / unit / p->threads * unit;
+	pages = s->share_pages * s->shares;
+	for (; s->regions < p->procs; s->regions++) {
+		rc = region_create(&s->region[s->regions], pages, p->thp, any_node(),
+				   1 + s->regions * (u32)pages, b->any_unsafe);
+		if (!rc && p->read_only)
+			rc = region_seal(&s->region[s->regions]);
+		if (rc) {
+			s->regions++;
+			return bench_fail(b, rc, "no memory for %lu pages", p->pages);
+		}
+	}
+	aspace_load(NULL); /* this CPU only filled the pages */
+	return 0;
+}
+
+static int numa_start(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	struct numa_state *s = b->state;
+	struct victims_config c = {
+		.count = (unsigned)p->threads,
+		.cpu_count = p->cpu_count,
+		.cpu = p->cpu,
+		.region = s->region,
+		.regions = s->regions,
+		.pattern = (enum pattern_kind)p->pattern,
+		.write_pct = p->read_only ? 0 : p->write_pct,
+		.slice = p->slice,
+		.seed = p->seed,
+		.sharers = p->share,
+		.share_pages = s->share_pages,
+	};
+
+	if (victims_start(&s->victims, &c))
+		return bench_fail(b, -ENOMEM, "no memory for %lu threads", p->threads);
+	return 0;
+}
+
+/* ---- before a round: every share to the next node, its history forgotten ------------ */
+
+static int place_share(struct bench *b, struct numa_state *s, unsigned r, unsigned share)
+{
+	u64 len = s->share_pages << PAGE_SHIFT;
+	u32 start = start_of(home_of(b, s, r, share));
+	struct migrate_stats stats = {0};
+	struct migrate_request req = {
+		.as = s->region[r].as,
+		.start = s->region[r].base + share * len,
+		.len = len,
+		.from_nodes = ~(1UL << start),
+		.to_node = start,
+		.stats = &stats,
+	};
+
+	/* A page that a thread is moving at this moment comes the second time. */
+	for (unsigned i = 0; i < 3; i++)
+		if (!migrate_range(&req)) {
+			hint_forget(req.as, req.start, req.start + len);
+			return 0;
+		}
+	return bench_fail(b, -EAGAIN, "cannot move a share to node %u", start);
+}
+
+static int place(struct bench *b, struct numa_state *s)
+{
+	for (unsigned r = 0; r < s->regions; r++) {
+		for (unsigned share = 0; share < s->shares; share++) {
+			int rc = place_share(b, s, r, share);
+
+			if (rc)
+				return rc;
+		}
+		s->scan[r] = (struct hint_scan){.as = s->region[r].as};
+		s->region[r].as->hints = (struct hint_tally){0};
+	}
+	s->passes = 0;
+	return 0;
+}
+
+/* ---- a round: scan until nothing moves ----------------------------------------------- */
+
+static u64 moved_so_far(void)
+{
+	struct mm_counters c;
+
+	mm_counters_read(&c);
+	return c.hint_moved;
+}
+
+/* A window of each space. Cycles to wait before the next ones. */
+static u64 scan_all(struct numa_state *s)
+{
+	u64 pause = ~0UL;
+
+	for (unsigned r = 0; r < s->regions; r++)
+		pause = MIN(pause, hint_scan(&s->scan[r]));
+	return ns_to_cycles(pause);
+}
+
+static u64 passes_ended(const struct numa_state *s)
+{
+	u64 passes = ~0UL;
+
+	for (unsigned r = 0; r < s->regions; r++)
+		passes = MIN(passes, s->scan[r].passes);
+	return passes;
+}
+
+static void wait_cycles(u64 cycles)
+{
+	u64 end = cycles_now() + cycles;
+
+	while (cycles_now() < end)
+		cpu_relax();
+}
+
+/* Has every thread touched about as many pages as it uses since `ops` was noted? Notes anew if so. */
+static bool all_went_round(const struct bench *b, struct numa_state *s)
+{
+	u64 enough = s->share_pages * b->params.share;
+
+	for (unsigned i = 0; i < s->victims.count; i++)
+		if (load_relaxed(&s->victims.victim[i]->now.ops) - s->ops[i] < enough)
+			return false;
+	for (unsigned i = 0; i < s->victims.count; i++)
+		s->ops[i] = load_relaxed(&s->victims.victim[i]->now.ops);
+	return true;
+}
+
+/* The scanner: on the initiator's CPU, which uses no page itself. */
+static void scan_until_settled(void *arg)
+{
+	struct bench *b = arg;
+	struct numa_state *s = b->state;
+	u64 start = cycles_now(), moved = moved_so_far();
+	unsigned quiet = 0, rounds = 0;
+
+	for (unsigned i = 0; i < s->victims.count; i++)
+		s->ops[i] = load_relaxed(&s->victims.victim[i]->now.ops);
+	while (rounds < ROUNDS_MAX && quiet < QUIET_ROUNDS && !console_interrupted()) {
+		wait_cycles(scan_all(s));
+		/* Passes that nobody had time to answer say nothing. */
+		if (passes_ended(s) == s->passes || !all_went_round(b, s))
+			continue;
+		u64 now = moved_so_far();
+
+		s->passes = passes_ended(s);
+		quiet = ++rounds >= ROUNDS_MIN && now == moved ? quiet + 1 : 0;
+		moved = now;
+	}
+	s->elapsed = cycles_now() - start;
+}
+
+/* How many pages of private shares are where their thread is; of shared ones, where any user is. */
+static u64 count_home(const struct bench *b, const struct numa_state *s, unsigned r, unsigned share)
+{
+	const struct region *region = &s->region[r];
+	u64 first = share * s->share_pages, home = 0, users = 0;
+
+	for (unsigned i = 0; i < b->params.share; i++)
+		users |= 1UL << home_of(b, s, r, (share + i) % s->shares);
+	for (u64 i = 0; i < s->share_pages; i++) {
+		struct pt_pos pos = pgwalk_find(region->as->root,
+						region->base + ((first + i) << PAGE_SHIFT), 0);
+
+		home += users >> phys_to_page(pte_pa(pte_load(pos.ptep), pos.level))->node & 1;
+	}
+	return home;
+}
+
+static void add_sums(struct bench *b, struct numa_state *s, struct numa_sums *sums, u64 moved)
+{
+	u64 used = s->share_pages * s->shares * s->regions;
+
+	for (unsigned r = 0; r < s->regions; r++)
+		for (unsigned share = 0; share < s->shares; share++)
+			sums->home += count_home(b, s, r, share);
+	sums->used += used;
+	sums->passes += s->passes;
+	sums->elapsed += s->elapsed;
+	sums->most_moves = MAX(sums->most_moves, moved * 100 / used);
+}
+
+static void add_migrations(struct migrate_stats *to, const struct migrate_stats *new,
+			   const struct migrate_stats *old)
+{
+	u64 *t = (u64 *)to;
+	const u64 *n = (const u64 *)new, *o = (const u64 *)old;
+
+	for (unsigned i = 0; i < sizeof(*to) / sizeof(u64); i++)
+		t[i] += n[i] - o[i];
+}
+
+static int numa_round(struct bench *b, struct bench_round *round)
+{
+	struct numa_state *s = b->state;
+	struct hint_stats before, after;
+	struct migrate_stats *m = &round->totals.migrate;
+	u64 cycles, settle;
+	int rc = place(b, s);
+
+	if (rc)
+		return rc;
+	victims_settle_in(&s->victims);
+	books_open(&s->books, &s->victims);
+	hint_stats_read(&before);
+	bench_part_begin(&s->part);
+	rc = bench_run_on(b->params.initiator, NULL, scan_until_settled, b);
+	hint_stats_read(&after);
+	cycles = after.cycles - before.cycles;
+	settle = bench_part_end(&s->part, cycles, &round->totals);
+	books_close(&s->books, &s->victims, b, round);
+	if (rc)
+		return bench_fail(b, rc, "no memory for a context on CPU %u", b->params.initiator);
+	add_migrations(m, &after.migrate, &before.migrate);
+	if (!m->moved)
+		return bench_fail(b, -EAGAIN, "no page moved in %lu passes", s->passes);
+	round->totals.units = m->moved;
+	round->value[0] = bench_ns_per(cycles + settle, m->moved, 0);
+	if (!round->warm_up)
+		add_sums(b, s, &s->sums[round->variant], m->moved);
+	return 0;
+}
+
+static void numa_teardown(struct bench *b)
+{
+	struct numa_state *s = b->state;
+
+	victims_stop(&s->victims);
+	for (unsigned i = 0; i < s->regions; i++)
+		region_finish(b, &s->region[i]);
+}
+
+/* ---- what is shown --------------------------------------------------------------------- */
+
+/* Operations of the threads per million instructions of all CPUs, in tenths; 0: nothing counts them. */
+static u64 progress(const struct bench_variant *v, const struct numa_sums *sums)
+{
+	u64 per = bench_ns_per_instruction(), ns = bench_ns_per(sums->elapsed, 1, 0);
+
+	return per && ns ? mul_div_u64(v->ops, 10000000UL * per, ns) : 0;
+}
+
+static u64 home_tenths(const struct numa_sums *sums)
+{
+	return sums->used ? mul_div_u64(sums->home, 1000, sums->used) : 0;
+}
+
+static void numa_record(struct bench *b, unsigned variant, struct json *j)
+{
+	const struct numa_state *s = b->state;
+	const struct numa_sums *sums = &s->sums[variant];
+	u64 rate = progress(&b->variant[variant], sums);
+
+	json_key(j, "numa"), json_object(j);
+	json_key(j, "passes"), json_u64(j, sums->passes);
+	json_key(j, "pages_used"), json_u64(j, b->reps_done ? sums->used / b->reps_done : 0);
+	json_key(j, "home_percent"), json_fixed(j, (s64)home_tenths(sums), 1);
+	json_key(j, "most_moves_per_page"), json_fixed(j, (s64)sums->most_moves, 2);
+	json_key(j, "ops_per_minstr");
+	if (rate)
+		json_fixed(j, (s64)rate, 1);
+	else
+		json_null(j);
+	json_object_end(j);
+}
+
+static const char *fixed(char buf[24], u64 value, unsigned digits)
+{
+	fixed_format(buf, 24, (s64)value, digits);
+	return buf;
+}
+
+enum { LABEL = 18 };
+
+static void print_row(const struct bench *b, unsigned i)
+{
+	const struct numa_state *s = b->state;
+	const struct bench_variant *v = &b->variant[i];
+	const struct mm_counters *c = &v->totals.mm;
+	const struct numa_sums *sums = &s->sums[i];
+	u64 units = MAX(v->totals.units, 1UL);
+	char per_page[24], home[24], most[24], rate[24];
+
+	kprintf("%-*.*s %8lu %9lu %7lu %7lu %10lu %9s %9lu %6s %6s %6lu %10s\n", LABEL, LABEL,
+		v->label, v->totals.units, c->hint_faults, c->hint_faults_second,
+		c->hint_second_flushed, c->shootdowns,
+		fixed(per_page, mul_div_u64(c->ipis_sent + c->bcast_syncs, 10000, units), 4),
+		c->ipis_scanner + c->bcast_scanner, fixed(home, home_tenths(sums), 1),
+		fixed(most, sums->most_moves, 2), sums->passes,
+		progress(v, sums) ? fixed(rate, progress(v, sums), 1) : "n/a");
+}
+
+static void numa_table(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	const struct numa_state *s = b->state;
+
+	kprintf("%lu pages%s in %u spaces, %lu threads, each page used by %lu, %s, %s\n\n",
+		s->share_pages * s->shares * s->regions, p->thp ? " in 2 MiB pages" : "",
+		s->regions, p->threads, p->share, pattern_names[p->pattern],
+		p->read_only ? "read-only" : "writable");
+	kprintf("%-*s %8s %9s %7s %7s %10s %9s %9s %6s %6s %6s %10s\n", LABEL, "hint faults",
+		"moved", "faults", "second", "flushed", "shootdowns", "IPIs/page", "scanner",
+		"home %", "most", "passes", "ops/Minstr");
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (!b->variant[i].skipped[0])
+			print_row(b, i);
+	kprintf("second: faults of other threads on a page that was being moved; flushed: moves "
+		"that flushed for one;\nscanner: interrupts of the scan, in no other column; most: "
+		"moves per page in the busiest round\n");
+	books_print_stale(&s->books);
+}
+
+WORKLOAD(workload_numa) = {
+	.name = "numa_balance",
+	.summary = "scans and hint faults bring each thread's share from the next node home",
+	.unit = "ns/page",
+	.min_cpus = 2,
+	.min_nodes = 2,
+	.separates = "hint batch",
+	.options = OPT_PAGES | OPT_THREADS | OPT_WRITES | OPT_PATTERN | OPT_THP | OPT_MAPPING |
+		   OPT_PROCS | OPT_SLICE | OPT_CPUS | OPT_SHARE,
+	.default_threads = 3,
+	.state_size = sizeof(struct numa_state),
+	.setup = numa_setup,
+	.start = numa_start,
+	.round = numa_round,
+	.teardown = numa_teardown,
+	.record = numa_record,
+	.table = numa_table,
+};

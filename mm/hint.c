@@ -1,0 +1,233 @@
+/*
+ * The hint fault: who touched the page, should it move to that node, and in
+ * which order to move and to map it.
+ *
+ * hint=early makes the entry accessible and then moves the page, so unmapping
+ * finds an entry that CPUs may cache and has to flush them all. hint=late
+ * keeps the hint entry until the page has moved: nobody can have cached it
+ * since the scan's flush, so nothing is flushed, and access is restored only if
+ * the page stays and the entry is still the one that faulted.
+ *
+ * The page is isolated before the PTL is dropped. A second thread that faults
+ * after that cannot isolate it and maps it where it is; the first one's
+ * unmapping then finds an accessible entry and flushes. Its waiters are those
+ * of any migration.
+ */
+#include <mm/hint.h>
+#include <mm/migrate.h>
+#include <mm/numa.h>
+#include <mm/oracle.h>
+#include <mm/scheme.h>
+#include <mm/stats.h>
+#include <kernel/clock.h>
+
+static PERCPU(struct hint_stats, hint_stats);
+
+/* ---- policy ------------------------------------------------------------------------ */
+
+/*
+ * page.last: who touched the page, 0 = nobody yet.
+ *   15-0   CPU + 1 of the last hint fault
+ *   19-16  streak: faults in a row by CPUs of its node, at most 15
+ *   23-20  bounces: times that the page was pulled from one user's node to another's
+ *   31-24  node + 1 that pulled it last
+ * Written under the PTL of the entry that faults; of a page with several
+ * mappings an update may be lost, which costs a reference in the filter.
+ */
+enum {
+	STREAK_SHIFT = 16,
+	BOUNCE_SHIFT = 20,
+	PULLED_SHIFT = 24,
+	STREAK_MAX = 15,
+	BOUNCE_MAX = 3,
+	FILTER = 2, /* faults in a row that move a page */
+};
+
+struct reference {
+	u32 last; /* of the page before */
+	u32 node; /* that touched it */
+	bool own; /* the same CPU as last time, or nobody before */
+	bool local;
+	bool writable; /* it would be mapped writable */
+	bool moved;
+	bool failed; /* for lack of memory or because of a pin: not so soon again */
+};
+
+static inline u32 last_node(u32 last)
+{
+	u32 cpu = last & 0xffff;
+
+	return cpu ? numa_node_of_cpu(cpu - 1) : BOOT_NODE_NONE;
+}
+
+/*
+ * Note the reference. True: the page should come to this node. Two faults in a
+ * row from one node do that; each time that a page was pulled to and fro
+ * between users of different nodes doubles what is asked, so that a page that
+ * both use stays with one of them, until a long streak shows that only one is left.
+ */
+static bool reference_page(struct page *page, struct reference *r)
+{
+	u32 last = load_relaxed(&page->last), self = cpu_id() + 1;
+	u32 streak = last >> STREAK_SHIFT & 15, bounces = last >> BOUNCE_SHIFT & 15;
+	u32 pulled = last >> PULLED_SHIFT;
+
+	r->last = last;
+	r->node = numa_node_of_cpu(cpu_id());
+	r->own = !last || (last & 0xffff) == self;
+	r->local = page->node == r->node;
+	streak = last_node(last) == r->node ? MIN(streak + 1, (u32)STREAK_MAX) : 1;
+	if (streak == STREAK_MAX)
+		bounces = 0;
+	bool wanted = !r->local && streak >= MIN((u32)FILTER << bounces, (u32)STREAK_MAX);
+
+	if (wanted) {
+		if (pulled && pulled != r->node + 1)
+			bounces = MIN(bounces + 1, (u32)BOUNCE_MAX);
+		pulled = r->node + 1;
+	}
+	store_relaxed(&page->last, self | streak << STREAK_SHIFT | bounces << BOUNCE_SHIFT |
+					   pulled << PULLED_SHIFT);
+	return wanted;
+}
+
+/*
+ * Each fault once. Read-only pages do not make their users a group: libraries
+ * and the like are used by everybody (the condition is on the entry as it
+ * would be mapped, and it is the read-only ones that are left out).
+ */
+static void account(struct aspace *as, const struct reference *r)
+{
+	struct hint_tally *t = &as->hints;
+
+	count(hint_faults);
+	if (r->local)
+		count(hint_faults_local);
+	if (!r->own)
+		count(hint_faults_shared);
+	if (!r->own && r->writable)
+		count(hint_faults_grouped);
+	atomic_fetch_add_relaxed(r->local || r->moved ? &t->local : &t->remote, 1UL);
+	atomic_fetch_add_relaxed(r->own ? &t->own : &t->shared, 1UL);
+	if (r->failed)
+		atomic_fetch_add_relaxed(&t->failed, 1UL);
+}
+
+/* ---- the handler -------------------------------------------------------------------- */
+
+/* The entry allows access again. PTL held. */
+static void allow_access(struct page *page, pte_t *ptep, pte_t hint)
+{
+	oracle_remapped(page);
+	pt_install(ptep, pte_from_hint(hint));
+}
+
+/* Move the isolated page. Locks: the read side only. */
+static enum migrate_reason move_here(struct fault *f, struct pt_pos pos, struct page *page,
+				     u32 node)
+{
+	u64 flushes = this_cpu_ptr(mm_counters)->shootdowns, pages = 1UL << page->order;
+	bool late = knobs.hint == HINT_LATE;
+	struct migrate_request req = {
+		.as = f->as,
+		.start = ALIGN_DOWN(f->va, PT_LEVEL_SIZE(pos.level)),
+		.len = PT_LEVEL_SIZE(pos.level),
+		.to_node = node,
+		.stats = &this_cpu_ptr(hint_stats)->migrate,
+		.unflushed = late,
+	};
+	enum migrate_reason reason = migrate_isolated(&req, page);
+
+	if (reason == MIGRATE_OK)
+		count_add(hint_moved, pages);
+	if (late && this_cpu_ptr(mm_counters)->shootdowns != flushes)
+		count(hint_second_flushed);
+	return reason;
+}
+
+/* Migration had taken the entry down and made it accessible again itself. */
+static inline bool put_back(enum migrate_reason reason)
+{
+	return reason == MIGRATE_PINNED || reason == MIGRATE_RACED;
+}
+
+/* The page did not move: access again, unless somebody changed the entry. False: somebody did. */
+static bool restore(const struct fault *f, struct pt_pos pos, struct page *page)
+{
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+	spin_lock(ptl);
+	bool same = pte_load(pos.ptep).v == f->seen.v;
+
+	if (same)
+		allow_access(page, pos.ptep, f->seen);
+	spin_unlock(ptl);
+	return same;
+}
+
+/* PTL held, dropped on return; the entry is the one that faulted. */
+static void hint_fault_locked(struct fault *f, struct pt_pos pos, struct spinlock *ptl)
+{
+	struct page *page = phys_to_page(pte_pa(f->seen, pos.level));
+	struct reference r = {.writable = pte_is_writable(pte_from_hint(f->seen))};
+	bool late = knobs.hint == HINT_LATE, wanted = reference_page(page, &r);
+
+	bool isolated = wanted && page_isolate(page);
+
+	/* Somebody moves it at this moment: it may be used where it is until its entry is taken down. */
+	if (!isolated && load_relaxed(&page->flags) & PG_ISOLATED)
+		count(hint_faults_second);
+	if (!late || !isolated)
+		allow_access(page, pos.ptep, f->seen);
+	spin_unlock(ptl);
+	if (isolated) {
+		enum migrate_reason reason = move_here(f, pos, page, r.node);
+
+		r.moved = reason == MIGRATE_OK;
+		r.failed = reason == MIGRATE_PINNED || reason == MIGRATE_NO_MEMORY;
+		/* Changed by somebody else, who accounts for a fault of his own. */
+		if (late && !r.moved && !put_back(reason) && !restore(f, pos, page))
+			return;
+	}
+	account(f->as, &r);
+}
+
+enum fault_result hint_fault(struct fault *f, struct pt_pos pos)
+{
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+	spin_lock(ptl);
+	if (pte_load(pos.ptep).v == f->seen.v) {
+		hint_fault_locked(f, pos, ptl);
+	} else {
+		spin_unlock(ptl);
+		count(hint_faults_second);
+	}
+	this_cpu_ptr(hint_stats)->cycles += cycles_now() - f->start;
+	return FAULT_DONE;
+}
+
+void hint_forget(struct aspace *as, vaddr_t start, vaddr_t end)
+{
+	read_lock(&as->lock);
+	while (start < end) {
+		struct pt_pos pos = pgwalk_find(as->root, start, 0);
+		pte_t pte = pte_load(pos.ptep);
+
+		if (pos.level <= 1 && !pte_is_none(pte))
+			store_relaxed(&phys_to_page(pte_pa(pte, pos.level))->last, 0U);
+		start = ALIGN_DOWN(start, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
+	}
+	read_unlock(&as->lock);
+}
+
+void hint_stats_read(struct hint_stats *sum)
+{
+	*sum = (struct hint_stats){0};
+	for_each_online_cpu (cpu) {
+		const struct hint_stats *s = cpu_ptr(cpu, hint_stats);
+
+		migrate_stats_add(&sum->migrate, &s->migrate);
+		sum->cycles += load_relaxed(&s->cycles);
+	}
+}

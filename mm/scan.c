@@ -1,0 +1,224 @@
+/*
+ * The NUMA scan: window by window it takes access to a space's pages away, so
+ * that the next access tells who uses them, and adapts its pace to the answers.
+ *
+ * A hint entry means "nobody caches this" only after the window's flush.
+ * as->flush_pending counts the windows for which that is not yet so: raised
+ * before the first entry of a window changes, lowered when the flush is
+ * complete. See aspace_may_be_cached().
+ */
+#include <mm/hint.h>
+#include <mm/oracle.h>
+#include <mm/scheme.h>
+#include <mm/stats.h>
+#include <kernel/clock.h>
+
+/* ---- a window -------------------------------------------------------------------- */
+
+struct window {
+	struct aspace *as;
+	struct tlb_gather gather;
+	u64 made; /* hint entries */
+};
+
+/* One present leaf, under its PTL. */
+static void make_hint(struct window *w, pte_t *ptep, pte_t old, unsigned level, vaddr_t va)
+{
+	pte_t got = pt_take(ptep, pte_mk_hint(old));
+
+	if (unlikely(got.v != old.v)) /* hardware set dirty or accessed meanwhile */
+		pt_note(ptep, pte_mk_hint(got));
+	oracle_unmapped(phys_to_page(pte_pa(got, level)), w->as->ctx.id, va);
+	w->made++;
+}
+
+/* Entries of one table, the first at va, which is aligned. */
+static void scan_table(struct window *w, struct pt_pos pos, vaddr_t va, vaddr_t end)
+{
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	u64 size = PT_LEVEL_SIZE(pos.level);
+	vaddr_t first = ~0UL, last = 0;
+
+	spin_lock(ptl);
+	for (; va < end; va += size, pos.ptep++) {
+		pte_t old = pte_load(pos.ptep);
+
+		if (!pte_is_leaf(old, pos.level))
+			continue;
+		make_hint(w, pos.ptep, old, pos.level, va);
+		first = MIN(first, va);
+		last = va;
+	}
+	spin_unlock(ptl);
+	if (first <= last)
+		tlb_gather_add_range(&w->gather, &w->as->ctx, first, last + size, pos.level);
+}
+
+/* Part of an area. Read side of aspace.lock held. */
+static void scan_part(struct window *w, vaddr_t va, vaddr_t end)
+{
+	while (va < end) {
+		struct pt_pos pos = pgwalk_find(w->as->root, va, 0);
+		u64 size = PT_LEVEL_SIZE(pos.level);
+		vaddr_t at = ALIGN_DOWN(va, size);
+		/* Neighbours of a large page may be tables: those one by one. */
+		vaddr_t stop = pos.level ? at + size : ALIGN_DOWN(va, HUGE_SIZE) + HUGE_SIZE;
+
+		if (pos.level <= 1)
+			scan_table(w, pos, at, MIN(stop, end));
+		va = stop;
+	}
+}
+
+static void window_begin(struct window *w, struct aspace *as)
+{
+	w->as = as;
+	w->made = 0;
+	tlb_gather_init(&w->gather, &as->ctx, 1);
+	/* Full barrier before the first entry changes; partner: aspace_may_be_cached(). */
+	atomic_fetch_add(&as->flush_pending, 1);
+}
+
+static void window_end(struct window *w)
+{
+	tlb_gather_flush_apart(&w->gather);
+	/* Full barrier after the last acknowledgement; partner: aspace_may_be_cached(). */
+	atomic_fetch_add(&w->as->flush_pending, -1U);
+	count_add(hint_entries, w->made);
+}
+
+u64 hint_mark(struct aspace *as, vaddr_t start, vaddr_t end)
+{
+	struct window w;
+
+	/* The read side until the flush is complete: whoever lowers rights then finds nothing pending. */
+	read_lock(&as->lock);
+	change_begin(as, CHANGE_HINT, start, end);
+	window_begin(&w, as);
+	scan_part(&w, start, end);
+	window_end(&w);
+	change_end(as, CHANGE_HINT, start, end);
+	read_unlock(&as->lock);
+	return w.made;
+}
+
+/* ---- pace ------------------------------------------------------------------------- */
+
+/* Tenths of hint faults: from here on a space counts as settled, as in Linux. */
+enum { SETTLED = 7 };
+
+static u64 tenths(u64 part, u64 rest)
+{
+	return part * 10 / (part + rest);
+}
+
+static struct hint_tally tally_since(const struct hint_scan *s)
+{
+	const struct hint_tally *t = &s->as->hints, *b = &s->before;
+
+	return (struct hint_tally){
+		.local = load_relaxed(&t->local) - b->local,
+		.remote = load_relaxed(&t->remote) - b->remote,
+		.own = load_relaxed(&t->own) - b->own,
+		.shared = load_relaxed(&t->shared) - b->shared,
+		.failed = load_relaxed(&t->failed) - b->failed,
+	};
+}
+
+/*
+ * A pass has ended: mostly private or mostly local faults, and the next ones
+ * may come later; many remote and shared ones, sooner; none at all or failed
+ * moves, twice as late. Steps of a tenth of the period.
+ */
+static void adapt(struct hint_scan *s)
+{
+	u64 least = knobs.scan_min * 1000UL, most = MAX(knobs.scan_max * 1000UL, least);
+	struct hint_tally t = tally_since(s);
+	u64 slot = (s->period + 9) / 10;
+
+	if (t.failed || !(t.local + t.remote)) {
+		s->period *= 2;
+	} else {
+		u64 local = tenths(t.local, t.remote), own = tenths(t.own, t.shared);
+		u64 ratio = MAX(local, own);
+
+		if (own >= SETTLED)
+			ratio = own;
+		if (ratio >= SETTLED)
+			s->period += MAX(ratio - SETTLED, 1UL) * slot;
+		else
+			s->period -= (SETTLED - ratio) * slot;
+	}
+	s->period = MIN(MAX(s->period, least), most);
+}
+
+static void end_pass(struct hint_scan *s)
+{
+	adapt(s);
+	s->passes++;
+	s->space_pages = s->pages;
+	s->pages = 0;
+	s->next = 0;
+	s->before = s->as->hints;
+}
+
+/* The next piece to scan, at most `pages`; false: the pass is at its end. Read side held. */
+static bool next_part(struct hint_scan *s, u64 pages, vaddr_t *va, vaddr_t *end)
+{
+	struct area *area;
+
+	list_for_each_entry (area, &s->as->areas, link) {
+		/* Where somebody chose the nodes, faults do not choose others. */
+		if (area->end <= s->next || area->placement != PLACE_PREFERRED)
+			continue;
+		*va = MAX(area->start, s->next);
+		*end = MIN(area->end, *va + (pages << PAGE_SHIFT));
+		if (area->huge) /* whole large pages */
+			*end = MIN(area->end, ALIGN_UP(*end, HUGE_SIZE));
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Windows share out the time of a pass; before the first one ended, each gets
+ * all of it. But never so little that scanning takes more than its share: of
+ * time at work, as waiting for other CPUs is not.
+ */
+static u64 pause_after(const struct hint_scan *s, u64 scanned, u64 took)
+{
+	u64 pause = s->space_pages > scanned ? s->period * scanned / s->space_pages : s->period;
+
+	u64 rest = took * (100 - knobs.scan_load) / knobs.scan_load;
+
+	return MAX(pause, MIN(rest, knobs.scan_max * 1000UL));
+}
+
+u64 hint_scan(struct hint_scan *s)
+{
+	u64 size = knobs.scan_size, scanned = 0, start;
+	struct window w;
+	vaddr_t va, end;
+
+	if (!s->period)
+		s->period = knobs.scan_min * 1000UL;
+	read_lock(&s->as->lock);
+	change_begin(s->as, CHANGE_HINT, s->next, s->next + (size << PAGE_SHIFT));
+	start = cycles_now();
+	window_begin(&w, s->as);
+	while (scanned < size && next_part(s, size - scanned, &va, &end)) {
+		scan_part(&w, va, end);
+		scanned += (end - va) >> PAGE_SHIFT;
+		s->next = end;
+	}
+	bool more = next_part(s, 1, &va, &end);
+	u64 took = cycles_to_ns(cycles_now() - start);
+
+	window_end(&w);
+	change_end(s->as, CHANGE_HINT, s->next, s->next);
+	read_unlock(&s->as->lock);
+	s->pages += scanned;
+	if (!more)
+		end_pass(s);
+	return pause_after(s, scanned, took);
+}
