@@ -259,13 +259,13 @@ bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
 
 /* ---- faulting in on purpose ------------------------------------------------------ */
 
-/* One page or 2 MiB, strictly on the node. Bytes covered, or 0. */
-static u64 populate_one(struct aspace *as, vaddr_t va, u32 node)
+/* One page or 2 MiB. *bytes = how far it reached. */
+static enum fault_result populate_one(struct aspace *as, vaddr_t va, u32 node, u64 *bytes)
 {
-	u64 done = 0;
+	struct fault f = {.as = as, .va = va, .strict = node != BOOT_NODE_NONE};
+	enum fault_result result = FAULT_ERROR;
 
 	read_lock(&as->lock);
-	struct fault f = {.as = as, .va = va, .strict = node != BOOT_NODE_NONE};
 	struct area *area = aspace_find(as, va);
 
 	if (area) {
@@ -275,27 +275,32 @@ static u64 populate_one(struct aspace *as, vaddr_t va, u32 node)
 			here.node = node;
 		struct pt_pos pos = fault_position(&f, &here);
 
-		if (pos.ptep &&
-		    (!pte_is_none(pte_load(pos.ptep)) || fault_anon(&f, &here, pos) == FAULT_DONE))
-			done = PT_LEVEL_SIZE(pos.level) - (va & (PT_LEVEL_SIZE(pos.level) - 1));
+		if (pos.ptep && pte_is_none(pte_load(pos.ptep)))
+			result = fault_anon(&f, &here, pos);
+		else if (pos.ptep)
+			result = FAULT_DONE;
+		/* Look again: where no 2 MiB page was to be had, a small one is there now. */
+		u64 size = PT_LEVEL_SIZE(pgwalk_find(as->root, va, 0).level);
+
+		*bytes = size - (va & (size - 1));
 	}
 	read_unlock(&as->lock);
-	return done;
+	return result;
 }
 
 long aspace_populate(struct aspace *as, vaddr_t va, u64 len, u32 node)
 {
-	long pages = 0;
+	u64 at = 0, bytes;
 
-	for (u64 at = 0; at < len;) {
-		u64 got = populate_one(as, va + at, node);
+	while (at < len) {
+		enum fault_result result = populate_one(as, va + at, node, &bytes);
 
-		if (!got)
+		if (result == FAULT_ERROR)
 			return -ENOMEM;
-		at += got;
-		pages += (long)(got >> PAGE_SHIFT);
+		if (result == FAULT_DONE)
+			at += bytes;
 	}
-	return pages;
+	return (long)(at >> PAGE_SHIFT);
 }
 
 /* I10: the pinner takes its reference, then looks at the entry again; the migrator does the reverse. */
