@@ -1,7 +1,7 @@
-/* What the litmus tests of arm64 share: flushes of x, reasons, and short forms of declarations. */
+/* What the litmus tests of arm64 share: flushes of x, and reasons. */
 #pragma once
 
-#include "../litmus.h"
+#include "../forms.h"
 #include <arch/irq.h>
 #include <arch/tlb.h>
 
@@ -35,23 +35,5 @@ static inline void shoot(const struct litmus_run *r)
 	tlbi_x(r);
 	dsb(ish);
 }
-
-/* One thread, one register. The verdict is forbidden unless another one follows. */
-#define SINGLE(name_, program_, x_, thread_, asked_)                                               \
-	.name = name_, .program = program_, .x = LITMUS_##x_, .thread = {thread_}, .plant = 1,     \
-	.regs = {"p0:r"}, .asked = {{1, asked_}}
-#define FORBIDDEN(name_, program_, twin_, x_, thread_, asked_)                                     \
-	{                                                                                          \
-		SINGLE(name_, program_, x_, thread_, asked_), .twin = twin_                        \
-	}
-#define ALLOWED(name_, program_, hidden_, x_, thread_, asked_)                                     \
-	{                                                                                          \
-		SINGLE(name_, program_, x_, thread_, asked_), .verdict = LITMUS_ALLOWED,           \
-							      .hidden = hidden_                    \
-	}
-#define BROKEN(name_, program_, x_, thread_, asked_)                                               \
-	{                                                                                          \
-		SINGLE(name_, program_, x_, thread_, asked_), .verdict = LITMUS_BROKEN             \
-	}
 
 extern const struct litmus_test litmus_single[], litmus_two[], litmus_more[];

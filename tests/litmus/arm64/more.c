@@ -159,14 +159,50 @@ static void await_read_y_then_x(struct litmus_run *r)
 	r->out[3] = litmus_load(r->x);
 }
 
-static void unmap_x(struct litmus_run *r)
+static void unmap_shoot_raise_x(struct litmus_run *r)
 {
-	litmus_write(r->px, 0);
+	unmap_shoot_x(r);
+	litmus_write(&r->flag, 1);
 }
 
-static void unmap_y(struct litmus_run *r)
+static void unmap_shoot_raise_y(struct litmus_run *r)
+{
+	unmap_shoot_y(r);
+	litmus_write(&r->flag2, 1);
+}
+
+static void unmap_dsb_raise_x(struct litmus_run *r)
+{
+	litmus_write(r->px, 0);
+	dsb(ish);
+	litmus_write(&r->flag, 1);
+}
+
+static void unmap_dsb_raise_y(struct litmus_run *r)
 {
 	litmus_write(r->py, 0);
+	dsb(ish);
+	litmus_write(&r->flag2, 1);
+}
+
+static void flag_read_y(struct litmus_run *r)
+{
+	u64 flag = litmus_read(&r->flag);
+
+	dsb(ish);
+	isb();
+	r->out[1] = litmus_load(r->y);
+	r->out[0] = flag;
+}
+
+static void flag2_read_x(struct litmus_run *r)
+{
+	u64 flag = litmus_read(&r->flag2);
+
+	dsb(ish);
+	isb();
+	r->out[3] = litmus_load(r->x);
+	r->out[2] = flag;
 }
 
 static void write_x(struct litmus_run *r)
@@ -284,6 +320,11 @@ static void entry_left(struct litmus_run *r)
 	.regs = {"p2:x", "p2:y", "p3:y", "p3:x"},                                                  \
 	.asked = {{1, new_}, {2, old_}, {3, new_}, {4, old_}}
 
+#define IRIW_FLAGS(name_, program_, first, second)                                                 \
+	.name = name_, .program = program_, .thread = {first, second, flag_read_y, flag2_read_x},  \
+	.plant = 8, .plant_y = 4, .slow_flag = true, .regs = {"p2:f", "p2:y", "p3:g", "p3:x"},     \
+	.asked = {{1, 1}, {2, 0}, {3, 1}, {4, 0}}
+
 #define DIRTY(name_, program_, first, second, finish_, asked_)                                     \
 	.name = name_, .program = program_, .unusable = litmus_no_hw_dirty, .x = LITMUS_CLEAN,     \
 	.thread = {first, second}, .plant = 2, .finish = finish_, .regs = {"p1:w", "p0:d"},        \
@@ -322,12 +363,22 @@ const struct litmus_test litmus_more[] = {
 	 .y = LITMUS_INVALID,
 	 .regs = {"p2:x", "p2:y", "p3:y", "p3:x"},
 	 .asked = {{1, 0}, {2, LITMUS_FAULT}, {3, 0}, {4, LITMUS_FAULT}}},
-	{IRIW("IRIW.V2I+shoots",
+	/*
+	 * Each thread 2 and 3 knows that one page is gone, and reads the other. Without flags the
+	 * outcome is allowed: a walk may see the empty entry long before the TLBI.
+	 */
+	{IRIW_FLAGS("IRIW.V2I+shoots",
+		    "W pte(x)=0; shoot; W flag || W pte(y)=0; shoot; W flag2 || R flag; DSB; ISB; "
+		    "R y || R flag2; DSB; ISB; R x",
+		    unmap_shoot_raise_x, unmap_shoot_raise_y),
+	 .twin = "IRIW.V2I+dsbs"},
+	{IRIW_FLAGS("IRIW.V2I+dsbs", "the same with a DSB for each shoot", unmap_dsb_raise_x,
+		    unmap_dsb_raise_y),
+	 .verdict = LITMUS_ALLOWED},
+	{IRIW("IRIW.V2I",
 	      "W pte(x)=0; shoot || W pte(y)=0; shoot || R x faults; DSB; ISB; R y || R y faults; "
 	      "DSB; ISB; R x",
 	      VALID, unmap_shoot_x, unmap_shoot_y, LITMUS_FAULT, 0),
-	 .twin = "IRIW.V2I"},
-	{IRIW("IRIW.V2I", "the same without TLBI", VALID, unmap_x, unmap_y, LITMUS_FAULT, 0),
 	 .verdict = LITMUS_ALLOWED},
 	{IRIW("IRIW.V2V",
 	      "W pte(x)=B || W pte(y)=D || R x=B; DSB; ISB; R y=C || R y=D; DSB; ISB; R x=A", VALID,

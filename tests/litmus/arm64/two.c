@@ -297,29 +297,10 @@ READ_ENTRY(read_dsb_entry_of_y, r->py, dsb(ish))
 
 /* ---- declarations ------------------------------------------------------------------------ */
 
-/* Message passing: the flag seen, and x as if pte(x) had not been written. */
-#define MP(name_, program_, x_, writer, reader, asked_)                                            \
-	.name = name_, .program = program_, .x = LITMUS_##x_, .thread = {writer, reader},          \
-	.plant = 2, .slow_flag = true, .regs = {"p1:f", "p1:r"}, .asked = {{1, 1}, {2, asked_}}
-#define MP_FORBIDDEN(name, program, twin_, ...)                                                    \
-	{                                                                                          \
-		MP(name, program, __VA_ARGS__), .twin = twin_                                      \
-	}
-#define MP_ALLOWED(name, program, hidden_, ...)                                                    \
-	{                                                                                          \
-		MP(name, program, __VA_ARGS__), .verdict = LITMUS_ALLOWED, .hidden = hidden_       \
-	}
-#define MP_BROKEN(name, program, ...)                                                              \
-	{                                                                                          \
-		MP(name, program, __VA_ARGS__), .verdict = LITMUS_BROKEN                           \
-	}
-
 /* Two results of thread 1, no flag. */
 #define PAIR(name_, program_, x_, writer, reader, regs_, first, second)                            \
 	.name = name_, .program = program_, .x = LITMUS_##x_, .thread = {writer, reader},          \
 	.plant = 2, .regs = {"p1:" regs_, "p1:s"}, .asked = {{1, first}, {2, second}}
-
-#define OLD 0
 
 const struct litmus_test litmus_two[] = {
 	MP_ALLOWED("MP.RT+dmb+dsb-isb", "W pte(x)=B; DMB; W flag || R flag; DSB; ISB; R x", NULL,
