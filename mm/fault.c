@@ -327,7 +327,10 @@ static enum fault_result populate_one(struct aspace *as, vaddr_t va, u32 node, u
 			result = fault_anon(&f, &here, pos);
 		else if (pos.ptep)
 			result = FAULT_DONE;
-		*bytes = PT_LEVEL_SIZE(pos.level) - (va & (PT_LEVEL_SIZE(pos.level) - 1));
+		/* Look again: where no 2 MiB page was to be had, a small one is there now. */
+		u64 size = PT_LEVEL_SIZE(pgwalk_find(as->root, va, 0).level);
+
+		*bytes = size - (va & (size - 1));
 	}
 	read_unlock(&as->lock);
 	return result;

@@ -68,6 +68,16 @@ void fake_pairs_note(unsigned n, unsigned me, bool write, bool counted)
 	}
 }
 
+int fake_pairs_wanted(unsigned n, unsigned me)
+{
+	unsigned after = pairs->before[n][me];
+
+	for (unsigned c = 0; after && c < FAKE_CPUS; c++)
+		if (after >> c & 1 && !(pairs->before[n][c] >> me & 1))
+			return (int)c;
+	return -1;
+}
+
 void fake_pairs_count(u64 *seen, u64 *both)
 {
 	*seen = *both = 0;

@@ -31,10 +31,10 @@ static struct races {
 	u64 run;
 	struct fake_clock now[FAKE_CPUS];
 	struct fake_clock at_barrier[FAKE_CPUS]; /* what later relaxed stores publish */
-	struct fake_clock to_come[FAKE_CPUS];    /* what relaxed loads saw: a barrier acquires it */
+	struct fake_clock to_come[FAKE_CPUS]; /* what relaxed loads saw: a barrier acquires it */
 	struct fake_clock place[FAKE_PLACES];
 	struct shadow shadow[SHADOWS];
-} *races;
+} * races;
 
 extern char __executable_start[]; /* of the linker: makes addresses comparable with nm's */
 
@@ -74,14 +74,14 @@ struct fake_clock fake_races_publish(bool release)
 	return clock;
 }
 
-void fake_races_stored(unsigned place, const struct fake_clock *clock, bool joins)
+/*
+ * Joined, not replaced: another place may share the hash, and must not lose
+ * what it published. So a relaxed store does not hide an older release here.
+ */
+void fake_races_stored(unsigned place, const struct fake_clock *clock)
 {
-	if (!races)
-		return;
-	if (joins) /* an atomic operation goes on where the release before it began */
+	if (races)
 		join(&races->place[place], clock);
-	else
-		races->place[place] = *clock;
 }
 
 void fake_races_barrier(bool loads, bool stores)
@@ -115,8 +115,8 @@ static bool of_interest(const void *addr)
 
 static void tell(const struct shadow *s, unsigned other, const void *where, const char *what)
 {
-	fake_fail("race: CPU %u %s what CPU %u has %s without order, at %#lx and %#lx", fake_self->id,
-		  what, other, s->where ? "written" : "read",
+	fake_fail("race: CPU %u %s what CPU %u has %s without order, at %#lx and %#lx",
+		  fake_self->id, what, other, s->where ? "written" : "read",
 		  (u64)where - (u64)__executable_start,
 		  s->where ? (u64)s->where - (u64)__executable_start : 0);
 }

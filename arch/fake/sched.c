@@ -387,6 +387,23 @@ void fake_point(unsigned what)
 		interrupts();
 }
 
+void fake_point_at(unsigned what, unsigned place)
+{
+	int first;
+
+	if (!fake_live)
+		return;
+	step(what, false);
+	if (chance_may_act() && next_step > fake_steps &&
+	    (first = fake_pairs_wanted(place, fake_self->id)) >= 0 && next_chance() >> 63 == 0 &&
+	    runnable(&fake_cpus[first])) {
+		note(FAKE_SWITCH, (unsigned)first);
+		act(FAKE_SWITCH, (unsigned)first);
+	}
+	if (unlikely(fake_self->ipis) && !fake_self->masked)
+		interrupts();
+}
+
 unsigned fake_pick(unsigned n)
 {
 	const struct fake_plan *p = fake_plan;

@@ -73,7 +73,7 @@ void fake_order_by(const void *addr)
 
 	touch(addr, true, false);
 	fake_races_load(place_of(addr), true);
-	fake_races_stored(place_of(addr), &clock, true);
+	fake_races_stored(place_of(addr), &clock);
 }
 
 /* Evidence, and the count of turns that only the watchdog's report shows. */
@@ -178,7 +178,7 @@ static void leave(struct fake_cpu *cpu, unsigned n)
 	memmove(&cpu->stores[n], &cpu->stores[n + 1], (cpu->store_count - n) * sizeof(s));
 	*place = fake_mix(*place, s.history);
 	cpu->drained = fake_mix(cpu->drained, *place);
-	fake_races_stored((unsigned)(place - seen), &s.clock, false);
+	fake_races_stored((unsigned)(place - seen), &s.clock);
 	reach_memory(&s);
 }
 
@@ -277,7 +277,7 @@ static void enter(struct fake_pending s)
 
 		fake_pairs_note((unsigned)(place - seen), fake_self->id, true, true);
 		fake_self->history = *place = fake_mix(fake_self->history, *place);
-		fake_races_stored((unsigned)(place - seen), &s.clock, false);
+		fake_races_stored((unsigned)(place - seen), &s.clock);
 		reach_memory(&s);
 		return;
 	}
@@ -307,7 +307,7 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 
 	if (!fake_live || is_transparent(p))
 		return raw_load(p, size);
-	fake_point(1);
+	fake_point_at(1, place_of(p));
 	if (fake_self->store_count && forwarded(p, size, &value)) {
 		fake_self->history = fake_mix(fake_self->history, value);
 		return value;
@@ -323,7 +323,7 @@ void fake_store(void *p, u64 value, unsigned size, enum fake_order order)
 		raw_store(p, value, size);
 		return;
 	}
-	fake_point(2);
+	fake_point_at(2, place_of(p));
 	enter((struct fake_pending){.kind = FAKE_MEMORY,
 				    .size = (u8)size,
 				    .release = order == FAKE_RELEASE,
@@ -341,7 +341,7 @@ static void before_atomic(const void *p, enum fake_order order)
 		fake_races_barrier(true, true);
 	fake_races_load(place_of(p), order == FAKE_FULL || order == FAKE_ACQUIRE);
 	clock = fake_races_publish(order == FAKE_FULL || order == FAKE_RELEASE);
-	fake_races_stored(place_of(p), &clock, true);
+	fake_races_stored(place_of(p), &clock);
 	if (order == FAKE_FULL)
 		fake_races_barrier(true, true);
 
@@ -367,7 +367,7 @@ static u64 do_rmw(void *p, enum fake_rmw op, u64 value, unsigned size, enum fake
 		  bool entry)
 {
 	if (fake_live) {
-		fake_point(3);
+		fake_point_at(3, place_of(p));
 		before_atomic(p, order);
 		fake_touch(p, true);
 	}
@@ -403,7 +403,7 @@ static bool do_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum f
 		       bool entry)
 {
 	if (fake_live) {
-		fake_point(4);
+		fake_point_at(4, place_of(p));
 		before_atomic(p, order);
 		fake_touch(p, true);
 	}
@@ -426,7 +426,7 @@ bool fake_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum fake_o
 
 void fake_entry_store(pte_t *ptep, pte_t pte)
 {
-	fake_point(5);
+	fake_point_at(5, place_of(ptep));
 	/* x86: in order with what came before, for nothing. arm64: a plain store. */
 	enter((struct fake_pending){
 		.kind = FAKE_ENTRY, .size = 8, .addr = &ptep->v, .value = pte.v});

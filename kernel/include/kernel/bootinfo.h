@@ -22,8 +22,8 @@ enum {
 #define BOOT_NODE_NONE 0xffffffffu /* no firmware table says which node */
 
 struct boot_cpu {
-	u64 hw_id;   /* APIC id, or MPIDR affinity fields */
-	u32 node;    /* our dense node id, BOOT_NODE_NONE until known */
+	u64 hw_id; /* APIC id, or MPIDR affinity fields */
+	u32 node; /* our dense node id, BOOT_NODE_NONE until known */
 	u32 acpi_uid; /* processor UID, for tables that name CPUs by it */
 	u64 gicc_base, gicr_base; /* arm64: this CPU's GIC frames, 0 = none given */
 	u8 listed; /* bit per kind of table entry that named it; some firmware uses two kinds */
@@ -55,7 +55,7 @@ struct boot_module {
 
 enum boot_console_type {
 	BOOT_CONSOLE_UNKNOWN, /* no table says; use the port's default */
-	BOOT_CONSOLE_NONE,    /* a table says there is none */
+	BOOT_CONSOLE_NONE, /* a table says there is none */
 	BOOT_CONSOLE_16550_IO,
 	BOOT_CONSOLE_16550_MMIO,
 	BOOT_CONSOLE_PL011,
@@ -65,9 +65,9 @@ enum boot_console_type {
 struct boot_console {
 	enum boot_console_type type;
 	u64 base;
-	u32 baud;        /* 0 = leave as the firmware set it */
-	u8 reg_width;    /* bytes per access */
-	u8 reg_stride;   /* bytes between registers */
+	u32 baud; /* 0 = leave as the firmware set it */
+	u8 reg_width; /* bytes per access */
+	u8 reg_stride; /* bytes between registers */
 };
 
 struct boot_hmat { /* per initiator node and target node; 0 = not given */
@@ -83,7 +83,7 @@ struct boot_ioapic {
 
 struct boot_isa_irq { /* where an ISA interrupt really arrives */
 	u32 gsi;
-	u16 flags;  /* MPS INTI: bits 1:0 polarity, 3:2 trigger mode; 0 = as the bus has it */
+	u16 flags; /* MPS INTI: bits 1:0 polarity, 3:2 trigger mode; 0 = as the bus has it */
 	bool moved; /* false: identity, edge, active high */
 };
 
@@ -96,20 +96,20 @@ struct boot_x86 {
 	bool nmi_known; /* the local interrupt input that NMI is wired to */
 	u8 nmi_lint;
 	u16 nmi_flags;
-	paddr_t hpet_base;   /* 0 = none */
-	u16 pm_timer_port;   /* 0 = none */
+	paddr_t hpet_base; /* 0 = none */
+	u16 pm_timer_port; /* 0 = none */
 	bool pm_timer_32bit;
-	u16 pm1a_cnt_port;   /* 0 = no ACPI power-off */
+	u16 pm1a_cnt_port; /* 0 = no ACPI power-off */
 	u16 pm1b_cnt_port;
 	u8 s5_typ_a, s5_typ_b;
 	bool s5_known;
-	bool hw_reduced;     /* no PM1 registers: power off by sleep_addr */
-	u8 sleep_space;      /* as reset_space */
-	u64 sleep_addr;      /* sleep control register, 0 = none */
-	u16 smi_cmd_port;    /* 0 = already in ACPI mode; else write acpi_enable to it first */
+	bool hw_reduced; /* no PM1 registers: power off by sleep_addr */
+	u8 sleep_space; /* as reset_space */
+	u64 sleep_addr; /* sleep control register, 0 = none */
+	u16 smi_cmd_port; /* 0 = already in ACPI mode; else write acpi_enable to it first */
 	u8 acpi_enable;
-	u8 reset_space;      /* ACPI address space id: 0 memory, 1 I/O port */
-	u64 reset_addr;      /* 0 = no reset register */
+	u8 reset_space; /* ACPI address space id: 0 memory, 1 I/O port */
+	u64 reset_addr; /* 0 = no reset register */
 	u8 reset_value;
 };
 
@@ -133,7 +133,7 @@ struct boot_arm64 {
 enum boot_acpi_later { BOOT_ACPI_SRAT, BOOT_ACPI_SLIT, BOOT_ACPI_HMAT, BOOT_ACPI_LATER };
 
 struct boot_acpi {
-	u32 seen;     /* bit per kind of table already taken */
+	u32 seen; /* bit per kind of table already taken */
 	u32 repeated; /* bit per kind found again, and ignored */
 	paddr_t dsdt;
 	struct {
@@ -146,12 +146,12 @@ struct bootinfo {
 	const char *loader; /* "multiboot2", "pvh", "linux-image", "efi" */
 	char cmdline[BOOT_CMDLINE_LEN];
 	paddr_t rsdp; /* 0 = no ACPI */
-	paddr_t fdt;  /* 0 = no device tree */
+	paddr_t fdt; /* 0 = no device tree */
 
 	struct boot_cpu cpus[MAX_CPUS]; /* enabled CPUs only; [0] need not be the boot CPU */
 	unsigned cpu_count;
 	unsigned cpu_disabled_count; /* listed but not enabled */
-	unsigned cpu_dropped_count;  /* enabled but more than MAX_CPUS */
+	unsigned cpu_dropped_count; /* enabled but more than MAX_CPUS */
 
 	struct boot_range ranges[BOOT_MAX_RANGES]; /* sorted by base, not overlapping */
 	unsigned range_count;
@@ -174,7 +174,7 @@ struct bootinfo {
 	struct boot_acpi acpi;
 
 	char warnings[BOOT_MAX_WARNINGS][BOOT_WARNING_LEN];
-	unsigned warning_count;  /* stored */
+	unsigned warning_count; /* stored */
 	unsigned warning_dropped; /* found after the table of warnings was full */
 	bool broken; /* a warning was about broken input, not only about something absent */
 };

@@ -9,8 +9,8 @@ struct cpumask {
 	u64 bits[CPUMASK_WORDS];
 };
 
-extern unsigned cpu_words;	  /* words that can hold a bit: (cpu_count + 63) / 64 */
-extern unsigned cpu_count;	  /* CPUs with an id; set before any secondary starts */
+extern unsigned cpu_words; /* words that can hold a bit: (cpu_count + 63) / 64 */
+extern unsigned cpu_count; /* CPUs with an id; set before any secondary starts */
 extern struct cpumask cpu_online; /* those that reached their idle loop; bits are only ever added */
 
 static inline void cpumask_clear(struct cpumask *m)

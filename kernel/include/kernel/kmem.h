@@ -5,7 +5,9 @@
 
 #include <kernel/types.h>
 
-#define KSTACK_SIZE (16UL << 10) /* bytes; deepest path seen is the fault handler inside a printk, under 6 KiB */
+#define KSTACK_SIZE                                                                                \
+	(16UL                                                                                      \
+	 << 10) /* bytes; deepest path seen is the fault handler inside a printk, under 6 KiB */
 
 struct kmem_ops {
 	/* Zeroed, page-aligned memory of a node (or the nearest with room); NULL: none anywhere. */

@@ -2,7 +2,7 @@
  * Per-CPU variables: a template in section "percpu", copied for each CPU into
  * memory of that CPU's node at start-up.
  *
- *   PERCPU(struct foo, foo);            define
+ *   PERCPU(struct foo, foo);            define; starts as zero: no initialiser
  *   extern PERCPU_DECLARE(struct foo, foo);
  *   this_cpu_ptr(foo)                   this CPU's copy; the caller does not move between CPUs
  *   cpu_ptr(cpu, foo)                   another CPU's copy

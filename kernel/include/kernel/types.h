@@ -27,7 +27,8 @@ typedef u64 vaddr_t; /* virtual address of a workload or of the kernel */
 
 #define CACHE_LINE 64 /* bytes; the unit in which CPUs share, on every machine we run on */
 
-#define MAX_CPUS 512 /* statically sized masks and tables; more CPUs than this are reported and left off */
+#define MAX_CPUS                                                                                   \
+	512 /* statically sized masks and tables; more CPUs than this are reported and left off */
 #define MAX_NODES 64
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

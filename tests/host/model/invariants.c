@@ -8,11 +8,12 @@
 #include <kernel/atomic.h>
 #include <mm/scheme.h>
 
-enum { FRAMES = 4096 };
+enum { FRAMES = 2048 }; /* frame numbers below: more than a model machine has */
 
 static struct frame {
 	u32 copied_to; /* the last copy of it, which may replace it or be thrown away */
 	u32 moved_to; /* replaced for good by this frame, and not reused since */
+	u32 entries; /* that name it, counted at the end */
 	bool changed; /* since it was copied */
 	bool written; /* by a workload since it was zeroed; follows a copy */
 } frames[FRAMES];
@@ -151,6 +152,7 @@ static void check_mapped_page(struct aspace *as, vaddr_t va)
 	}
 	struct page *page = phys_to_page(pte_pa(pte, 0));
 
+	frames[pte_pa(pte, 0) >> PAGE_SHIFT].entries++;
 	if (page->flags || page_pins(page) || page_refs(page) != page->mapcount)
 		fake_fail("frame %#lx at the end: flags %u, %u pins, %u references, %u mappings",
 			  page_to_phys(page) >> PAGE_SHIFT, page->flags, page_pins(page),
@@ -172,7 +174,13 @@ static void check_space(struct aspace *as, void *arg)
 
 void invariants_at_end(void)
 {
+	for (unsigned f = 0; f < FRAMES; f++)
+		frames[f].entries = 0;
 	aspace_for_each(check_space, NULL);
+	for (u64 f = fake_first_frame(); f < fake_last_frame(); f++)
+		if (frames[f].entries && frames[f].entries != page_of(f)->mapcount)
+			fake_fail("frame %#lx at the end: %u entries, %u mappings counted", f,
+				  frames[f].entries, page_of(f)->mapcount);
 	scheme_settle();
 	if (scheme->held())
 		fake_fail("%lu frames held after settling", scheme->held());

@@ -139,6 +139,8 @@ extern bool fake_abandoned; /* the execution was given up as a duplicate */
 void fake_fail(const char *fmt, ...) __printf(1, 2);
 /* A switching point; what tells kinds apart in the order's hash. */
 void fake_point(unsigned what);
+/* The same before an access: chance prefers CPUs that were always later at this place. */
+void fake_point_at(unsigned what, unsigned place);
 /* A choice among n; 0 is the default. */
 unsigned fake_pick(unsigned n);
 void fake_ipi(unsigned cpu, unsigned kind);
@@ -167,8 +169,8 @@ void fake_races_begin(void); /* an execution */
 void fake_races_load(unsigned place, bool acquire);
 /* What a store made now publishes. */
 struct fake_clock fake_races_publish(bool release);
-/* It reached memory; joins: by an atomic operation. */
-void fake_races_stored(unsigned place, const struct fake_clock *clock, bool joins);
+/* It reached memory. */
+void fake_races_stored(unsigned place, const struct fake_clock *clock);
 void fake_races_barrier(bool loads, bool stores);
 bool fake_on_stack(const void *addr);
 
@@ -177,6 +179,8 @@ void fake_pairs_init(void);
 void fake_pairs_begin(void); /* an execution */
 /* counted: false for what is no access, but an order. */
 void fake_pairs_note(unsigned place, unsigned cpu, bool write, bool counted);
+/* A CPU that was always later than this one at the place, though nothing says so; -1: none. */
+int fake_pairs_wanted(unsigned place, unsigned cpu);
 /* Over all executions: pairs of unordered conflicting accesses, and those seen in both orders. */
 void fake_pairs_count(u64 *seen, u64 *both);
 
