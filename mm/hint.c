@@ -22,6 +22,7 @@
 #include <kernel/clock.h>
 
 static PERCPU(struct hint_stats, hint_stats);
+static PERCPU(struct aspace *, waits_for_scan); /* whose scan this CPU waits for; NULL = none */
 
 /* ---- policy ------------------------------------------------------------------------ */
 
@@ -44,7 +45,7 @@ enum {
 };
 
 struct reference {
-	u32 last; /* of the page before */
+	u32 now; /* page.last after it */
 	u32 node; /* that touched it */
 	bool own; /* the same CPU as last time, or nobody before */
 	bool local;
@@ -61,18 +62,17 @@ static inline u32 last_node(u32 last)
 }
 
 /*
- * Note the reference. True: the page should come to this node. Two faults in a
+ * Look at the reference. True: the page should come to this node. Two faults in a
  * row from one node do that; each time that a page was pulled to and fro
  * between users of different nodes doubles what is asked, so that a page that
  * both use stays with one of them, until a long streak shows that only one is left.
  */
-static bool reference_page(struct page *page, struct reference *r)
+static bool judge_page(const struct page *page, struct reference *r)
 {
 	u32 last = load_relaxed(&page->last), self = cpu_id() + 1;
 	u32 streak = last >> STREAK_SHIFT & 15, bounces = last >> BOUNCE_SHIFT & 15;
 	u32 pulled = last >> PULLED_SHIFT;
 
-	r->last = last;
 	r->node = numa_node_of_cpu(cpu_id());
 	r->own = !last || (last & 0xffff) == self;
 	r->local = page->node == r->node;
@@ -86,8 +86,7 @@ static bool reference_page(struct page *page, struct reference *r)
 			bounces = MIN(bounces + 1, (u32)BOUNCE_MAX);
 		pulled = r->node + 1;
 	}
-	store_relaxed(&page->last, self | streak << STREAK_SHIFT | bounces << BOUNCE_SHIFT |
-					   pulled << PULLED_SHIFT);
+	r->now = self | streak << STREAK_SHIFT | bounces << BOUNCE_SHIFT | pulled << PULLED_SHIFT;
 	return wanted;
 }
 
@@ -165,12 +164,53 @@ static bool restore(const struct fault *f, struct pt_pos pos, struct page *page)
 	return same;
 }
 
+/*
+ * A scan's flush is pending and the page is to move: wait for that flush, which
+ * is less than one of our own, and look again. To let the page stay would never
+ * move those that are always in use. The scanner needs nothing that we hold: it
+ * has the read side already, and this CPU acknowledges while it waits.
+ */
+static void wait_for_scan(struct aspace *as)
+{
+	struct aspace **mine = this_cpu_ptr(waits_for_scan);
+
+	count(hint_waits);
+	store_relaxed(mine, as);
+	wait_until(!load_acquire(&as->flush_pending), "the flush of a NUMA scan");
+	store_relaxed(mine, NULL);
+}
+
+void hint_flush_begins(struct aspace *as)
+{
+	/* Full barrier before the first entry changes; partner: aspace_may_be_cached(). */
+	atomic_fetch_add(&as->flush_pending, 1);
+}
+
+void hint_flush_ended(struct aspace *as)
+{
+	/*
+	 * Full barrier after the last acknowledgement; partner: aspace_may_be_cached().
+	 * And before the look at who waits; partner: the one in wait_turn().
+	 */
+	atomic_fetch_add(&as->flush_pending, -1U);
+	for_each_online_cpu (cpu)
+		if (load_relaxed(cpu_ptr(cpu, waits_for_scan)) == as)
+			cpu_wake(cpu);
+}
+
 /* PTL held, dropped on return; the entry is the one that faulted. */
-static void hint_fault_locked(struct fault *f, struct pt_pos pos, struct spinlock *ptl)
+static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, struct spinlock *ptl)
 {
 	struct page *page = phys_to_page(pte_pa(f->seen, pos.level));
 	struct reference r = {.writable = pte_is_writable(pte_from_hint(f->seen))};
-	bool late = knobs.hint == HINT_LATE, wanted = reference_page(page, &r);
+	bool late = knobs.hint == HINT_LATE, wanted = judge_page(page, &r);
+
+	if (late && wanted && load_acquire(&f->as->flush_pending)) {
+		spin_unlock(ptl);
+		wait_for_scan(f->as);
+		return FAULT_RETRY;
+	}
+	store_relaxed(&page->last, r.now);
 
 	bool isolated = wanted && page_isolate(page);
 
@@ -187,24 +227,28 @@ static void hint_fault_locked(struct fault *f, struct pt_pos pos, struct spinloc
 		r.failed = reason == MIGRATE_PINNED || reason == MIGRATE_NO_MEMORY;
 		/* Changed by somebody else, who accounts for a fault of his own. */
 		if (late && !r.moved && !put_back(reason) && !restore(f, pos, page))
-			return;
+			return FAULT_DONE;
 	}
 	account(f->as, &r);
+	return FAULT_DONE;
 }
 
 enum fault_result hint_fault(struct fault *f, struct pt_pos pos)
 {
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	enum fault_result result = FAULT_DONE;
 
 	spin_lock(ptl);
 	if (pte_load(pos.ptep).v == f->seen.v) {
-		hint_fault_locked(f, pos, ptl);
+		result = hint_fault_locked(f, pos, ptl);
 	} else {
 		spin_unlock(ptl);
 		count(hint_faults_second);
 	}
-	this_cpu_ptr(hint_stats)->cycles += cycles_now() - f->start;
-	return FAULT_DONE;
+	/* A fault that starts over is still the same fault. */
+	if (result == FAULT_DONE)
+		this_cpu_ptr(hint_stats)->cycles += cycles_now() - f->start;
+	return result;
 }
 
 void hint_forget(struct aspace *as, vaddr_t start, vaddr_t end)

@@ -75,15 +75,13 @@ static void window_begin(struct window *w, struct aspace *as)
 	w->as = as;
 	w->made = 0;
 	tlb_gather_init(&w->gather, &as->ctx, 1);
-	/* Full barrier before the first entry changes; partner: aspace_may_be_cached(). */
-	atomic_fetch_add(&as->flush_pending, 1);
+	hint_flush_begins(as);
 }
 
 static void window_end(struct window *w)
 {
 	tlb_gather_flush_apart(&w->gather);
-	/* Full barrier after the last acknowledgement; partner: aspace_may_be_cached(). */
-	atomic_fetch_add(&w->as->flush_pending, -1U);
+	hint_flush_ended(w->as);
 	count_add(hint_entries, w->made);
 }
 

@@ -200,14 +200,16 @@ TEST(hint, batch_leaves_hints_out)
 	fixture_fini(&fx);
 }
 
-/* A fault never pays for a scan that is under way: the page stays, accessible, and is accounted once. */
-TEST(hint, late_leaves_pages_of_a_pending_scan)
+/* A fault that is to move a page of a pending scan waits for its flush, and then needs none. */
+TEST(hint, late_waits_for_a_pending_scan)
 {
 	struct mm_counters before, after;
+	struct context *ctx;
 	struct fixture fx;
 	unsigned cpu;
 	u32 node;
 
+	NEED_CPUS(2);
 	if (!far_node(&cpu, &node))
 		return;
 	REQUIRE(filled(&fx, PAGES, false, node));
@@ -215,16 +217,20 @@ TEST(hint, late_leaves_pages_of_a_pending_scan)
 	EXPECT_EQ(mark(&fx), PAGES);
 	fixture_run(&fx, cpu, touch, &fx);
 	EXPECT_EQ(mark(&fx), PAGES);
-	atomic_fetch_add(&fx.as->flush_pending, 1);
+	hint_flush_begins(fx.as);
 	before = counters();
-	fixture_run(&fx, cpu, touch, &fx);
+	ctx = context_spawn(cpu, "toucher", touch, &fx, fx.as);
+	EXPECT(ctx && POLL_UNTIL(counters().hint_waits > before.hint_waits));
+	EXPECT_EQ(counters().hint_moved - before.hint_moved, 0);
+	EXPECT_EQ(hints(&fx), PAGES);
+	hint_flush_ended(fx.as);
+	if (ctx)
+		context_join(ctx);
 	after = counters();
-	atomic_fetch_add(&fx.as->flush_pending, -1U);
-	EXPECT_EQ(after.failed[MIGRATE_SCANNED] - before.failed[MIGRATE_SCANNED], PAGES);
 	EXPECT_EQ(after.hint_faults - before.hint_faults, PAGES);
+	EXPECT_EQ(after.hint_moved - before.hint_moved, PAGES);
+	EXPECT_EQ(after.hint_waits - before.hint_waits, 1);
 	EXPECT_EQ(after.shootdowns - before.shootdowns, 0);
-	EXPECT_EQ(hints(&fx), 0);
-	EXPECT_EQ(fixture_node_of(&fx, fx.va), node);
 	set_knob("hint", "early");
 	fixture_fini(&fx);
 }

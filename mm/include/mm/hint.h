@@ -23,6 +23,10 @@ struct hint_stats {
 };
 void hint_stats_read(struct hint_stats *sum);
 
+/* Around a window of a scan: from before its first entry changes until its flush is complete. */
+void hint_flush_begins(struct aspace *as);
+void hint_flush_ended(struct aspace *as);
+
 /* ---- the scan, mm/scan.c ---- */
 
 /* Where a scan of a space is, and how fast it goes. Start with .as alone. */

@@ -9,42 +9,43 @@
 #include <kernel/atomic.h>
 #include <mm/tlb.h>
 
-#define MM_COUNTERS(X)                                                                             \
-	X(pages_migrated)                                                                          \
-	X(shootdowns) /* tlb_gather_flush() calls that had something to flush */                   \
-	X(ipis_sent) /* interrupts that carry a shootdown request, one per target */               \
-	X(ipis_received) /* handler */                                                             \
-	X(ipis_merged) /* requests that rode on an interrupt already under way */                  \
-	X(flush_local_page) /* single-page flush instructions, task context */                     \
-	X(flush_local_full) /* whole-context flushes, task context */                              \
-	X(flush_remote_page) /* the same, executed for others in the handler */                    \
-	X(flush_remote_full)                                                                       \
-	X(flush_skipped) /* handler: the generation was reached already */                         \
-	X(bcast_ops)                                                                               \
-	X(bcast_syncs)                                                                             \
-	X(debts_created)                                                                           \
-	X(debts_merged)                                                                            \
-	X(debts_forced)                                                                            \
-	X(page_faults)                                                                             \
-	X(spurious_faults)                                                                         \
-	X(migration_waits) /* faults that waited for a page to come back */                        \
-	X(pages_wanted) /* pages moved out of turn because somebody waited */                      \
-	X(hint_faults) /* accounted: each fault that found its hint entry unchanged, once */       \
-	X(hint_faults_local) /* of them, by the node that has the page */                          \
-	X(hint_faults_shared) /* of them, on a page that another CPU touched last */               \
-	X(hint_faults_grouped) /* of them, on a writable one: users that belong together */        \
-	X(hint_faults_second) /* the entry was changed, or the page isolated, by another one */    \
-	X(hint_second_flushed) /* moves that flushed because a second fault mapped the page */     \
-	X(hint_moved) /* pages moved by hint faults */                                             \
-	X(hint_entries) /* entries that a scan made hint entries */                                \
-	X(hint_unflushed) /* hint entries taken down for migration that no flush was owed for */   \
-	X(hint_gathered) /* and those that went into a flush, since a scan's was pending */        \
-	X(shootdowns_scanner) /* the scanner's own flushes, which no other counter contains */     \
-	X(ipis_scanner)                                                                            \
-	X(flush_scanner) /* flush instructions for it, on any CPU */                               \
-	X(bcast_scanner) /* broadcasts waited for */                                               \
-	X(retried_faults)                                                                          \
-	X(oracle_checked) /* frames whose release was checked against the evidence */              \
+#define MM_COUNTERS(X)                                                                               \
+	X(pages_migrated)                                                                            \
+	X(shootdowns) /* tlb_gather_flush() calls that had something to flush */                     \
+	X(ipis_sent) /* interrupts that carry a shootdown request, one per target */                 \
+	X(ipis_received) /* handler */                                                               \
+	X(ipis_merged) /* requests that rode on an interrupt already under way */                    \
+	X(flush_local_page) /* single-page flush instructions, task context */                       \
+	X(flush_local_full) /* whole-context flushes, task context */                                \
+	X(flush_remote_page) /* the same, executed for others in the handler */                      \
+	X(flush_remote_full)                                                                         \
+	X(flush_skipped) /* handler: the generation was reached already */                           \
+	X(bcast_ops)                                                                                 \
+	X(bcast_syncs)                                                                               \
+	X(debts_created)                                                                             \
+	X(debts_merged)                                                                              \
+	X(debts_forced)                                                                              \
+	X(page_faults)                                                                               \
+	X(spurious_faults)                                                                           \
+	X(migration_waits) /* faults that waited for a page to come back */                          \
+	X(pages_wanted) /* pages moved out of turn because somebody waited */                        \
+	X(hint_faults) /* accounted: each fault that found its hint entry unchanged, once */         \
+	X(hint_faults_local) /* of them, by the node that has the page */                            \
+	X(hint_faults_shared) /* of them, on a page that another CPU touched last */                 \
+	X(hint_faults_grouped) /* of them, on a writable one: users that belong together */          \
+	X(hint_faults_second) /* the entry was changed, or the page isolated, by another one */      \
+	X(hint_second_flushed) /* moves that flushed because a second fault mapped the page */       \
+	X(hint_waits) /* faults that waited for a scan's flush, as they were about to move a page */ \
+	X(hint_moved) /* pages moved by hint faults */                                               \
+	X(hint_entries) /* entries that a scan made hint entries */                                  \
+	X(hint_unflushed) /* hint entries taken down for migration that no flush was owed for */     \
+	X(hint_gathered) /* and those that went into a flush, since a scan's was pending */          \
+	X(shootdowns_scanner) /* the scanner's own flushes, which no other counter contains */       \
+	X(ipis_scanner)                                                                              \
+	X(flush_scanner) /* flush instructions for it, on any CPU */                                 \
+	X(bcast_scanner) /* broadcasts waited for */                                                 \
+	X(retried_faults)                                                                            \
+	X(oracle_checked) /* frames whose release was checked against the evidence */                \
 	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */
 
 struct mm_counters {

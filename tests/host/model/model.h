@@ -22,6 +22,7 @@ struct scenario {
 	void (*end)(void); /* may be NULL */
 };
 extern const struct scenario *const scenarios[]; /* NULL at the end */
+extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect;
 
 /* ---- invariants.c ---- */
 /* Install the assertions (I1 ... I11) as hooks of the machine. */

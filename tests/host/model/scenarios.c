@@ -638,8 +638,9 @@ static const struct scenario fault_fault = {
 };
 
 const struct scenario *const scenarios[] = {
-	&migrate_write, &migrate_read,	&migrate_upgrade, &migrate_unmap, &migrate_protect,
-	&migrate_drop,	&two_migrators, &pin_migrate,	  &shared_fault,  &switch_shootdown,
-	&free_table,	&destroy_space, &initiators,	  &protect_write, &migrate_dirty,
-	&fault_fault,	&rollover,	&owed_range,	  &owed_alias,	  NULL,
+	&migrate_write,	   &migrate_read,      &migrate_upgrade, &migrate_unmap, &migrate_protect,
+	&migrate_drop,	   &two_migrators,     &pin_migrate,	 &shared_fault,	 &switch_shootdown,
+	&free_table,	   &destroy_space,     &initiators,	 &protect_write, &migrate_dirty,
+	&fault_fault,	   &rollover,	       &owed_range,	 &owed_alias,	 &hint_scan_faults,
+	&hint_late_faults, &hint_early_faults, &hint_protect,	 NULL,
 };
