@@ -147,15 +147,17 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 	for (; at < end; at += size, pos.ptep++) {
 		pte_t old = pte_load(pos.ptep);
 
-		if (unlikely(pte_is_migration(old))) {
+		if (likely(pte_is_present(old))) {
+			if (!protect_entry(pos.ptep, old, prot))
+				continue;
+		} else if (unlikely(pte_is_migration(old))) {
 			moving = phys_to_page(pte_pa(old, pos.level));
 			break;
+		} else if (!pte_is_hint(old) || !protect_hint(as, pos.ptep, old, prot)) {
+			continue;
 		}
-		if (pte_is_hint(old) ? protect_hint(as, pos.ptep, old, prot)
-				     : pte_is_present(old) && protect_entry(pos.ptep, old, prot)) {
-			last = at;
-			first = MIN(first, at);
-		}
+		last = at;
+		first = MIN(first, at);
 	}
 	*va = at;
 	if (first <= last)
