@@ -17,7 +17,8 @@ static void setup_pages(enum hint_order order)
 	for (vaddr_t va = VA; va <= VA2; va += PAGE_SIZE) {
 		struct pt_pos pos = pgwalk_find(a->root, va, 0);
 
-		phys_to_page(pte_pa(pte_load(pos.ptep), 0))->last = 2; /* CPU 1 */
+		phys_to_page(pte_pa(pte_load(pos.ptep), 0))->last =
+			1 << 16 | 2; /* once, by CPU 1 */
 	}
 	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
 		work_load(a, cpu);
