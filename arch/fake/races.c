@@ -144,6 +144,11 @@ static void plain(const void *addr, bool write, const void *where)
 	s->where = where;
 }
 
+void fake_plain(const void *addr, bool write)
+{
+	plain(addr, write, __builtin_return_address(0));
+}
+
 #define ACCESS(size)                                                                               \
 	void __tsan_read##size(void *addr);                                                        \
 	void __tsan_write##size(void *addr);                                                       \

@@ -247,6 +247,14 @@ bool fake_store_under_way(u64 frame)
 	return false;
 }
 
+bool fake_entry_under_way(void)
+{
+	for (unsigned n = 0; n < fake_self->store_count; n++)
+		if (fake_self->stores[n].kind == FAKE_ENTRY)
+			return fake_config.arm64;
+	return false;
+}
+
 void fake_drain_workload(void)
 {
 	for (unsigned i = 0; i < fake_config.cpus; i++) {
