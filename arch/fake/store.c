@@ -321,6 +321,7 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 		return value;
 	}
 	fake_touch(p, false);
+	fake_races_uses(p);
 	fake_races_load(place_of(p), order != FAKE_RELAXED);
 	return raw_load(p, size);
 }

@@ -62,4 +62,4 @@ explore_races_INCLUDES := $(FAKE_INCLUDES)
 explore_races_FLAGS = $(explore_FLAGS)
 explore_races_CFLAGS = $$(OBSERVED) -DMODEL_RACES
 explore_races_SRCS := $(explore_SRCS)
-$(foreach d,mm kernel/core,$(HOST)/explore_races.obj/$(d)/%.o): OBSERVED := -fsanitize=thread
+$(foreach d,mm kernel/core,$(HOST)/explore_races.obj/$(d)/%.o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset

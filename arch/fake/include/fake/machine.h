@@ -175,6 +175,8 @@ struct fake_clock fake_races_publish(bool release);
 void fake_races_stored(unsigned place, const struct fake_clock *clock);
 void fake_races_barrier(bool loads, bool stores);
 bool fake_on_stack(const void *addr);
+void fake_races_uses(const void *addr); /* by an accessor, on its way to load */
+void *fake_memset(void *to, int byte, size_t size);
 /* A plain access of a scenario: the compiler tells only about the kernel's. */
 void fake_plain(const void *addr, bool write);
 
