@@ -254,7 +254,7 @@ def explore(scratch: Scratch, orderings: int, checks: str, bound: int,
 def races(scratch: Scratch) -> tuple[str, str]:
     """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
     every = [(scheme, "0", "3000", "") for scheme in SCHEMES[:2]]
-    for scheme, bound, orderings, scenario in every + [("baseline", "1", "6000", name)
+    for scheme, bound, orderings, scenario in every + [("baseline", "1", "3000", name)
                                                        for name in COLLISIONS]:
         argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
                 "--orderings", orderings, "--scheme", scheme]
@@ -268,7 +268,7 @@ def races(scratch: Scratch) -> tuple[str, str]:
 def collisions(scratch: Scratch, checks: str) -> tuple[str, str]:
     """Every plan with one deviation in the scenarios made for single places."""
     for name in COLLISIONS:
-        found = explore(scratch, 6000, checks, 1, name)
+        found = explore(scratch, 3000, checks, 1, name)
         if found[0]:
             return found
     return "", ""
