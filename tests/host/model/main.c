@@ -162,7 +162,7 @@ static void add_jobs(const char *scheme_name, const char *rules)
 	count = job_count - first;
 	for (unsigned i = first; i < job_count; i++)
 		jobs[i].orderings =
-			options.orderings / count * 51 / 50 + 1; /* some scenarios have fewer */
+			options.orderings / count * 13 / 12 + 1; /* some scenarios have fewer */
 }
 
 static void run_all(void)
