@@ -36,6 +36,10 @@ DOC_MARKS = ("<!-- mutants: begin -->", "<!-- mutants: end -->")
 
 SCHEMES = ("batch+defer=skeleton", "baseline", "never")
 
+# tests/host/model/collisions.c
+COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap-pin", "ack-order",
+              "fault-upgrade", "same-upgrade")
+
 # Kinds of checks that do not lean on each other, and how a failure's text tells them apart.
 CHECKS = [
     ("invariants", re.compile(r": I\d+")),
@@ -209,7 +213,7 @@ class Scratch:
         """Errors of the build, or nothing."""
         done = subprocess.run(
             ["make", "-s", "SETUP=no", "WARNINGS=-w", "build/host/explore",
-             "build/host/explore_races", "build/host/test_mm"], cwd=self.folder, capture_output=True, text=True, check=False)
+             "build/host/explore_races", "build/host/test_mm", "build/host/test_mm_arm64"], cwd=self.folder, capture_output=True, text=True, check=False)
         return done.stderr if done.returncode else ""
 
     def run(self, argv: list[str], timeout: float) -> tuple[int, str]:
@@ -231,10 +235,12 @@ def kind_of(text: str) -> str:
     return next((name for name, pattern in CHECKS if pattern.search(text)), "crash")
 
 
-def explore(scratch: Scratch, orderings: int, checks: str, bound: int) -> tuple[str, str]:
+def explore(scratch: Scratch, orderings: int, checks: str, bound: int,
+            scenario: str = "") -> tuple[str, str]:
     """(kind of check, text) of the first failure, or two empty strings."""
     argv = ["build/host/explore", "--stop", "--jobs", "1", "--orderings", str(orderings),
             "--bound", str(bound)] + (["--checks", checks] if checks else [])
+    argv += ["--scenario", scenario] if scenario else []
     for scheme in SCHEMES:
         code, out = scratch.run([*argv, "--scheme", scheme], 240)
         if code:
@@ -246,20 +252,35 @@ def explore(scratch: Scratch, orderings: int, checks: str, bound: int) -> tuple[
 
 
 def races(scratch: Scratch) -> tuple[str, str]:
-    """Plain accesses that nothing orders any more."""
-    for scheme in SCHEMES[:2]:
-        code, out = scratch.run(["build/host/explore_races", "--stop", "--jobs", "1", "--bound", "0",
-                                 "--orderings", "3000", "--scheme", scheme], 120)
+    """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
+    every = [(scheme, "0", "3000", "") for scheme in SCHEMES[:2]]
+    for scheme, bound, orderings, scenario in every + [("baseline", "1", "3000", name)
+                                                       for name in COLLISIONS]:
+        argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
+                "--orderings", orderings, "--scheme", scheme]
+        code, out = scratch.run(argv + (["--scenario", scenario] if scenario else []), 120)
         lines = [l[2:] for l in out.splitlines() if l.startswith("# ") and ": race:" in l]
         if code and lines:
             return "races", lines[0]
     return "", ""
 
 
+def collisions(scratch: Scratch, checks: str) -> tuple[str, str]:
+    """Every plan with one deviation in the scenarios made for single places."""
+    for name in COLLISIONS:
+        found = explore(scratch, 3000, checks, 1, name)
+        if found[0]:
+            return found
+    return "", ""
+
+
 def host_tests(scratch: Scratch) -> tuple[str, str]:
-    code, out = scratch.run(["build/host/test_mm"], 60)
-    bad = next((l for l in out.splitlines() if l.startswith("not ok")), f"exit status {code}")
-    return ("host tests", bad) if code else ("", "")
+    for program in "build/host/test_mm", "build/host/test_mm_arm64":
+        code, out = scratch.run([program], 60)
+        bad = next((l for l in out.splitlines() if l.startswith("not ok")), f"exit status {code}")
+        if code:
+            return "host tests", bad
+    return "", ""
 
 
 def judge(scratch: Scratch, site: Site, orderings: int) -> None:
@@ -279,12 +300,16 @@ def judge(scratch: Scratch, site: Site, orderings: int) -> None:
         note(*host_tests(scratch))
         if len(site.killed) < 2 and re.search("weakened|barrier|acq", site.rule):
             note(*races(scratch))
+        if not site.killed or site.killed == ["host tests"]:
+            note(*collisions(scratch, ""))
         if not site.killed and not site.argued:
             note(*explore(scratch, orderings, "", 1))
         # A second, independent one: without the kind that was fastest.
         rest = [c for c in ("invariants", "contents", "oracle") if c not in site.killed]
         if len(site.killed) == 1 and site.killed[0] in ("invariants", "contents", "oracle"):
             note(*explore(scratch, 6000, ",".join(rest), 0))
+            if len(site.killed) == 1:
+                note(*collisions(scratch, ",".join(rest)))
     finally:
         scratch.put(site.file, original)
 

@@ -5,6 +5,18 @@
 
 enum { FAULTS = 40 }; /* of one access; more means that handling them does not help */
 
+/*
+ * arm64 rules: a stale entry that refuses goes on refusing until somebody flushes
+ * it; a fault does not drop it.
+ */
+static bool refused(const struct fake_set *set, bool write)
+{
+	for (unsigned i = 0; fake_config.arm64 && write && i < set->count; i++)
+		if (!set->held[i].write)
+			return true;
+	return false;
+}
+
 /* Of the held translations, those that allow the access; the stalest come first. */
 static unsigned usable(const struct fake_set *set, bool write,
 		       const struct fake_held *use[FAKE_HELD])
@@ -44,6 +56,10 @@ static void take_fault(vaddr_t va, bool write, bool present, bool *handled)
 
 	fake_point(30);
 	*handled = trap_page_fault_handler(&tf);
+	if (fake_entry_under_way())
+		fake_fail("CPU %u returns from a fault at %#lx to what is still a fault: its entry "
+			  "is not visible to walkers",
+			  fake_self->id, va);
 	fake_point(31);
 }
 
@@ -80,7 +96,8 @@ bool fake_access(vaddr_t va, bool write, u64 *value)
 			return false;
 		}
 		n = usable(set, write, use);
-		if (n && perform(use[fake_pick(n)], va, index, write, value))
+		if (n && !(refused(set, write) && fake_pick(2) == 0) &&
+		    perform(use[fake_pick(n)], va, index, write, value))
 			return true;
 		fake_fault_drops(set);
 		take_fault(va, write, set->count, &handled);

@@ -144,6 +144,30 @@ static void plain(const void *addr, bool write, const void *where)
 	s->where = where;
 }
 
+void fake_plain(const void *addr, bool write)
+{
+	plain(addr, write, __builtin_return_address(0));
+}
+
+/* An accessor reads what was written without one: a pointer, or a flag, must have led here. */
+void fake_races_uses(const void *addr)
+{
+	if (!of_interest(addr))
+		return;
+	const struct shadow *s = shadow_of(addr);
+
+	if (s->writer != fake_self->id && s->written > races->now[fake_self->id].of[s->writer])
+		tell(s, s->writer, __builtin_return_address(0), "uses");
+}
+
+/* The compiler does not tell about these. */
+void *fake_memset(void *to, int byte, size_t size)
+{
+	for (size_t i = 0; i < size; i += 8)
+		plain((char *)to + i, true, __builtin_return_address(0));
+	return memset(to, byte, size);
+}
+
 #define ACCESS(size)                                                                               \
 	void __tsan_read##size(void *addr);                                                        \
 	void __tsan_write##size(void *addr);                                                       \

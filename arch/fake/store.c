@@ -247,6 +247,14 @@ bool fake_store_under_way(u64 frame)
 	return false;
 }
 
+bool fake_entry_under_way(void)
+{
+	for (unsigned n = 0; n < fake_self->store_count; n++)
+		if (fake_self->stores[n].kind == FAKE_ENTRY)
+			return fake_config.arm64;
+	return false;
+}
+
 void fake_drain_workload(void)
 {
 	for (unsigned i = 0; i < fake_config.cpus; i++) {
@@ -313,6 +321,7 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 		return value;
 	}
 	fake_touch(p, false);
+	fake_races_uses(p);
 	fake_races_load(place_of(p), order != FAKE_RELAXED);
 	return raw_load(p, size);
 }

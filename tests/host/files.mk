@@ -44,11 +44,21 @@ test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_pm
 		tests/host/mm/test_pgwalk.c tests/host/mm/test_aspace.c \
 		tests/host/mm/test_migrate.c tests/host/mm/test_tlb.c $(FAKE_MM)
 
+# What only the arm64 rules have: broadcasts, upgrades that need a flush, tags with an owner.
+HOST_TESTS += test_mm_arm64
+test_mm_arm64_INCLUDES := $(FAKE_INCLUDES)
+test_mm_arm64_CFLAGS := -DHOST_ARM64
+test_mm_arm64_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_arm64.c $(FAKE_MM)
+
 # The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
 HOST_TESTS += explore
 explore_INCLUDES := $(FAKE_INCLUDES)
 explore_FLAGS = -std=gnu11 -g -O2 -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
+<<<<<<< HEAD
 explore_SRCS := $(addprefix tests/host/model/,explore.c invariants.c main.c scenarios.c scenarios_hint.c work.c) $(FAKE_MM)
+=======
+explore_SRCS := $(addprefix tests/host/model/,collisions.c explore.c invariants.c main.c scenarios.c work.c) $(FAKE_MM)
+>>>>>>> mutants
 
 # The same with every plain access of the kernel's sources under observation: arch/fake/races.c.
 HOST_TESTS += explore_races
@@ -56,4 +66,4 @@ explore_races_INCLUDES := $(FAKE_INCLUDES)
 explore_races_FLAGS = $(explore_FLAGS)
 explore_races_CFLAGS = $$(OBSERVED) -DMODEL_RACES
 explore_races_SRCS := $(explore_SRCS)
-$(foreach d,mm kernel/core,$(HOST)/explore_races.obj/$(d)/%.o): OBSERVED := -fsanitize=thread
+$(foreach d,mm kernel/core,$(HOST)/explore_races.obj/$(d)/%.o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset

@@ -8,7 +8,14 @@ void host_mm(void)
 {
 	static bool booted;
 	static const struct fake_config config = {
-		.cpus = 2, .nodes = HOST_NODES, .node_pages = HOST_NODE_PAGES, .asids = 6};
+		.cpus = 2,
+		.nodes = HOST_NODES,
+		.node_pages = HOST_NODE_PAGES,
+		.asids = 6,
+#ifdef HOST_ARM64
+		.arm64 = true,
+#endif
+	};
 
 	if (!booted)
 		fake_boot(&config);

@@ -198,3 +198,18 @@ TEST(fault_needs_an_area_and_its_rights)
 	CHECK(!fault_handle(as, va + 2 * PAGE_SIZE, false, false));
 	aspace_destroy(as);
 }
+
+TEST(more_tables_than_one_gather_holds_are_freed)
+{
+	enum { TABLES = 70 };
+	vaddr_t va;
+	struct aspace *as = host_space(TABLES * HUGE_PAGES, PROT_READ | PROT_WRITE, false, 0, &va);
+	u64 used = pmm_used();
+
+	for (u64 i = 0; i < TABLES; i++)
+		*host_word(as, va + i * HUGE_SIZE, true) = i;
+	CHECK(pmm_used() >= used + 2 * TABLES);
+	CHECK_EQ(aspace_unmap(as, va, TABLES * HUGE_SIZE), 0);
+	CHECK(pmm_used() <= used + 2); /* the levels above stay */
+	aspace_destroy(as);
+}

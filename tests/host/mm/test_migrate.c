@@ -191,3 +191,70 @@ TEST(migrate_moves_large_pages_whole)
 		CHECK_EQ(*host_word(as, va + i * PAGE_SIZE, false), i);
 	aspace_destroy(as);
 }
+
+static bool scheme_is(const char *name)
+{
+	char err[160];
+
+	return !scheme_apply(name, err, sizeof(err));
+}
+
+/* Two read-only pages of one space moved, their sources held. */
+static struct aspace *moved_with_debts(const char *name, vaddr_t *va)
+{
+	struct migrate_stats stats;
+	struct aspace *as = filled(2, PROT_READ, 0, va);
+
+	if (!as || !scheme_is(name))
+		return NULL;
+	host_migrate(as, *va, 2, 1, &stats, NULL);
+	return as;
+}
+
+TEST(debts_are_paid_at_each_event)
+{
+	static const char *const deferring[] = {"never", "batch+defer=skeleton"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct page *page;
+		vaddr_t va;
+		struct aspace *as = moved_with_debts(deferring[i], &va);
+
+		CHECK(as);
+		CHECK_EQ(scheme->held(), 2);
+		CHECK_EQ(aspace_pin(as, va, false, &page), 0);
+		CHECK_EQ(scheme->held(), 0); /* by write_upgrade: a pin */
+		page_put(page, PAGE_PIN);
+		aspace_destroy(as);
+
+		as = moved_with_debts(deferring[i], &va);
+		CHECK_EQ(scheme->held(), 2);
+		CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
+		CHECK_EQ(scheme->held(), 0); /* by range_change */
+		aspace_destroy(as);
+
+		as = moved_with_debts(deferring[i], &va);
+		CHECK_EQ(scheme->held(), 2);
+		scheme_settle();
+		CHECK_EQ(scheme->held(), 0);
+		aspace_destroy(as);
+		scheme_restore();
+	}
+}
+
+TEST(writable_pages_are_not_deferred)
+{
+	static const char *const deferring[] = {"never", "batch+defer=skeleton"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct migrate_stats stats;
+		vaddr_t va;
+		struct aspace *as = filled(2, RW, 0, &va);
+
+		CHECK(scheme_is(deferring[i]));
+		CHECK_EQ(host_migrate(as, va, 2, 1, &stats, NULL), 0);
+		CHECK_EQ(scheme->held(), 0);
+		aspace_destroy(as);
+		scheme_restore();
+	}
+}

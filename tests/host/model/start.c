@@ -2,6 +2,7 @@
 #include <fake/machine.h>
 #include <fake/start.h>
 #include <kernel/error.h>
+#include <kernel/kmem.h>
 #include <mm/kmap.h>
 #include <mm/mm.h>
 #include <mm/page.h>
@@ -40,6 +41,16 @@ void fake_place(void *at, u64 len)
 	}
 }
 
+static void (*real_free)(void *p, size_t bytes);
+
+/* Whoever frees may do anything to all of it: nobody else may still be using a part. */
+static void observed_free(void *p, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += 8)
+		fake_plain((char *)p + i, true);
+	real_free(p, bytes);
+}
+
 void fake_start_mm(struct bootinfo *bi)
 {
 	kernel_root[PT_INDEX(VMEMMAP_BASE, PT_LEVELS - 1)] =
@@ -47,4 +58,6 @@ void fake_start_mm(struct bootinfo *bi)
 	mm_early_init(bi);
 	mm_init(bi);
 	mm_start();
+	real_free = kmem.free;
+	kmem.free = observed_free;
 }

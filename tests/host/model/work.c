@@ -105,6 +105,14 @@ void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, 
 		map_note(as, va + p * PAGE_SIZE, page_at(of, from + p * PAGE_SIZE));
 }
 
+void work_fresh(struct aspace *as, vaddr_t va, unsigned pages)
+{
+	for (unsigned p = 0; p < pages; p++, pages_used++) {
+		map_note(as, va + p * PAGE_SIZE, pages_used);
+		history[pages_used].may_be_zero = true;
+	}
+}
+
 void work_make_identical(struct aspace *as, vaddr_t va, unsigned pages)
 {
 	same_word = stamp_of(0xff, 0, 1);
@@ -200,6 +208,13 @@ bool work_read_same(vaddr_t va)
 	if (value != same_word)
 		fake_fail("CPU %u reads %#lx, not the word that all pages hold", cpu_id(), value);
 	return true;
+}
+
+bool work_write_same(vaddr_t va)
+{
+	u64 value = same_word;
+
+	return fake_access(word_va(va, 0), true, &value);
 }
 
 void work_drop_begins(vaddr_t va)

@@ -158,6 +158,8 @@ bool fake_drain_nth(struct fake_cpu *cpu, unsigned n);
 unsigned fake_drainable(struct fake_cpu *cpu);
 /* Is a workload's store into this frame on its way from another CPU? */
 bool fake_store_under_way(u64 frame);
+/* Has this CPU written an entry that walkers may not see yet? (x86 rules: stores leave in order, soon.) */
+bool fake_entry_under_way(void);
 /* Stores through these translations have been performed: what a completed broadcast waits for. */
 void fake_drain_workload(void);
 u64 fake_mix(u64 a, u64 b);
@@ -173,6 +175,10 @@ struct fake_clock fake_races_publish(bool release);
 void fake_races_stored(unsigned place, const struct fake_clock *clock);
 void fake_races_barrier(bool loads, bool stores);
 bool fake_on_stack(const void *addr);
+void fake_races_uses(const void *addr); /* by an accessor, on its way to load */
+void *fake_memset(void *to, int byte, size_t size);
+/* A plain access of a scenario: the compiler tells only about the kernel's. */
+void fake_plain(const void *addr, bool write);
 
 /* ---- pairs.c ---- */
 void fake_pairs_init(void);

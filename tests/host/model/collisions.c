@@ -1,0 +1,284 @@
+/* Scenarios made for one place each: two CPUs that meet in a window of a few instructions. */
+#include "model.h"
+
+#include <kernel/atomic.h>
+#include <mm/scheme.h>
+
+static struct aspace *a, *b;
+
+#define VA MODEL_VA
+#define VA2 (MODEL_VA + PAGE_SIZE)
+#define FAR2 (MODEL_FAR + PAGE_SIZE)
+
+static void load_everywhere(struct aspace *as)
+{
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(as, cpu);
+}
+
+/* ---- two faults build the same table -------------------------------------------------- */
+
+static void setup_no_table(void)
+{
+	int err;
+
+	a = work_space("a", VA, 1, RW);
+	aspace_map(a, NULL, 0, MODEL_FAR, 2 * PAGE_SIZE, RW, false, 0, &err);
+	work_fresh(a, MODEL_FAR, 2);
+	load_everywhere(a);
+}
+
+static void fault_far(unsigned cpu)
+{
+	vaddr_t va = cpu ? FAR2 : MODEL_FAR;
+
+	work_write(va, cpu);
+	work_read(va, cpu, cpu);
+	work_read(MODEL_FAR, cpu, 0);
+	work_read(FAR2, cpu, 1);
+}
+
+static void end_far(void)
+{
+	work_expect_all(a, MODEL_FAR, 2);
+}
+
+const struct scenario fault_table = {
+	.name = "fault-table",
+	.summary = "the first faults of two pages meet in a table that is not there yet",
+	.cpus = 2,
+	.setup = setup_no_table,
+	.program = {fault_far, fault_far},
+	.end = end_far,
+};
+
+/* ---- a page that is mapped by one CPU and moved by another ------------------------------ */
+
+static void setup_fresh_page(void)
+{
+	a = work_space("a", VA, 1, RW);
+	load_everywhere(a);
+	work_drop_begins(VA);
+	aspace_drop(a, VA, PAGE_SIZE);
+}
+
+static void fault_first(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_read(VA, cpu, 1);
+}
+
+static void fault_and_move(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_migrate(a, VA, 1, 1);
+	work_read(VA, cpu, 0);
+}
+
+const struct scenario fault_move = {
+	.name = "fault-move",
+	.summary = "one CPU makes a page, another maps it from the object and moves it",
+	.cpus = 2,
+	.setup = setup_fresh_page,
+	.program = {fault_first, fault_and_move},
+};
+
+/* ---- entries of one object in two spaces -------------------------------------------------- */
+
+static void setup_both_map(void)
+{
+	a = work_space("a", VA, 2, RW);
+	b = aspace_create("b", 1);
+	work_alias(b, a, VA, MODEL_FAR, 2, RW);
+	aspace_populate(b, MODEL_FAR, 2 * PAGE_SIZE, 0);
+	work_load(a, 0);
+	work_load(b, 1);
+}
+
+static void move_in_a(unsigned cpu)
+{
+	work_migrate(a, VA, 2, 1);
+	work_write(VA, cpu);
+}
+
+static void protect_in_b(unsigned cpu)
+{
+	aspace_protect(b, MODEL_FAR, 2 * PAGE_SIZE, PROT_READ);
+	work_expect_at_most(b, MODEL_FAR, PROT_READ);
+	work_expect_at_most(b, FAR2, PROT_READ);
+	work_read(MODEL_FAR, cpu, 0);
+}
+
+static void drop_in_b(unsigned cpu)
+{
+	work_write(MODEL_FAR, cpu);
+	aspace_drop(b, MODEL_FAR, 2 * PAGE_SIZE);
+	work_read(FAR2, cpu, 0);
+	work_write(FAR2, cpu);
+}
+
+static void end_both(void)
+{
+	work_expect_all(a, VA, 2);
+}
+
+const struct scenario alias_protect = {
+	.name = "alias-protect",
+	.summary = "pages move through one space while another makes them read-only",
+	.cpus = 2,
+	.setup = setup_both_map,
+	.program = {move_in_a, protect_in_b},
+	.end = end_both,
+};
+
+const struct scenario alias_drop = {
+	.name = "alias-drop",
+	.summary = "pages move through one space while another drops its entries",
+	.cpus = 2,
+	.unordered = true,
+	.setup = setup_both_map,
+	.program = {move_in_a, drop_in_b},
+	.end = end_both,
+};
+
+/* ---- the last reference -------------------------------------------------------------------- */
+
+static struct page *pinned;
+
+static void setup_pinned(void)
+{
+	a = work_space("a", VA, 1, RW);
+	load_everywhere(a);
+	aspace_pin(a, VA, true, &pinned);
+}
+
+static void unmap_pinned(unsigned cpu __unused)
+{
+	aspace_unmap(a, VA, PAGE_SIZE);
+	work_expect_at_most(a, VA, 0);
+}
+
+static void let_go(unsigned cpu __unused)
+{
+	page_put(pinned, PAGE_PIN);
+}
+
+const struct scenario unmap_pin = {
+	.name = "unmap-pin",
+	.summary = "a page and its object lose their last references on two CPUs",
+	.cpus = 2,
+	.setup = setup_pinned,
+	.program = {unmap_pinned, let_go},
+};
+
+/* ---- what an acknowledgement orders ---------------------------------------------------------- */
+
+static u64 word; /* plain */
+static u32 written; /* relaxed on purpose: it orders nothing */
+
+static void ask_everybody(unsigned cpu __unused)
+{
+	bool before = load_relaxed(&written);
+
+	tlb_flush_context(&a->ctx);
+	if (!before || knobs.transport != TRANSPORT_IPI)
+		return;
+	/* Written before the acknowledgement, so it is ours to use after the wait. */
+	fake_plain(&word, false);
+	if (!word)
+		fake_fail("CPU 0 reads what was there before the acknowledgement");
+}
+
+static void write_and_answer(unsigned cpu)
+{
+	fake_plain(&word, true);
+	word = 1;
+	store_relaxed(&written, 1);
+	work_write(VA, cpu);
+	work_read(VA, cpu, cpu);
+}
+
+static void setup_ask(void)
+{
+	a = work_space("a", VA, 1, RW);
+	load_everywhere(a);
+}
+
+const struct scenario ack_order = {
+	.name = "ack-order",
+	.summary = "who asked for a shootdown uses what a target wrote before it answered",
+	.cpus = 2,
+	.setup = setup_ask,
+	.program = {ask_everybody, write_and_answer},
+};
+
+/* ---- an upgrade by a fault ------------------------------------------------------------------- */
+
+/* As copying on write would leave it: the area allows what the entry does not. */
+static void setup_lazy_upgrade(void)
+{
+	a = work_space("a", VA, 2, RW);
+	load_everywhere(a);
+	pt_change(pgwalk_find(a->root, VA, 0).ptep, pte_mk_readonly);
+	tlb_flush_context(&a->ctx);
+}
+
+static void move_both(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 2, 1);
+}
+
+static void upgrade_by_fault(unsigned cpu)
+{
+	work_read(VA, cpu, cpu);
+	work_write(VA, cpu);
+	work_write(VA, cpu);
+	work_read(VA, cpu, 3 - cpu);
+}
+
+const struct scenario fault_upgrade = {
+	.name = "fault-upgrade",
+	.summary = "a read-only page of a writable area moves while two CPUs first write it",
+	.cpus = 3,
+	.setup = setup_lazy_upgrade,
+	.program = {move_both, upgrade_by_fault, upgrade_by_fault},
+	.end = end_both,
+};
+
+/* ---- the events at which every scheme pays ------------------------------------------------------ */
+
+static void setup_same(void)
+{
+	a = work_space("a", VA, 2, RW);
+	work_make_identical(a, VA, 2);
+	load_everywhere(a);
+	work_protect(a, VA, 2, PROT_READ);
+}
+
+/* One way only: a frame that is held may become the destination of none but read-only pages. */
+static void allow_and_write(unsigned cpu __unused)
+{
+	work_read_same(VA);
+	work_read_same(VA2);
+	aspace_protect(a, VA, PAGE_SIZE, RW);
+	work_write_same(VA);
+	work_read_same(VA2);
+	work_write_same(VA);
+}
+
+static void read_same(unsigned cpu __unused)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		work_read_same(VA);
+		work_read_same(VA2);
+	}
+}
+
+const struct scenario same_upgrade = {
+	.name = "same-upgrade",
+	.summary = "pages of equal contents move and one becomes writable under a reader",
+	.cpus = 3,
+	.reads_only = true,
+	.setup = setup_same,
+	.program = {move_both, allow_and_write, read_same},
+};
