@@ -104,14 +104,20 @@ struct area *aspace_find(struct aspace *as, vaddr_t va)
 	return NULL;
 }
 
-static void object_link(struct area *area)
+/* Object's lock held. */
+static void object_link_locked(struct area *area)
 {
 	struct object *obj = area->object;
 
-	spin_lock(&obj->lock);
 	list_add_tail(&obj->areas, &area->object_link);
 	store_relaxed(&obj->sole, ++obj->area_count == 1 ? area : NULL);
-	spin_unlock(&obj->lock);
+}
+
+static void object_link(struct area *area)
+{
+	spin_lock(&area->object->lock);
+	object_link_locked(area);
+	spin_unlock(&area->object->lock);
 }
 
 static void object_unlink(struct area *area)
@@ -267,8 +273,12 @@ static int area_split(struct aspace *as, vaddr_t va)
 	upper->node = area->node;
 	upper->placement = area->placement;
 	upper->nodes = area->nodes;
+	list_add_tail(area_position(as, upper->start), &upper->link);
+	/* In one step for migrators of other spaces, who walk the object's areas: each page is in one of the two. */
+	spin_lock(&area->object->lock);
 	area->end = va;
-	area_insert(as, upper);
+	object_link_locked(upper);
+	spin_unlock(&area->object->lock);
 	return 0;
 }
 

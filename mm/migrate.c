@@ -186,10 +186,20 @@ static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reaso
 	m->state[i] = PAIR_DONE;
 }
 
+/* Nobody may write the page through the area that maps it, which is the only one. */
+static bool only_read(const struct page *src)
+{
+	const struct area *area = load_relaxed(&src->object->sole);
+
+	return area && !(area->prot & PROT_WRITE);
+}
+
 static __noinline void allocate(struct migration *m)
 {
 	for (unsigned i = 0; i < m->count; i++) {
-		m->dst[i] = scheme->frame_wanted(m->req->to_node, m->order);
+		m->dst[i] = NULL;
+		if (unlikely(scheme->lends) && only_read(m->src[i]))
+			m->dst[i] = scheme->frame_wanted(m->req->to_node, m->order);
 		if (!m->dst[i])
 			m->dst[i] = pmm_alloc(m->req->to_node, m->order, PMM_STRICT);
 		if (unlikely(!m->dst[i]))
@@ -485,6 +495,9 @@ static __noinline void free_sources(struct migration *m)
 		else
 			m->src[n++] = src;
 	}
+	/* One of them may have been lent: older entries of other addresses may still lead to it (I1). */
+	if (unlikely(scheme->lends) && n)
+		scheme->settle();
 	pmm_free_bulk(m->src, n);
 }
 

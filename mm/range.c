@@ -50,7 +50,9 @@ static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vad
 		}
 		old = pt_take(ptep, pte_none());
 		if (aspace_may_be_cached(z->as, old)) {
-			oracle_unmapped(page, z->as->ctx.id, *va);
+			/* Two spaces may take a shared page down at once: only the last one notes it. */
+			if (load_relaxed(&page->mapcount) == 1)
+				oracle_unmapped(page, z->as->ctx.id, *va);
 			tlb_gather_add(&z->gather, &z->as->ctx, *va, level);
 		}
 		atomic_fetch_add(&page->mapcount, -1U);

@@ -71,6 +71,7 @@ void scheme_use(u32 index)
 	active = (struct tlb_scheme){.name = wanted->name,
 				     .summary = wanted->summary,
 				     .unsafe = wanted->unsafe,
+				     .lends = wanted->lends,
 				     NO_HOOKS};
 	KEEP(enable);
 	KEEP(may_defer);

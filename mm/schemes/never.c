@@ -67,6 +67,7 @@ const struct tlb_scheme scheme_never = {
 	.name = "never",
 	.summary = "no flush until the run ends: what all schemes together can win at most",
 	.unsafe = "stale entries stay in use; only for read-only pages with identical contents",
+	.lends = true,
 	.may_defer = never_may_defer,
 	.frame_held = never_frame_held,
 	.frame_wanted = never_frame_wanted,

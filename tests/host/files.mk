@@ -54,11 +54,8 @@ test_mm_arm64_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/t
 HOST_TESTS += explore
 explore_INCLUDES := $(FAKE_INCLUDES)
 explore_FLAGS = -std=gnu11 -g -O2 -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
-<<<<<<< HEAD
-explore_SRCS := $(addprefix tests/host/model/,explore.c invariants.c main.c scenarios.c scenarios_hint.c work.c) $(FAKE_MM)
-=======
-explore_SRCS := $(addprefix tests/host/model/,collisions.c explore.c invariants.c main.c scenarios.c work.c) $(FAKE_MM)
->>>>>>> mutants
+explore_SRCS := $(addprefix tests/host/model/,collisions.c explore.c invariants.c main.c scenarios.c \
+	scenarios_hint.c work.c) $(FAKE_MM)
 
 # The same with every plain access of the kernel's sources under observation: arch/fake/races.c.
 HOST_TESTS += explore_races

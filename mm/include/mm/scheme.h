@@ -25,6 +25,12 @@ struct tlb_scheme {
 	bool (*may_defer)(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old);
 	/* The source of a moved page whose flush waits. The scheme owns the frame until it pays. */
 	void (*frame_held)(struct page *src, struct tlb_context *ctx, vaddr_t va);
+	/*
+	 * Held frames may serve as destinations before they are paid for. Only
+	 * pages of areas that nobody may write get one (I5), and whatever is freed
+	 * without deferral waits until everything is paid: it may have been lent.
+	 */
+	bool lends;
 	/* A destination on this node is wanted: a held frame that may be used without payment, or NULL. */
 	struct page *(*frame_wanted)(u32 node, unsigned order);
 	/* A read-only entry is about to become writable; returns with the page's debt paid. */

@@ -109,6 +109,13 @@ static void protect_in_b(unsigned cpu)
 	work_read(MODEL_FAR, cpu, 0);
 }
 
+static void split_in_b(unsigned cpu)
+{
+	aspace_protect(b, MODEL_FAR, PAGE_SIZE, PROT_READ);
+	work_read(FAR2, cpu, 0);
+	work_write(FAR2, cpu);
+}
+
 static void drop_in_b(unsigned cpu)
 {
 	work_write(MODEL_FAR, cpu);
@@ -128,6 +135,15 @@ const struct scenario alias_protect = {
 	.cpus = 2,
 	.setup = setup_both_map,
 	.program = {move_in_a, protect_in_b},
+	.end = end_both,
+};
+
+const struct scenario alias_split = {
+	.name = "alias-split",
+	.summary = "pages move through one space while another cuts its area in two",
+	.cpus = 2,
+	.setup = setup_both_map,
+	.program = {move_in_a, split_in_b},
 	.end = end_both,
 };
 

@@ -27,13 +27,10 @@ struct scenario {
 	void (*end)(void); /* may be NULL */
 };
 extern const struct scenario *const scenarios[]; /* NULL at the end */
-<<<<<<< HEAD
 extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect;
-=======
 /* ---- collisions.c ---- */
-extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, unmap_pin,
-	ack_order, fault_upgrade, same_upgrade;
->>>>>>> mutants
+extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
+	unmap_pin, ack_order, fault_upgrade, same_upgrade;
 
 /* ---- invariants.c ---- */
 /* Install the assertions (I1 ... I11) as hooks of the machine. */
