@@ -6,6 +6,7 @@ from common import Missing, bench, main, result, settings
 SEEDS = range(1, 21)
 IN_WINDOW_MIN = 1000  # reads per CPU
 THREADS = 3
+PARALLEL_RUNS = 5  # at most
 COMMAND = f"bench migrate --pages 64 --write-pct 20 --threads {THREADS} --schemes "
 # 4 KiB pages and few of them: nothing in the emulator then hides a stale entry by accident.
 ARGS = "large=off poison=full"
@@ -35,7 +36,12 @@ def body() -> None:
     result("det.no-stale-reads", stale == 0, f"{stale} over seeds {SEEDS[0]}-{SEEDS[-1]}")
     result("det.reads-in-window", min(in_window) >= IN_WINDOW_MIN,
            f"{in_window} reads by CPU, at least {IN_WINDOW_MIN} each")
-    stale, in_window = run(scheme(), " --reps 300", DET=0, SEED="")
+    stale, in_window = 0, [0] * THREADS
+    for _ in range(PARALLEL_RUNS):  # a busy host gives some readers little time: add up
+        more, reads = run(scheme(), " --reps 300", DET=0, SEED="")
+        stale, in_window = stale + more, [a + b for a, b in zip(in_window, reads)]
+        if min(in_window) >= IN_WINDOW_MIN:
+            break
     result("parallel.no-stale-reads", stale == 0, f"{stale} stale reads")
     result("parallel.reads-in-window", min(in_window) >= IN_WINDOW_MIN,
            f"{in_window} reads by CPU, at least {IN_WINDOW_MIN} each")
