@@ -40,8 +40,8 @@ struct pmm_cache {
 static PERCPU(struct pmm_cache[MAX_NODES], pmm_caches);
 
 /*
- * Caches stay empty until every CPU has its own: what the boot CPU left in the
- * per-CPU template would be copied to all.
+ * Caches stay empty until every CPU has its own, so that none is ever copied
+ * with pages in it.
  */
 static unsigned cache_batch_order;
 static u64 cache_high;

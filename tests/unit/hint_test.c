@@ -296,7 +296,7 @@ TEST(hint, pinned_page_stays)
 	set_knob("hint", "early");
 }
 
-/* Only users of writable pages belong together, schemes.md has the bug of the first patch. */
+/* Only users of writable pages belong together; the first patch had the condition the wrong way round. */
 static u64 grouped(prot_t prot)
 {
 	struct fixture fx;

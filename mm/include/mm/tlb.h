@@ -20,7 +20,7 @@
 struct tlb_context {
 	u16 id; /* index in the oracle's table of roots; 0 = kernel */
 	paddr_t root;
-	u64 gen; /* flushes asked for so far; starts at 1 (schemes.md style cookbook in tlb.c) */
+	u64 gen; /* flushes asked for so far; starts at 1 (see the top of tlb.c) */
 	struct cpumask mask; /* superset of the CPUs that may hold translations */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
 };
