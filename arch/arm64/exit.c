@@ -66,7 +66,8 @@ void cpu_halt_forever(void)
 {
 	irq_disable();
 	for (;;)
-		asm volatile("dsb sy\n\twfi" ::: "memory");
+		asm volatile("dsb sy\n\twfi" /* what was written to devices has arrived */ ::
+				     : "memory");
 }
 
 /* Without semihosting the instruction is undefined, and the probe returns. */

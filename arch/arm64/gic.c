@@ -188,7 +188,7 @@ static void init_cpu_v3(unsigned cpu)
 	wait_register(rd + GICR_CTLR, GICR_CTLR_RWP, 0, "redistributor");
 
 	sysreg_write(icc_sre_el1, sysreg_read(icc_sre_el1) | 1);
-	isb();
+	isb(); /* the other ICC registers exist only from here on */
 	if (!(sysreg_read(icc_sre_el1) & 1))
 		panic("GIC: system registers are not enabled for EL1 by firmware");
 	sysreg_write(icc_pmr_el1, PRIORITY_MASK);
@@ -227,7 +227,7 @@ static void gic_end(u32 iar)
 {
 	if (v3) {
 		sysreg_write(icc_eoir1_el1, iar);
-		isb();
+		isb(); /* priority has dropped before interrupts are let in again */
 	} else {
 		mmio_write32(gicc + GICC_EOIR, iar); /* with the sender's number, as it was read */
 	}
@@ -282,7 +282,7 @@ static void sgi_send_v3(const struct cpumask *mask, enum ipi ipi)
 	}
 	if (pending)
 		sysreg_write(icc_sgi1r_el1, pending);
-	isb();
+	isb(); /* sent now, not when the pipeline gets to it: we may be about to spin */
 }
 
 static void sgi_send_v2(const struct cpumask *mask, enum ipi ipi)
@@ -310,7 +310,7 @@ void ipi_send(unsigned cpu, enum ipi ipi)
 		u64 mpidr = hw_id_of(cpu);
 
 		sysreg_write(icc_sgi1r_el1, sgi_cluster(mpidr, ipi) | 1UL << (mpidr & 0xf));
-		isb();
+		isb(); /* as above */
 	} else {
 		mmio_write32(gicd + GICD_SGIR, (u32)v2_target[cpu] << 16 | (u32)ipi);
 	}

@@ -12,7 +12,7 @@
 static void vectors_load(void)
 {
 	sysreg_write(vbar_el1, arm64_vectors);
-	isb();
+	isb(); /* before an SError can be taken */
 	asm volatile("msr daifclr, #4" ::: "memory");
 }
 

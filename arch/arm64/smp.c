@@ -23,7 +23,7 @@ static void clean_to_memory(const void *p, size_t size)
 
 	for (u64 at = ALIGN_DOWN((u64)p, line); at < (u64)p + size; at += line)
 		asm volatile("dc cvac, %0" ::"r"(at) : "memory");
-	dsb(sy);
+	dsb(sy); /* the cleaning is complete before CPU_ON is called */
 }
 
 /* The awaited CPU needs nothing from us but that we leave its arguments alone. */

@@ -54,7 +54,7 @@ void timer_oneshot(u64 ns)
 	} else {
 		sysreg_write(cntv_ctl_el0, 0);
 	}
-	isb();
+	isb(); /* set before the caller halts to wait for it */
 }
 
 u64 timer_irq_count(void)
@@ -66,7 +66,7 @@ u64 timer_irq_count(void)
 void timer_interrupt(void)
 {
 	sysreg_write(cntv_ctl_el0, 0);
-	isb();
+	isb(); /* the line is down before the interrupt is ended */
 	(*this_cpu_ptr(timer_irqs))++;
 	timer_handle();
 }
