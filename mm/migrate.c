@@ -379,7 +379,13 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	dst->last = src->last;
 	src->mapcount = 0;
 	src->object = NULL;
-	store_relaxed(&dst->refs, mappings);
+	/*
+	 * Added to the allocation's one, not stored: the frame may have been this
+	 * slot's page before, and a fault that read the slot then may get its
+	 * reference only now.
+	 */
+	if (unlikely(mappings != PAGE_REF))
+		atomic_fetch_add(&dst->refs, (u64)mappings - PAGE_REF);
 	/* Pairs with the acquire in fault_anon(): fields before the pointer. */
 	store_release(object_slot(dst->object, dst->index, false), dst);
 }

@@ -73,6 +73,28 @@ TEST(migrate_under_every_scheme)
 	}
 }
 
+/* A fault that read the slot when the frame was last in it: late, but entitled to the reference. */
+static void reference_destination(u64 to, u64 from __unused)
+{
+	page_get(phys_to_page(to << PAGE_SHIFT), PAGE_REF);
+}
+
+TEST(migrate_keeps_references_to_the_destination)
+{
+	struct migrate_stats stats;
+	vaddr_t va;
+	struct aspace *as = filled(1, RW, 0, &va);
+
+	fake_hooks.copied = reference_destination;
+	CHECK_EQ(host_migrate(as, va, 1, 1, &stats, NULL), 0);
+	fake_hooks.copied = NULL;
+	CHECK_EQ(stats.moved, 1);
+	CHECK_EQ(page_refs(host_page(as, va)), 2);
+	page_put(host_page(as, va), PAGE_REF);
+	CHECK(holds(as, va, 1, 1));
+	aspace_destroy(as);
+}
+
 TEST(migrate_skips_pinned_pages_and_says_so)
 {
 	static u8 result[20];

@@ -83,6 +83,35 @@ const struct scenario fault_move = {
 	.program = {fault_first, fault_and_move},
 };
 
+/* ---- a frame that comes back to the slot it was in ---------------------------------------- */
+
+static void setup_comes_back(void)
+{
+	a = work_space("a", VA, 1, RW);
+	load_everywhere(a);
+	work_alias(a, a, VA, MODEL_FAR, 1, RW);
+}
+
+static void fault_other_entry(unsigned cpu)
+{
+	work_write(MODEL_FAR, cpu);
+	work_read(VA, cpu, cpu);
+}
+
+static void there_and_back(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 1, 1);
+	work_migrate(a, VA, 1, 0);
+}
+
+const struct scenario fault_again = {
+	.name = "fault-again",
+	.summary = "a fault that has read the slot waits until the frame left it and comes back",
+	.cpus = 2,
+	.setup = setup_comes_back,
+	.program = {fault_other_entry, there_and_back},
+};
+
 /* ---- entries of one object in two spaces -------------------------------------------------- */
 
 static void setup_both_map(void)

@@ -30,7 +30,7 @@ extern const struct scenario *const scenarios[]; /* NULL at the end */
 extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
-	unmap_pin, ack_order, fault_upgrade, same_upgrade;
+	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade;
 
 /* ---- invariants.c ---- */
 /* Install the assertions (I1 ... I11) as hooks of the machine. */
