@@ -137,6 +137,13 @@ def test_records() -> None:
     boot.records = [records.check(record(median=5, phase_ns={"flush": 3}, unit="ns/page"))]
     equal("summary.distrusts-time", (summary.headline(boot.records[0]),
                                      summary.phases(boot.records[0])["flush"]), (None, None))
+    counters = {"pages_migrated": 8, "batches": 8, "ipis_sent": 12, "hint_faults": 30,
+                "hint_faults_second": 1, "ipis_scanner": 3, "bcast_scanner": 2}
+    numa = {"home_percent": 99.5, "most_moves_per_page": 1.25, "ops_per_minstr": 5000.0}
+    boot.records = [records.check(record(name="numa_balance", counters=counters, numa=numa))]
+    equal("summary.numa-table", summary.tables_of(boot)[0].rows,
+          [["batch", "8", "30", "1", "1.5000", "0.0000", "n/a", "n/a", "5", "99.5 %", "1.25",
+            "5,000", "n/a"]])
     equal("exports.flatten", exports.flatten({"a": {"b": [1, 2]}, "c": None}),
           {"a.b": "1 2", "c": ""})
 

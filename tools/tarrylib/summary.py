@@ -146,6 +146,30 @@ def counts_table(boot: Boot, group: list[dict]) -> Table:
     return Table(f"{boot.name}: flushes and interrupts", header, rows, notes)
 
 
+def numa_table(boot: Boot, group: list[dict]) -> Table:
+    """What NUMA balancing did: who faulted, what that flushed, whether pages got home."""
+    header = ["scheme", "pages moved", "hint faults", "second", "ipis/page", "syncs/page"]
+    header += [f"vs {name}" for name in REFERENCES]
+    header += ["scanner", "home", "moves/page, worst", "ops/Minsn", "stale reads"]
+    rows = []
+    for record in group:
+        c, numa = record["counters"], record["numa"]
+        pages = c["pages_migrated"]
+        orders = [number(c.get(key, 0) / pages if pages else None, 4)
+                  for key in ("ipis_sent", "bcast_syncs")]
+        rows.append([label(record), number(pages), number(c["hint_faults"]),
+                     number(c["hint_faults_second"]), *orders,
+                     *_changes(record, group, orders_per_page),
+                     number(c["ipis_scanner"] + c["bcast_scanner"]),
+                     f"{numa['home_percent']:.1f} %", number(numa["most_moves_per_page"], 2),
+                     number(numa["ops_per_minstr"]), stale(record)[0]])
+    notes = ["second: faults of other threads on a page that was being moved; scanner: the scan's own "
+             "interrupts and broadcasts, in no other column; home: pages on the node that uses them, at the end",
+             "vs: change of ipis and syncs per page; ops/Minsn: what the threads got done in a "
+             "million instructions, all CPUs"]
+    return Table(f"{boot.name}: hint faults and flushes", header, rows, notes)
+
+
 def time_table(boot: Boot, group: list[dict]) -> Table:
     """Where the time or the path of a page went."""
     what = next((unit(r) for r in group if unit(r)), "")
@@ -228,7 +252,8 @@ def tables_of(boot: Boot) -> list[Table]:
     others = [r for r in boot.records if not is_comparison(r)]
     out = []
     if compared:
-        out.append(counts_table(boot, compared))
+        balanced = all(r.get("numa") for r in compared)
+        out.append((numa_table if balanced else counts_table)(boot, compared))
         if any(scale(r) for r in compared):
             out.append(time_table(boot, compared))
         floors = [r for r in others if r["name"] == "floor"]
