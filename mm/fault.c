@@ -7,7 +7,6 @@
 #include <mm/migration.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
-#include <mm/range.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
 #include <kernel/error.h>
@@ -15,39 +14,6 @@
 #include <kernel/smp.h>
 
 PERCPU(struct fault_wait, fault_wait);
-
-/* The page this CPU waits for; set under the PTL of its migration entry, cleared by its migrator. */
-static PERCPU(struct page *, waiting_for);
-
-/*
- * The migrator maps the page under the same PTL before it looks at PG_WAITERS,
- * so a waiter that registered is always seen, and one that came later finds
- * the page mapped.
- */
-void migration_wait(struct page *src, struct spinlock *ptl)
-{
-	struct page **mine = this_cpu_ptr(waiting_for);
-
-	store_relaxed(mine, src);
-	atomic_fetch_or(&src->flags, PG_WAITERS);
-	migration_want(src);
-	spin_unlock(ptl);
-	/* The migrator needs nothing that we hold: no spinlock, and not aspace.lock of its space. */
-	wait_until(load_acquire(mine) != src, "page under migration");
-	count(migration_waits);
-}
-
-void migration_wake(struct page *src)
-{
-	for_each_online_cpu (cpu) {
-		struct page **theirs = cpu_ptr(cpu, waiting_for);
-
-		if (load_relaxed(theirs) != src)
-			continue;
-		store_release(theirs, NULL);
-		cpu_wake(cpu);
-	}
-}
 
 /* ---- anonymous memory --------------------------------------------------------- */
 

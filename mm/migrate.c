@@ -15,7 +15,7 @@
  * source is frozen when its references equal the entries taken down, and the
  * destination inherits that count.
  */
-#include <mm/migrate.h>
+#include <mm/batch.h>
 #include <mm/migration.h>
 #include <mm/oracle.h>
 #include <mm/pmm.h>
@@ -25,36 +25,11 @@
 #include <kernel/panic.h>
 #include <kernel/string.h>
 
-enum { MIGRATE_MAX = 512 }; /* entries isolated at a time; knob `batch` goes up to here */
-
 const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok",	"pinned", "raced",
 							   "no_memory", "gone",	  "scanned"};
 const char *const migrate_phase_names[PHASE_COUNT] = {"unmap", "flush", "copy", "map", "other"};
 
-/* One per CPU: a context does not yield while it migrates. */
-struct migration {
-	const struct migrate_request *req;
-	struct tlb_gather gather;
-	struct pt_cache cache;
-	unsigned order, level; /* of every page in it, and of the entries that map it */
-	unsigned count; /* pages isolated: several batches, if batches are small */
-	unsigned moved; /* of the batch, so far */
-	enum migrate_reason failure; /* the last one */
-	u64 stamp; /* cycles at the last phase border */
-	struct migrate_stats stats;
-	struct page *src[MIGRATE_MAX], *dst[MIGRATE_MAX];
-	pte_t *entry[MIGRATE_MAX]; /* of a page mapped once; NULL: through the reverse map */
-	u32 taken[MIGRATE_MAX]; /* entries of it that are migration entries now */
-	u8 state[MIGRATE_MAX]; /* PAIR_* */
-	u32 wanted_any; /* some bit of wanted is set; faults set it, release */
-	u64 wanted[MIGRATE_MAX / 64]; /* pages somebody waits for */
-};
 static PERCPU(struct migration, migration);
-
-enum {
-	PAIR_DEFERRED = 1 << 0, /* a scheme took the flush of its entry upon itself */
-	PAIR_DONE = 1 << 1, /* moved, or mapped again where it was */
-};
 
 /* The time since the last border belongs to `phase`. */
 static inline void phase_end(struct migration *m, enum migrate_phase phase)
@@ -84,7 +59,7 @@ static void note_result(struct migration *m, struct page *page, enum migrate_rea
 		req->result[first + i] = (u8)reason;
 }
 
-static void note_failure(struct migration *m, struct page *page, enum migrate_reason reason)
+void migration_note_failure(struct migration *m, struct page *page, enum migrate_reason reason)
 {
 	m->failure = reason;
 	m->stats.failed[reason] += 1UL << page->order;
@@ -98,87 +73,12 @@ static void release_isolated(struct page *page)
 	atomic_fetch_and(&page->flags, ~(u32)PG_ISOLATED);
 }
 
-/* ---- collect: isolate pages of the range that are on the wrong node ------------- */
-
-static inline void add_isolated(struct migration *m, struct page *page)
-{
-	page->migration = m;
-	page->slot = m->count;
-	m->state[m->count] = 0;
-	m->src[m->count++] = page;
-}
-
-static inline bool collect_page(struct migration *m, struct page *page)
-{
-	if (!(m->req->from_nodes >> page->node & 1) || page->node == m->req->to_node)
-		return true;
-	if (page->order != m->order)
-		return false;
-	if (unlikely(page_pins(page))) {
-		note_failure(m, page, MIGRATE_PINNED);
-	} else if (unlikely(!page_isolate(page))) {
-		note_failure(m, page, MIGRATE_RACED);
-	} else {
-		add_isolated(m, page);
-	}
-	return true;
-}
-
-/* Entries of one table. Stops when the batch is full or the page size changes. Returns where it stopped. */
-static vaddr_t collect_run(struct migration *m, struct pt_pos pos, vaddr_t va, vaddr_t end,
-			   unsigned max)
-{
-	struct spinlock *ptl = pt_lock_of(pos.ptep);
-	u64 size = PT_LEVEL_SIZE(pos.level);
-
-	spin_lock(ptl);
-	for (; va < end && m->count < max; va += size, pos.ptep++) {
-		pte_t pte = pte_load(pos.ptep);
-
-		if (!pte_is_present(pte) && !pte_is_hint(pte))
-			continue;
-		if (!collect_page(m, phys_to_page(pte_pa(pte, pos.level))))
-			break;
-	}
-	spin_unlock(ptl);
-	return va;
-}
-
-/* The next pages from va on, all of one size. Returns where the next search starts. */
-static vaddr_t collect(struct migration *m, vaddr_t va, vaddr_t end)
-{
-	m->count = 0;
-	while (va < end) {
-		struct pt_pos pos = pgwalk_find(m->req->as->root, va, 0);
-		u64 size = PT_LEVEL_SIZE(pos.level), table = PT_LEVEL_SIZE(pos.level + 1);
-		unsigned order = pos.level ? HUGE_ORDER : 0;
-
-		if (pos.level && pte_is_none(pte_load(pos.ptep))) {
-			va = ALIGN_DOWN(va, size) + size;
-			continue;
-		}
-		if (m->count && order != m->order)
-			break;
-		m->order = order;
-		m->level = pos.level;
-		/* Destinations of all that is isolated exist at once: bound what large pages take. */
-		unsigned max = order ? knobs.batch_2m : (unsigned)MIGRATE_MAX;
-		vaddr_t stop = order ? va + size : ALIGN_DOWN(va, table) + table;
-		vaddr_t next = collect_run(m, pos, va, MIN(stop, end), max);
-
-		if (next == va || m->count == max)
-			return next;
-		va = next;
-	}
-	return va;
-}
-
 /* ---- destinations ---------------------------------------------------------------- */
 
 /* The page stays where it is. */
 static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reason)
 {
-	note_failure(m, m->src[i], reason);
+	migration_note_failure(m, m->src[i], reason);
 	release_isolated(m->src[i]);
 	if (m->dst[i])
 		page_put(m->dst[i], PAGE_REF);
@@ -436,14 +336,6 @@ static inline void move_pair(struct migration *m, unsigned i)
 	map_pair(m, i, dst);
 }
 
-void migration_want(struct page *src)
-{
-	struct migration *m = src->migration;
-
-	atomic_fetch_or(&m->wanted[src->slot / 64], 1UL << (src->slot % 64));
-	store_release(&m->wanted_any, 1);
-}
-
 /* Move what somebody waits for first: the longest wait is then the unmap phase and a page or two. */
 static __noinline void move_wanted(struct migration *m)
 {
@@ -528,7 +420,7 @@ static __always_inline void migrate_batch(struct migration *m, unsigned first, u
 		pad(m, (u64)(last - first) << m->order);
 }
 
-/* What collect() isolated, in batches of the size the knobs say. */
+/* What collect_pages() isolated, in batches of the size the knobs say. */
 static void migrate_collected(struct migration *m)
 {
 	unsigned step = m->order ? knobs.batch_2m : knobs.batch;
@@ -584,7 +476,7 @@ enum migrate_reason migrate_isolated(const struct migrate_request *req, struct p
 	m->count = 0;
 	m->order = page->order;
 	m->level = page->order ? 1 : 0;
-	add_isolated(m, page);
+	migration_add(m, page);
 	migrate_collected(m);
 	end_with(m, req->stats);
 	return m->moved ? MIGRATE_OK : m->failure;
@@ -604,7 +496,7 @@ u64 migrate_range(const struct migrate_request *req)
 		 * that a writer waits no longer than that.
 		 */
 		read_lock(&req->as->lock);
-		va = collect(m, va, end);
+		va = collect_pages(m, va, end);
 		migrate_collected(m);
 		read_unlock(&req->as->lock);
 	}

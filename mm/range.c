@@ -3,6 +3,7 @@
  * leave through a small gather that flushes when it is full.
  */
 #include <mm/range.h>
+#include <mm/migration.h>
 #include <mm/oracle.h>
 #include <kernel/error.h>
 

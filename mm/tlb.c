@@ -21,9 +21,8 @@
  * initiator's `unacked`, one bit per initiator in the target's `pending`. Any
  * number of CPUs initiate at once; a waiter serves others by interrupt.
  */
-#include <mm/tlb.h>
+#include <mm/tlb_cpu.h>
 #include <mm/asid.h>
-#include <mm/oracle.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>
@@ -31,34 +30,7 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 
-struct tlb_request {
-	unsigned count;
-	bool apart; /* the scanner's: counted as such, and nowhere else */
-	struct tlb_part part[TLB_GATHER_CONTEXTS];
-	u64 sent_at; /* cycles, for the acknowledgement histogram */
-};
-
-struct tlb_cpu {
-	/* This CPU only, interrupts off where it is written. */
-	struct tlb_context *loaded; /* NULL: the empty root */
-	bool lazy; /* loaded, but no context of it runs */
-	unsigned slot;
-	unsigned next_slot; /* round robin victim */
-	struct tlb_slot {
-		struct tlb_context *ctx;
-		u64 gen;
-		u64 token; /* the asid_token it was loaded under */
-		u64 unused; /* a power of two is cheaper to index */
-	} slots[EVIDENCE_SLOTS];
-
-	/* As initiator: written by this CPU while `unacked` is empty, read by targets whose bit is set. */
-	struct tlb_request request;
-	struct cpumask unacked __aligned(CACHE_LINE); /* targets clear their bit */
-
-	/* As target: initiators set their bit, this CPU's handler takes them all. */
-	struct cpumask pending __aligned(CACHE_LINE);
-};
-static PERCPU(struct tlb_cpu, tlb_cpu);
+PERCPU(struct tlb_cpu, tlb_cpu);
 
 static struct tlb_context kernel_ctx;
 bool tlb_issues_late;
@@ -84,16 +56,6 @@ static __always_inline int flush_part(struct tlb_cpu *me, const struct tlb_part 
 	return pages;
 }
 
-/* Load the root with nothing in it. Interrupts off. */
-static void leave_context(struct tlb_cpu *me)
-{
-	mmu_switch(mmu_empty_root(), asid_none(), false);
-	me->slots[me->slot].ctx = NULL;
-	if (!asid_is_global())
-		me->slots[asid_none()].ctx = NULL; /* the empty root took that tag */
-	me->loaded = NULL;
-}
-
 static int serve_kernel_part(const struct tlb_part *part)
 {
 	if (part->full)
@@ -113,7 +75,7 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 		return ctx == &kernel_ctx ? serve_kernel_part(part) : -1;
 	if (unlikely(me->lazy)) {
 		/* Nobody here needs it: leave, so that we are not asked again. */
-		leave_context(me);
+		context_leave(me);
 		cpumask_unset_atomic(&ctx->mask, cpu_id());
 		return 0;
 	}
@@ -145,6 +107,11 @@ static __always_inline void flush_here(struct tlb_cpu *me, const struct tlb_part
 			count(flush_local_full);
 	} while (unlikely(++parts < end));
 	irq_restore(flags);
+}
+
+void tlb_flush_rolled_over(void)
+{
+	tlb_flush_local_all();
 }
 
 /* ---- target -------------------------------------------------------------- */
@@ -427,34 +394,6 @@ void tlb_gather_flush(struct tlb_gather *g)
 	flush_gathered(g);
 }
 
-/*
- * What a flush counts in task context, moved to the scanner's counters when it
- * is over. Handlers count other things meanwhile, which stay where they are.
- */
-void tlb_gather_flush_apart(struct tlb_gather *g)
-{
-	struct mm_counters *c = this_cpu_ptr(mm_counters);
-	u64 shootdowns = c->shootdowns, sent = c->ipis_sent, merged = c->ipis_merged;
-	u64 page = c->flush_local_page, full = c->flush_local_full;
-	u64 ops = c->bcast_ops, syncs = c->bcast_syncs, waited = c->wait_initiator;
-
-	g->apart = true;
-	tlb_gather_flush(g);
-	c->shootdowns_scanner += c->shootdowns - shootdowns;
-	c->ipis_scanner += c->ipis_sent - sent;
-	c->flush_scanner +=
-		c->flush_local_page - page + c->flush_local_full - full + c->bcast_ops - ops;
-	c->bcast_scanner += c->bcast_syncs - syncs;
-	c->shootdowns = shootdowns;
-	c->ipis_sent = sent;
-	c->ipis_merged = merged;
-	c->flush_local_page = page;
-	c->flush_local_full = full;
-	c->bcast_ops = ops;
-	c->bcast_syncs = syncs;
-	c->wait_initiator = waited;
-}
-
 /* ---- gathering ----------------------------------------------------------- */
 
 static struct tlb_part *part_of(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
@@ -545,134 +484,8 @@ void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level)
 	irq_restore(flags);
 }
 
-/* ---- loading contexts ---------------------------------------------------- */
-
-static unsigned find_slot(struct tlb_cpu *me, const struct tlb_context *ctx, bool *found)
-{
-	unsigned slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
-
-	for (unsigned i = 0; i < slots; i++)
-		if (me->slots[i].ctx == ctx) {
-			*found = true;
-			return i;
-		}
-	*found = false;
-	me->next_slot = (me->next_slot + 1) % slots;
-	return me->next_slot;
-}
-
-/* Interrupts off. */
-static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
-{
-	struct tlb_context *old = me->loaded;
-	bool found, rolled_over;
-
-	/* Full barrier between our bit and the read of ctx.gen: pairs with the increment in flush_by_ipi(). */
-	cpumask_set_atomic(&ctx->mask, cpu_id());
-	/* Before ctx.gen is read: waiting for its lock, this CPU may answer a request for ctx by doing nothing. */
-	u64 token = asid_assign(ctx, &rolled_over);
-	u64 gen = load_acquire(&ctx->gen);
-	unsigned slot = find_slot(me, ctx, &found);
-
-	if (rolled_over)
-		tlb_flush_local_all();
-	bool keep = found && asid_count() > 1 && me->slots[slot].gen == gen &&
-		    me->slots[slot].token == token;
-
-	if (keep)
-		oracle_check_keep(ctx, asid_of(ctx, slot));
-	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
-	me->slots[slot].ctx = ctx;
-	me->slots[slot].gen = gen;
-	me->slots[slot].token = token;
-	me->slot = slot;
-	me->loaded = ctx;
-	/* Not before the other root is loaded: until then we could still fill from the old one. */
-	if (old)
-		cpumask_unset_atomic(&old->mask, cpu_id());
-}
-
-void tlb_switch(struct tlb_context *ctx)
-{
-	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
-	irqflags_t flags = irq_save();
-
-	if (!ctx) {
-		me->lazy = true; /* handlers on this CPU read it, nobody else */
-	} else {
-		if (me->loaded != ctx)
-			load_context(me, ctx);
-		me->lazy = false;
-	}
-	irq_restore(flags);
-}
-
-struct tlb_context *tlb_loaded(void)
-{
-	const struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
-
-	return me->lazy ? NULL : me->loaded;
-}
-
-/* ---- contexts ------------------------------------------------------------ */
-
-static struct tlb_context *contexts[TLB_CONTEXT_IDS];
-static u16 next_id;
-static struct spinlock contexts_lock; /* contexts, next_id */
-
-struct tlb_context *tlb_context_by_id(u16 id)
-{
-	return load_relaxed(&contexts[id % TLB_CONTEXT_IDS]);
-}
-
-void tlb_context_init(struct tlb_context *ctx, paddr_t root)
-{
-	cpumask_clear(&ctx->mask);
-	ctx->root = root;
-	ctx->gen = 1;
-	ctx->asid_token = 0;
-	spin_lock(&contexts_lock);
-	do
-		next_id = (u16)((next_id + 1) % TLB_CONTEXT_IDS);
-	while (!next_id || contexts[next_id]);
-	ctx->id = next_id;
-	contexts[next_id] = ctx;
-	spin_unlock(&contexts_lock);
-}
-
-static void forget_here(void *arg)
-{
-	struct tlb_context *ctx = arg;
-	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
-
-	if (me->loaded == ctx) {
-		leave_context(me);
-		me->lazy = true;
-	}
-	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
-		if (me->slots[i].ctx == ctx)
-			me->slots[i].ctx = NULL;
-	cpumask_unset_atomic(&ctx->mask, cpu_id());
-}
-
-void tlb_context_destroy(struct tlb_context *ctx)
-{
-	smp_call(&cpu_online, forget_here, ctx);
-	asid_release(ctx);
-	spin_lock(&contexts_lock);
-	contexts[ctx->id] = NULL;
-	spin_unlock(&contexts_lock);
-}
-
 void tlb_init(void)
 {
-	if (asid_is_global() && asid_count() <= cpu_count)
-		panic("%u ASIDs are too few for %u CPUs: boot with nr_cpus=%u", asid_count(),
-		      cpu_count, asid_count() - 1);
-	evidence_slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
-	contexts[0] = &kernel_ctx;
-	kernel_ctx.gen = 1;
-	for_each_online_cpu (cpu)
-		cpumask_set(&kernel_ctx.mask, cpu);
+	context_init(&kernel_ctx);
 	ipi_tlb_handler = tlb_serve;
 }

@@ -27,9 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("mm/tlb.c", "mm/pgwalk.c", "mm/include/mm/pgwalk.h", "mm/include/mm/page.h", "mm/migrate.c",
-         "mm/fault.c", "mm/range.c", "mm/asid.c", "mm/object.c", "mm/page.c", "mm/debt.c",
-         "mm/aspace.c", "mm/schemes/*.c")
+FILES = ("mm/tlb.c", "mm/context.c", "mm/asid.c", "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
+         "mm/include/mm/page.h", "mm/collect.c", "mm/migrate.c", "mm/migration.c", "mm/fault.c",
+         "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
+         "mm/aspace.c", "mm/include/mm/aspace.h", "mm/schemes/*.c")
 COPIED = ("arch", "boot", "kernel", "mm", "tests/host", "tests/unit", "tools", "Makefile", "linker.ld")
 ARGUED_SHARE = 0.10  # of the sites, at most
 DOC_MARKS = ("<!-- mutants: begin -->", "<!-- mutants: end -->")
@@ -115,7 +116,7 @@ def replaced(pattern: str, put: str) -> Callable[[str], Iterator[tuple[int, int,
 
 RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("flush left out", statements(r"tlb_flush_\w+|tlb_bcast_(?!prepare)\w+|tlb_gather_flush|flush_here|"
-                                  r"flush_owing|zap_flush|leave_context")),
+                                  r"flush_owing|zap_flush|flush_apart|context_leave")),
     ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry")),
     ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
     ("acquire weakened", replaced(r"\bload_acquire\(", "load_relaxed(")),

@@ -9,5 +9,3 @@ int range_zap(struct aspace *as, vaddr_t start, vaddr_t end);
 int range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot);
 /* Free the leaf tables of 2 MiB pieces that lie inside the range and hold nothing. */
 void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end);
-/* Wait until a page under migration is back; its PTL (of the entry that says so) is held, and dropped. */
-void migration_wait(struct page *src, struct spinlock *ptl);

@@ -43,7 +43,7 @@ struct tlb_part {
 
 struct tlb_gather {
 	unsigned count; /* contexts in use */
-	bool apart; /* the scanner's: see tlb_gather_flush_apart() */
+	bool apart; /* the scanner's: counted as such by its targets, see mm/scan.c */
 	bool tables; /* page tables were taken down too: walk caches matter, lazy CPUs included */
 	struct tlb_context *quick; /* part[0]'s, if adding to it only widens the hull */
 	struct tlb_part part[TLB_GATHER_CONTEXTS];
@@ -83,8 +83,6 @@ void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t
  * them; the gather is empty afterwards. Interrupts on, no spinlock held.
  */
 void tlb_gather_flush(struct tlb_gather *g);
-/* The same for a NUMA scan: interrupts and instructions go to the scanner's counters alone. */
-void tlb_gather_flush_apart(struct tlb_gather *g);
 /* Flush all of a context everywhere. */
 void tlb_flush_context(struct tlb_context *ctx);
 /* Kernel mappings of a range changed. */

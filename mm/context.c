@@ -1,0 +1,151 @@
+/*
+ * Which context a CPU has loaded, and under which tag.
+ *
+ * A switch sets this CPU's bit in the mask (full barrier), then reads the
+ * generation; see the top of tlb.c for the other side. What a slot remembers
+ * decides whether its entries may be kept.
+ */
+#include <mm/tlb_cpu.h>
+#include <mm/asid.h>
+#include <mm/oracle.h>
+#include <kernel/panic.h>
+
+void context_leave(struct tlb_cpu *me)
+{
+	mmu_switch(mmu_empty_root(), asid_none(), false);
+	me->slots[me->slot].ctx = NULL;
+	if (!asid_is_global())
+		me->slots[asid_none()].ctx = NULL; /* the empty root took that tag */
+	me->loaded = NULL;
+}
+
+/* ---- loading contexts ---------------------------------------------------- */
+
+static unsigned find_slot(struct tlb_cpu *me, const struct tlb_context *ctx, bool *found)
+{
+	unsigned slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
+
+	for (unsigned i = 0; i < slots; i++)
+		if (me->slots[i].ctx == ctx) {
+			*found = true;
+			return i;
+		}
+	*found = false;
+	me->next_slot = (me->next_slot + 1) % slots;
+	return me->next_slot;
+}
+
+/* Interrupts off. */
+static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
+{
+	struct tlb_context *old = me->loaded;
+	bool found, rolled_over;
+
+	/* Full barrier between our bit and the read of ctx.gen: pairs with the increment in flush_by_ipi(). */
+	cpumask_set_atomic(&ctx->mask, cpu_id());
+	/* Before ctx.gen is read: waiting for its lock, this CPU may answer a request for ctx by doing nothing. */
+	u64 token = asid_assign(ctx, &rolled_over);
+	u64 gen = load_acquire(&ctx->gen);
+	unsigned slot = find_slot(me, ctx, &found);
+
+	if (rolled_over)
+		tlb_flush_rolled_over();
+	bool keep = found && asid_count() > 1 && me->slots[slot].gen == gen &&
+		    me->slots[slot].token == token;
+
+	if (keep)
+		oracle_check_keep(ctx, asid_of(ctx, slot));
+	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
+	me->slots[slot].ctx = ctx;
+	me->slots[slot].gen = gen;
+	me->slots[slot].token = token;
+	me->slot = slot;
+	me->loaded = ctx;
+	/* Not before the other root is loaded: until then we could still fill from the old one. */
+	if (old)
+		cpumask_unset_atomic(&old->mask, cpu_id());
+}
+
+void tlb_switch(struct tlb_context *ctx)
+{
+	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+	irqflags_t flags = irq_save();
+
+	if (!ctx) {
+		me->lazy = true; /* handlers on this CPU read it, nobody else */
+	} else {
+		if (me->loaded != ctx)
+			load_context(me, ctx);
+		me->lazy = false;
+	}
+	irq_restore(flags);
+}
+
+struct tlb_context *tlb_loaded(void)
+{
+	const struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+
+	return me->lazy ? NULL : me->loaded;
+}
+
+/* ---- contexts ------------------------------------------------------------ */
+
+static struct tlb_context *contexts[TLB_CONTEXT_IDS];
+static u16 next_id;
+static struct spinlock contexts_lock; /* contexts, next_id */
+
+struct tlb_context *tlb_context_by_id(u16 id)
+{
+	return load_relaxed(&contexts[id % TLB_CONTEXT_IDS]);
+}
+
+void tlb_context_init(struct tlb_context *ctx, paddr_t root)
+{
+	cpumask_clear(&ctx->mask);
+	ctx->root = root;
+	ctx->gen = 1;
+	ctx->asid_token = 0;
+	spin_lock(&contexts_lock);
+	do
+		next_id = (u16)((next_id + 1) % TLB_CONTEXT_IDS);
+	while (!next_id || contexts[next_id]);
+	ctx->id = next_id;
+	contexts[next_id] = ctx;
+	spin_unlock(&contexts_lock);
+}
+
+static void forget_here(void *arg)
+{
+	struct tlb_context *ctx = arg;
+	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+
+	if (me->loaded == ctx) {
+		context_leave(me);
+		me->lazy = true;
+	}
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		if (me->slots[i].ctx == ctx)
+			me->slots[i].ctx = NULL;
+	cpumask_unset_atomic(&ctx->mask, cpu_id());
+}
+
+void tlb_context_destroy(struct tlb_context *ctx)
+{
+	smp_call(&cpu_online, forget_here, ctx);
+	asid_release(ctx);
+	spin_lock(&contexts_lock);
+	contexts[ctx->id] = NULL;
+	spin_unlock(&contexts_lock);
+}
+
+void context_init(struct tlb_context *kernel)
+{
+	if (asid_is_global() && asid_count() <= cpu_count)
+		panic("%u ASIDs are too few for %u CPUs: boot with nr_cpus=%u", asid_count(),
+		      cpu_count, asid_count() - 1);
+	evidence_slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
+	contexts[0] = kernel;
+	kernel->gen = 1;
+	for_each_online_cpu (cpu)
+		cpumask_set(&kernel->mask, cpu);
+}

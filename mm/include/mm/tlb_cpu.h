@@ -1,0 +1,41 @@
+/* What each CPU knows of its TLB: for mm/tlb.c and mm/context.c alone. */
+#pragma once
+
+#include <mm/tlb.h>
+#include <arch/evidence.h>
+
+struct tlb_request {
+	unsigned count;
+	bool apart; /* the scanner's: counted as such, and nowhere else */
+	struct tlb_part part[TLB_GATHER_CONTEXTS];
+	u64 sent_at; /* cycles, for the acknowledgement histogram */
+};
+
+struct tlb_cpu {
+	/* This CPU only, interrupts off where it is written. */
+	struct tlb_context *loaded; /* NULL: the empty root */
+	bool lazy; /* loaded, but no context of it runs */
+	unsigned slot;
+	unsigned next_slot; /* round robin victim */
+	struct tlb_slot {
+		struct tlb_context *ctx;
+		u64 gen;
+		u64 token; /* the asid_token it was loaded under */
+		u64 unused; /* a power of two is cheaper to index */
+	} slots[EVIDENCE_SLOTS];
+
+	/* As initiator: written by this CPU while `unacked` is empty, read by targets whose bit is set. */
+	struct tlb_request request;
+	struct cpumask unacked __aligned(CACHE_LINE); /* targets clear their bit */
+
+	/* As target: initiators set their bit, this CPU's handler takes them all. */
+	struct cpumask pending __aligned(CACHE_LINE);
+};
+extern PERCPU_DECLARE(struct tlb_cpu, tlb_cpu);
+
+/* Load the root with nothing in it on this CPU. Interrupts off. */
+void context_leave(struct tlb_cpu *me);
+/* Once, before the first switch; every CPU that is online has `kernel` loaded for good. */
+void context_init(struct tlb_context *kernel);
+/* All of this CPU's TLB, before it loads an ASID of a new generation. Interrupts off. */
+void tlb_flush_rolled_over(void);

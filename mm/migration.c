@@ -1,0 +1,46 @@
+/* Waiting for pages that are being moved. */
+#include <mm/batch.h>
+#include <mm/migration.h>
+#include <mm/stats.h>
+#include <kernel/smp.h>
+
+/* The page this CPU waits for; set under the PTL of its migration entry, cleared by its migrator. */
+static PERCPU(struct page *, waiting_for);
+
+/*
+ * The migrator maps the page under the same PTL before it looks at PG_WAITERS,
+ * so a waiter that registered is always seen, and one that came later finds
+ * the page mapped.
+ */
+void migration_wait(struct page *src, struct spinlock *ptl)
+{
+	struct page **mine = this_cpu_ptr(waiting_for);
+
+	store_relaxed(mine, src);
+	atomic_fetch_or(&src->flags, PG_WAITERS);
+	migration_want(src);
+	spin_unlock(ptl);
+	/* The migrator needs nothing that we hold: no spinlock, and not aspace.lock of its space. */
+	wait_until(load_acquire(mine) != src, "page under migration");
+	count(migration_waits);
+}
+
+void migration_wake(struct page *src)
+{
+	for_each_online_cpu (cpu) {
+		struct page **theirs = cpu_ptr(cpu, waiting_for);
+
+		if (load_relaxed(theirs) != src)
+			continue;
+		store_release(theirs, NULL);
+		cpu_wake(cpu);
+	}
+}
+
+void migration_want(struct page *src)
+{
+	struct migration *m = src->migration;
+
+	atomic_fetch_or(&m->wanted[src->slot / 64], 1UL << (src->slot % 64));
+	store_release(&m->wanted_any, 1);
+}
