@@ -126,6 +126,20 @@ int region_check_room(struct bench *b, u32 node, u64 pages)
 			  b->params.pages, node, room, SPARE_FRAMES);
 }
 
+int region_setup(struct bench *b, struct region *r, unsigned index, u64 pages, u32 node)
+{
+	const struct bench_params *p = &b->params;
+	int rc = region_create(r, pages, p->thp, node, 1 + index * (u32)pages, b->any_unsafe);
+
+	if (rc)
+		return bench_fail(b, rc, "no memory for %lu pages on node %u", p->pages, node);
+	if (p->pin && (rc = region_pin(r, p->pin)))
+		return bench_fail(b, rc, "cannot pin %lu pages", p->pin);
+	if (p->read_only && (rc = region_seal(r)))
+		return bench_fail(b, rc, "cannot make the pages read-only");
+	return 0;
+}
+
 struct verifier {
 	struct bench *b;
 	struct region *region;

@@ -72,6 +72,11 @@ void region_unpin(struct region *r);
 /* Read every page; returns how many are not what they must be. The space is loaded. */
 u64 region_verify(const struct region *r);
 struct bench;
+/*
+ * The region of this run's index-th space: large, pinned, read-only as asked
+ * for. 0, or a code with bench_fail(). Goes to region_finish() in any case.
+ */
+int region_setup(struct bench *b, struct region *r, unsigned index, u64 pages, u32 node);
 /* 0, or -ERANGE with bench_fail(): the node has not so many frames free, and some to spare. */
 int region_check_room(struct bench *b, u32 node, u64 pages);
 /* Verify it, if there were rounds, for the run's verdict; then destroy it. */

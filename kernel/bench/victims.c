@@ -5,6 +5,7 @@
 #include <kernel/kmem.h>
 #include <kernel/string.h>
 #include <mm/numa.h>
+#include "run.h"
 #include "victims.h"
 
 enum { SETTLE_OPS = 1024 }; /* enough to fill what a TLB holds of a small working set again */
@@ -241,6 +242,29 @@ int victims_start(struct victims *v, const struct victims_config *c)
 		if (!v->victim[v->count])
 			return -ENOMEM;
 	}
+	return 0;
+}
+
+int victims_setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
+		  u64 share_pages)
+{
+	const struct bench_params *p = &b->params;
+	struct victims_config c = {
+		.count = (unsigned)p->threads,
+		.cpu_count = p->cpu_count,
+		.cpu = p->cpu,
+		.region = region,
+		.regions = regions,
+		.pattern = (enum pattern_kind)p->pattern,
+		.write_pct = p->read_only ? 0 : p->write_pct,
+		.slice = p->slice,
+		.seed = p->seed,
+		.sharers = share_pages ? p->share : 0,
+		.share_pages = share_pages,
+	};
+
+	if (victims_start(v, &c))
+		return bench_fail(b, -ENOMEM, "no memory for %lu threads", p->threads);
 	return 0;
 }
 

@@ -73,6 +73,13 @@ struct victims_config {
 
 /* 0 or -ENOMEM; they run when it returns, and no turn has ended. */
 int victims_start(struct victims *v, const struct victims_config *c);
+struct bench;
+/*
+ * The same with this run's threads, pattern and seed. share_pages as above,
+ * with --share of them to a thread; 0: none. 0, or -ENOMEM with bench_fail().
+ */
+int victims_setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
+		  u64 share_pages);
 /* End the turn: when it returns, every victim[i]->report is of the turn that ended. */
 void victims_turn(struct victims *v);
 /* Let each of them run long enough to have its translations cached again, as before any round. */

@@ -6,7 +6,6 @@
 #include <kernel/clock.h>
 #include <kernel/det.h>
 #include <kernel/error.h>
-#include <kernel/kmem.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/numa.h>
@@ -58,24 +57,6 @@ static int check_params(struct bench *b)
 	return 0;
 }
 
-static int create_region(struct bench *b, struct migrate_state *s, unsigned i)
-{
-	const struct bench_params *p = &b->params;
-	u64 pages = p->pages / p->procs;
-	int rc;
-
-	s->regions++;
-	rc = region_create(&s->region[i], pages, p->thp, (u32)p->from, 1 + i * (u32)pages,
-			   b->any_unsafe);
-	if (rc)
-		return bench_fail(b, rc, "no memory for %lu pages on node %lu", pages, p->from);
-	if (p->pin && (rc = region_pin(&s->region[i], p->pin)))
-		return bench_fail(b, rc, "cannot pin %lu pages", p->pin);
-	if (p->read_only && (rc = region_seal(&s->region[i])))
-		return bench_fail(b, rc, "cannot make the pages read-only");
-	return 0;
-}
-
 static int migrate_setup(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
@@ -84,8 +65,9 @@ static int migrate_setup(struct bench *b)
 
 	bench_series_add(b, "ns/page", 0, 1 + (unsigned)MIN(p->threads, p->cpu_count), true,
 			 "migrate");
-	for (unsigned i = 0; i < p->procs && !rc; i++)
-		rc = create_region(b, s, i);
+	for (; s->regions < p->procs && !rc; s->regions++)
+		rc = region_setup(b, &s->region[s->regions], s->regions, p->pages / p->procs,
+				  (u32)p->from);
 	s->at = (u32)p->from;
 	s->to = (u32)p->to;
 	if (p->initiator != cpu_id())
@@ -122,26 +104,12 @@ static void measure_quiet(struct bench *b, u64 gap[QUIET_SLICES])
 
 static int migrate_start(struct bench *b)
 {
-	const struct bench_params *p = &b->params;
 	struct migrate_state *s = b->state;
-	struct victims_config c = {
-		.count = (unsigned)p->threads,
-		.cpu_count = p->cpu_count,
-		.cpu = p->cpu,
-		.region = s->region,
-		.regions = s->regions,
-		.pattern = (enum pattern_kind)p->pattern,
-		.write_pct = p->read_only ? 0 : p->write_pct,
-		.slice = p->slice,
-		.seed = p->seed,
-	};
+	int rc = victims_setup(b, &s->victims, s->region, s->regions, 0);
 
-	if (!p->threads)
-		return 0;
-	if (victims_start(&s->victims, &c))
-		return bench_fail(b, -ENOMEM, "no memory for %lu threads", p->threads);
-	measure_quiet(b, s->quiet_gap);
-	return 0;
+	if (!rc && b->params.threads)
+		measure_quiet(b, s->quiet_gap);
+	return rc;
 }
 
 /* ---- a round ------------------------------------------------------------------ */

@@ -9,7 +9,6 @@
 #include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/fixed.h>
-#include <kernel/kmem.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <mm/hint.h>
@@ -122,41 +121,17 @@ static int numa_setup(struct bench *b)
 	s->shares = (unsigned)(p->threads / p->procs);
 	s->share_pages = p->pages / unit / p->threads * unit;
 	pages = s->share_pages * s->shares;
-	for (; s->regions < p->procs; s->regions++) {
-		rc = region_create(&s->region[s->regions], pages, p->thp, any_node(),
-				   1 + s->regions * (u32)pages, b->any_unsafe);
-		if (!rc && p->read_only)
-			rc = region_seal(&s->region[s->regions]);
-		if (rc) {
-			s->regions++;
-			return bench_fail(b, rc, "no memory for %lu pages", p->pages);
-		}
-	}
+	for (; s->regions < p->procs && !rc; s->regions++)
+		rc = region_setup(b, &s->region[s->regions], s->regions, pages, any_node());
 	aspace_load(NULL); /* this CPU only filled the pages */
-	return 0;
+	return rc;
 }
 
 static int numa_start(struct bench *b)
 {
-	const struct bench_params *p = &b->params;
 	struct numa_state *s = b->state;
-	struct victims_config c = {
-		.count = (unsigned)p->threads,
-		.cpu_count = p->cpu_count,
-		.cpu = p->cpu,
-		.region = s->region,
-		.regions = s->regions,
-		.pattern = (enum pattern_kind)p->pattern,
-		.write_pct = p->read_only ? 0 : p->write_pct,
-		.slice = p->slice,
-		.seed = p->seed,
-		.sharers = p->share,
-		.share_pages = s->share_pages,
-	};
 
-	if (victims_start(&s->victims, &c))
-		return bench_fail(b, -ENOMEM, "no memory for %lu threads", p->threads);
-	return 0;
+	return victims_setup(b, &s->victims, s->region, s->regions, s->share_pages);
 }
 
 /* ---- before a round: every share to the next node, its history forgotten ------------ */
