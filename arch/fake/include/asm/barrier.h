@@ -1,4 +1,4 @@
-/* Barriers of the modelled machine: what they drain is in arch/fake/store.c. */
+/* Barriers of the modelled machine: what they do is in arch/fake/memory.c. */
 #pragma once
 
 void fake_mb(void);

@@ -145,11 +145,13 @@ void fake_point_at(unsigned what, unsigned place);
 unsigned fake_pick(unsigned n);
 void fake_ipi(unsigned cpu, unsigned kind);
 
-/* ---- store.c ---- */
-void fake_store_init(void);
-/* Loads and stores of workloads by physical place, and of the hardware's walker. */
+/* ---- frames.c ---- */
+void fake_frames_init(void);
+/* Loads and stores of workloads by physical place. */
 u64 fake_work_load(const u64 *word);
 void fake_work_store(u64 *word, u64 value, unsigned tag);
+
+/* ---- store.c ---- */
 /* All of this CPU's stores reach memory. */
 void fake_drain_all(struct fake_cpu *cpu);
 /* One more store of anybody reaches memory; false: none was left. */
@@ -162,6 +164,8 @@ bool fake_store_under_way(u64 frame);
 bool fake_entry_under_way(void);
 /* Stores through these translations have been performed: what a completed broadcast waits for. */
 void fake_drain_workload(void);
+
+/* ---- memory.c ---- */
 u64 fake_mix(u64 a, u64 b);
 void fake_touch(const void *addr, bool write);
 void fake_order_by(const void *addr);

@@ -1,0 +1,102 @@
+/*
+ * Workloads' loads and stores by physical place, and whole frames: copying and
+ * zeroing take effect at once, but other CPUs may see what was there before
+ * until the buffer has let them go (arm64 rules).
+ */
+#include "memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { BEFORES = FAKE_CPUS * FAKE_STORES + 1 };
+
+static u8 *befores; /* heap: frames as they were, for those who cannot see the change yet */
+static unsigned befores_used;
+
+void fake_frames_init(void)
+{
+	befores = malloc((size_t)BEFORES * PAGE_SIZE);
+}
+
+/* ---- workloads ------------------------------------------------------------------------------ */
+
+/* Another CPU copied or zeroed the frame, and that is not visible yet. */
+static const u8 *still_before(const void *p)
+{
+	const void *frame = (const void *)ALIGN_DOWN((u64)p, PAGE_SIZE);
+
+	for (unsigned i = 0; i < fake_config.cpus; i++) {
+		const struct fake_cpu *c = &fake_cpus[i];
+
+		for (unsigned n = 0; c != fake_self && n < c->store_count; n++)
+			if (c->stores[n].addr == frame && c->stores[n].kind == FAKE_FRAME)
+				return c->stores[n].before;
+	}
+	return NULL;
+}
+
+u64 fake_work_load(const u64 *word)
+{
+	const u8 *before;
+	u64 value;
+
+	if (fake_self->store_count && fake_store_forwarded(word, 8, &value))
+		return value;
+	fake_touch(word, false);
+	before = fake_live ? still_before(word) : NULL;
+	return before ? fake_raw_load(before + (u64)word % PAGE_SIZE, 8) : *word;
+}
+
+void fake_work_store(u64 *word, u64 value, unsigned tag)
+{
+	fake_store_enter((struct fake_pending){
+		.kind = FAKE_WORKLOAD, .size = 8, .addr = word, .value = value, .tag = tag});
+}
+
+/* ---- frames ----------------------------------------------------------------------------------- */
+
+/* Own stores to the frame come before; then the bytes change, for others only later (arm64 rules). */
+static void frame_changes(void *frame)
+{
+	struct fake_cpu *me = fake_self;
+	struct fake_pending s = {.kind = FAKE_FRAME, .addr = frame};
+
+	for (unsigned n = 0; n < me->store_count; n++)
+		if (ALIGN_DOWN((u64)me->stores[n].addr, PAGE_SIZE) == (u64)frame) {
+			fake_drain_all(me);
+			break;
+		}
+	if (!fake_live || !fake_config.arm64 || !fake_plan->lazy)
+		return;
+	s.before = befores + befores_used++ % BEFORES * PAGE_SIZE;
+	memcpy(s.before, frame, PAGE_SIZE);
+	fake_store_enter(s);
+}
+
+static void fake_copy_page(void *dst, const void *src)
+{
+	fake_point(13);
+	for (unsigned n = 0; n < fake_self->store_count; n++)
+		if (ALIGN_DOWN((u64)fake_self->stores[n].addr, PAGE_SIZE) == (u64)src) {
+			fake_drain_all(fake_self);
+			break;
+		}
+	if (fake_hooks.copied)
+		fake_hooks.copied(fake_frame_of(dst), fake_frame_of(src));
+	frame_changes(dst);
+	memcpy(dst, src, PAGE_SIZE);
+	fake_touch(src, false);
+	fake_touch(dst, true);
+}
+
+static void fake_zero_page(void *dst)
+{
+	fake_point(14);
+	if (fake_hooks.zeroed)
+		fake_hooks.zeroed(fake_frame_of(dst));
+	frame_changes(dst);
+	memset(dst, 0, PAGE_SIZE);
+	fake_touch(dst, true);
+}
+
+void (*copy_page)(void *dst, const void *src) = fake_copy_page;
+void (*zero_page)(void *dst) = fake_zero_page;
