@@ -17,8 +17,6 @@ import configparser
 import os
 import queue
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -27,11 +25,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools"))
+from tarrylib.scratch import Scratch, kind_of  # noqa: E402
+
 FILES = ("mm/tlb.c", "mm/context.c", "mm/asid.c", "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
          "mm/include/mm/page.h", "mm/collect.c", "mm/migrate.c", "mm/migration.c", "mm/fault.c",
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/aspace.c", "mm/include/mm/aspace.h", "mm/schemes/*.c")
-COPIED = ("arch", "boot", "kernel", "mm", "tests/host", "tests/unit", "tools", "Makefile", "linker.ld")
 ARGUED_SHARE = 0.10  # of the sites, at most
 DOC_MARKS = ("<!-- mutants: begin -->", "<!-- mutants: end -->")
 
@@ -40,18 +41,6 @@ SCHEMES = ("batch+defer=skeleton", "baseline", "never")
 # tests/host/model/collisions.c
 COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap-pin", "ack-order",
               "fault-upgrade", "same-upgrade")
-
-# Kinds of checks that do not lean on each other, and how a failure's text tells them apart.
-CHECKS = [
-    ("invariants", re.compile(r": I\d+")),
-    ("oracle", re.compile(r"panic: oracle")),
-    ("contents", re.compile(r" reads |lost write")),
-    ("progress", re.compile(r"deadlock|no end|still a fault|did not end")),
-    ("end state", re.compile(r"at the end|after settling")),
-    ("races", re.compile(r": race:")),
-    ("assertion", re.compile(r"panic")),
-]
-
 
 TEXTS: dict[str, str] = {}  # of the files as they were when the sites were found
 
@@ -195,45 +184,7 @@ def read_arguments(sites: list[Site]) -> list[str]:
 
 
 # --- running one mutant ---------------------------------------------------------------
-class Scratch:
-    """A copy of the sources with a build of its own."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        for name in COPIED:
-            source, to = ROOT / name, folder / name
-            to.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, to, symlinks=False)
-            elif source.exists():
-                shutil.copy(source, to)
-        for name, text in TEXTS.items():  # they may have changed meanwhile
-            self.put(name, text)
-
-    def make(self) -> str:
-        """Errors of the build, or nothing."""
-        done = subprocess.run(
-            ["make", "-s", "SETUP=no", "WARNINGS=-w", "build/host/explore",
-             "build/host/explore_races", "build/host/test_mm", "build/host/test_mm_arm64"], cwd=self.folder, capture_output=True, text=True, check=False)
-        return done.stderr if done.returncode else ""
-
-    def run(self, argv: list[str], timeout: float) -> tuple[int, str]:
-        process = subprocess.Popen(argv, cwd=self.folder, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True, start_new_session=True)
-        try:
-            out, _ = process.communicate(timeout=timeout)
-            return process.returncode, out
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.communicate()
-            return 124, "# timeout: no end"
-
-    def put(self, file: str, text: str) -> None:
-        (self.folder / file).write_text(text)
-
-
-def kind_of(text: str) -> str:
-    return next((name for name, pattern in CHECKS if pattern.search(text)), "crash")
+PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_arm64")
 
 
 def explore(scratch: Scratch, orderings: int, checks: str, bound: int,
@@ -293,7 +244,7 @@ def judge(scratch: Scratch, site: Site, orderings: int) -> None:
     original = TEXTS[site.file]
     scratch.put(site.file, original[:site.start] + site.put + original[site.end:])
     try:
-        errors = scratch.make()
+        errors = scratch.make(*PROGRAMS)
         if errors:
             site.evidence = errors.splitlines()[0]
             return
@@ -322,8 +273,8 @@ def run_all(sites: list[Site], jobs: int, orderings: int) -> None:
     lock = threading.Lock()
 
     def work(folder: Path) -> None:
-        scratch = Scratch(folder)
-        errors = scratch.make()
+        scratch = Scratch(ROOT, folder, TEXTS)
+        errors = scratch.make(*PROGRAMS)
         if errors:
             raise RuntimeError(errors)
         kind, text = next((r for r in (explore(scratch, 20000, "", 0), races(scratch),

@@ -1,0 +1,66 @@
+"""A copy of the sources with a build of its own, to break on purpose: mutants and planted mistakes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+COPIED = ("arch", "boot", "kernel", "mm", "tests/host", "tests/unit", "tests/litmus", "tools", "Makefile",
+          "linker.ld")
+
+# Kinds of checks that do not lean on each other, and how a failure's text tells them apart.
+CHECKS = [
+    ("invariants", re.compile(r": I\d+")),
+    ("oracle", re.compile(r"panic: oracle")),
+    ("contents", re.compile(r" reads |lost write")),
+    ("progress", re.compile(r"deadlock|no end|still a fault|did not end")),
+    ("end state", re.compile(r"at the end|after settling")),
+    ("races", re.compile(r": race:")),
+    ("assertion", re.compile(r"panic")),
+]
+
+
+def kind_of(text: str) -> str:
+    return next((name for name, pattern in CHECKS if pattern.search(text)), "crash")
+
+
+class Scratch:
+    """texts: contents of files as they were when somebody looked; they may have changed meanwhile."""
+
+    def __init__(self, root: Path, folder: Path, texts: dict[str, str] | None = None):
+        self.folder = folder
+        for name in COPIED:
+            source, to = root / name, folder / name
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, to, symlinks=False)
+            elif source.exists():
+                shutil.copy2(source, to)
+        for name, text in (texts or {}).items():
+            if (folder / name).read_text() != text:
+                self.put(name, text)
+
+    def put(self, file: str, text: str) -> None:
+        (self.folder / file).write_text(text)
+
+    def make(self, *targets: str, warnings: str = "-w") -> str:
+        """Errors of the build, or nothing. Targets by their names below build/."""
+        env = {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "ARCH")}
+        done = subprocess.run(["make", "-s", "SETUP=no", f"WARNINGS={warnings}",
+                               *(f"build/{t}" for t in targets)],
+                              cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+        return done.stderr if done.returncode else ""
+
+    def run(self, argv: list[str], timeout: float) -> tuple[int, str]:
+        process = subprocess.Popen(argv, cwd=self.folder, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        try:
+            out, _ = process.communicate(timeout=timeout)
+            return process.returncode, out
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.communicate()
+            return 124, "# timeout: no end"
