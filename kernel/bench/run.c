@@ -236,22 +236,25 @@ static int run_turn(struct bench *b, u64 rep, bool warm_up)
 	return rc;
 }
 
-static void progress(const struct bench *b, u64 rep, u64 *last)
+void bench_progress(struct bench *b)
 {
-	if (clock_ns() - *last < PROGRESS_NS)
+	u64 now = clock_ns();
+
+	if (now - b->spoke < PROGRESS_NS)
 		return;
-	*last = clock_ns();
-	kprintf("# %s: %lu of %lu rounds\n", b->workload->name, rep, b->params.reps);
+	b->spoke = now;
+	kprintf("# %s: %lu of %lu rounds\n", b->workload->name, b->reps_done, b->params.reps);
 }
 
 static int run_rounds(struct bench *b)
 {
-	u64 start = clock_ns(), last = start, limit = b->params.time * 1000000000UL;
+	u64 start, limit = b->params.time * 1000000000UL;
 	int rc = 0;
 
+	b->spoke = clock_ns();
 	for (u64 i = 0; i < b->params.warmup && !rc && !b->interrupted; i++) {
 		rc = run_turn(b, i, true);
-		progress(b, 0, &last);
+		bench_progress(b);
 	}
 	start = clock_ns();
 	while (b->reps_done < b->params.reps && !rc && !b->interrupted &&
@@ -259,7 +262,7 @@ static int run_rounds(struct bench *b)
 		rc = run_turn(b, b->reps_done, false);
 		if (!rc)
 			b->reps_done++;
-		progress(b, b->reps_done, &last);
+		bench_progress(b);
 	}
 	return rc;
 }

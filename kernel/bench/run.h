@@ -94,6 +94,7 @@ struct bench {
 	unsigned variant_count;
 	enum trust trust; /* of the headline series */
 	u64 reps_done;
+	u64 spoke; /* ns: when the run last said how far it is */
 	u64 noise_floor; /* cycles between two clock reads */
 	bool interrupted, brief; /* brief: only what is printed beside other workloads */
 	bool any_unsafe;
@@ -158,6 +159,8 @@ int bench_variant_try(struct bench *b, struct bench_variant *v);
 
 /* ---- run.c: setting up, rounds, taking down; no printing but progress ---- */
 int bench_measure(struct bench *b);
+/* Say how far the run is if it has been silent for two seconds; rounds that may take longer call it. */
+void bench_progress(struct bench *b);
 /* Judge the trust of each series; again: a worse verdict replaces a better one. */
 void bench_judge(struct bench *b, bool again);
 struct bench *bench_alloc(const struct workload *w);

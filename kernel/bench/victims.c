@@ -258,7 +258,8 @@ int victims_setup(struct bench *b, struct victims *v, struct region *region, uns
 		.pattern = (enum pattern_kind)p->pattern,
 		.write_pct = p->read_only ? 0 : p->write_pct,
 		.slice = p->slice,
-		.seed = p->seed,
+		.seed = p->seed +
+			b->reps_done, /* other accesses in each round that starts them anew */
 		.sharers = share_pages ? p->share : 0,
 		.share_pages = share_pages,
 	};

@@ -127,14 +127,12 @@ static int numa_setup(struct bench *b)
 	return rc;
 }
 
-static int numa_start(struct bench *b)
-{
-	struct numa_state *s = b->state;
-
-	return victims_setup(b, &s->victims, s->region, s->regions, s->share_pages);
-}
-
-/* ---- before a round: every share to the next node, its history forgotten ------------ */
+/*
+ * ---- before a round: every share to the next node, its history forgotten ------------
+ *
+ * No thread runs then: pages that nobody uses move without an interrupt, of which
+ * each takes milliseconds where CPUs outnumber the host's.
+ */
 
 static int place_share(struct bench *b, struct numa_state *s, unsigned r, unsigned share)
 {
@@ -150,13 +148,10 @@ static int place_share(struct bench *b, struct numa_state *s, unsigned r, unsign
 		.stats = &stats,
 	};
 
-	/* A page that a thread is moving at this moment comes the second time. */
-	for (unsigned i = 0; i < 3; i++)
-		if (!migrate_range(&req)) {
-			hint_forget(req.as, req.start, req.start + len);
-			return 0;
-		}
-	return bench_fail(b, -EAGAIN, "cannot move a share to node %u", start);
+	if (migrate_range(&req))
+		return bench_fail(b, -EAGAIN, "cannot move a share to node %u", start);
+	hint_forget(req.as, req.start, req.start + len);
+	return 0;
 }
 
 static int place(struct bench *b, struct numa_state *s)
@@ -237,6 +232,7 @@ static void scan_until_settled(void *arg)
 		s->ops[i] = load_relaxed(&s->victims.victim[i]->now.ops);
 	while (rounds < ROUNDS_MAX && quiet < QUIET_ROUNDS && !console_interrupted()) {
 		wait_cycles(scan_all(s));
+		bench_progress(b);
 		/* Passes that nobody had time to answer say nothing. */
 		if (passes_ended(s) == s->passes || !all_went_round(b, s))
 			continue;
@@ -289,16 +285,13 @@ static void add_migrations(struct migrate_stats *to, const struct migrate_stats 
 		t[i] += n[i] - o[i];
 }
 
-static int numa_round(struct bench *b, struct bench_round *round)
+static int measure(struct bench *b, struct numa_state *s, struct bench_round *round)
 {
-	struct numa_state *s = b->state;
 	struct hint_stats before, after;
 	struct migrate_stats *m = &round->totals.migrate;
 	u64 cycles, settle;
-	int rc = place(b, s);
+	int rc;
 
-	if (rc)
-		return rc;
 	victims_settle_in(&s->victims);
 	books_open(&s->books, &s->victims);
 	hint_stats_read(&before);
@@ -320,11 +313,23 @@ static int numa_round(struct bench *b, struct bench_round *round)
 	return 0;
 }
 
+static int numa_round(struct bench *b, struct bench_round *round)
+{
+	struct numa_state *s = b->state;
+	int rc = place(b, s);
+
+	if (!rc)
+		rc = victims_setup(b, &s->victims, s->region, s->regions, s->share_pages);
+	if (!rc)
+		rc = measure(b, s, round);
+	victims_stop(&s->victims);
+	return rc;
+}
+
 static void numa_teardown(struct bench *b)
 {
 	struct numa_state *s = b->state;
 
-	victims_stop(&s->victims);
 	for (unsigned i = 0; i < s->regions; i++)
 		region_finish(b, &s->region[i]);
 }
@@ -422,7 +427,6 @@ WORKLOAD(workload_numa) = {
 	.default_threads = 3,
 	.state_size = sizeof(struct numa_state),
 	.setup = numa_setup,
-	.start = numa_start,
 	.round = numa_round,
 	.teardown = numa_teardown,
 	.record = numa_record,
