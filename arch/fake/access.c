@@ -55,12 +55,27 @@ static void take_fault(vaddr_t va, bool write, bool present, bool *handled)
 	struct trapframe tf = {.va = va, .write = write, .present = present, .irqs = true};
 
 	fake_point(30);
+	fake_view_walks_from_now(); /* exceptions synchronise the context */
 	*handled = trap_page_fault_handler(&tf);
 	if (fake_entry_under_way())
 		fake_fail("CPU %u returns from a fault at %#lx to what is still a fault: its entry "
 			  "is not visible to walkers",
 			  fake_self->id, va);
 	fake_point(31);
+}
+
+static void access_word(u64 *word, u64 since, unsigned index, bool write, u64 *value)
+{
+	struct fake_view *view = &fake_self->view;
+
+	if (write) {
+		fake_work_store(word, *value, index);
+		view->va[index] = fake_write_seq;
+		return;
+	}
+	view->last = 0; /* forwarded: no time */
+	*value = fake_work_load(word, MAX(since, view->va[index]));
+	view->va[index] = MAX(MAX(since, view->va[index]), view->last);
 }
 
 static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bool write,
@@ -74,11 +89,23 @@ static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bo
 		if (!make_dirty(&copy, va))
 			return false;
 	}
-	if (write)
-		fake_work_store(word, *value, index);
-	else
-		*value = fake_work_load(word);
+	access_word(word, held->since, index, write, value);
 	return true;
+}
+
+/*
+ * Which of n translations, stalest first; n: none, for a walk finds nothing. It
+ * may now, or by having run ahead of a store (only from then on what follows is
+ * later than the fault).
+ */
+static unsigned choose(unsigned index, unsigned n)
+{
+	enum fake_absence absence = fake_walk_may_fail(index);
+	unsigned chosen = n ? fake_pick(n + (absence != FAKE_PRESENT)) : 0;
+
+	if (chosen == n && absence != FAKE_WAS_ABSENT)
+		fake_view_loads_from_now();
+	return chosen;
 }
 
 bool fake_access(vaddr_t va, bool write, u64 *value)
@@ -86,7 +113,7 @@ bool fake_access(vaddr_t va, bool write, u64 *value)
 	for (unsigned faults = 0; faults < FAULTS; faults++) {
 		const struct fake_held *use[FAKE_HELD];
 		struct fake_set *set;
-		unsigned index, n;
+		unsigned index, n, chosen;
 		bool handled;
 
 		fake_point(write ? 32 : 33);
@@ -96,11 +123,13 @@ bool fake_access(vaddr_t va, bool write, u64 *value)
 			return false;
 		}
 		n = usable(set, write, use);
-		if (n && !(refused(set, write) && fake_pick(2) == 0) &&
-		    perform(use[fake_pick(n)], va, index, write, value))
+		if (n && refused(set, write) && fake_pick(2) == 0)
+			n = 0;
+		chosen = choose(index, n);
+		if (chosen < n && perform(use[chosen], va, index, write, value))
 			return true;
 		fake_fault_drops(set);
-		take_fault(va, write, set->count, &handled);
+		take_fault(va, write, set->count && (chosen < n || !n), &handled);
 		if (!handled)
 			return false;
 	}

@@ -34,7 +34,7 @@ static const u8 *still_before(const void *p)
 	return NULL;
 }
 
-u64 fake_work_load(const u64 *word)
+u64 fake_work_load(const u64 *word, u64 from)
 {
 	const u8 *before;
 	u64 value;
@@ -43,7 +43,9 @@ u64 fake_work_load(const u64 *word)
 		return value;
 	fake_touch(word, false);
 	before = fake_live ? still_before(word) : NULL;
-	return before ? fake_raw_load(before + (u64)word % PAGE_SIZE, 8) : *word;
+	if (before)
+		return fake_raw_load(before + (u64)word % PAGE_SIZE, 8);
+	return fake_view_load(word, *word, from, false);
 }
 
 void fake_work_store(u64 *word, u64 value, unsigned tag)

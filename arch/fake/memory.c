@@ -1,8 +1,7 @@
 /*
  * Memory as the modelled CPUs see it: what accessors, atomics and barriers do.
  *
- * Loads are satisfied in program order; what that leaves out is said in
- * docs/verification.md. Accesses without an accessor take effect at once.
+ * Accesses without an accessor take effect at once.
  *
  * The oracle's evidence is transparent: no switching point, no barrier, so that
  * it cannot hide a barrier missing in what it checks.
@@ -71,7 +70,7 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 	fake_touch(p, false);
 	fake_races_uses(p);
 	fake_races_load(fake_place_of(p), order != FAKE_RELAXED);
-	return fake_raw_load(p, size);
+	return fake_view_load(p, fake_raw_load(p, size), 0, order != FAKE_RELAXED);
 }
 
 void fake_store(void *p, u64 value, unsigned size, enum fake_order order)
@@ -114,6 +113,7 @@ static void atomic_write(void *p, u64 old, u64 value, unsigned size, bool entry)
 {
 	fake_raw_store(p, value, size);
 	fake_write_seq++;
+	fake_view_stored(fake_self->id, p, old, value);
 	if (entry)
 		fake_entry_changed();
 	else
@@ -143,7 +143,10 @@ static u64 do_rmw(void *p, enum fake_rmw op, u64 value, unsigned size, enum fake
 		value &= old;
 		break;
 	}
+	fake_view_atomic(p, order == FAKE_ACQUIRE);
 	atomic_write(p, old, value, size, entry);
+	if (order == FAKE_FULL)
+		fake_view_loads_from_now();
 	return old;
 }
 
@@ -165,13 +168,16 @@ static bool do_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum f
 		fake_touch(p, true);
 	}
 	u64 old = fake_raw_load(p, size);
+	bool same = old == fake_raw_load(expected, size);
 
-	if (old != fake_raw_load(expected, size)) {
+	fake_view_atomic(p, order == FAKE_ACQUIRE && same);
+	if (same)
+		atomic_write(p, old, value, size, entry);
+	else
 		fake_raw_store(expected, old, size);
-		return false;
-	}
-	atomic_write(p, old, value, size, entry);
-	return true;
+	if (order == FAKE_FULL)
+		fake_view_loads_from_now();
+	return same;
 }
 
 bool fake_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum fake_order order)
@@ -206,10 +212,12 @@ void fake_mb(void)
 	fake_point(6);
 	fake_drain_all(fake_self);
 	fake_races_barrier(true, true);
+	fake_view_loads_from_now();
 }
 
 void fake_rmb(void)
 {
+	fake_view_rmb();
 	fake_races_barrier(true, false);
 }
 
@@ -226,5 +234,6 @@ void fake_publish(void)
 		return; /* a compiler barrier there */
 	fake_point(12);
 	fake_drain_all(fake_self);
+	fake_view_walks_from_now();
 	fake_races_barrier(false, true);
 }

@@ -1,9 +1,8 @@
 /*
  * Races of plain accesses, by what the accessors order (arm64 rules).
  *
- * The model takes plain accesses as immediate and loads as in order, so a
- * missing acquire or release changes nothing that it computes. This closes the
- * gap: two CPUs touch a place without an accessor, one writes, and no chain of
+ * The model takes plain accesses as immediate, so a missing acquire or release
+ * in front of them changes nothing that it computes. This closes the gap: two CPUs touch a place without an accessor, one writes, and no chain of
  * release and acquire, barriers, atomics or interrupts leads from one to the
  * other. The compiler calls in here for each plain access of sources built with
  * its thread instrumentation (the program explore_races); its runtime library

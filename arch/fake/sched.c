@@ -155,6 +155,8 @@ static void interrupts(void)
 
 		me->ipis &= me->ipis - 1;
 		fake_order_by(&me->ipis); /* what was before the sending is before this */
+		fake_view_loads_from_now();
+		fake_view_walks_from_now();
 		me->masked = true;
 		ipi_handle((enum ipi)kind);
 		me->masked = false;
@@ -302,8 +304,8 @@ static void record(unsigned options, bool choice, unsigned flags)
 	for (unsigned i = 0; i < fake_config.cpus; i++) {
 		const struct fake_cpu *c = &fake_cpus[i];
 
-		key = fake_mix(key + c->history,
-			       c->drained + c->ipis + (c->hold ? 64 : 0) + (c->rush ? 128 : 0));
+		key = fake_mix(key + c->history, c->drained + fake_view_key(c) + c->ipis +
+							 (c->hold ? 64 : 0) + (c->rush ? 128 : 0));
 	}
 	if (fake_steps >= FAKE_RECORDED)
 		return;
@@ -448,6 +450,7 @@ void fake_relax(void)
 		return;
 	}
 	me->rush = 0;
+	fake_view_loads_from_now(); /* no load is ahead by more than a turn */
 	me->state = FAKE_SPIN;
 	me->spin_seq = fake_write_seq;
 	step(9, true);
@@ -537,6 +540,7 @@ bool fake_run(void (*const program[])(unsigned cpu))
 	}
 	fake_pairs_begin();
 	fake_races_begin();
+	fake_view_begin();
 	fake_steps = 0;
 	fake_order = fake_plan->lazy;
 	next_deviation = 0;

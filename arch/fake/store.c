@@ -24,7 +24,7 @@ void fake_kernel_stored(const void *addr, u64 old, u64 value, bool atomic)
 
 /* ---- leaving the buffer ------------------------------------------------------------- */
 
-static void reach_memory(const struct fake_pending *s)
+static void reach_memory(unsigned cpu, const struct fake_pending *s)
 {
 	u64 old;
 
@@ -41,6 +41,7 @@ static void reach_memory(const struct fake_pending *s)
 	}
 	old = fake_raw_load(s->addr, s->size);
 	fake_raw_store(s->addr, s->value, s->size);
+	fake_view_stored(cpu, s->addr, old, s->value);
 	if (s->kind == FAKE_ENTRY)
 		fake_entry_changed();
 	else if (s->kind == FAKE_MEMORY)
@@ -72,7 +73,7 @@ static void leave(struct fake_cpu *cpu, unsigned n)
 	*place = fake_mix(*place, s.history);
 	cpu->drained = fake_mix(cpu->drained, *place);
 	fake_races_stored((unsigned)(place - fake_seen), &s.clock);
-	reach_memory(&s);
+	reach_memory(cpu->id, &s);
 }
 
 void fake_drain_all(struct fake_cpu *cpu)
@@ -168,7 +169,7 @@ void fake_store_enter(struct fake_pending s)
 	struct fake_cpu *me = fake_self;
 
 	if (!fake_live) {
-		reach_memory(&s);
+		reach_memory(me->id, &s);
 		return;
 	}
 	fake_self->history = fake_mix(fake_self->history ^ s.value, (u64)s.addr);
@@ -179,7 +180,7 @@ void fake_store_enter(struct fake_pending s)
 		fake_pairs_note((unsigned)(place - fake_seen), fake_self->id, true, true);
 		fake_self->history = *place = fake_mix(fake_self->history, *place);
 		fake_races_stored((unsigned)(place - fake_seen), &s.clock);
-		reach_memory(&s);
+		reach_memory(me->id, &s);
 		return;
 	}
 	if (me->store_count == FAKE_STORES)

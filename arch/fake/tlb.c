@@ -56,6 +56,9 @@ static paddr_t roots[FAKE_ROOTS];
 static unsigned root_count;
 static vaddr_t vas[FAKE_VAS];
 static unsigned va_count;
+/* By root and address: do walks find something; until when they did not, before. */
+static bool present[FAKE_ROOTS][FAKE_VAS];
+static u64 absent_until[FAKE_ROOTS][FAKE_VAS];
 static u64 tlb_place; /* stands for all TLB state in histories */
 
 static const u64 STILL = ~0UL;
@@ -140,7 +143,8 @@ static void set_add(struct fake_set *set, const struct fake_held *leaf)
 		fake_fail("model: more than %d translations of one address", FAKE_HELD);
 		return;
 	}
-	set->held[set->count++] = *leaf;
+	set->held[set->count] = *leaf;
+	set->held[set->count++].since = fake_write_seq;
 }
 
 static void set_stop(struct fake_set *set, const struct fake_held *now)
@@ -220,6 +224,13 @@ static void refill(unsigned cpu, unsigned va, struct walk *w)
 	}
 }
 
+static void note_presence(unsigned root, unsigned va, bool found)
+{
+	if (found && !present[root][va])
+		absent_until[root][va] = fake_write_seq;
+	present[root][va] = found;
+}
+
 void fake_entry_changed(void)
 {
 	for (unsigned r = 0; r < root_count; r++)
@@ -227,6 +238,7 @@ void fake_entry_changed(void)
 			struct walk w;
 
 			walk(roots[r], vas[v], &w);
+			note_presence(r, v, w.found);
 			for (unsigned c = 0; c < fake_config.cpus; c++)
 				if (tlbs[c].root == roots[r])
 					refill(c, v, &w);
@@ -274,6 +286,7 @@ void fake_watch(paddr_t root, vaddr_t va)
 		v++;
 	if (v == va_count)
 		vas[va_count++] = va;
+	fake_entry_changed();
 	for (unsigned c = 0; c < fake_config.cpus; c++) {
 		tlbs[c].root_index = root_index(tlbs[c].root);
 		refill_all(c);
@@ -312,6 +325,8 @@ static struct cpu_tlb *begin_flush(unsigned what)
 	fake_point(what);
 	fake_drain_all(fake_self);
 	fake_races_barrier(true, true); /* DSB, or serialising */
+	fake_view_loads_from_now();
+	fake_view_walks_from_now();
 	touch_tlb(true);
 	return &tlbs[fake_self->id];
 }
@@ -597,6 +612,16 @@ struct fake_set *fake_held_here(vaddr_t va, unsigned *index)
 			return &t->tag[t->asid].set[v];
 		}
 	return NULL;
+}
+
+enum fake_absence fake_walk_may_fail(unsigned va_index)
+{
+	unsigned root = tlbs[fake_self->id].root_index;
+
+	if (root == FAKE_ROOTS || !present[root][va_index])
+		return FAKE_ABSENT;
+	return absent_until[root][va_index] > fake_self->view.walks ? FAKE_WAS_ABSENT
+								    : FAKE_PRESENT;
 }
 
 void fake_fault_drops(struct fake_set *set)

@@ -33,7 +33,7 @@ topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c 
 # The memory manager, unchanged, on the modelled machine (arch/fake).
 FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $(HOST_INCLUDES) \
 		 -Iboot/include -Ikernel/include -Imm/include -Iarch/include
-FAKE_MM := $(addprefix arch/fake/,access.c context.c frames.c kernel.c machine.c memory.c pairs.c races.c sched.c snapshot.c store.c tlb.c) \
+FAKE_MM := $(addprefix arch/fake/,access.c context.c frames.c kernel.c machine.c memory.c pairs.c races.c sched.c snapshot.c store.c tlb.c view.c) \
 	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/schemes/*.c)) tests/host/model/start.c \
 	   $(addprefix kernel/core/,det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
 	   $(addprefix kernel/lib/,args.c printf.c rng.c strutil.c)

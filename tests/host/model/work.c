@@ -15,7 +15,7 @@ struct word {
 	u64 issued; /* by its writer: may be seen */
 	u64 done; /* its writer is past the store */
 	u64 told; /* published, release */
-	u64 seen[FAKE_CPUS];
+	u16 seen[FAKE_CPUS][FAKE_VAS]; /* by address: loads of one are in order */
 };
 
 static struct page_history {
@@ -28,7 +28,7 @@ static struct page_history {
 static struct mapped {
 	struct aspace *as;
 	vaddr_t va;
-	unsigned page;
+	unsigned page, slot; /* of the address */
 } mapped[16];
 static unsigned mapped_count, pages_used;
 static u64 same_word;
@@ -38,9 +38,21 @@ static u64 stamp_of(unsigned page, unsigned word, u64 n)
 	return MAGIC << 52 | (u64)page << 44 | (u64)word << 36 | n;
 }
 
+static unsigned slot_at(vaddr_t va)
+{
+	unsigned slots = 0;
+
+	for (unsigned i = 0; i < mapped_count; i++) {
+		if (mapped[i].va == ALIGN_DOWN(va, PAGE_SIZE))
+			return mapped[i].slot;
+		slots = MAX(slots, mapped[i].slot + 1);
+	}
+	return slots;
+}
+
 static void map_note(struct aspace *as, vaddr_t va, unsigned page)
 {
-	mapped[mapped_count++] = (struct mapped){as, va, page};
+	mapped[mapped_count++] = (struct mapped){as, va, page, slot_at(va)};
 	fake_watch(as->ctx.root, va);
 }
 
@@ -147,7 +159,7 @@ bool work_write(vaddr_t va, unsigned cpu)
 		w->issued--;
 		return false;
 	}
-	w->seen[cpu] = w->done = w->issued;
+	w->seen[cpu][slot_at(va)] = (u16)(w->done = w->issued);
 	store_release(&w->told, w->issued);
 	return true;
 }
@@ -161,11 +173,11 @@ void work_device_write(vaddr_t va, struct page *page, unsigned cpu)
 	fake_point(43);
 	fake_work_store((u64 *)(frame + word_va(va, cpu) % PAGE_SIZE),
 			stamp_of(number, cpu, ++w->issued), 0);
-	w->seen[cpu] = w->done = w->issued;
+	w->done = w->issued;
 	fake_mb(); /* a device's writes are there before it says that it is done */
 }
 
-static void check_stamp(unsigned page, unsigned word, u64 value, unsigned cpu, u64 told)
+static void check_stamp(unsigned page, unsigned word, u64 value, unsigned cpu, u64 told, u16 *seen)
 {
 	struct page_history *h = &history[page];
 	struct word *w = &h->word[word];
@@ -182,10 +194,10 @@ static void check_stamp(unsigned page, unsigned word, u64 value, unsigned cpu, u
 	else if (h->must_be_new && n <= h->dropped[word])
 		fake_fail("CPU %u reads stamp %lu from page %u word %u, dropped before", cpu, n,
 			  page, word);
-	else if (!h->may_be_zero && n < MAX(told, w->seen[cpu]))
+	else if (!h->may_be_zero && n < MAX(told, *seen))
 		fake_fail("CPU %u reads stamp %lu from page %u word %u after %lu: back in time",
-			  cpu, n, page, word, MAX(told, w->seen[cpu]));
-	w->seen[cpu] = MAX(w->seen[cpu], n);
+			  cpu, n, page, word, MAX(told, *seen));
+	*seen = MAX(*seen, (u16)n);
 }
 
 bool work_read(vaddr_t va, unsigned cpu, unsigned whose)
@@ -195,7 +207,8 @@ bool work_read(vaddr_t va, unsigned cpu, unsigned whose)
 
 	if (!fake_access(word_va(va, whose), false, &value))
 		return false;
-	check_stamp(page, whose, value, cpu, told);
+	check_stamp(page, whose, value, cpu, told,
+		    &history[page].word[whose].seen[cpu][slot_at(va)]);
 	return true;
 }
 

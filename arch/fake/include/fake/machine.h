@@ -58,6 +58,15 @@ struct fake_pending {
 	u8 *before; /* FAKE_FRAME: what other CPUs may still see there */
 };
 
+/* The earliest that what a CPU does next may take effect; in fake_write_seq. */
+struct fake_view {
+	u64 loads; /* not before */
+	u64 walks; /* of translations: not before */
+	u64 seen; /* newest value that a load has read so far: a load barrier's time */
+	u64 last; /* that the last load read */
+	u64 va[FAKE_VAS]; /* loads of one address are in order, whatever frame they go to */
+};
+
 struct fake_cpu {
 	unsigned id;
 	u64 percpu;
@@ -78,6 +87,7 @@ struct fake_cpu {
 	unsigned store_count;
 	u32 epoch;
 
+	struct fake_view view;
 	u64 history; /* hash of what this CPU did and of whose writes it saw */
 	u64 drained; /* hash of its stores that reached memory */
 };
@@ -148,7 +158,8 @@ void fake_ipi(unsigned cpu, unsigned kind);
 /* ---- frames.c ---- */
 void fake_frames_init(void);
 /* Loads and stores of workloads by physical place. */
-u64 fake_work_load(const u64 *word);
+/* from: time of the translation that led there. */
+u64 fake_work_load(const u64 *word, u64 from);
 void fake_work_store(u64 *word, u64 value, unsigned tag);
 
 /* ---- store.c ---- */
@@ -169,6 +180,20 @@ void fake_drain_workload(void);
 u64 fake_mix(u64 a, u64 b);
 void fake_touch(const void *addr, bool write);
 void fake_order_by(const void *addr);
+
+/* ---- view.c ---- */
+void fake_view_init(void);
+void fake_view_begin(void); /* an execution */
+/* A CPU's store has just reached memory. */
+void fake_view_stored(unsigned cpu, const void *addr, u64 old, u64 value);
+/* What a load reads where `newest` is there now; a choice, not before `from`. */
+u64 fake_view_load(const void *addr, u64 newest, u64 from, bool acquire);
+void fake_view_atomic(const void *addr, bool acquire);
+/* Later loads come after all that happened so far; after what earlier loads read; later walks. */
+void fake_view_loads_from_now(void);
+void fake_view_rmb(void);
+void fake_view_walks_from_now(void);
+u64 fake_view_key(const struct fake_cpu *cpu);
 
 /* ---- races.c ---- */
 void fake_races_begin(void); /* an execution */
@@ -200,6 +225,7 @@ struct fake_held {
 	u8 level;
 	bool write, dirty;
 	bool dead; /* its frame was given away while the tag was not loaded */
+	u64 since; /* fake_write_seq when walks began to find it */
 	u64 until; /* fake_write_seq when walks stopped finding it; ~0 = they still do */
 };
 
@@ -214,6 +240,9 @@ void fake_watch_reset(void);
 paddr_t fake_loaded_root(void);
 /* What this CPU may use for va under the root it has loaded; NULL: not watched. */
 struct fake_set *fake_held_here(vaddr_t va, unsigned *index);
+/* May a walk of this CPU find nothing there: now, or one that ran ahead of what it did last? */
+enum fake_absence { FAKE_PRESENT, FAKE_WAS_ABSENT, FAKE_ABSENT };
+enum fake_absence fake_walk_may_fail(unsigned va_index);
 /* An entry in memory changed: what walkers can reach now. */
 void fake_entry_changed(void);
 /* This CPU took a fault at the address (x86 rules: its entries go). */
