@@ -86,7 +86,8 @@ static struct page *new_page(const struct area *area, struct page **slot, u64 in
 	page->object = obj;
 	page->index = (u32)index;
 	page->last = 0;
-	atomic_fetch_add(&obj->refs, 1); /* each page in a slot holds its object */
+	atomic_fetch_add_relaxed(&obj->refs, 1); /* each page in a slot holds its object */
+	/* Full barrier: the page's fields and zeroes before the pointer; pairs with page_of_slot(). */
 	if (atomic_cmpxchg(slot, &old, page))
 		return page;
 	page->object = NULL;
@@ -121,7 +122,7 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 
 	if (!slot)
 		return FAULT_ERROR;
-	struct page *page = load_acquire(slot);
+	struct page *page = load_relaxed(slot); /* page_of_slot() orders what is read of it */
 
 	if (page) {
 		page = page_of_slot(slot, page);

@@ -176,14 +176,15 @@ static void wait_for_scan(struct aspace *as)
 
 	count(hint_waits);
 	store_relaxed(mine, as);
-	wait_until(!load_acquire(&as->flush_pending), "the flush of a NUMA scan");
+	/* Relaxed: the fault starts over, and whoever takes the entry down looks again. */
+	wait_until(!load_relaxed(&as->flush_pending), "the flush of a NUMA scan");
 	store_relaxed(mine, NULL);
 }
 
 void hint_flush_begins(struct aspace *as)
 {
-	/* Full barrier before the first entry changes; partner: aspace_may_be_cached(). */
-	atomic_fetch_add(&as->flush_pending, 1);
+	/* The exchange of the first entry, a full barrier, comes after; partner: aspace_may_be_cached(). */
+	atomic_fetch_add_relaxed(&as->flush_pending, 1);
 }
 
 void hint_flush_ended(struct aspace *as)
@@ -205,7 +206,7 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 	struct reference r = {.writable = pte_is_writable(pte_from_hint(f->seen))};
 	bool late = knobs.hint == HINT_LATE, wanted = judge_page(page, &r);
 
-	if (late && wanted && load_acquire(&f->as->flush_pending)) {
+	if (late && wanted && load_relaxed(&f->as->flush_pending)) {
 		spin_unlock(ptl);
 		wait_for_scan(f->as);
 		return FAULT_RETRY;

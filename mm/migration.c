@@ -20,8 +20,11 @@ void migration_wait(struct page *src, struct spinlock *ptl)
 	atomic_fetch_or(&src->flags, PG_WAITERS);
 	migration_want(src);
 	spin_unlock(ptl);
-	/* The migrator needs nothing that we hold: no spinlock, and not aspace.lock of its space. */
-	wait_until(load_acquire(mine) != src, "page under migration");
+	/*
+	 * The migrator needs nothing that we hold: no spinlock, and not aspace.lock of its space.
+	 * Relaxed: nothing is read on the strength of it; who wants the entry looks again under the PTL.
+	 */
+	wait_until(load_relaxed(mine) != src, "page under migration");
 	count(migration_waits);
 }
 
@@ -32,7 +35,7 @@ void migration_wake(struct page *src)
 
 		if (load_relaxed(theirs) != src)
 			continue;
-		store_release(theirs, NULL);
+		store_relaxed(theirs, NULL); /* cpu_wake() is a barrier between this and the waiter's halt */
 		cpu_wake(cpu);
 	}
 }

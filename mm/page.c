@@ -11,7 +11,8 @@ static void detach(struct page *page)
 	struct object *obj = page->object;
 	struct page **slot = object_slot(obj, page->index, false);
 
-	store_release(slot, NULL);
+	/* object_put() is a full barrier: nobody finds the frame here once it is somebody else's. */
+	store_relaxed(slot, NULL);
 	page->object = NULL;
 	object_put(obj);
 }

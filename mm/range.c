@@ -196,7 +196,7 @@ int range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 /*
  * Nothing of the range is mapped and the write side keeps faults out, so the
  * tables are empty. They are reused only after every CPU dropped its walk
- * caches (I8): gather.tables makes the flush a full one.
+ * caches (I8), which flushing an entry of level 1 does.
  */
 void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 {
@@ -219,7 +219,6 @@ void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 		table->state = PAGE_USED;
 		oracle_unmapped(table, as->ctx.id, va);
 		tlb_gather_add(&z.gather, &as->ctx, va, 1);
-		z.gather.tables = true;
 		z.pages[z.count++] = table;
 		if (z.count == ZAP_PAGES)
 			zap_flush(&z);

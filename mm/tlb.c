@@ -79,8 +79,8 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 		cpumask_unset_atomic(&ctx->mask, cpu_id());
 		return 0;
 	}
-	/* Acquire: what was written before the increment is walked after the flush. */
-	u64 gen = load_acquire(&ctx->gen), mine = me->slots[me->slot].gen;
+	/* Relaxed: the flush completes earlier loads first, so what it lets us walk is not older than gen. */
+	u64 gen = load_relaxed(&ctx->gen), mine = me->slots[me->slot].gen;
 
 	if (unlikely(mine >= gen))
 		return -1;
@@ -264,9 +264,9 @@ static __always_inline bool find_targets(const struct tlb_gather *g, struct cpum
 	return here;
 }
 
-static inline bool wants_full(const struct tlb_part *part, bool tables)
+static inline bool wants_full(const struct tlb_part *part)
 {
-	return part->full || tables ||
+	return part->full ||
 	       (part->end - part->start) >> PT_LEVEL_SHIFT(part->level) > knobs.range;
 }
 
@@ -279,7 +279,7 @@ static void flush_by_ipi(struct tlb_gather *g)
 	struct tlb_part *part = g->part, *end = part + g->count;
 
 	do {
-		part->full = wants_full(part, g->tables);
+		part->full = wants_full(part);
 		/* Full barrier: entry changes before the mask is read, see the top of the file. */
 		if (likely(!part->gen))
 			part->gen = atomic_fetch_add(&part->ctx->gen, 1) + 1;
@@ -294,13 +294,13 @@ static void flush_by_ipi(struct tlb_gather *g)
 		wait_for_acks(me);
 }
 
-static void issue_part(const struct tlb_part *part, bool tables)
+static void issue_part(const struct tlb_part *part)
 {
 	asid_t asid = part->ctx == &kernel_ctx ? ASID_KERNEL : asid_of(part->ctx, 0);
 	u64 pages = (part->end - part->start) >> PAGE_SHIFT;
 
 	tlb_bcast_prepare();
-	if (wants_full(part, tables)) {
+	if (wants_full(part)) {
 		if (asid == ASID_KERNEL)
 			tlb_bcast_issue_all();
 		else
@@ -322,8 +322,8 @@ static void issue_part(const struct tlb_part *part, bool tables)
 static void flush_by_bcast(struct tlb_gather *g)
 {
 	for (unsigned i = 0; i < g->count; i++)
-		if (g->tables || g->part[i].full || g->part[i].issued != g->part[i].pages)
-			issue_part(&g->part[i], g->tables);
+		if (g->part[i].full || g->part[i].issued != g->part[i].pages)
+			issue_part(&g->part[i]);
 	tlb_bcast_sync();
 	count(bcast_syncs);
 }
@@ -373,7 +373,6 @@ static __noinline void flush_gathered(struct tlb_gather *g)
 	else
 		flush_by_bcast(g);
 	g->count = 1;
-	g->tables = false;
 	gather_reset(&g->part[0]);
 }
 
@@ -427,10 +426,8 @@ static void widen(struct tlb_part *part, vaddr_t start, vaddr_t end, unsigned le
  */
 static void issue_now(struct tlb_part *part, vaddr_t va, unsigned level)
 {
-	if (part->pages > knobs.range) {
-		part->full = true;
-		return;
-	}
+	if (part->pages > knobs.range)
+		return; /* flush_by_bcast() sees that not all was issued */
 	tlb_bcast_prepare();
 	tlb_bcast_issue_page(va, asid_of(part->ctx, 0), level);
 	count(bcast_ops);

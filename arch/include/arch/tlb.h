@@ -18,8 +18,9 @@ static inline unsigned asid_count(void);
 static inline bool asid_is_global(void);
 
 /*
- * Local flush: complete on return, this CPU only, walk caches included. May
- * drop more than asked, never less. asid must be loaded on this CPU, or
+ * Local flush: complete on return, this CPU only, walk caches included. Begins
+ * when earlier loads are complete: walks after it see nothing older than they
+ * did. May drop more than asked, never less. asid must be loaded on this CPU, or
  * ASID_KERNEL; va is aligned to the level.
  */
 static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level);

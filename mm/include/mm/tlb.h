@@ -44,7 +44,6 @@ struct tlb_part {
 struct tlb_gather {
 	unsigned count; /* contexts in use */
 	bool apart; /* the scanner's: counted as such by its targets, see mm/scan.c */
-	bool tables; /* page tables were taken down too: walk caches matter, lazy CPUs included */
 	struct tlb_context *quick; /* part[0]'s, if adding to it only widens the hull */
 	struct tlb_part part[TLB_GATHER_CONTEXTS];
 };
@@ -53,14 +52,17 @@ struct tlb_gather {
 static inline void tlb_gather_init(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
 {
 	g->count = 1;
-	g->tables = g->apart = false;
+	g->apart = false;
 	g->quick = tlb_issues_late ? NULL : ctx;
 	g->part[0] = (struct tlb_part){.ctx = ctx, .start = ~0UL, .level = (u8)level};
 }
 
 void tlb_gather_add_slow(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level);
 
-/* An entry of this level for va was taken down or lost permissions. Call after the entry was written. */
+/*
+ * An entry of this level for va was taken down or lost permissions. Call after the entry was
+ * written. Of a level above 0: walk caches of what it covers are flushed, too.
+ */
 static inline void tlb_gather_add(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va,
 				  unsigned level)
 {

@@ -197,14 +197,26 @@ static void setup_pinned(void)
 	aspace_pin(a, VA, true, &pinned);
 }
 
+enum { DEVICE_WORD = 512 }; /* bytes into the page: clear of the words that freeing marks */
+
+/* The frame may come back at once, zeroed. */
 static void unmap_pinned(unsigned cpu __unused)
 {
+	u64 value = 0;
+	int err;
+
 	aspace_unmap(a, VA, PAGE_SIZE);
 	work_expect_at_most(a, VA, 0);
+	aspace_map(a, NULL, 0, VA, PAGE_SIZE, RW, false, 0, &err);
+	for (unsigned i = 0; i < 2; i++)
+		if (!fake_access(VA + DEVICE_WORD, false, &value) || value)
+			fake_fail("CPU 0 reads %#lx from a new page", value);
 }
 
+/* The last stores through the pin, by the CPU itself: nothing but page_put() orders them. */
 static void let_go(unsigned cpu __unused)
 {
+	fake_work_store((u64 *)page_to_virt(pinned) + DEVICE_WORD / sizeof(u64), 1, 0);
 	page_put(pinned, PAGE_PIN);
 }
 

@@ -1,0 +1,155 @@
+/* The scan's windows, and which changes of a range reach the scheme in force. */
+#include "host_mm.h"
+
+#include <fake/machine.h>
+#include <mm/hint.h>
+#include <mm/scheme.h>
+#include <mm/stats.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+static void load(void *as)
+{
+	aspace_load(as);
+}
+
+static struct aspace *filled(u64 pages, vaddr_t *va)
+{
+	struct aspace *as = host_space(pages, RW, false, 0, va);
+
+	for (u64 i = 0; as && i < pages; i++)
+		*host_word(as, *va + i * PAGE_SIZE, true) = i;
+	return as;
+}
+
+static pte_t entry_of(struct aspace *as, vaddr_t va)
+{
+	return pte_load(pgwalk_find(as->root, va, 0).ptep);
+}
+
+TEST(hint_window_is_flushed_everywhere_and_counted_apart)
+{
+	struct mm_counters *mine = cpu_ptr(0, mm_counters), *theirs = cpu_ptr(1, mm_counters);
+	vaddr_t va;
+	struct aspace *as = filled(4, &va);
+
+	fake_on_cpu(1, load, as);
+	u64 gen = as->ctx.gen, scans = mine->shootdowns_scanner, flushes = theirs->flush_scanner;
+	u64 shootdowns = mine->shootdowns, made = mine->hint_entries;
+
+	CHECK_EQ(hint_mark(as, va, va + 4 * PAGE_SIZE), 4);
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(pte_is_hint(entry_of(as, va + i * PAGE_SIZE)));
+	CHECK_EQ(as->ctx.gen, gen + 1);
+	CHECK_EQ(as->flush_pending, 0);
+	CHECK_EQ(mine->shootdowns_scanner, scans + 1);
+	CHECK_EQ(mine->shootdowns, shootdowns);
+	CHECK_EQ(mine->hint_entries, made + 4);
+	CHECK(theirs->flush_scanner > flushes);
+	for (u64 i = 0; i < 4; i++)
+		CHECK_EQ(*host_word(as, va + i * PAGE_SIZE, false), i);
+	aspace_destroy(as);
+}
+
+/* ---- what the scheme is told ---------------------------------------------------- */
+
+static struct {
+	struct tlb_context *ctx;
+	vaddr_t start, end;
+	unsigned times;
+} told;
+static struct page *told_page;
+
+static void note_range(struct tlb_context *ctx, vaddr_t start, vaddr_t end)
+{
+	told.ctx = ctx;
+	told.start = start;
+	told.end = end;
+	told.times++;
+}
+
+static void note_page(struct page *page)
+{
+	told_page = page;
+}
+
+static bool was_told(struct aspace *as, vaddr_t va, u64 pages)
+{
+	bool right = told.times == 1 && told.ctx == &as->ctx && told.start == va &&
+		     told.end == va + pages * PAGE_SIZE;
+
+	told.times = 0;
+	return right;
+}
+
+TEST(scheme_hears_of_each_change_before_it)
+{
+	const struct tlb_scheme *real;
+	struct tlb_scheme probe;
+	struct page *page;
+	vaddr_t va;
+	struct aspace *as = filled(4, &va);
+	struct hint_scan scan = {.as = as};
+
+	real = scheme;
+	probe = *real;
+	probe.range_change = note_range;
+	probe.write_upgrade = note_page;
+	scheme = &probe;
+	told.times = 0;
+
+	CHECK_EQ(hint_mark(as, va, va + 2 * PAGE_SIZE), 2);
+	CHECK(was_told(as, va, 2));
+	CHECK(hint_scan(&scan));
+	CHECK(was_told(as, 0, knobs.scan_size));
+	CHECK_EQ(aspace_protect(as, va, 2 * PAGE_SIZE, PROT_READ), 0);
+	CHECK(was_told(as, va, 2));
+	CHECK_EQ(aspace_drop(as, va, PAGE_SIZE), 0);
+	CHECK(was_told(as, va, 1));
+	CHECK_EQ(aspace_unmap(as, va, PAGE_SIZE), 0);
+	CHECK(was_told(as, va, 1));
+	CHECK_EQ(aspace_pin(as, va + 3 * PAGE_SIZE, true, &page), 0);
+	CHECK(told_page == page);
+	page_put(page, PAGE_PIN);
+
+	scheme = real;
+	aspace_destroy(as);
+}
+
+/* ---- a page with an entry that a scan took and has not flushed yet ----------------- */
+
+TEST(migrate_leaves_pages_whose_other_entry_waits_for_a_scan)
+{
+	struct migrate_stats stats = {0};
+	vaddr_t a, b;
+	int err;
+
+	struct aspace *other = filled(1, &b), *as = filled(1, &a);
+	struct object *obj = object_create(1);
+	vaddr_t x = aspace_map(as, obj, 0, 0, PAGE_SIZE, RW, false, 0, &err);
+	vaddr_t y = aspace_map(other, obj, 0, 0, PAGE_SIZE, RW, false, 0, &err);
+
+	*host_word(as, x, true) = 7;
+	CHECK_EQ(*host_word(other, y, false), 7);
+	CHECK_EQ(hint_mark(other, y, y + PAGE_SIZE), 1);
+	hint_flush_begins(other); /* another window is open */
+	struct migrate_request req = {.as = as,
+				      .start = x,
+				      .len = PAGE_SIZE,
+				      .from_nodes = 1,
+				      .to_node = 1,
+				      .stats = &stats,
+				      .unflushed = true};
+
+	CHECK_EQ(migrate_range(&req), 1);
+	CHECK_EQ(stats.failed[MIGRATE_SCANNED], 1);
+	CHECK_EQ(host_page(as, x)->node, 0);
+	CHECK(pte_is_present(entry_of(as, x)));
+	hint_flush_ended(other);
+	CHECK_EQ(migrate_range(&req), 0);
+	CHECK_EQ(host_page(as, x)->node, 1);
+	CHECK_EQ(*host_word(other, y, false), 7);
+	object_put(obj);
+	aspace_destroy(as);
+	aspace_destroy(other);
+}
