@@ -266,8 +266,7 @@ static __always_inline bool find_targets(const struct tlb_gather *g, struct cpum
 
 static inline bool wants_full(const struct tlb_part *part)
 {
-	return part->full ||
-	       (part->end - part->start) >> PT_LEVEL_SHIFT(part->level) > knobs.range;
+	return part->full || (part->end - part->start) >> PT_LEVEL_SHIFT(part->level) > knobs.range;
 }
 
 static void flush_by_ipi(struct tlb_gather *g)
