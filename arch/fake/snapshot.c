@@ -62,11 +62,14 @@ void fake_frame_touched(u64 frame)
 	snap->list[snap->listed++] = (u32)i;
 }
 
+static char *frame_at(u32 i)
+{
+	return (char *)FAKE_RAM_VA + (u64)i * PAGE_SIZE;
+}
+
 static void put_frame(u32 i)
 {
-	u64 at = (u64)i * PAGE_SIZE;
-
-	put((char *)FAKE_RAM_VA + at, snapshot->ram + at, PAGE_SIZE);
+	put(frame_at(i), snapshot->ram + (u64)i * PAGE_SIZE, PAGE_SIZE);
 }
 
 static void put_frames(void)
@@ -114,4 +117,27 @@ void fake_restore(void)
 		put(s->at, s->copy, s->len);
 	}
 	put_frames();
+}
+
+static u64 hash_of(u64 hash, const char *at, u64 len)
+{
+	for (u64 i = 0; i < len / sizeof(u64); i++)
+		hash = fake_mix(hash, ((const u64 *)at)[i]);
+	return hash;
+}
+
+u64 fake_state_hash(bool of_program)
+{
+	const struct snapshot *snap = snapshot;
+	u64 hash = 0;
+
+	for (unsigned i = of_program ? 0 : 1; i < ARRAY_SIZE(snap->stretch); i++)
+		hash = hash_of(hash, snap->stretch[i].at, snap->stretch[i].len);
+	for (u32 i = 0; i < snap->in_use_count; i++)
+		hash = hash_of(hash, frame_at(snap->in_use[i]), PAGE_SIZE);
+	for (u32 i = 0; i < snap->listed; i++)
+		hash = hash_of(hash, frame_at(snap->list[i]), PAGE_SIZE);
+	for (unsigned i = 0; i < fake_config.cpus; i++)
+		hash = fake_mix(hash, fake_cpus[i].history);
+	return hash;
 }

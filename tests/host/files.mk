@@ -33,7 +33,7 @@ topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c 
 # The memory manager, unchanged, on the modelled machine (arch/fake).
 FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $(HOST_INCLUDES) \
 		 -Iboot/include -Ikernel/include -Imm/include -Iarch/include
-FAKE_MM := $(addprefix arch/fake/,access.c context.c frames.c kernel.c machine.c memory.c pairs.c races.c sched.c snapshot.c store.c tlb.c view.c) \
+FAKE_MM := $(wildcard arch/fake/*.c) \
 	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/schemes/*.c)) tests/host/model/start.c \
 	   $(addprefix kernel/core/,det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
 	   $(addprefix kernel/lib/,args.c printf.c rng.c strutil.c)
@@ -53,9 +53,8 @@ test_mm_arm64_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/t
 # The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
 HOST_TESTS += explore
 explore_INCLUDES := $(FAKE_INCLUDES)
-explore_FLAGS = -std=gnu11 -g -O2 -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
-explore_SRCS := $(addprefix tests/host/model/,collisions.c explore.c invariants.c main.c scenarios.c \
-	scenarios_hint.c work.c) $(FAKE_MM)
+explore_FLAGS = -std=gnu11 -g -O2 -fno-pie -no-pie -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
+explore_SRCS := $(filter-out %/start.c,$(wildcard tests/host/model/*.c)) $(FAKE_MM)
 
 # The same with every plain access of the kernel's sources under observation: arch/fake/races.c.
 HOST_TESTS += explore_races

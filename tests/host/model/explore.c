@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_PLAN = 3 };
+enum {
+	SHORT_PLAN = 3,
+	REPEAT_EACH = 128, /* executions: about one percent of the time */
+};
 
 struct short_plan {
 	struct fake_deviation deviation[SHORT_PLAN];
@@ -93,16 +96,47 @@ static bool run(void)
 	return ok;
 }
 
-static void count_execution(void)
+/* The plan as it was noted once more: the same steps must lead to the same state. False: they do not. */
+static bool repeats(void)
+{
+	u64 order = fake_order, state = fake_state_hash(true);
+	unsigned steps = fake_steps;
+
+	ex->result->digest = fake_mix(ex->result->digest, fake_state_hash(false));
+	ex->result->repeated++;
+	fake_plan->random = fake_plan->record = false;
+	if (run() && !fake_abandoned && fake_order == order && fake_steps == steps &&
+	    fake_state_hash(true) == state)
+		return true;
+	if (!fake_failure[0])
+		fake_fail("an execution does not repeat: %u steps and order %lx, then %u and %lx",
+			  steps, order, fake_steps, fake_order);
+	return false;
+}
+
+/* False: a failure. */
+static bool count_execution(void)
 {
 	struct explore_result *r = ex->result;
 
 	if (fake_abandoned) {
 		r->duplicates++;
-		return;
+		return true;
 	}
-	r->executions++;
 	r->distinct += ordering_is_new(fake_order);
+	r->digest = fake_mix(r->digest, fake_order);
+	return r->executions++ % REPEAT_EACH || repeats();
+}
+
+static void report_failure(void);
+
+/* One execution of the plan at hand, looked at from all sides. False: a failure. */
+static bool run_and_count(void)
+{
+	if (run() && count_execution())
+		return true;
+	report_failure();
+	return false;
 }
 
 /* ---- failures ------------------------------------------------------------------------------ */
@@ -254,11 +288,8 @@ static bool run_short(const struct short_plan *s, unsigned bound)
 	p->record = true;
 	p->seen = state_seen;
 	ex->left = bound - s->count;
-	if (!run()) {
-		report_failure();
+	if (!run_and_count())
 		return false;
-	}
-	count_execution();
 	if (s->count < bound)
 		enqueue_children(s);
 	return true;
@@ -305,11 +336,8 @@ static bool wander(void)
 		p->count = 0;
 		p->random = true;
 		p->record = false;
-		if (!run()) {
-			report_failure();
+		if (!run_and_count())
 			return false;
-		}
-		count_execution();
 	}
 	return true;
 }

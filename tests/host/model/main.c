@@ -217,7 +217,8 @@ static void print_failure(const struct job *job)
 
 static bool report(const char *scheme_name, const char *rules, unsigned number)
 {
-	u64 executions = 0, distinct = 0, duplicates = 0, pairs = 0, both = 0, steps = 0;
+	u64 executions = 0, distinct = 0, duplicates = 0, pairs = 0, both = 0, steps = 0,
+	    repeated = 0, digest = 0;
 	unsigned bound = ~0U, run = 0, failed = 0;
 
 	for (unsigned i = 0; i < job_count; i++) {
@@ -232,6 +233,8 @@ static bool report(const char *scheme_name, const char *rules, unsigned number)
 		steps += r->steps;
 		pairs += r->pairs;
 		both += r->both;
+		repeated += r->repeated;
+		digest = fake_mix(digest, r->digest);
 		bound = MIN(bound, r->bound);
 		if (r->failed || !jobs[i].ended) {
 			if (failed++ < SHOWN)
@@ -244,9 +247,9 @@ static bool report(const char *scheme_name, const char *rules, unsigned number)
 	}
 	printf("# %s %s: %u scenarios, %lu distinct orderings in %lu executions, %lu given up as "
 	       "duplicates, %lu steps, every plan with %u deviations, conflicting pairs in both "
-	       "orders %lu of %lu (%lu %%)\n",
+	       "orders %lu of %lu (%lu %%), %lu executions repeated exactly, digest %016lx\n",
 	       rules, scheme_name, run, distinct, executions, duplicates, steps, bound, both, pairs,
-	       pairs ? both * 100 / pairs : 0);
+	       pairs ? both * 100 / pairs : 0, repeated, digest);
 	if (failed > SHOWN)
 		printf("# and %u more scenarios fail\n", failed - SHOWN);
 	printf("%s %u %s.%s\n", !failed ? "ok" : "not ok", number, rules, scheme_name);

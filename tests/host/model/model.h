@@ -27,7 +27,10 @@ struct scenario {
 	void (*end)(void); /* may be NULL */
 };
 extern const struct scenario *const scenarios[]; /* NULL at the end */
+/* ---- scenarios_hint.c ---- */
 extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect;
+/* ---- scenarios_spaces.c ---- */
+extern const struct scenario switch_shootdown, free_table, destroy_space, rollover, initiators;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
 	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade;
@@ -79,6 +82,8 @@ struct explore_result {
 	u64 distinct; /* orderings */
 	u64 duplicates; /* given up: reached a state that was explored already */
 	u64 steps;
+	u64 repeated; /* executions that were run again and did the same */
+	u64 digest; /* hash of all orderings in turn, and of the states of those repeated */
 	u64 pairs, both; /* conflicting pairs of accesses seen; in both orders */
 	unsigned bound; /* deviations up to which every plan was tried */
 	bool failed;

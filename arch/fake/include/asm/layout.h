@@ -7,6 +7,8 @@
 #define DIRECT_BASE (FAKE_RAM_VA - FAKE_RAM_PHYS)
 #define VMEMMAP_BASE 0x210000000000UL
 #define FAKE_PERCPU_VA 0x230000000000UL
+#define FAKE_STACKS_VA                                                                             \
+	0x240000000000UL /* fixed, like all that executions may hash the address of */
 /* No room: nothing here has a kernel stack with a guard page. */
 #define KVIRT_BASE 0x220000000000UL
 #define KVIRT_END KVIRT_BASE

@@ -132,6 +132,11 @@ void fake_snapshot(bool (*in_use)(u64 frame));
 /* The frame was given to somebody, who may write it. */
 void fake_frame_touched(u64 frame);
 void fake_restore(void);
+/*
+ * Of all that an execution may have changed. of_program: with the host program's
+ * data, which holds host addresses, so that two processes differ in it.
+ */
+u64 fake_state_hash(bool of_program);
 
 /* ---- sched.c ---- */
 void fake_sched_init(void);

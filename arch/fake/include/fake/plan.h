@@ -32,6 +32,11 @@ struct fake_plan {
 	unsigned gap; /* mean steps between two deviations */
 	u64 seed;
 
+	/* Where in the plan the execution is. */
+	unsigned next; /* deviation */
+	u32 next_step; /* at which something happens */
+	u64 chance; /* state of the random sequence */
+
 	/* Recorded, for the systematic search; from which step on. */
 	bool record;
 	u32 steps; /* of the execution */

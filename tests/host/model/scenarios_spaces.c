@@ -1,0 +1,245 @@
+/* Scenarios of several address spaces: switching, tags that run out, spaces and tables that go. */
+#include "model.h"
+
+#include <mm/scheme.h>
+
+static struct aspace *a, *b, *c, *d;
+
+#define VA MODEL_VA
+#define VA2 (MODEL_VA + PAGE_SIZE)
+
+/* ---- switching spaces ---------------------------------------------------------------------- */
+
+static void setup_two_spaces(void)
+{
+	a = work_space("a", VA, 2, RW);
+	b = work_space("b", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++) {
+		work_load(b, cpu);
+		work_load(a, cpu);
+	}
+}
+
+static void migrate_two(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 2, 1);
+}
+
+static void switch_to_and_fro(unsigned cpu)
+{
+	aspace_load(b);
+	work_write(VA, cpu);
+	aspace_load(a);
+	work_write(VA, cpu);
+	work_read(VA2, cpu, cpu);
+	aspace_load(b);
+	work_read(VA, cpu, cpu);
+	aspace_load(a);
+	work_read(VA, cpu, cpu);
+}
+
+static void lazy_in_between(unsigned cpu)
+{
+	work_write(VA2, cpu);
+	aspace_load(NULL);
+	fake_point(42);
+	aspace_load(a);
+	work_read(VA2, cpu, cpu);
+	work_read(VA, cpu, 1);
+}
+
+static void end_spaces(void)
+{
+	work_expect_all(a, VA, 2);
+	work_expect_all(b, VA, 1);
+}
+
+const struct scenario switch_shootdown = {
+	.name = "switch-shootdown",
+	.summary = "CPUs change spaces or go lazy while a shootdown is under way",
+	.cpus = 3,
+	.setup = setup_two_spaces,
+	.program = {migrate_two, switch_to_and_fro, lazy_in_between},
+	.end = end_spaces,
+};
+
+static void setup_tables(void)
+{
+	a = work_space("a", VA, 1, RW);
+	b = work_space("b", VA, 1, RW);
+	int err;
+
+	aspace_map(a, NULL, 0, MODEL_FAR, HUGE_SIZE, RW, false, 0, &err);
+	aspace_populate(a, MODEL_FAR, PAGE_SIZE, 0);
+	fake_watch(a->ctx.root, MODEL_FAR);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++) {
+		work_load(b, cpu);
+		work_load(a, cpu);
+	}
+	fake_on_cpu(2, (void (*)(void *))aspace_load, NULL); /* lazy: keeps walking at will */
+}
+
+/* The leaf table goes; its frame is wanted at once. */
+static void unmap_table(unsigned cpu)
+{
+	int err;
+
+	aspace_unmap(a, MODEL_FAR, HUGE_SIZE);
+	work_expect_at_most(a, MODEL_FAR, 0);
+	aspace_map(a, NULL, 0, MODEL_FAR, PAGE_SIZE, RW, false, 0, &err);
+	u64 value = 0;
+
+	if (!fake_access(MODEL_FAR, false, &value) || value)
+		fake_fail("a new page reads %#lx", value);
+	work_read(VA, cpu, cpu);
+}
+
+static void touch_table(unsigned cpu)
+{
+	u64 value = 0;
+
+	fake_access(MODEL_FAR, false, &value);
+	work_write(VA, cpu);
+	aspace_load(b);
+	work_write(VA, cpu);
+	aspace_load(a);
+	fake_access(MODEL_FAR, false, &value);
+	if (value)
+		fake_fail("a fresh page reads %#lx", value);
+}
+
+static void wake_up(unsigned cpu)
+{
+	aspace_load(a);
+	work_write(VA, cpu);
+	aspace_load(NULL);
+}
+
+const struct scenario free_table = {
+	.name = "free-table",
+	.summary = "a page table is freed while CPUs walk, switch and idle",
+	.cpus = 3,
+	.setup = setup_tables,
+	.program = {unmap_table, touch_table, wake_up},
+	.end = NULL,
+};
+
+static void destroy_b(unsigned cpu)
+{
+	aspace_load(a);
+	aspace_destroy(b);
+	b = work_space("c", VA, 1, RW);
+	aspace_load(b);
+	work_write(VA, cpu);
+	work_read(VA, cpu, cpu);
+}
+
+static void leave_b(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_read(VA2, cpu, 2);
+	work_write(VA, cpu);
+}
+
+const struct scenario destroy_space = {
+	.name = "destroy-space",
+	.summary = "a space goes and another takes its place while its tags are around",
+	.cpus = 3,
+	.setup = setup_two_spaces,
+	.program = {destroy_b, leave_b, lazy_in_between},
+	.end = NULL,
+};
+
+/* ---- tags used up ---------------------------------------------------------------------- */
+
+static void setup_four_spaces(void)
+{
+	a = work_space("a", VA, 2, RW);
+	b = work_space("b", VA, 1, RW);
+	c = work_space("c", VA, 1, RW);
+	d = work_space("d", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+}
+
+/* More spaces than tags (arm64 rules): a tag gets another owner while its old entries are around. */
+static void through_all_four(unsigned cpu)
+{
+	/* The fourth needs a new generation; then back and forth between an old and a new owner. */
+	struct aspace *const spaces[] = {b, c, d, a, d, a};
+
+	work_write(VA, cpu);
+	for (unsigned i = 0; i < ARRAY_SIZE(spaces); i++) {
+		aspace_load(spaces[i]);
+		work_write(VA, cpu);
+		work_read(VA, cpu, cpu);
+	}
+}
+
+static void migrate_and_visit(unsigned cpu)
+{
+	work_migrate(a, VA, 2, 1);
+	aspace_load(d);
+	work_write(VA, cpu);
+	aspace_load(a);
+	work_migrate(a, VA, 1, 0);
+	work_read(VA, cpu, cpu);
+}
+
+static void end_four(void)
+{
+	work_expect_all(a, VA, 2);
+	work_expect_all(b, VA, 1);
+	work_expect_all(c, VA, 1);
+	work_expect_all(d, VA, 1);
+}
+
+const struct scenario rollover = {
+	.name = "rollover",
+	.summary = "a CPU goes through more spaces than there are tags while another moves pages",
+	.cpus = 2,
+	.setup = setup_four_spaces,
+	.program = {migrate_and_visit, through_all_four},
+	.end = end_four,
+};
+
+/* ---- shootdowns against each other ----------------------------------------------------------- */
+
+static void protect_first(unsigned cpu)
+{
+	aspace_protect(a, VA, PAGE_SIZE, PROT_READ);
+	work_expect_at_most(a, VA, PROT_READ);
+	work_read(VA2, cpu, 2);
+}
+
+static void drop_in_b(unsigned cpu)
+{
+	work_drop_begins(VA);
+	aspace_drop(b, VA, PAGE_SIZE);
+	work_drop_ended(VA);
+	work_read(VA, cpu, cpu);
+}
+
+static void setup_initiators(void)
+{
+	setup_two_spaces();
+	work_load(b, 1);
+}
+
+static void switch_and_read(unsigned cpu)
+{
+	work_write(VA, cpu);
+	aspace_load(b);
+	work_read(VA, cpu, cpu);
+	aspace_load(a);
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario initiators = {
+	.name = "initiators",
+	.summary = "two CPUs shoot down two spaces at once; a third uses both",
+	.cpus = 3,
+	.setup = setup_initiators,
+	.program = {protect_first, drop_in_b, switch_and_read},
+	.end = NULL,
+};
