@@ -6,6 +6,7 @@
 #include <mm/pmm.h>
 #include <mm/range.h>
 #include <mm/scheme.h>
+#include <mm/split.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
@@ -218,8 +219,8 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 	bool choose = !va;
 
 	*err = check_range(va ? va : FIRST_VA, len, align);
-	if (obj &&
-	    (offset + (len >> PAGE_SHIFT) > obj->page_count || (huge && offset % HUGE_PAGES)))
+	/* A 2 MiB page fills 512 slots by its first one alone: no other area could look its parts up. */
+	if (obj && (offset + (len >> PAGE_SHIFT) > obj->page_count || huge || obj->huge))
 		*err = -EINVAL;
 	if (*err || !(prot & PROT_READ)) {
 		*err = -EINVAL;
@@ -232,6 +233,8 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 		return 0;
 	}
 	area->offset = offset;
+	if (huge)
+		area->object->huge = true; /* ours alone */
 	area->prot = prot;
 	area->huge = huge;
 	area->node = node;
@@ -262,8 +265,6 @@ static int area_split(struct aspace *as, vaddr_t va)
 
 	if (!area || area->start == va)
 		return 0;
-	if (area->huge && va % HUGE_SIZE)
-		return -EINVAL;
 	upper = area_create(as, area->object, va, area->end - va);
 	if (!upper)
 		return -ENOMEM;
@@ -282,10 +283,29 @@ static int area_split(struct aspace *as, vaddr_t va)
 	return 0;
 }
 
+/* Write side held. No 2 MiB page lies across va any more. */
+static int cut_page(struct aspace *as, vaddr_t va)
+{
+	const struct area *area = va % HUGE_SIZE ? aspace_find(as, va) : NULL;
+
+	return area && area->huge ? page_split(as, va) : 0;
+}
+
+static int cut_pages(struct aspace *as, vaddr_t va, u64 len)
+{
+	int err = check_range(va, len, PAGE_SIZE);
+
+	if (!err)
+		err = cut_page(as, va);
+	if (!err)
+		err = cut_page(as, va + len);
+	return err;
+}
+
 /* Write side held. Make area borders at both ends, so that what follows handles whole areas. */
 static int isolate_range(struct aspace *as, vaddr_t va, u64 len)
 {
-	int err = check_range(va, len, PAGE_SIZE);
+	int err = cut_pages(as, va, len);
 
 	if (!err)
 		err = area_split(as, va);
@@ -378,15 +398,15 @@ int aspace_place(struct aspace *as, vaddr_t va, u64 len, enum placement placemen
 
 int aspace_drop(struct aspace *as, vaddr_t va, u64 len)
 {
-	int err = check_range(va, len, PAGE_SIZE);
-
-	if (err)
-		return err;
 	/* The write side: no fault may map another page there before the flush is complete (I6). */
 	write_lock(&as->lock);
-	change_begin(as, CHANGE_DROP, va, va + len);
-	err = range_zap(as, va, va + len);
-	change_end(as, CHANGE_DROP, va, va + len);
+	int err = cut_pages(as, va, len);
+
+	if (!err) {
+		change_begin(as, CHANGE_DROP, va, va + len);
+		range_zap(as, va, va + len);
+		change_end(as, CHANGE_DROP, va, va + len);
+	}
 	write_unlock(&as->lock);
 	return err;
 }
@@ -403,7 +423,8 @@ const pte_t *aspace_entry(struct aspace *as, vaddr_t va)
 /* Debts of the range are paid before anything about it changes (I7, I9). */
 void change_begin(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end)
 {
-	if (why != CHANGE_MIGRATE)
+	/* A page that moves or is split is flushed, or was: nothing older can be left at its address. */
+	if (why != CHANGE_MIGRATE && why != CHANGE_SPLIT)
 		scheme->range_change(&as->ctx, start, end);
 }
 

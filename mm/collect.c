@@ -2,23 +2,19 @@
 #include <mm/batch.h>
 #include <mm/scheme.h>
 
-static inline bool collect_page(struct migration *m, struct page *page)
+static inline void collect_page(struct migration *m, struct page *page)
 {
 	if (!(m->req->from_nodes >> page->node & 1) || page->node == m->req->to_node)
-		return true;
-	if (page->order != m->order)
-		return false;
-	if (unlikely(page_pins(page))) {
+		return;
+	if (unlikely(page_pins(page)))
 		migration_note_failure(m, page, MIGRATE_PINNED);
-	} else if (unlikely(!page_isolate(page))) {
+	else if (unlikely(!page_isolate(page)))
 		migration_note_failure(m, page, MIGRATE_RACED);
-	} else {
+	else
 		migration_add(m, page);
-	}
-	return true;
 }
 
-/* Entries of one table. Stops when the batch is full or the page size changes. Returns where it stopped. */
+/* Entries of one table. Stops when the batch is full or a 2 MiB page was split. Returns where it stopped. */
 static vaddr_t collect_run(struct migration *m, struct pt_pos pos, vaddr_t va, vaddr_t end,
 			   unsigned max)
 {
@@ -29,10 +25,10 @@ static vaddr_t collect_run(struct migration *m, struct pt_pos pos, vaddr_t va, v
 	for (; va < end && m->count < max; va += size, pos.ptep++) {
 		pte_t pte = pte_load(pos.ptep);
 
-		if (!pte_is_present(pte) && !pte_is_hint(pte))
-			continue;
-		if (!collect_page(m, phys_to_page(pte_pa(pte, pos.level))))
+		if (unlikely(pte_is_table(pte, pos.level)))
 			break;
+		if (pte_is_present(pte) || pte_is_hint(pte))
+			collect_page(m, phys_to_page(pte_pa(pte, pos.level)));
 	}
 	spin_unlock(ptl);
 	return va;

@@ -190,14 +190,28 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 
 /* ---- the handler ---------------------------------------------------------------- */
 
+static bool large_page_fits(const struct area *area, vaddr_t va)
+{
+	vaddr_t base = ALIGN_DOWN(va, HUGE_SIZE);
+
+	return area->huge && base >= area->start && base + HUGE_SIZE <= area->end;
+}
+
+/*
+ * Where the entry is, and what it says: f->seen, by one look, as the entry of a
+ * 2 MiB page may become a table at any moment. ptep NULL: no memory.
+ */
 static struct pt_pos fault_position(struct fault *f, const struct area *area)
 {
-	unsigned level = area->huge ? 1 : 0;
+	unsigned level = large_page_fits(area, f->va) ? 1 : 0;
 	struct pt_pos pos = pgwalk_create(&pt_stage1, f->as->root, f->va, level, area_node(area));
 
-	/* A table where a 2 MiB page would go: small pages were put there for lack of a large one. */
-	if (pos.ptep && level && pte_is_table(pte_load(pos.ptep), 1))
+	f->seen = pos.ptep ? pte_load(pos.ptep) : pte_none();
+	/* A table where a 2 MiB page would go: there was none to be had, or it was split. */
+	if (unlikely(level && pte_is_table(f->seen, 1))) {
 		pos = pgwalk_create(&pt_stage1, f->as->root, f->va, 0, area_node(area));
+		f->seen = pos.ptep ? pte_load(pos.ptep) : pte_none();
+	}
 	return pos;
 }
 
@@ -210,9 +224,8 @@ static enum fault_result fault_locked(struct fault *f)
 	if (area && !(f->write && !(area->prot & PROT_WRITE)) &&
 	    !(f->exec && !(area->prot & PROT_EXEC))) {
 		struct pt_pos pos = fault_position(f, area);
-		pte_t seen = pos.ptep ? pte_load(pos.ptep) : pte_none();
+		pte_t seen = f->seen;
 
-		f->seen = seen;
 		if (!pos.ptep)
 			result = FAULT_ERROR;
 		else if (pte_is_none(seen))
@@ -290,7 +303,7 @@ static enum fault_result populate_one(struct aspace *as, vaddr_t va, u32 node, u
 		}
 		struct pt_pos pos = fault_position(&f, &here);
 
-		if (pos.ptep && pte_is_none(pte_load(pos.ptep)))
+		if (pos.ptep && pte_is_none(f.seen))
 			result = fault_anon(&f, &here, pos);
 		else if (pos.ptep)
 			result = FAULT_DONE;
@@ -324,7 +337,7 @@ static int pin_mapped(struct aspace *as, vaddr_t va, bool write, struct page **p
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
 	pte_t pte = pte_load(pos.ptep);
 
-	if (pos.level > 1 || !pte_is_present(pte) || (write && !pte_is_writable(pte)))
+	if (pos.level > 1 || !pte_is_leaf(pte, pos.level) || (write && !pte_is_writable(pte)))
 		return -EFAULT;
 	*page = phys_to_page(pte_pa(pte, pos.level));
 	if (!page_get(*page, PAGE_PIN))

@@ -12,14 +12,20 @@
  * after that cannot isolate it and maps it where it is; the first one's
  * unmapping then finds an accessible entry and flushes. Its waiters are those
  * of any migration.
+ *
+ * A 2 MiB page that two nodes use in turns is of use to neither as a whole.
+ * With numa_split=shared it is split while its entry is a hint entry, which
+ * costs no flush either, and each part then goes its own way.
  */
 #include <mm/hint.h>
 #include <mm/migrate.h>
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/scheme.h>
+#include <mm/split.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>
+#include <kernel/error.h>
 
 static PERCPU(struct hint_stats, hint_stats);
 static PERCPU(struct aspace *, waits_for_scan); /* whose scan this CPU waits for; NULL = none */
@@ -30,7 +36,9 @@ static PERCPU(struct aspace *, waits_for_scan); /* whose scan this CPU waits for
  * page.last: who touched the page, 0 = nobody yet.
  *   15-0   CPU + 1 of the last hint fault
  *   19-16  streak: faults in a row by CPUs of its node, at most 15
- *   23-20  bounces: times that the page was pulled from one user's node to another's
+ *   21-20  bounces: times that the page was pulled from one user's node to another's
+ *   23-22  turns: times that a fault came from another node than the one before it,
+ *          until a streak shows that one node is left
  *   31-24  node + 1 that pulled it last
  * Written under the PTL of the entry that faults; of a page with several
  * mappings an update may be lost, which costs a reference in the filter.
@@ -38,10 +46,14 @@ static PERCPU(struct aspace *, waits_for_scan); /* whose scan this CPU waits for
 enum {
 	STREAK_SHIFT = 16,
 	BOUNCE_SHIFT = 20,
+	TURN_SHIFT = 22,
 	PULLED_SHIFT = 24,
 	STREAK_MAX = 15,
 	BOUNCE_MAX = 3,
+	TURN_MAX = 3,
 	FILTER = 2, /* faults in a row that move a page */
+	SPLIT_TURNS = 2, /* there and back: the first node was not just leaving */
+	ALONE = 4, /* faults in a row after which the other node's turns are old */
 };
 
 struct reference {
@@ -49,6 +61,7 @@ struct reference {
 	u32 node; /* that touched it */
 	bool own; /* the same CPU as last time, or nobody before */
 	bool local;
+	bool divided; /* it is a 2 MiB page that two nodes use in turns, and such are split */
 	bool writable; /* it would be mapped writable */
 	bool moved;
 	bool failed; /* for lack of memory or because of a pin: not so soon again */
@@ -70,13 +83,20 @@ static inline u32 last_node(u32 last)
 static bool judge_page(const struct page *page, struct reference *r)
 {
 	u32 last = load_relaxed(&page->last), self = cpu_id() + 1;
-	u32 streak = last >> STREAK_SHIFT & 15, bounces = last >> BOUNCE_SHIFT & 15;
-	u32 pulled = last >> PULLED_SHIFT;
+	u32 streak = last >> STREAK_SHIFT & 15, bounces = last >> BOUNCE_SHIFT & BOUNCE_MAX;
+	u32 turns = last >> TURN_SHIFT & TURN_MAX, pulled = last >> PULLED_SHIFT;
 
 	r->node = numa_node_of_cpu(cpu_id());
 	r->own = !last || (last & 0xffff) == self;
 	r->local = page->node == r->node;
+	if (last && last_node(last) != r->node)
+		turns = MIN(turns + 1, (u32)TURN_MAX);
 	streak = last_node(last) == r->node ? MIN(streak + 1, (u32)STREAK_MAX) : 1;
+	if (streak >= ALONE)
+		turns = 0;
+	r->divided = knobs.numa_split && page->order && turns >= SPLIT_TURNS;
+	if (r->divided)
+		turns = 0; /* if it stays whole, not with each fault again */
 	if (streak == STREAK_MAX)
 		bounces = 0;
 	bool wanted = !r->local && streak >= MIN((u32)FILTER << bounces, (u32)STREAK_MAX);
@@ -86,7 +106,8 @@ static bool judge_page(const struct page *page, struct reference *r)
 			bounces = MIN(bounces + 1, (u32)BOUNCE_MAX);
 		pulled = r->node + 1;
 	}
-	r->now = self | streak << STREAK_SHIFT | bounces << BOUNCE_SHIFT | pulled << PULLED_SHIFT;
+	r->now = self | streak << STREAK_SHIFT | bounces << BOUNCE_SHIFT | turns << TURN_SHIFT |
+		 pulled << PULLED_SHIFT;
 	return wanted;
 }
 
@@ -164,6 +185,27 @@ static bool restore(const struct fault *f, struct pt_pos pos, struct page *page)
 	return same;
 }
 
+/* False: it stayed where it is, and somebody else changed the entry. */
+static bool move_or_restore(struct fault *f, struct pt_pos pos, struct page *page,
+			    struct reference *r)
+{
+	enum migrate_reason reason = move_here(f, pos, page, r->node);
+
+	r->moved = reason == MIGRATE_OK;
+	r->failed = reason == MIGRATE_PINNED || reason == MIGRATE_NO_MEMORY;
+	return knobs.hint != HINT_LATE || r->moved || put_back(reason) || restore(f, pos, page);
+}
+
+/* The isolated 2 MiB page becomes small ones, whose entries are hint entries. */
+static bool split_here(const struct fault *f, struct pt_pos pos, struct page *page,
+		       struct reference *r)
+{
+	int err = page_split_hint(f->as, pos.ptep, f->seen, page);
+
+	r->failed = err == -EBUSY || err == -ENOMEM;
+	return !err;
+}
+
 /*
  * A scan's flush is pending and the page is to move: wait for that flush, which
  * is less than one of our own, and look again. To let the page stay would never
@@ -204,33 +246,35 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 {
 	struct page *page = phys_to_page(pte_pa(f->seen, pos.level));
 	struct reference r = {.writable = pte_is_writable(pte_from_hint(f->seen))};
-	bool late = knobs.hint == HINT_LATE, wanted = judge_page(page, &r);
+	bool wanted = judge_page(page, &r);
+	/* The entry stays a hint entry, which nobody caches, until it is decided what becomes of the page. */
+	bool keep = r.divided || (wanted && knobs.hint == HINT_LATE);
 
-	if (late && wanted && load_relaxed(&f->as->flush_pending)) {
+	if (keep && load_relaxed(&f->as->flush_pending)) {
 		spin_unlock(ptl);
 		wait_for_scan(f->as);
 		return FAULT_RETRY;
 	}
 	store_relaxed(&page->last, r.now);
 
-	bool isolated = wanted && page_isolate(page);
+	bool isolated = (wanted || r.divided) && page_isolate(page);
 
 	/* Somebody moves it at this moment: it may be used where it is until its entry is taken down. */
 	if (!isolated && load_relaxed(&page->flags) & PG_ISOLATED)
 		count(hint_faults_second);
-	if (!late || !isolated)
+	if (!keep || !isolated)
 		allow_access(page, pos.ptep, f->seen);
 	spin_unlock(ptl);
-	if (isolated) {
-		enum migrate_reason reason = move_here(f, pos, page, r.node);
-
-		r.moved = reason == MIGRATE_OK;
-		r.failed = reason == MIGRATE_PINNED || reason == MIGRATE_NO_MEMORY;
-		/* Changed by somebody else, who accounts for a fault of his own. */
-		if (late && !r.moved && !put_back(reason) && !restore(f, pos, page))
-			return FAULT_DONE;
+	if (isolated && r.divided) {
+		if (split_here(f, pos, page, &r))
+			return FAULT_RETRY; /* and is a fault on one of the parts */
+		keep = restore(f, pos, page);
+	} else if (isolated) {
+		keep = move_or_restore(f, pos, page, &r);
 	}
-	account(f->as, &r);
+	/* Else changed by somebody else, who accounts for a fault of his own. */
+	if (!isolated || keep)
+		account(f->as, &r);
 	return FAULT_DONE;
 }
 
@@ -259,6 +303,8 @@ void hint_forget(struct aspace *as, vaddr_t start, vaddr_t end)
 		struct pt_pos pos = pgwalk_find(as->root, start, 0);
 		pte_t pte = pte_load(pos.ptep);
 
+		if (pte_is_table(pte, pos.level))
+			continue; /* split meanwhile: its parts, then */
 		if (pos.level <= 1 && !pte_is_none(pte))
 			store_relaxed(&phys_to_page(pte_pa(pte, pos.level))->last, 0U);
 		start = ALIGN_DOWN(start, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);

@@ -13,6 +13,7 @@
 struct knobs knobs;
 
 static const char *const hint_orders[] = {"early", "late", NULL};
+static const char *const splits[] = {"off", "shared", NULL};
 static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
 enum { MAX_DEFER = 16 };
 static const char *defer_names[MAX_DEFER + 1]; /* from tlb_schemes[] */
@@ -67,6 +68,13 @@ struct knob knob_table[] = {
 	 .value = &knobs.hint,
 	 .choices = hint_orders,
 	 .summary = "hint faults: map the page, then move it, or move it, then map it",
+	 .decided_in = "mm/hint.c"},
+	{.name = "numa_split",
+	 .unit = "",
+	 .value = &knobs.numa_split,
+	 .choices = splits,
+	 .summary =
+		 "hint faults: split 2 MiB pages that two nodes use in turns, or move them whole",
 	 .decided_in = "mm/hint.c"},
 	{.name = "scan_size",
 	 .unit = "pages",

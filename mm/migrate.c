@@ -68,18 +68,13 @@ void migration_note_failure(struct migration *m, struct page *page, enum migrate
 		note_result(m, page, reason);
 }
 
-static void release_isolated(struct page *page)
-{
-	atomic_fetch_and(&page->flags, ~(u32)PG_ISOLATED);
-}
-
 /* ---- destinations ---------------------------------------------------------------- */
 
 /* The page stays where it is. */
 static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reason)
 {
 	migration_note_failure(m, m->src[i], reason);
-	release_isolated(m->src[i]);
+	page_end_isolation(m->src[i]);
 	if (m->dst[i])
 		page_put(m->dst[i], PAGE_REF);
 	m->src[i] = NULL;

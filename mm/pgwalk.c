@@ -61,6 +61,22 @@ void pt_table_free(pte_t *table)
 	page_put(page, PAGE_REF);
 }
 
+void pt_table_fill(pte_t *table, pte_t whole)
+{
+	bool hint = pte_is_hint(whole);
+	pte_t leaf = hint ? pte_from_hint(whole) : whole;
+	paddr_t pa = pte_pa(leaf, 1);
+
+	for (unsigned i = 0; i < PT_ENTRIES; i++, pa += PAGE_SIZE) {
+		pte_t part = pte_mk_leaf(pa, pte_prot(leaf), 0);
+
+		part = pte_is_dirty(leaf) ? pte_mk_dirty(part) : pte_mk_clean(part);
+		if (!pte_is_accessed(leaf))
+			part = pte_mk_old(part);
+		table[i] = hint ? pte_mk_hint(part) : part;
+	}
+}
+
 struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level)
 {
 	pte_t *table = root;

@@ -5,7 +5,6 @@
 #include <mm/range.h>
 #include <mm/migration.h>
 #include <mm/oracle.h>
-#include <kernel/error.h>
 
 enum {
 	ZAP_PAGES = 64
@@ -68,17 +67,9 @@ static vaddr_t run_end(vaddr_t va, unsigned level, vaddr_t end)
 	return MIN(end, ALIGN_DOWN(va, PT_LEVEL_SIZE(level + 1)) + PT_LEVEL_SIZE(level + 1));
 }
 
-static bool cuts(vaddr_t start, vaddr_t end, vaddr_t va, unsigned level)
-{
-	vaddr_t base = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
-
-	return base < start || base + PT_LEVEL_SIZE(level) > end;
-}
-
-int range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
+void range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
 {
 	struct zap z;
-	int err = 0;
 
 	z.as = as;
 	z.count = 0;
@@ -91,11 +82,6 @@ int range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
 			va = ALIGN_DOWN(va, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
 			continue;
 		}
-		if (pos.level && cuts(start, end, va, pos.level)) {
-			err = -EINVAL;
-			va = ALIGN_DOWN(va, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
-			continue;
-		}
 		/* Neighbours at level 1 may be tables; take those one by one. */
 		vaddr_t stop = pos.level ? va + PT_LEVEL_SIZE(pos.level) : run_end(va, 0, end);
 
@@ -104,7 +90,6 @@ int range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
 			zap_flush(&z);
 	}
 	zap_flush(&z);
-	return err;
 }
 
 /* ---- protection -------------------------------------------------------------- */
@@ -171,7 +156,7 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 		spin_unlock(ptl);
 }
 
-int range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
+void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 {
 	struct tlb_gather g;
 
@@ -179,8 +164,7 @@ int range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 	for (vaddr_t va = start; va < end;) {
 		struct pt_pos pos = pgwalk_find(as->root, va, 0);
 
-		if (pos.level &&
-		    (pte_is_none(pte_load(pos.ptep)) || cuts(start, end, va, pos.level))) {
+		if (pos.level && pte_is_none(pte_load(pos.ptep))) {
 			va = ALIGN_DOWN(va, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
 			continue;
 		}
@@ -188,7 +172,6 @@ int range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 			    pos.level ? va + PT_LEVEL_SIZE(pos.level) : run_end(va, 0, end), prot);
 	}
 	tlb_gather_flush(&g);
-	return 0;
 }
 
 /* ---- tables -------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ struct area {
 	vaddr_t start, end;
 	u64 offset; /* of start in the object, in pages */
 	prot_t prot;
-	bool huge; /* use 2 MiB pages where aligned */
+	bool huge; /* use 2 MiB pages where one fits */
 	enum placement placement;
 	u32 node; /* PLACE_PREFERRED */
 	u64 nodes; /* bit per node: the other two */
@@ -43,6 +43,7 @@ struct object {
 	unsigned area_count;
 	struct area *sole; /* the area while there is exactly one: spares the list walk */
 	u64 page_count;
+	bool huge; /* of an area of 2 MiB pages: no other area shows the same pages */
 	struct page **
 		*chunks; /* [index / 512] -> 512 page pointers; filled on demand, never moved */
 };
@@ -67,7 +68,14 @@ struct aspace {
 	struct list link; /* all spaces, under the list's lock */
 };
 
-enum change_reason { CHANGE_UNMAP, CHANGE_PROTECT, CHANGE_DROP, CHANGE_MIGRATE, CHANGE_HINT };
+enum change_reason {
+	CHANGE_UNMAP,
+	CHANGE_PROTECT,
+	CHANGE_DROP,
+	CHANGE_MIGRATE,
+	CHANGE_HINT,
+	CHANGE_SPLIT, /* same frames, same rights */
+};
 
 /* NULL: no memory. */
 struct aspace *aspace_create(const char *name, u32 node);
@@ -82,11 +90,17 @@ void object_put(struct object *obj);
 
 /*
  * Map pages [offset, offset + len) of an object at va (0 = choose). Object
- * NULL: a new anonymous one. Populated on demand. Returns the address, or 0:
- * *err says why (-EINVAL misaligned or out of range, -EEXIST overlap, -ENOMEM).
+ * NULL: a new anonymous one. Populated on demand. huge: 2 MiB pages, in an object
+ * that nobody else maps. Returns the address, or 0: *err says why (-EINVAL
+ * misaligned, out of range or such an object, -EEXIST overlap, -ENOMEM).
  */
 vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va, u64 len,
 		   prot_t prot, bool huge, u32 node, int *err);
+/*
+ * A 2 MiB page across an end of the range of one of these is split: -ENOMEM if
+ * that takes a page table and there is none, -EBUSY if it is pinned; nothing
+ * has changed then.
+ */
 /* On return no CPU can reach the range through this space (I7). */
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len);
 /* On return no CPU has more access than prot (I7). */
@@ -94,7 +108,7 @@ int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot);
 /*
  * New pages of the range are placed so from now on; those that are there stay.
  * PLACE_PREFERRED takes the one node of `nodes`, or 0 = local. -EINVAL: no such
- * node, no memory there, or the range cuts a 2 MiB page; -ENOMEM.
+ * node or no memory there; -ENOMEM, -EBUSY.
  */
 int aspace_place(struct aspace *as, vaddr_t va, u64 len, enum placement placement, u64 nodes);
 /* Free the pages, keep the area: the next access reads zero (madvise DONTNEED). */

@@ -124,3 +124,8 @@ static inline bool page_isolate(struct page *page)
 {
 	return !(atomic_fetch_or(&page->flags, PG_ISOLATED) & PG_ISOLATED);
 }
+
+static inline void page_end_isolation(struct page *page)
+{
+	atomic_fetch_and(&page->flags, ~(u32)PG_ISOLATED);
+}

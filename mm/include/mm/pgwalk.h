@@ -102,3 +102,5 @@ int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr
 void pgwalk_free_tables(pte_t *root);
 pte_t *pt_table_alloc(u32 node, unsigned level); /* zeroed; NULL: no memory */
 void pt_table_free(pte_t *table);
+/* Map in a new table, which is not live yet, what a 2 MiB leaf or hint entry maps: same rights, same state. */
+void pt_table_fill(pte_t *table, pte_t whole);

@@ -57,6 +57,7 @@ struct knobs {
 	u32 range; /* pages flushed one by one before everything is */
 	u32 pad; /* ns of bookkeeping added per migrated page */
 	u32 hint; /* enum hint_order */
+	u32 numa_split; /* enum numa_split */
 	u32 scan_size, scan_min, scan_max; /* pages a window; microseconds a pass */
 	u32 scan_load; /* percent of its CPU's time that the scan may take */
 };
@@ -64,6 +65,11 @@ struct knobs {
 enum hint_order {
 	HINT_EARLY, /* make the page accessible, then move it */
 	HINT_LATE, /* keep the hint entry until the page has moved or stays */
+};
+
+enum numa_split {
+	SPLIT_OFF, /* 2 MiB pages are moved whole, or stay */
+	SPLIT_SHARED, /* those that two nodes use in turns become small ones */
 };
 extern struct knobs knobs;
 

@@ -37,6 +37,10 @@
 	X(hint_second_flushed) /* moves that flushed because a second fault mapped the page */       \
 	X(hint_waits) /* faults that waited for a scan's flush, as they were about to move a page */ \
 	X(hint_moved) /* pages moved by hint faults */                                               \
+	X(pages_split) /* 2 MiB pages that became 512 small ones */                                  \
+	X(split_pinned) /* and those that did not, as somebody held them, */                         \
+	X(split_raced) /* as their entry changed or a scan's flush was pending, */                   \
+	X(split_no_memory) /* or for lack of a page table */                                         \
 	X(hint_entries) /* entries that a scan made hint entries */                                  \
 	X(hint_unflushed) /* hint entries taken down for migration that no flush was owed for */     \
 	X(hint_gathered) /* and those that went into a flush, since a scan's was pending */          \

@@ -147,9 +147,10 @@ TEST(aspace_object_mapped_twice_is_one_memory)
 	aspace_destroy(as);
 }
 
-TEST(aspace_huge_pages_and_their_limits)
+TEST(aspace_huge_pages)
 {
 	vaddr_t va;
+	int err;
 
 	host_mm();
 	u64 before = in_use();
@@ -159,12 +160,15 @@ TEST(aspace_huge_pages_and_their_limits)
 	*host_word(as, va + 0x5008, true) = 9;
 	CHECK_EQ(pgwalk_find(as->root, va, 0).level, 1);
 	CHECK_EQ(host_page(as, va)->order, HUGE_ORDER);
-	CHECK_EQ(aspace_unmap(as, va + PAGE_SIZE, PAGE_SIZE), -EINVAL);
-	CHECK_EQ(aspace_drop(as, va + PAGE_SIZE, PAGE_SIZE), -EINVAL);
 	CHECK_EQ(*host_word(as, va + 0x5008, false), 9);
 	CHECK_EQ(aspace_populate(as, va, 2 * HUGE_SIZE, 1), 2 * HUGE_PAGES);
 	CHECK_EQ(host_page(as, va)->node, 0);
 	CHECK_EQ(host_page(as, va + HUGE_SIZE)->node, 1);
+	/* Nobody else maps their object, in either size. */
+	CHECK(!aspace_map(as, aspace_find(as, va)->object, 0, 0, HUGE_SIZE, RW, true, 0, &err));
+	CHECK_EQ(err, -EINVAL);
+	CHECK(!aspace_map(as, aspace_find(as, va)->object, 0, 0, PAGE_SIZE, RW, false, 0, &err));
+	CHECK_EQ(err, -EINVAL);
 	aspace_destroy(as);
 	CHECK_EQ(in_use(), before);
 }

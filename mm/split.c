@@ -1,0 +1,205 @@
+/*
+ * Splitting a mapped 2 MiB page.
+ *
+ * No CPU may hold the entry when a table takes its place: two sizes for one
+ * address are what break-before-make forbids on arm64 (Arm ARM D8.14.1), and
+ * what makes some x86 CPUs raise a machine check (see pte_needs_bbm() there).
+ * So it is the hint entry that is replaced. One that a scan made and flushed is
+ * broken already: a hint fault splits it without any flush. An accessible entry
+ * becomes a hint entry and is flushed here, under the write side.
+ *
+ * The page is isolated, so nobody moves it. Its references are frozen with the
+ * PTL held, when it is known that the entry is still a hint entry: a pinner
+ * references first and looks at the entry again after that (I10). Areas of 2 MiB
+ * pages share their object with nobody, so one reference is one mapping, and
+ * nobody else looks into the slots of the parts before the table is there.
+ */
+#include <mm/split.h>
+#include <mm/oracle.h>
+#include <mm/stats.h>
+#include <kernel/error.h>
+
+struct split {
+	struct aspace *as;
+	pte_t *ptep;
+	struct page *page; /* the head; isolated */
+	pte_t hint; /* the entry while it is broken */
+	pte_t whole; /* what the parts are made of: the hint entry, or the leaf that it was */
+};
+
+/*
+ * That nobody holds the 2 MiB entry is proved now: it was flushed by its first
+ * address, of which the parts' own evidence would know nothing.
+ */
+static void check_flushed(struct page *page)
+{
+	struct oracle_sum sum = {0};
+
+	if (oracle_on) {
+		oracle_note(&sum, page, page);
+		oracle_release(&page, 1, &sum, "split");
+	}
+	oracle_remapped(page);
+}
+
+/*
+ * A struct page and a slot for each part. Plain stores: the head is frozen and
+ * its entry broken, so nobody finds the parts before the table is installed,
+ * which publishes them. Each begins as new for the filter of hint faults.
+ */
+static void make_parts(struct page *head)
+{
+	struct object *obj = head->object;
+	struct page **slot = object_slot(obj, head->index, false);
+
+	atomic_fetch_add(&obj->refs, (u32)HUGE_PAGES - 1); /* each page in a slot holds it */
+	for (u32 i = 1; i < HUGE_PAGES; i++) {
+		head[i] = (struct page){
+			.state = PAGE_USED,
+			.node = head->node,
+			.refs = PAGE_REF,
+			.object = obj,
+			.index = head->index + i,
+			.mapcount = 1,
+		};
+		slot[i] = &head[i];
+	}
+	head->order = 0;
+	store_relaxed(&head->last, 0U);
+}
+
+/* The table takes the entry's place, unless somebody was faster. PTL held. */
+static int replace_entry(const struct split *s, pte_t *table)
+{
+	struct page *page = s->page;
+	u64 refs = PAGE_REF;
+
+	/* Access may have been given back, even if a scan has taken it away again: its flush is due then. */
+	if (pte_load(s->ptep).v != s->hint.v || aspace_may_be_cached(s->as, s->hint))
+		return -EAGAIN;
+	if (!atomic_cmpxchg(&page->refs, &refs, 0UL))
+		return -EBUSY;
+	check_flushed(page);
+	make_parts(page);
+	pt_table_fill(table, s->whole);
+	page_end_isolation(page);
+	/* Release: the page is a small one for whoever gets a reference from now on. */
+	store_release(&page->refs, PAGE_REF);
+	pt_install(s->ptep, pte_mk_table(virt_to_phys(table)));
+	return 0;
+}
+
+static void count_result(int err)
+{
+	if (!err)
+		count(pages_split);
+	else if (err == -ENOMEM)
+		count(split_no_memory);
+	else if (err == -EBUSY)
+		count(split_pinned);
+	else
+		count(split_raced);
+}
+
+/* The entry is broken, the page isolated. Not 0: it still is isolated. */
+static int split_broken(const struct split *s)
+{
+	struct spinlock *ptl = pt_lock_of(s->ptep);
+	pte_t *table = pt_table_alloc(s->page->node, 0);
+	int err = -ENOMEM;
+
+	if (table) {
+		spin_lock(ptl);
+		err = replace_entry(s, table);
+		spin_unlock(ptl);
+	}
+	if (table && err)
+		pt_table_free(table);
+	count_result(err);
+	return err;
+}
+
+int page_split_hint(struct aspace *as, pte_t *ptep, pte_t hint, struct page *page)
+{
+	struct split s = {.as = as, .ptep = ptep, .page = page, .hint = hint, .whole = hint};
+	int err = split_broken(&s);
+
+	if (err)
+		page_end_isolation(page);
+	return err;
+}
+
+/* ---- an accessible entry: break it first ------------------------------------------ */
+
+/* What the entry says, if it is a whole page that we could isolate. PTL held. */
+static bool isolate_whole(struct split *s)
+{
+	s->whole = pte_load(s->ptep);
+	if (!pte_is_leaf(s->whole, 1) && !pte_is_hint(s->whole))
+		return false;
+	s->page = phys_to_page(pte_pa(s->whole, 1));
+	return page_refs(s->page) == 1 && page_isolate(s->page);
+}
+
+static void break_entry(struct split *s, vaddr_t va)
+{
+	struct spinlock *ptl = pt_lock_of(s->ptep);
+	struct tlb_gather gather;
+
+	tlb_gather_init(&gather, &s->as->ctx, 1);
+	spin_lock(ptl);
+	s->hint = pte_mk_hint(s->whole);
+	s->whole = pt_take(s->ptep, s->hint); /* dirty and accessed as hardware left them */
+	oracle_unmapped(s->page, s->as->ctx.id, va);
+	tlb_gather_add(&gather, &s->as->ctx, va, 1);
+	spin_unlock(ptl);
+	tlb_gather_flush(&gather);
+}
+
+static void make_entry(const struct split *s)
+{
+	struct spinlock *ptl = pt_lock_of(s->ptep);
+
+	spin_lock(ptl);
+	oracle_remapped(s->page);
+	pt_install(s->ptep, s->whole);
+	spin_unlock(ptl);
+}
+
+static int split_isolated(struct split *s, vaddr_t va)
+{
+	bool accessible = pte_needs_bbm(s->whole, pte_mk_table(0), 1);
+
+	if (accessible)
+		break_entry(s, va);
+	else
+		s->hint = s->whole;
+	int err = split_broken(s);
+
+	if (!err)
+		return 0;
+	if (accessible)
+		make_entry(s);
+	page_end_isolation(s->page);
+	return err;
+}
+
+int page_split(struct aspace *as, vaddr_t va)
+{
+	struct pt_pos pos = pgwalk_find(as->root, va, 0);
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	struct split s = {.as = as, .ptep = pos.ptep};
+
+	if (pos.level != 1 || pte_is_none(pte_load(pos.ptep)))
+		return 0;
+	va = ALIGN_DOWN(va, HUGE_SIZE);
+	change_begin(as, CHANGE_SPLIT, va, va + HUGE_SIZE);
+	spin_lock(ptl);
+	bool isolated = isolate_whole(&s);
+
+	spin_unlock(ptl);
+	int err = isolated ? split_isolated(&s, va) : -EBUSY;
+
+	change_end(as, CHANGE_SPLIT, va, va + HUGE_SIZE);
+	return err;
+}
