@@ -239,6 +239,7 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 	area->huge = huge;
 	area->node = node;
 	write_lock(&as->lock);
+	as->huge |= huge;
 	if (choose)
 		va = choose_va(as, len);
 	if (check_range(va, len, align))
@@ -286,26 +287,30 @@ static int area_split(struct aspace *as, vaddr_t va)
 /* Write side held. No 2 MiB page lies across va any more. */
 static int cut_page(struct aspace *as, vaddr_t va)
 {
-	const struct area *area = va % HUGE_SIZE ? aspace_find(as, va) : NULL;
+	const struct area *area = aspace_find(as, va);
 
-	return area && area->huge ? page_split(as, va) : 0;
+	return area && area->huge && va % HUGE_SIZE ? page_split(as, va) : 0;
 }
 
-static int cut_pages(struct aspace *as, vaddr_t va, u64 len)
+static __noinline int cut_pages(struct aspace *as, vaddr_t va, vaddr_t end)
+{
+	int err = cut_page(as, va);
+
+	return err ? err : cut_page(as, end);
+}
+
+/* Write side held. Is this a range, and does no 2 MiB page lie across its ends? */
+static int prepare_range(struct aspace *as, vaddr_t va, u64 len)
 {
 	int err = check_range(va, len, PAGE_SIZE);
 
-	if (!err)
-		err = cut_page(as, va);
-	if (!err)
-		err = cut_page(as, va + len);
-	return err;
+	return likely(err || !as->huge) ? err : cut_pages(as, va, va + len);
 }
 
 /* Write side held. Make area borders at both ends, so that what follows handles whole areas. */
 static int isolate_range(struct aspace *as, vaddr_t va, u64 len)
 {
-	int err = cut_pages(as, va, len);
+	int err = prepare_range(as, va, len);
 
 	if (!err)
 		err = area_split(as, va);
@@ -400,7 +405,7 @@ int aspace_drop(struct aspace *as, vaddr_t va, u64 len)
 {
 	/* The write side: no fault may map another page there before the flush is complete (I6). */
 	write_lock(&as->lock);
-	int err = cut_pages(as, va, len);
+	int err = prepare_range(as, va, len);
 
 	if (!err) {
 		change_begin(as, CHANGE_DROP, va, va + len);

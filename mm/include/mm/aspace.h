@@ -61,6 +61,7 @@ struct aspace {
 	struct list areas; /* under lock */
 	struct area *recent; /* last area found; a hint, checked on use */
 	pte_t *root;
+	bool huge; /* under lock: some area had 2 MiB pages */
 	u32 id;
 	const char *name;
 	u32 flush_pending; /* scanners between their first entry change and the end of their flush */
