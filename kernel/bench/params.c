@@ -52,6 +52,8 @@ const struct arg bench_options[] = {
 	       "operations between switches of threads that share a CPU"),
 	NUMBER("--pin", &asked.p.pin, 0, 1 << 24, 0, "pages pinned, which must not move"),
 	NUMBER("--share", &asked.p.share, 1, MAX_CPUS, 1, "threads that use each page"),
+	NUMBER("--stripe", &asked.p.stripe, 0, 1 << 24, 0,
+	       "pages after which the next thread's follow; 0: each has them in one piece"),
 	CHOICE("--access", &asked.p.access, pmbench_names, PMBENCH_UNIFORM,
 	       "pmbench: which page is next"),
 	NUMBER("--map-size", &asked.p.map_mib, 1, 1 << 20, 32, "pmbench: MiB mapped"),
@@ -77,13 +79,14 @@ static const struct {
 	const char *name;
 	unsigned option;
 } needs[] = {
-	{"--pages", OPT_PAGES},	     {"--threads", OPT_THREADS}, {"--cpus", OPT_CPUS},
-	{"--write-pct", OPT_WRITES}, {"--pattern", OPT_PATTERN}, {"--mapping", OPT_MAPPING},
-	{"--thp", OPT_THP},	     {"--from", OPT_NODES},	 {"--to", OPT_NODES},
-	{"--procs", OPT_PROCS},	     {"--slice", OPT_SLICE},	 {"--pin", OPT_PIN},
-	{"--share", OPT_SHARE},	     {"--access", OPT_PMBENCH},	 {"--map-size", OPT_PMBENCH},
-	{"--set-size", OPT_PMBENCH}, {"--shape", OPT_PMBENCH},	 {"--read-pct", OPT_PMBENCH},
-	{"--accesses", OPT_PMBENCH}, {"--cold", OPT_PMBENCH},	 {"--scan", OPT_PMBENCH},
+	{"--pages", OPT_PAGES},	     {"--threads", OPT_THREADS},  {"--cpus", OPT_CPUS},
+	{"--write-pct", OPT_WRITES}, {"--pattern", OPT_PATTERN},  {"--mapping", OPT_MAPPING},
+	{"--thp", OPT_THP},	     {"--from", OPT_NODES},	  {"--to", OPT_NODES},
+	{"--procs", OPT_PROCS},	     {"--slice", OPT_SLICE},	  {"--pin", OPT_PIN},
+	{"--share", OPT_SHARE},	     {"--access", OPT_PMBENCH},	  {"--map-size", OPT_PMBENCH},
+	{"--set-size", OPT_PMBENCH}, {"--shape", OPT_PMBENCH},	  {"--read-pct", OPT_PMBENCH},
+	{"--stripe", OPT_SHARE},     {"--accesses", OPT_PMBENCH}, {"--cold", OPT_PMBENCH},
+	{"--scan", OPT_PMBENCH},
 };
 
 /* Was the option written, in either form? */
@@ -294,6 +297,7 @@ void params_json(const struct bench *b, struct json *j)
 	json_key(j, "slice"), json_u64(j, p->slice);
 	json_key(j, "pin"), json_u64(j, p->pin);
 	json_key(j, "share"), json_u64(j, p->share);
+	json_key(j, "stripe"), json_u64(j, p->stripe);
 	json_key(j, "rounds"), json_u64(j, p->reps);
 	json_key(j, "reps"), json_u64(j, p->reps);
 	json_key(j, "time"), json_u64(j, p->time);

@@ -33,6 +33,7 @@ extern const char *const trust_names[];
 
 struct bench_params {
 	u64 pages, threads, write_pct, from, to, seed, warmup, reps, time, procs, slice, pin, share;
+	u64 stripe; /* pages; 0: shares are whole pieces */
 	unsigned pattern; /* enum pattern_kind */
 	unsigned access; /* enum pmbench_access */
 	u64 map_mib, set_mib, shape, read_pct, accesses;

@@ -75,7 +75,12 @@ static inline void operate(struct victim *v)
 
 	if (page >= v->wrap)
 		page -= v->wrap;
-	if ((u32)(v->walk.rng >> 3 & INT32_MAX) < v->write_below && page - v->own < v->own_pages)
+	bool writes = (u32)(v->walk.rng >> 3 & INT32_MAX) < v->write_below &&
+		      page - v->own < v->own_pages;
+
+	if (unlikely(v->stripe))
+		page = striped_page(page, v->stripe, v->wrap / v->own_pages, v->own_pages);
+	if (writes)
 		write_page(v, page);
 	else
 		read_page(v, page);
@@ -194,6 +199,7 @@ static void set_pages(struct victim *v, const struct victims_config *c, u64 k)
 	v->wrap = v->own_pages = pages;
 	if (!c->sharers)
 		return;
+	v->stripe = c->stripe;
 	v->own = k * c->share_pages;
 	v->own_pages = c->share_pages;
 	v->wrap = v->writers * c->share_pages;
@@ -262,6 +268,7 @@ int victims_setup(struct bench *b, struct victims *v, struct region *region, uns
 			b->reps_done, /* other accesses in each round that starts them anew */
 		.sharers = share_pages ? p->share : 0,
 		.share_pages = share_pages,
+		.stripe = p->stripe,
 	};
 
 	if (victims_start(v, &c))

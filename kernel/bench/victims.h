@@ -31,6 +31,7 @@ struct victim {
 	u64 first, wrap; /* its draws start at this page, and go on at 0 from `wrap` on */
 	u64 writers, writer; /* it writes pages that are `writer` modulo `writers` */
 	u64 own, own_pages; /* with shares: it writes these instead, and only reads others */
+	u64 stripe;
 	u32 write_below; /* of 2^31: random numbers that make an operation a write */
 	unsigned id, cpu;
 	struct context *ctx;
@@ -66,10 +67,20 @@ struct victims_config {
 	/*
 	 * 0: each thread uses all of its region. Else a region is cut into one
 	 * share of share_pages per thread, and thread k of a region uses the
-	 * `sharers` shares that end with the k-th, which it alone writes.
+	 * `sharers` shares that end with the k-th, which it alone writes. With a
+	 * stripe, which divides share_pages, a share is no piece of its own: shares
+	 * take turns after as many pages.
 	 */
-	u64 sharers, share_pages;
+	u64 sharers, share_pages, stripe;
 };
+
+/* Which page of its region the page-th of all shares is, when `shares` of them take turns. */
+static inline u64 striped_page(u64 page, u64 stripe, u64 shares, u64 share_pages)
+{
+	u64 share = page / share_pages, at = page % share_pages;
+
+	return stripe ? (at / stripe * shares + share) * stripe + at % stripe : page;
+}
 
 /* 0 or -ENOMEM; they run when it returns, and no turn has ended. */
 int victims_start(struct victims *v, const struct victims_config *c);

@@ -42,11 +42,19 @@ struct numa_state {
 	struct bench_part part;
 	struct books books;
 	u64 elapsed, passes; /* of this round */
+	u64 split; /* 2 MiB pages since start-up, when the regions were made */
 	u64 ops[MAX_CPUS]; /* [thread]: when passes were looked at last */
 	struct numa_sums sums[BENCH_MAX_VARIANTS];
 };
 
 /* ---- set-up ------------------------------------------------------------------ */
+
+static u64 share_pages_of(const struct bench_params *p)
+{
+	u64 unit = p->thp ? HUGE_PAGES : 1;
+
+	return p->pages / unit / p->threads * unit;
+}
 
 static int check_params(struct bench *b)
 {
@@ -62,6 +70,9 @@ static int check_params(struct bench *b)
 	if (p->pages / p->threads < (p->thp ? HUGE_PAGES : 1))
 		return bench_fail(b, -EINVAL, "--pages %lu: no %spage for each of %lu threads",
 				  p->pages, p->thp ? "2 MiB " : "", p->threads);
+	if (p->stripe && share_pages_of(p) % p->stripe)
+		return bench_fail(b, -EINVAL, "--stripe %lu: no divisor of a thread's %lu pages",
+				  p->stripe, share_pages_of(p));
 	return 0;
 }
 
@@ -105,11 +116,40 @@ static u32 any_node(void)
 	return pmm_node_has_memory(0) ? 0 : start_of(0);
 }
 
+static u64 splits_so_far(void)
+{
+	struct mm_counters c;
+
+	mm_counters_read(&c);
+	return c.pages_split;
+}
+
+static int make_regions(struct bench *b, struct numa_state *s)
+{
+	u64 pages = s->share_pages * s->shares;
+	int rc = 0;
+
+	s->split = splits_so_far();
+	for (s->regions = 0; s->regions < b->params.procs && !rc; s->regions++)
+		rc = region_setup(b, &s->region[s->regions], s->regions, pages, any_node());
+	aspace_load(NULL); /* this CPU only filled the pages */
+	return rc;
+}
+
+/* Pages that a round split are 2 MiB pages again in the next, which may be another variant's. */
+static int renew_regions(struct bench *b, struct numa_state *s)
+{
+	if (splits_so_far() == s->split)
+		return 0;
+	for (unsigned i = 0; i < s->regions; i++)
+		region_finish(b, &s->region[i]);
+	return make_regions(b, s);
+}
+
 static int numa_setup(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
 	struct numa_state *s = b->state;
-	u64 unit = p->thp ? HUGE_PAGES : 1, pages;
 	int rc = check_params(b);
 
 	if (!rc)
@@ -119,12 +159,8 @@ static int numa_setup(struct bench *b)
 	bench_series_add(b, "ns/page", 0, 1 + (unsigned)MIN(p->threads, p->cpu_count), true,
 			 "numa_balance");
 	s->shares = (unsigned)(p->threads / p->procs);
-	s->share_pages = p->pages / unit / p->threads * unit;
-	pages = s->share_pages * s->shares;
-	for (; s->regions < p->procs && !rc; s->regions++)
-		rc = region_setup(b, &s->region[s->regions], s->regions, pages, any_node());
-	aspace_load(NULL); /* this CPU only filled the pages */
-	return rc;
+	s->share_pages = share_pages_of(p);
+	return make_regions(b, s);
 }
 
 /*
@@ -172,12 +208,13 @@ static int place(struct bench *b, struct numa_state *s)
 
 /* ---- a round: scan until nothing moves ----------------------------------------------- */
 
-static u64 moved_so_far(void)
+/* Pages that moved, or were split so that their parts can. */
+static u64 changed_so_far(void)
 {
 	struct mm_counters c;
 
 	mm_counters_read(&c);
-	return c.hint_moved;
+	return c.hint_moved + c.pages_split;
 }
 
 /* A window of each space. Cycles to wait before the next ones. */
@@ -225,7 +262,7 @@ static void scan_until_settled(void *arg)
 {
 	struct bench *b = arg;
 	struct numa_state *s = b->state;
-	u64 start = cycles_now(), moved = moved_so_far();
+	u64 start = cycles_now(), moved = changed_so_far();
 	unsigned quiet = 0, rounds = 0;
 
 	for (unsigned i = 0; i < s->victims.count; i++)
@@ -236,7 +273,7 @@ static void scan_until_settled(void *arg)
 		/* Passes that nobody had time to answer say nothing. */
 		if (passes_ended(s) == s->passes || !all_went_round(b, s))
 			continue;
-		u64 now = moved_so_far();
+		u64 now = changed_so_far();
 
 		s->passes = passes_ended(s);
 		quiet = ++rounds >= ROUNDS_MIN && now == moved ? quiet + 1 : 0;
@@ -254,8 +291,9 @@ static u64 count_home(const struct bench *b, const struct numa_state *s, unsigne
 	for (unsigned i = 0; i < b->params.share; i++)
 		users |= 1UL << home_of(b, s, r, (share + i) % s->shares);
 	for (u64 i = 0; i < s->share_pages; i++) {
-		struct pt_pos pos = pgwalk_find(region->as->root,
-						region->base + ((first + i) << PAGE_SHIFT), 0);
+		u64 page = striped_page(first + i, b->params.stripe, s->shares, s->share_pages);
+		struct pt_pos pos =
+			pgwalk_find(region->as->root, region->base + (page << PAGE_SHIFT), 0);
 
 		home += users >> phys_to_page(pte_pa(pte_load(pos.ptep), pos.level))->node & 1;
 	}
@@ -316,8 +354,10 @@ static int measure(struct bench *b, struct numa_state *s, struct bench_round *ro
 static int numa_round(struct bench *b, struct bench_round *round)
 {
 	struct numa_state *s = b->state;
-	int rc = place(b, s);
+	int rc = renew_regions(b, s);
 
+	if (!rc)
+		rc = place(b, s);
 	if (!rc)
 		rc = victims_setup(b, &s->victims, s->region, s->regions, s->share_pages);
 	if (!rc)
@@ -394,6 +434,18 @@ static void print_row(const struct bench *b, unsigned i)
 		progress(v, sums) ? fixed(rate, progress(v, sums), 1) : "n/a");
 }
 
+static void print_splits(const struct bench *b)
+{
+	for (unsigned i = 0; i < b->variant_count; i++) {
+		const struct mm_counters *c = &b->variant[i].totals.mm;
+
+		if (c->pages_split)
+			kprintf("%s: %lu 2 MiB pages split, %lu not\n", b->variant[i].label,
+				c->pages_split,
+				c->split_pinned + c->split_raced + c->split_no_memory);
+	}
+}
+
 static void numa_table(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
@@ -412,6 +464,7 @@ static void numa_table(struct bench *b)
 	kprintf("second: faults of other threads on a page that was being moved; flushed: moves "
 		"that flushed for one;\nscanner: interrupts of the scan, in no other column; most: "
 		"moves per page in the busiest round\n");
+	print_splits(b);
 	books_print_stale(&s->books);
 }
 
