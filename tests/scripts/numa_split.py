@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""2 MiB pages of which two nodes use a half each: split, each half ends at home, for no flush."""
+
+from common import bench, main, result, settings
+
+HOME_MIN = 95.0  # percent of the pages
+WHOLE_MAX = 60.0  # percent at home of pages that are not split: half of each is far, whoever has it
+MOVES_MAX = 2.0  # moves per page in the busiest round
+FLUSHES = {"x86_64": "ipis_sent", "arm64": "bcast_syncs"}
+
+
+def body() -> None:
+    schemes = ("late-map", "late-map+numa_split=shared")
+    records = bench("bench numa_balance --thp --pages 4096 --threads 2 --stripe 256 --warmup 1 "
+                    f"--reps 3 --schemes {','.join(schemes)}")
+    whole, split = (records[scheme] for scheme in schemes)
+    home = [record["numa"]["home_percent"] for record in (whole, split)]
+    result("whole.half-is-far", home[0] <= WHOLE_MAX and not whole["counters"]["pages_split"],
+           f"{home[0]} % at home, {whole['counters']['pages_split']} pages split")
+    counters = split["counters"]
+    result("split.halves-arrive", home[1] >= HOME_MIN,
+           f"{home[1]} % at home, at least {HOME_MIN} %; {counters['pages_split']} pages split")
+    most = [record["numa"]["most_moves_per_page"] for record in (whole, split)]
+    result("split.no-ping-pong", most[1] <= min(MOVES_MAX, most[0]),
+           f"{most[1]} moves per page in the busiest round, {most[0]} if they stay whole")
+    flushes = counters[FLUSHES[settings().arch]]
+    result("split.flushes-have-a-cause", counters["shootdowns"] <= counters["hint_faults_second"],
+           f"{flushes} {FLUSHES[settings().arch]}, {counters['shootdowns']} flushes, "
+           f"{counters['hint_faults_second']} second faults")
+    stale = sum(record["counters"]["stale_reads"] for record in (whole, split))
+    result("split.no-stale-reads", stale == 0, f"{stale}")
+
+
+main(body)
