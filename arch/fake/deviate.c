@@ -4,7 +4,10 @@
  */
 #include <fake/sched.h>
 
-enum { RUSH_TURNS = 4096 }; /* more than any spin phase of kernel/core/wait.c */
+enum {
+	ANY_GAP = 10, /* log2 of the longest stretch by chance: longer than most executions */
+	RUSH_TURNS = 4096, /* more than any spin phase of kernel/core/wait.c */
+};
 
 static u64 next_chance(void)
 {
@@ -24,6 +27,12 @@ static bool chance_may_act(void)
 	return p->random && p->next >= p->count && p->count < FAKE_DEVIATIONS;
 }
 
+/* Steps until chance acts again, at most. */
+static u64 far(const struct fake_plan *p)
+{
+	return p->gap ? 2 * p->gap : 1UL << next_chance() % ANY_GAP;
+}
+
 static void schedule_next(void)
 {
 	struct fake_plan *p = fake_plan;
@@ -31,7 +40,7 @@ static void schedule_next(void)
 	if (p->next < p->count)
 		p->next_step = p->deviation[p->next].step;
 	else if (p->random && p->count < FAKE_DEVIATIONS)
-		p->next_step = fake_steps + 1 + (u32)(next_chance() % (2 * p->gap));
+		p->next_step = fake_steps + 1 + (u32)(next_chance() % far(p));
 	else
 		p->next_step = ~0U;
 }
@@ -64,6 +73,9 @@ static void act(enum fake_action action, unsigned arg)
 	case FAKE_RUSH:
 		me->rush = RUSH_TURNS;
 		me->rush_seq = fake_write_seq;
+		break;
+	case FAKE_PARK:
+		fake_park(arg);
 		break;
 	case FAKE_CHOOSE:
 		break;
@@ -166,7 +178,7 @@ void fake_deviations_begin(void)
 
 /* ---- what could have been done otherwise ------------------------------------------------- */
 
-static void record(unsigned options, bool choice, unsigned flags)
+static void record(unsigned options, unsigned flags)
 {
 	struct fake_plan *p = fake_plan;
 	u64 key = fake_self->id;
@@ -180,7 +192,8 @@ static void record(unsigned options, bool choice, unsigned flags)
 	if (fake_steps >= FAKE_RECORDED)
 		return;
 	p->key[fake_steps] = key;
-	p->runnable[fake_steps] = choice ? 0 : (u8)fake_runnable_mask();
+	p->others[fake_steps] =
+		flags & FAKE_IS_CHOICE ? 0 : (u8)(fake_runnable_mask() & ~(1U << fake_self->id));
 	p->options[fake_steps] = (u8)options;
 	p->flags[fake_steps] = (u8)flags;
 	if (p->next >= p->count && p->seen && p->seen(key)) {
@@ -203,7 +216,7 @@ static unsigned drainables(void)
 
 void fake_record_point(bool waiting)
 {
-	record(fake_plan->lazy ? drainables() : 0, false,
+	record(fake_plan->lazy ? drainables() : 0,
 	       (fake_self->ipis && !fake_self->masked ? FAKE_CAN_DELAY : 0) |
 		       (waiting ? FAKE_CAN_RUSH : 0));
 }
@@ -213,7 +226,7 @@ void fake_record_nothing(void)
 	struct fake_plan *p = fake_plan;
 
 	if (fake_steps < FAKE_RECORDED)
-		p->runnable[fake_steps] = p->options[fake_steps] = p->flags[fake_steps] = 0;
+		p->others[fake_steps] = p->options[fake_steps] = p->flags[fake_steps] = 0;
 }
 
 unsigned fake_pick(unsigned n)
@@ -225,7 +238,7 @@ unsigned fake_pick(unsigned n)
 		return 0;
 	fake_steps++;
 	if (unlikely(p->record))
-		record(MIN(n, 255U), true, 0);
+		record(MIN(n, 255U), FAKE_IS_CHOICE);
 	if (likely(fake_steps < p->next_step)) {
 		/* Choices are rare beside points, so chance takes each of them. */
 		if (chance_may_act() && next_chance() >> 62 == 0) {

@@ -9,12 +9,7 @@ extern u64 fake_seen[FAKE_PLACES];
 
 static inline u64 *fake_seen_of(const void *addr)
 {
-	return &fake_seen[((u64)addr >> 2) * 0x9e3779b97f4a7c15UL >> (64 - FAKE_PLACE_BITS)];
-}
-
-static inline unsigned fake_place_of(const void *addr)
-{
-	return (unsigned)(fake_seen_of(addr) - fake_seen);
+	return &fake_seen[fake_place_of(addr)];
 }
 
 static inline u64 fake_raw_load(const void *p, unsigned size)

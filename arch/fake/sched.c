@@ -11,6 +11,8 @@
 
 enum {
 	STACK = 256 << 10, /* bytes; the host's printf runs on it too */
+	PARKED =
+		1000, /* steps at most: others may retry for ever until this CPU goes on; a few times an execution */
 };
 
 struct fake_cpu fake_cpus[FAKE_CPUS];
@@ -72,11 +74,13 @@ bool fake_runnable(const struct fake_cpu *cpu)
 
 unsigned fake_runnable_mask(void)
 {
-	unsigned mask = 0;
+	unsigned mask = 0, parked = 0;
 
-	for (unsigned i = 0; i < fake_config.cpus; i++)
+	for (unsigned i = 0; i < fake_config.cpus; i++) {
 		mask |= (unsigned)fake_runnable(&fake_cpus[i]) << i;
-	return mask;
+		parked |= (unsigned)(fake_cpus[i].parked_until > fake_steps) << i;
+	}
+	return mask & ~parked ? mask & ~parked : mask;
 }
 
 /*
@@ -136,6 +140,18 @@ static void block(void)
 			return;
 		}
 	}
+}
+
+void fake_park(unsigned first)
+{
+	struct fake_cpu *me = fake_self;
+
+	me->parked_until = fake_steps + PARKED;
+	if (first < fake_config.cpus && fake_runnable(&fake_cpus[first]))
+		fake_switch_to(&fake_cpus[first]);
+	else if (fake_runnable_mask() & ~(1U << me->id))
+		block();
+	me->parked_until = 0;
 }
 
 /* ---- interrupts ---------------------------------------------------------------------- */

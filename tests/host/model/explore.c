@@ -13,12 +13,24 @@
 enum {
 	SHORT_PLAN = 3,
 	REPEAT_EACH = 128, /* executions: about one percent of the time */
+	REVERSALS =
+		256, /* races waiting to be reversed; more are noted again, if they are worth it */
+	TRIES = 4, /* executions made to reverse one pair, and one more ... */
+	MORE_TRIES = 256, /* ... each so many executions */
+	REVERSAL_GAP = 50, /* mean steps between deviations by chance after a reversal */
 };
 
 struct short_plan {
 	struct fake_deviation deviation[SHORT_PLAN];
 	u8 count;
 	bool lazy;
+};
+
+struct reversal {
+	struct fake_race race;
+	bool lazy;
+	unsigned count;
+	struct fake_deviation deviation[FAKE_DEVIATIONS];
 };
 
 /* Heap: outlives the executions. */
@@ -31,6 +43,8 @@ struct explorer {
 	unsigned left; /* in this execution */
 	struct short_plan *queue;
 	u64 queue_len, queue_room;
+	struct reversal reversal[REVERSALS]; /* a ring */
+	u64 reversals, reversed; /* noted; done with */
 };
 static struct explorer *ex;
 
@@ -129,19 +143,23 @@ static bool count_execution(void)
 }
 
 static void report_failure(void);
+static void note_reversals(void);
 
 /* One execution of the plan at hand, looked at from all sides. False: a failure. */
 static bool run_and_count(void)
 {
-	if (run() && count_execution())
-		return true;
+	if (run()) {
+		note_reversals();
+		if (count_execution())
+			return true;
+	}
 	report_failure();
 	return false;
 }
 
 /* ---- failures ------------------------------------------------------------------------------ */
 
-static const char letters[] = "cdhrp";
+static const char letters[] = "cdhrpw";
 
 static void print_schedule(const struct fake_plan *p, char *buf, size_t size)
 {
@@ -231,6 +249,69 @@ static void report_failure(void)
 	print_schedule(fake_plan, r->schedule, sizeof(r->schedule));
 }
 
+static bool enough(void)
+{
+	return ex->result->distinct >= ex->order->orderings ||
+	       ex->result->executions >= ex->order->executions;
+}
+
+/* ---- races the other way round ------------------------------------------------------------ */
+
+/*
+ * Two accesses that nothing ordered came in an order that is the only one seen
+ * so far: the plan up to the first of them, and then its CPU waits for the others.
+ */
+static void note_reversals(void)
+{
+	const struct fake_plan *p = fake_plan;
+	unsigned count;
+	const struct fake_race *races = fake_pairs_noted(&count);
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct fake_race *race = &races[i];
+		struct reversal *r = &ex->reversal[ex->reversals % REVERSALS];
+
+		if (ex->reversals - ex->reversed == REVERSALS ||
+		    !fake_pairs_try(race, TRIES + (unsigned)(ex->result->executions / MORE_TRIES)))
+			continue;
+		r->race = *race;
+		r->lazy = p->lazy;
+		r->count = 0;
+		while (r->count < p->count && p->deviation[r->count].step < race->step)
+			r->count++;
+		if (r->count == FAKE_DEVIATIONS)
+			continue;
+		memcpy(r->deviation, p->deviation, r->count * sizeof(r->deviation[0]));
+		r->deviation[r->count++] = (struct fake_deviation){
+			race->step, race->by_itself ? FAKE_PARK : FAKE_SWITCH, race->second};
+		ex->reversals++;
+	}
+}
+
+/* What was noted, and what that brings to light. False: a failure. */
+static bool reverse_races(void)
+{
+	struct fake_plan *p = fake_plan;
+
+	while (ex->reversed < ex->reversals && !enough()) {
+		const struct reversal *r = &ex->reversal[ex->reversed++ % REVERSALS];
+
+		if (fake_pairs_reversed(&r->race))
+			continue;
+		p->lazy = r->lazy;
+		p->count = r->count;
+		memcpy(p->deviation, r->deviation, r->count * sizeof(r->deviation[0]));
+		/* Every other one goes on by chance: the default may not lead there. */
+		p->random = ex->reversed & 1;
+		p->gap = REVERSAL_GAP;
+		p->seed = ex->order->seed * 1000003 + ex->reversed;
+		p->record = false;
+		if (!run_and_count())
+			return false;
+	}
+	return true;
+}
+
 /* ---- systematic ------------------------------------------------------------------------------- */
 
 static void enqueue(const struct short_plan *base, u32 step, enum fake_action action, unsigned arg)
@@ -252,13 +333,13 @@ static void enqueue_children(const struct short_plan *base)
 	u32 from = base->count ? base->deviation[base->count - 1].step + 1 : 1;
 
 	for (u32 s = from; s <= p->steps && s < FAKE_RECORDED; s++) {
-		if (!p->runnable[s]) {
+		if (p->flags[s] & FAKE_IS_CHOICE) {
 			for (unsigned i = 1; i < p->options[s]; i++)
 				enqueue(base, s, FAKE_CHOOSE, i);
 			continue;
 		}
 		for (unsigned c = 0; c < fake_config.cpus; c++) {
-			if (p->runnable[s] >> c & 1)
+			if (p->others[s] >> c & 1)
 				enqueue(base, s, FAKE_SWITCH, c);
 			for (unsigned n = 0; n < (p->options[s] >> (2 * c) & 3U); n++)
 				enqueue(base, s, FAKE_DRAIN, c * 32 + n);
@@ -268,12 +349,6 @@ static void enqueue_children(const struct short_plan *base)
 		if (p->flags[s] & FAKE_CAN_RUSH)
 			enqueue(base, s, FAKE_RUSH, 0);
 	}
-}
-
-static bool enough(void)
-{
-	return ex->result->distinct >= ex->order->orderings ||
-	       ex->result->executions >= ex->order->executions;
 }
 
 /* False: a failure. */
@@ -292,7 +367,7 @@ static bool run_short(const struct short_plan *s, unsigned bound)
 		return false;
 	if (s->count < bound)
 		enqueue_children(s);
-	return true;
+	return reverse_races();
 }
 
 static bool search(void)
@@ -326,7 +401,7 @@ static bool search(void)
 
 static bool wander(void)
 {
-	static const unsigned gaps[] = {8, 20, 50, 100, 300};
+	static const unsigned gaps[] = {0, 20, 0, 300};
 	struct fake_plan *p = fake_plan;
 
 	for (u64 seed = ex->order->seed * 1000003 + 1; !enough(); seed++) {
@@ -336,7 +411,7 @@ static bool wander(void)
 		p->count = 0;
 		p->random = true;
 		p->record = false;
-		if (!run_and_count())
+		if (!run_and_count() || !reverse_races())
 			return false;
 	}
 	return true;
@@ -358,6 +433,17 @@ static u64 table_size(u64 entries)
 	return size;
 }
 
+static void count_pair(const struct fake_pair *pair, void *arg)
+{
+	struct explore_result *r = arg;
+
+	r->pairs++;
+	r->both += pair->both;
+	if (!pair->both && ex->order->tell_pairs)
+		printf("# %s: CPU %u always before CPU %u at %p\n", ex->order->scenario->name,
+		       pair->first, pair->second, pair->address);
+}
+
 void explore(const struct explore_order *order, struct explore_result *result)
 {
 	ex = calloc(1, sizeof(*ex));
@@ -372,7 +458,7 @@ void explore(const struct explore_order *order, struct explore_result *result)
 	fake_snapshot(in_use);
 	if (search())
 		wander();
-	fake_pairs_count(&result->pairs, &result->both);
+	fake_pairs_each(count_pair, result);
 }
 
 bool explore_replay(const struct scenario *scenario, const char *schedule, bool trace)

@@ -1,11 +1,10 @@
 /*
  * The explorer as a program.
  *
- *   explore [--scheme NAME] [--rules x86|arm64] [--variant NAME] [--scenario NAME]
- *           [--orderings N] [--seed N] [--bound N] [--jobs N] [--stop]
+ *   explore [--scheme NAME] [--rules x86|arm64] [--scenario NAME] [--orderings N]
+ *           [--seed N] [--bound N] [--jobs N] [--stop]
  *           [--checks invariants,contents,oracle]
  *   explore --replay 'RULES SCHEME SCENARIO SCHEDULE' [--trace]
- *   explore --list (the schemes)
  *
  * Without arguments: every scheme, both rule sets, what `make test` runs. KTAP
  * on standard output; each scheme and rule set is one test. One process per
@@ -71,10 +70,10 @@ static const bool races_only;
 #endif
 
 static struct {
-	const char *scheme, *rules, *variant, *scenario, *replay;
+	const char *scheme, *rules, *scenario, *replay;
 	u64 orderings, seed, bound, jobs;
 	const char *checks;
-	bool stop, trace;
+	bool stop, trace, pairs;
 } options = {.orderings = 100000, .seed = 1, .bound = 1};
 
 static struct job *jobs; /* shared with the children */
@@ -115,7 +114,8 @@ static void run_job(struct job *job)
 				      .orderings = job->orderings,
 				      .executions = job->orderings * 4 + 64,
 				      .seed = options.seed,
-				      .bound = (unsigned)options.bound};
+				      .bound = (unsigned)options.bound,
+				      .tell_pairs = options.pairs};
 
 	if (!set_up(job->variant, job->scenario, job->scheme))
 		job->skipped = true;
@@ -152,7 +152,6 @@ static void add_jobs(const char *scheme_name, const char *rules)
 			struct job *job = &jobs[job_count];
 
 			if (strcmp(v->rules, rules) || (races_only && scenarios[s]->unordered) ||
-			    (options.variant && strcmp(options.variant, v->name)) ||
 			    (is_unsafe(scheme_name) && !scenarios[s]->reads_only) ||
 			    (options.scenario && strcmp(options.scenario, scenarios[s]->name)))
 				continue;
@@ -213,8 +212,7 @@ static void print_failure(const struct job *job)
 	}
 	printf("# %s, scheme %s, scenario %s: %s\n", job->variant->name, job->scheme,
 	       job->scenario->name, job->result.failure);
-	printf("# execution %lu of this scenario; replay: --replay '%s %s %s %s'\n",
-	       job->result.executions + job->result.duplicates + 1, job->variant->name, job->scheme,
+	printf("# replay: --replay '%s %s %s %s'\n", job->variant->name, job->scheme,
 	       job->scenario->name, job->result.schedule);
 }
 
@@ -347,7 +345,6 @@ static void read_options(int argc, char **argv)
 {
 	options.scheme = value_of(argc, argv, "--scheme");
 	options.rules = value_of(argc, argv, "--rules");
-	options.variant = value_of(argc, argv, "--variant");
 	options.scenario = value_of(argc, argv, "--scenario");
 	options.replay = value_of(argc, argv, "--replay");
 	options.jobs = (u64)sysconf(HOST_SC_NPROCESSORS_ONLN);
@@ -361,6 +358,7 @@ static void read_options(int argc, char **argv)
 	number(argc, argv, "--jobs", &options.jobs);
 	options.stop = has(argc, argv, "--stop");
 	options.trace = has(argc, argv, "--trace");
+	options.pairs = has(argc, argv, "--pairs");
 	options.checks = value_of(argc, argv, "--checks");
 }
 
@@ -372,12 +370,6 @@ int main(int argc, char **argv)
 	read_options(argc, argv);
 	if (options.replay)
 		return replay();
-	if (has(argc, argv, "--list")) {
-		list_schemes();
-		for (unsigned i = 0; i < scheme_count; i++)
-			printf("%s\n", scheme_names[i]);
-		return 0;
-	}
 	jobs = mmap(NULL, MAX_JOBS * sizeof(*jobs), HOST_READ_WRITE, HOST_SHARED_ANONYMOUS, -1, 0);
 	if (options.scheme)
 		snprintf(scheme_names[scheme_count++], 48, "%s", options.scheme);

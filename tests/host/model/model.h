@@ -31,8 +31,6 @@ extern const struct scenario *const scenarios[]; /* NULL at the end */
 extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect;
 /* ---- scenarios_spaces.c ---- */
 extern const struct scenario switch_shootdown, free_table, destroy_space, rollover, initiators;
-/* ---- scenarios_more.c ---- */
-extern const struct scenario debts_grow, hint_dirty;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
 	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade;
@@ -99,6 +97,7 @@ struct explore_order {
 	u64 executions; /* at most */
 	u64 seed;
 	unsigned bound; /* try every plan with so many deviations first */
+	bool tell_pairs; /* print those seen in one order only */
 };
 
 /* The machine stands where the scenario begins. */

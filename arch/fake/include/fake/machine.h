@@ -22,8 +22,7 @@ enum {
 	FAKE_ROOTS = 4, /* watched address spaces */
 	FAKE_ASIDS = 8,
 	FAKE_HELD = 6, /* translations of one address that one CPU may hold at a time */
-	FAKE_PLACE_BITS = 10,
-	FAKE_PLACES = 1 << FAKE_PLACE_BITS, /* memory places told apart in histories, by hash */
+	FAKE_PLACES = 1024, /* memory places told apart in histories */
 	FAKE_ISSUED = 24, /* broadcasts under way per CPU */
 };
 
@@ -72,6 +71,7 @@ struct fake_cpu {
 	u64 percpu;
 	enum fake_state state;
 	bool masked, in_irq;
+	unsigned parked_until; /* step; before, it goes on only if nobody else can */
 	bool hold; /* interrupts under way are late until this CPU next waits */
 	unsigned
 		rush; /* turns of cpu_relax() that return at once: the wait goes on to its halt, ... */
@@ -215,14 +215,36 @@ void *fake_memset(void *to, int byte, size_t size);
 void fake_plain(const void *addr, bool write);
 
 /* ---- pairs.c ---- */
+/* Two accesses that nothing ordered, in an execution. */
+struct fake_race {
+	u16 place;
+	u8 first, second; /* CPUs */
+	u32 step; /* of the first */
+	bool by_itself; /* the first was executing then: not a store of its that left the buffer later */
+};
+
+/* The same over all executions. */
+struct fake_pair {
+	const void *address;
+	unsigned first, second; /* CPUs */
+	bool both; /* orders were seen */
+};
+
 void fake_pairs_init(void);
+/* Places are numbered as they come. */
+unsigned fake_place_of(const void *at);
 void fake_pairs_begin(void); /* an execution */
 /* counted: false for what is no access, but an order. */
 void fake_pairs_note(unsigned place, unsigned cpu, bool write, bool counted);
 /* A CPU that was always later than this one at the place, though nothing says so; -1: none. */
 int fake_pairs_wanted(unsigned place, unsigned cpu);
-/* Over all executions: pairs of unordered conflicting accesses, and those seen in both orders. */
-void fake_pairs_count(u64 *seen, u64 *both);
+/* Races of the last execution whose other order no execution has shown. */
+const struct fake_race *fake_pairs_noted(unsigned *count);
+/* The other order was seen. */
+bool fake_pairs_reversed(const struct fake_race *race);
+/* Is it worth an execution to reverse this one? At most so many tries; counts one. */
+bool fake_pairs_try(const struct fake_race *race, unsigned at_most);
+void fake_pairs_each(void (*fn)(const struct fake_pair *pair, void *arg), void *arg);
 
 /* ---- tlb.c ---- */
 struct fake_held {

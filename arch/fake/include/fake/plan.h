@@ -12,6 +12,7 @@ enum fake_action {
 	FAKE_LATE, /* h: interrupts to this CPU are late */
 	FAKE_RUSH, /* r: this wait goes straight to its halt */
 	FAKE_CHOOSE, /* p: alternative arg of a choice */
+	FAKE_PARK, /* w: wait until nobody else can go on; first comes CPU arg */
 };
 
 struct fake_deviation {
@@ -29,7 +30,8 @@ struct fake_plan {
 
 	/* Beyond the plan, at random: written back to it, so that it can be replayed. */
 	bool random;
-	unsigned gap; /* mean steps between two deviations */
+	unsigned
+		gap; /* mean steps between two deviations; 0: any length, each power of two as likely */
 	u64 seed;
 
 	/* Where in the plan the execution is. */
@@ -41,7 +43,7 @@ struct fake_plan {
 	bool record;
 	u32 steps; /* of the execution */
 	u64 key[FAKE_RECORDED]; /* hash of everything so far, by step */
-	u8 runnable[FAKE_RECORDED]; /* CPUs that could have gone on; 0 = a choice */
+	u8 others[FAKE_RECORDED]; /* CPUs that could have gone on instead */
 	u8 options[FAKE_RECORDED]; /* of a choice, or drainable stores: 2 bits per CPU */
 	u8 flags[FAKE_RECORDED]; /* FAKE_CAN_* */
 	/* Give the execution up if this says so; called when recording. */
@@ -49,6 +51,6 @@ struct fake_plan {
 	u64 limit; /* steps after which an execution counts as endless */
 };
 
-enum { FAKE_CAN_DELAY = 1, FAKE_CAN_RUSH = 2 };
+enum { FAKE_CAN_DELAY = 1, FAKE_CAN_RUSH = 2, FAKE_IS_CHOICE = 4 };
 
 extern struct fake_plan *fake_plan;

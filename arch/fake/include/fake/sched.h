@@ -9,6 +9,8 @@ bool fake_runnable(const struct fake_cpu *cpu);
 unsigned fake_runnable_mask(void);
 /* Returns when somebody switches back. */
 void fake_switch_to(struct fake_cpu *to);
+/* This CPU waits until nobody else can go on; the first to do so is this one, if it can. */
+void fake_park(unsigned first);
 /* End the execution. */
 void fake_leave(void);
 
