@@ -77,8 +77,12 @@ $(OBJ)/$(VERSION_SRC).o: $(O)/build-id
 $(OBJ)/$(VERSION_SRC).o: CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTARRY_BUILD='"$(BUILD_ID)"' \
 			       -DTARRY_ARCH='"$(ARCH)"'
 
-# Tests are in every image and never timed: small, so that the image stays under 400 KiB.
-$(OBJ)/tests/unit/%: CFLAGS += -Os
+# What is never timed is small, so that the image stays under 400 KiB: tests, start-up, the console,
+# and of the workloads what reads their options and prints their results.
+UNTIMED := affinity bench cmd_bench figures kept params place pmbench pmbench_maps pmbench_record \
+	   record record_parts table table_migrate
+$(OBJ)/tests/unit/% $(OBJ)/boot/% $(OBJ)/kernel/shell/%: CFLAGS += -Os
+$(UNTIMED:%=$(OBJ)/kernel/bench/%.c.o): CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D); $(call say,CC,$<)

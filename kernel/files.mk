@@ -10,10 +10,13 @@ SRCS += kernel/core/clock.c kernel/core/command.c kernel/core/console.c kernel/c
 SRCS += kernel/shell/cmd_help.c kernel/shell/cmd_panic.c kernel/shell/cmd_system.c \
 	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/lineedit.c kernel/shell/look_cpus.c \
 	kernel/shell/shell.c
-SRCS += kernel/bench/bench.c kernel/bench/books.c kernel/bench/cmd_bench.c kernel/bench/figures.c kernel/bench/params.c \
+SRCS += kernel/bench/affinity.c kernel/bench/bench.c kernel/bench/books.c kernel/bench/cmd_bench.c kernel/bench/figures.c \
+	kernel/bench/kept.c kernel/bench/params.c kernel/bench/place.c \
 	kernel/bench/pattern.c kernel/bench/record.c kernel/bench/record_parts.c \
 	kernel/bench/region.c kernel/bench/run.c kernel/bench/samples.c kernel/bench/spinner.c \
 	kernel/bench/table.c kernel/bench/table_migrate.c kernel/bench/trust.c \
 	kernel/bench/victims.c kernel/bench/workload_floor.c kernel/bench/workload_mem.c \
-	kernel/bench/workload_migrate.c kernel/bench/workload_numa.c kernel/bench/pmbench.c kernel/bench/workload_pmbench.c kernel/bench/workload_tlb.c
+	kernel/bench/workload_migrate.c kernel/bench/workload_numa.c kernel/bench/pmbench.c \
+	kernel/bench/pmbench_maps.c kernel/bench/pmbench_record.c kernel/bench/workload_pmbench.c \
+	kernel/bench/workload_tlb.c
 SRCS += kernel/shell/cmd_knob.c kernel/shell/cmd_numa.c kernel/shell/look_mm.c

@@ -423,6 +423,23 @@ const pte_t *aspace_entry(struct aspace *as, vaddr_t va)
 	return pos.level <= 1 ? pos.ptep : NULL;
 }
 
+void aspace_count_nodes(struct aspace *as, vaddr_t va, u64 len, u64 pages[])
+{
+	vaddr_t end = va + len;
+
+	while (va < end) {
+		struct pt_pos pos = pgwalk_find(as->root, va, 0);
+		u64 size = PT_LEVEL_SIZE(pos.level);
+		vaddr_t next = MIN(ALIGN_DOWN(va, size) + size, end);
+		pte_t pte = pte_load(pos.ptep);
+
+		if (!pte_is_none(pte) && !pte_is_table(pte, pos.level))
+			pages[phys_to_page(pte_pa(pte, pos.level))->node] +=
+				(next - va) >> PAGE_SHIFT;
+		va = next;
+	}
+}
+
 /* ---- range changes ---------------------------------------------------------- */
 
 /* Debts of the range are paid before anything about it changes (I7, I9). */

@@ -7,6 +7,7 @@
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include <mm/numa.h>
+#include "kept.h"
 #include "run.h"
 
 const struct workload *workload_find(const char *name)
@@ -187,6 +188,7 @@ static struct bench *run_floor(const struct bench *b)
 	floor->params.threads = 0;
 	floor->params.warmup = MIN(b->params.warmup, (u64)FLOOR_WARMUP);
 	floor->params.reps = MIN(b->params.reps, (u64)FLOOR_REPS);
+	floor->params.keep = false;
 	floor->brief = true;
 	add_variant(floor, "as-set", NULL);
 	if (bench_variant_try(floor, &floor->variant[0]) || bench_measure(floor)) {
@@ -262,6 +264,7 @@ static unsigned run(struct bench *b, struct bench_outcome *out)
 {
 	char why[BENCH_ERROR_LEN];
 	unsigned rc = make_variants(b);
+	u64 leaked;
 	int err;
 
 	if (!rc)
@@ -273,10 +276,14 @@ static unsigned run(struct bench *b, struct bench_outcome *out)
 		return RC_SKIP;
 	}
 	results_clear();
+	leaked = kept_drop();
 	err = bench_measure(b);
+	b->leaked += leaked;
 	/* A run that failed on its way still shows what it has. */
 	if (!err || b->reps_done)
 		report(b, out);
+	if (!out)
+		kept_print();
 	return verdict(b, err);
 }
 

@@ -10,7 +10,10 @@ static struct {
 	struct bench_params p;
 	const char *schemes, *vary, *cpus;
 	unsigned mapping;
+	struct place_asked place;
 } asked;
+
+enum { DURATION_MAX = 86400 }; /* seconds */
 
 static const char *const mapping_names[] = {"rw", "ro", NULL};
 
@@ -64,13 +67,27 @@ const struct arg bench_options[] = {
 	NUMBER("--read-pct", &asked.p.read_pct, 0, 100, 50, "pmbench: percent that read"),
 	NUMBER("--accesses", &asked.p.accesses, 1, 1UL << 32, 20000,
 	       "pmbench: by each thread in a round"),
+	NUMBER("--duration", &asked.p.duration, 0, DURATION_MAX, 0,
+	       "pmbench: seconds that the measured rounds share out, instead of --accesses; "
+	       "also as the word behind pmbench"),
+	NUMBER("--delay", &asked.p.delay, 0, 1UL << 32, 0, "pmbench: cycles between accesses"),
+	NUMBER("--offset", &asked.p.offset, 0, PMBENCH_WORDS, PMBENCH_WORDS,
+	       "pmbench: word of the page that is accessed; 1024: any"),
+	FLAG("--initialize", &asked.p.initialize, "pmbench: no zeros at first"),
+	TEXT("--affinity", &asked.p.affinity,
+	     "pmbench: CPUS[:THREADS]/...: a map for each set of CPUs, bound to their nodes"),
 	FLAG("--cold", &asked.p.cold, "pmbench: no warm-up accesses"),
 	FLAG("--scan", &asked.p.scan, "pmbench: NUMA scans meanwhile"),
+	FLAG("--localalloc", &asked.place.localalloc, "pages from the node that touches them"),
+	TEXT("--preferred", &asked.place.preferred, "NODE: pages from there while it has some"),
+	TEXT("--interleave", &asked.place.interleave, "NODES: pages from these in turn"),
+	TEXT("--membind", &asked.place.membind, "NODES: pages from these and no others"),
+	FLAG("--keep", &asked.p.keep, "leave the pages in place, for migratepages and look"),
 	NUMBER("--seed", &asked.p.seed, 0, UINT64_MAX, 1, "of all random numbers"),
 	NUMBER("--warmup", &asked.p.warmup, 0, BENCH_MAX_REPS, 5, "rounds thrown away"),
 	NUMBER("--reps", &asked.p.reps, 1, BENCH_MAX_REPS, 30, "rounds measured, one sample each"),
 	NUMBER("--rounds", &asked.p.reps, 1, BENCH_MAX_REPS, 30, "the same as --reps"),
-	NUMBER("--time", &asked.p.time, 0, 86400, 0,
+	NUMBER("--time", &asked.p.time, 0, DURATION_MAX, 0,
 	       "seconds after which no round begins; 0: none"),
 	{.name = NULL},
 };
@@ -79,14 +96,17 @@ static const struct {
 	const char *name;
 	unsigned option;
 } needs[] = {
-	{"--pages", OPT_PAGES},	     {"--threads", OPT_THREADS},  {"--cpus", OPT_CPUS},
-	{"--write-pct", OPT_WRITES}, {"--pattern", OPT_PATTERN},  {"--mapping", OPT_MAPPING},
-	{"--thp", OPT_THP},	     {"--from", OPT_NODES},	  {"--to", OPT_NODES},
-	{"--procs", OPT_PROCS},	     {"--slice", OPT_SLICE},	  {"--pin", OPT_PIN},
-	{"--share", OPT_SHARE},	     {"--access", OPT_PMBENCH},	  {"--map-size", OPT_PMBENCH},
-	{"--set-size", OPT_PMBENCH}, {"--shape", OPT_PMBENCH},	  {"--read-pct", OPT_PMBENCH},
-	{"--stripe", OPT_SHARE},     {"--accesses", OPT_PMBENCH}, {"--cold", OPT_PMBENCH},
-	{"--scan", OPT_PMBENCH},
+	{"--pages", OPT_PAGES},	      {"--threads", OPT_THREADS},    {"--cpus", OPT_CPUS},
+	{"--write-pct", OPT_WRITES},  {"--pattern", OPT_PATTERN},    {"--mapping", OPT_MAPPING},
+	{"--thp", OPT_THP},	      {"--from", OPT_NODES},	     {"--to", OPT_NODES},
+	{"--procs", OPT_PROCS},	      {"--slice", OPT_SLICE},	     {"--pin", OPT_PIN},
+	{"--share", OPT_SHARE},	      {"--stripe", OPT_SHARE},	     {"--access", OPT_PMBENCH},
+	{"--map-size", OPT_PMBENCH},  {"--set-size", OPT_PMBENCH},   {"--shape", OPT_PMBENCH},
+	{"--read-pct", OPT_PMBENCH},  {"--accesses", OPT_PMBENCH},   {"--cold", OPT_PMBENCH},
+	{"--scan", OPT_PMBENCH},      {"--duration", OPT_PMBENCH},   {"--delay", OPT_PMBENCH},
+	{"--offset", OPT_PMBENCH},    {"--initialize", OPT_PMBENCH}, {"--affinity", OPT_PMBENCH},
+	{"--keep", OPT_KEEP},	      {"--localalloc", OPT_POLICY},  {"--preferred", OPT_POLICY},
+	{"--interleave", OPT_POLICY}, {"--membind", OPT_POLICY},
 };
 
 /* Was the option written, in either form? */
@@ -101,8 +121,7 @@ static bool given(int argc, char **argv, const char *name)
 	return false;
 }
 
-/* "4" or "4-7" of len characters. 0 or -EINVAL. */
-static int parse_range(const char *s, size_t len, u64 *first, u64 *last)
+int params_range(const char *s, size_t len, u64 *first, u64 *last)
 {
 	char word[24], *dash;
 
@@ -140,14 +159,14 @@ static int parse_cpus_option(const char *s, struct bench_params *p)
 	const char *end = strchr(s, ':');
 	u64 first, last;
 
-	if (parse_range(s, end ? (size_t)(end - s) : strlen(s), &first, &last) || first != last ||
+	if (params_range(s, end ? (size_t)(end - s) : strlen(s), &first, &last) || first != last ||
 	    first >= cpu_count || !cpumask_test(&cpu_online, (unsigned)first))
 		return -EINVAL;
 	p->initiator = (unsigned)first;
 	while (end) {
 		s = end + 1;
 		end = strchr(s, ',');
-		if (parse_range(s, end ? (size_t)(end - s) : strlen(s), &first, &last) ||
+		if (params_range(s, end ? (size_t)(end - s) : strlen(s), &first, &last) ||
 		    add_cpus(p, first, last))
 			return -EINVAL;
 	}
@@ -159,6 +178,11 @@ static unsigned place_threads(struct bench_params *p, const struct workload *w, 
 {
 	p->initiator = cpu_id();
 	p->cpu_count = 0;
+	if (p->affinity && (asked.cpus || count_given))
+		return command_usage_error("bench", "--affinity and --%s exclude each other",
+					   asked.cpus ? "cpus" : "threads");
+	if (p->affinity)
+		return affinity_parse(p);
 	if (asked.cpus && parse_cpus_option(asked.cpus, p))
 		return command_usage_error(
 			"bench",
@@ -228,8 +252,10 @@ static unsigned check_vary(struct bench *b)
 
 static unsigned check_all(struct bench *b, bool threads_given, bool to_given, bool pages_given)
 {
-	unsigned rc = place_threads(&b->params, b->workload, threads_given);
+	unsigned rc = place_parse(&asked.place, &b->params);
 
+	if (!rc)
+		rc = place_threads(&b->params, b->workload, threads_given);
 	if (!rc)
 		rc = check_nodes(&b->params, b->workload, to_given);
 	if (!rc && !pages_given && b->workload->options & OPT_NODES)
@@ -237,23 +263,43 @@ static unsigned check_all(struct bench *b, bool threads_given, bool to_given, bo
 	return rc ? rc : check_vary(b);
 }
 
+/* "bench pmbench 60", as that program is called. */
+static unsigned set_duration(const struct workload *w, const char *word)
+{
+	if (!(w->options & OPT_PMBENCH))
+		return command_usage_error("bench", "%.40s: %s takes no second word", word,
+					   w->name);
+	if (parse_u64(word, &asked.p.duration) || !asked.p.duration ||
+	    asked.p.duration > DURATION_MAX)
+		return command_usage_error("bench", "%.40s: not a duration of 1 to %d seconds",
+					   word, DURATION_MAX);
+	return RC_PASS;
+}
+
 unsigned params_parse(int argc, char **argv, struct bench **out)
 {
 	bool threads_given = given(argc, argv, "--threads"), to_given = given(argc, argv, "--to");
 	bool pages_given = given(argc, argv, "--pages");
-	bool wrong[ARRAY_SIZE(needs)];
+	bool wrong[ARRAY_SIZE(needs)], accesses_given;
 	const struct workload *w;
 	unsigned rc;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
 		wrong[i] = given(argc, argv, needs[i].name);
-	rc = command_args("bench", bench_options, &argc, argv, 1, 1);
+	accesses_given = given(argc, argv, "--accesses");
+	rc = command_args("bench", bench_options, &argc, argv, 1, 2);
 	if (rc)
 		return rc;
 	w = workload_find(argv[1]);
 	if (!w)
 		return command_usage_error("bench", "no workload %.40s (see: list workloads)",
 					   argv[1]);
+	if (argc > 2)
+		rc = set_duration(w, argv[2]);
+	if (!rc && asked.p.duration && accesses_given)
+		rc = command_usage_error("bench", "--duration and --accesses exclude each other");
+	if (rc)
+		return rc;
 	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++)
 		if (wrong[i] && !(w->options & needs[i].option))
 			return command_usage_error("bench", "%s does not apply to %s",
@@ -298,6 +344,8 @@ void params_json(const struct bench *b, struct json *j)
 	json_key(j, "pin"), json_u64(j, p->pin);
 	json_key(j, "share"), json_u64(j, p->share);
 	json_key(j, "stripe"), json_u64(j, p->stripe);
+	place_json(p, j);
+	json_key(j, "keep"), json_bool(j, p->keep);
 	json_key(j, "rounds"), json_u64(j, p->reps);
 	json_key(j, "reps"), json_u64(j, p->reps);
 	json_key(j, "time"), json_u64(j, p->time);

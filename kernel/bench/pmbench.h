@@ -7,6 +7,8 @@ enum {
 	PMBENCH_FIRST = 8, /* below 2^8 ns: one bin */
 	PMBENCH_FINE_END = 23, /* bands of 16 bins each up to 2^23 ns */
 	PMBENCH_END = 30, /* one for each power up to 2^30 ns, and one for the rest */
+	PMBENCH_LABEL_END =
+		32, /* what the report calls the end of the rest: its times have 32 bits */
 	PMBENCH_BANDS = PMBENCH_FINE_END - PMBENCH_FIRST,
 	PMBENCH_BINS = 16,
 };
@@ -18,15 +20,41 @@ struct pmbench_histogram {
 	u64 rest; /* 2^30 ns and more */
 };
 
+/* A thread, over its rounds; cycles by the wall clock, choosing pages included. */
+struct pmbench_thread {
+	u64 accesses, cycles;
+	u64 draws, draw_cycles; /* choosing pages and nothing else */
+	u64 warm, warm_cycles; /* accesses before the measured ones */
+};
+
+/* When free memory is looked at. */
+enum pmbench_moment {
+	PMBENCH_PRE_WARMUP,
+	PMBENCH_PRE_RUN,
+	PMBENCH_MID_RUN,
+	PMBENCH_POST_RUN,
+	PMBENCH_POST_UNMAP,
+	PMBENCH_MOMENTS,
+};
+
+/* All threads of a variant. u64 words only: see pmbench_merge(). */
 struct pmbench_totals {
 	struct pmbench_histogram read, write;
-	u64 accesses, access_cycles; /* in loads and stores */
-	u64 cycles; /* of threads, what chooses the page included */
-	u64 wrong; /* words that were neither zero nor what a thread stored there */
+	u64 access_cycles; /* in loads and stores alone */
+	u64 wrong; /* words that were neither as they began nor what a thread stored there */
+};
+
+struct bench_params;
+struct pmbench_report {
+	const struct bench_params *params;
+	const struct pmbench_totals *totals;
+	const struct pmbench_thread *thread; /* [params->threads] */
+	const u64 *free_kib; /* [PMBENCH_MOMENTS] */
+	bool interrupted;
 };
 
 void pmbench_add(struct pmbench_histogram *h, u64 ns);
 u64 pmbench_count(const struct pmbench_histogram *h);
 void pmbench_merge(struct pmbench_totals *to, const struct pmbench_totals *from);
-/* took: cycles from start to end of all rounds. */
-void pmbench_print(const struct pmbench_totals *t, u64 took);
+/* The report as pmbench prints it; what this machine has no figure for is left out, or 0 in a table. */
+void pmbench_print(const struct pmbench_report *r);

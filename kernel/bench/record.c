@@ -15,6 +15,7 @@ enum {
 	RECORD_BASE = 16 << 10, /* bytes: every key with its greatest number, measured 6 KiB */
 	RECORD_PER_SAMPLE = 48, /* digits of a sample and of a longest wait */
 	RECORD_PER_SERIES = 384,
+	RECORD_PER_THREAD = 256, /* what pmbench says of one, which is most */
 	MAX_RECORDS = BENCH_MAX_VARIANTS + 1,
 	ARENA = 128 << 10, /* bytes: a run of ten variants with 30 rounds each */
 };
@@ -238,7 +239,7 @@ static void put_body(struct bench *b, unsigned variant, struct json *j)
 static size_t record_size(const struct bench *b)
 {
 	return RECORD_BASE + b->params.reps * RECORD_PER_SAMPLE +
-	       b->series_count * RECORD_PER_SERIES + b->params.threads * RECORD_PER_SAMPLE;
+	       b->series_count * RECORD_PER_SERIES + b->params.threads * RECORD_PER_THREAD;
 }
 
 /*

@@ -3,6 +3,7 @@
 #include <kernel/kmem.h>
 #include <kernel/string.h>
 #include <mm/numa.h>
+#include "kept.h"
 #include "region.h"
 #include "run.h"
 
@@ -112,18 +113,25 @@ void region_destroy(struct region *r)
 
 enum { SPARE_FRAMES = 256 }; /* on each node, for page tables and the run's own memory */
 
-int region_check_room(struct bench *b, u32 node, u64 pages)
+u64 region_room(u32 node)
 {
 	struct pmm_node_stats s;
-	u64 room;
+	u64 free;
 
 	pmm_node_stats(node, &s);
-	room = s.free + s.cached;
-	if (room >= pages + SPARE_FRAMES)
+	free = s.free + s.cached;
+	return free > SPARE_FRAMES ? free - SPARE_FRAMES : 0;
+}
+
+int region_check_room(struct bench *b, u32 node, u64 pages)
+{
+	u64 room = region_room(node);
+
+	if (room >= pages)
 		return 0;
 	return bench_fail(b, -ERANGE,
 			  "--pages %lu: node %u has only %lu frames free (%u stay spare)",
-			  b->params.pages, node, room, SPARE_FRAMES);
+			  b->params.pages, node, room + SPARE_FRAMES, SPARE_FRAMES);
 }
 
 int region_setup(struct bench *b, struct region *r, unsigned index, u64 pages, u32 node)
@@ -158,5 +166,9 @@ void region_finish(struct bench *b, struct region *r)
 
 	if (b->reps_done)
 		bench_run_on(cpu_id(), r->as, verify, &v);
-	region_destroy(r);
+	aspace_load(NULL);
+	if (b->reps_done && b->params.keep)
+		kept_add(r);
+	else
+		region_destroy(r);
 }

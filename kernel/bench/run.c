@@ -14,6 +14,7 @@
 #include <mm/kmem.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
+#include "kept.h"
 #include "run.h"
 
 #define PROGRESS_NS 2000000000UL /* a run that says nothing for longer looks dead */
@@ -379,8 +380,7 @@ void bench_judge(struct bench *b, bool again)
 	b->trust = b->series[0].trust;
 }
 
-/* Frames and small objects that somebody must give back. */
-static u64 in_use(void)
+u64 bench_memory_in_use(void)
 {
 	return pmm_used() - kmem_pages_kept() + kmem_objects_in_use();
 }
@@ -394,9 +394,9 @@ static int run_workload(struct bench *b, u64 *kept)
 	if (rc)
 		return rc;
 	bench_judge(b, false);
-	used = in_use();
+	used = bench_memory_in_use();
 	rc = alloc_values(b);
-	*kept = in_use() - used;
+	*kept = bench_memory_in_use() - used;
 	if (!rc && b->workload->start)
 		rc = b->workload->start(b);
 	return rc ? rc : run_rounds(b);
@@ -410,12 +410,13 @@ int bench_measure(struct bench *b)
 	if (all_skipped(b))
 		return 0;
 	b->noise_floor = measure_noise_floor();
-	used = in_use();
+	used = bench_memory_in_use();
 	rc = run_workload(b, &kept);
 	b->workload->teardown(b);
 	aspace_load(NULL);
-	after = in_use();
-	b->leaked = after > used + kept ? after - used - kept : 0;
+	after = bench_memory_in_use();
+	after = after > used + kept ? after - used - kept : 0;
+	b->leaked = b->params.keep && kept_claim(after) ? 0 : after;
 	if (!rc)
 		bench_judge(b, true);
 	return rc;

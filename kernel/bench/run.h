@@ -12,6 +12,7 @@
 #include <mm/stats.h>
 #include <kernel/pattern.h>
 #include <kernel/samples.h>
+#include "place.h"
 
 enum {
 	BENCH_MAX_VARIANTS = 32,
@@ -21,6 +22,7 @@ enum {
 	BENCH_MAX_KNOBS = 24,
 	BENCH_MAX_REPS = 10000,
 	BENCH_MAX_PROCS = 64,
+	BENCH_MAX_SETS = 16,
 };
 
 /* Where results may be trusted. */
@@ -36,9 +38,14 @@ struct bench_params {
 	u64 stripe; /* pages; 0: shares are whole pieces */
 	unsigned pattern; /* enum pattern_kind */
 	unsigned access; /* enum pmbench_access */
-	u64 map_mib, set_mib, shape, read_pct, accesses;
-	bool cold, scan;
-	bool thp, read_only;
+	u64 map_mib, set_mib, shape, read_pct, accesses, duration, delay, offset;
+	bool cold, scan, initialize;
+	const char *affinity; /* as asked, or NULL */
+	unsigned sets; /* of threads, by --affinity; set i ends before thread set_end[i] */
+	u16 set_end[BENCH_MAX_SETS];
+	bool thp, read_only, keep;
+	enum policy policy; /* of new pages */
+	u64 policy_nodes; /* bit per node */
 	unsigned initiator; /* CPU that does the measured work */
 	unsigned cpu_count; /* threads i runs on cpu[i % cpu_count] */
 	u16 cpu[MAX_CPUS];
@@ -158,6 +165,9 @@ int bench_run_on(unsigned cpu, struct aspace *as, void (*fn)(void *arg), void *a
  */
 int bench_variant_try(struct bench *b, struct bench_variant *v);
 
+/* Frames and small objects that somebody must give back. */
+u64 bench_memory_in_use(void);
+
 /* ---- run.c: setting up, rounds, taking down; no printing but progress ---- */
 int bench_measure(struct bench *b);
 /* Say how far the run is if it has been silent for two seconds; rounds that may take longer call it. */
@@ -171,7 +181,13 @@ void bench_free(struct bench *b);
 extern const struct arg bench_options[];
 /* "bench WORKLOAD [options]" into *b; RC_PASS, or RC_USAGE after printing why. */
 unsigned params_parse(int argc, char **argv, struct bench **b);
+/* "4" or "4-7" of len characters. 0 or -EINVAL. */
+int params_range(const char *s, size_t len, u64 *first, u64 *last);
 void params_json(const struct bench *b, struct json *j);
+
+/* ---- affinity.c ---- */
+/* pmbench's sets "CPUS[:THREADS]/..." into p. RC_PASS, or RC_USAGE after printing why. */
+unsigned affinity_parse(struct bench_params *p);
 
 /* ---- trust.c ---- */
 /* How far times mean something with this many busy CPUs; measures the host, result kept per run. */

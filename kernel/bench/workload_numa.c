@@ -476,7 +476,7 @@ WORKLOAD(workload_numa) = {
 	.min_nodes = 2,
 	.separates = "hint batch",
 	.options = OPT_PAGES | OPT_THREADS | OPT_WRITES | OPT_PATTERN | OPT_THP | OPT_MAPPING |
-		   OPT_PROCS | OPT_SLICE | OPT_CPUS | OPT_SHARE,
+		   OPT_PROCS | OPT_SLICE | OPT_CPUS | OPT_SHARE | OPT_KEEP,
 	.default_threads = 3,
 	.state_size = sizeof(struct numa_state),
 	.setup = numa_setup,

@@ -10,58 +10,53 @@
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/printk.h>
-#include <mm/hint.h>
 #include <mm/numa.h>
-#include "pmbench.h"
-#include "region.h"
-#include "run.h"
+#include <mm/pmm.h>
+#include "pmbench_state.h"
 
-enum { PAGE_WORDS = PAGE_SIZE / sizeof(u32) };
-
-struct pm_thread {
-	struct pm_state *all;
-	struct pmbench_walk walk;
-	unsigned cpu;
-	struct context *ctx;
-	struct pmbench_totals totals; /* of a round */
-};
-
-struct pm_state {
-	struct aspace *as;
-	vaddr_t base;
-	u64 set_pages, accesses, warm_up;
-	u32 read_below; /* of 1024: a random number below it makes an access a load */
-	unsigned count;
-	struct pm_thread *thread[MAX_CPUS];
-	u32 running; /* threads that have not finished; atomic */
-	unsigned starter;
-	struct bench_part part;
-	struct hint_scan scan;
-	struct {
-		struct pmbench_totals totals;
-		u64 took; /* cycles */
-	} variant[BENCH_MAX_VARIANTS];
-};
+/* Accesses between looks at the clock: a tenth of a millisecond where they are slow. */
+enum { CHUNK = 64 };
+/* Shorter delays than the loop that makes them are none, as in pmbench. */
+enum { DELAY_MIN = 10 };
 
 /* ---- a thread -------------------------------------------------------------------- */
 
-/* A word holds zero, or the low bits of its address once it was written. */
 static inline u64 one_access(struct pm_thread *t, bool *write)
 {
 	const struct pm_state *s = t->all;
-	vaddr_t page = s->base + (pmbench_next(&t->walk) << PAGE_SHIFT);
-	u32 *word = (u32 *)page + (rng_pmbench(&t->walk.rng) >> 21) % PAGE_WORDS, seen = 0;
+	const struct bench_params *p = s->params;
+	vaddr_t page = s->set[t->set].base + (pmbench_next(&t->walk) << PAGE_SHIFT);
+	u64 offset = p->offset < PMBENCH_WORDS ? p->offset : rng_pmbench(&t->walk.rng) >> 21;
+	u32 *word = (u32 *)page + offset, self = (u32)(vaddr_t)word, seen = self;
 	u64 start;
 
 	*write = rng_pmbench(&t->walk.rng) % 1024 >= s->read_below;
 	start = cycles_now();
 	if (*write)
-		store_relaxed(word, (u32)(vaddr_t)word);
+		store_relaxed(word, self);
 	else
 		seen = load_relaxed(word);
 	start = cycles_now() - start;
-	t->totals.wrong += seen && seen != (u32)(vaddr_t)word;
+	t->totals.wrong += seen != self && seen != pm_first_word(p, word);
 	return start;
+}
+
+static void between_accesses(struct pm_thread *t)
+{
+	const struct bench_params *p = t->all->params;
+
+	if (p->delay > DELAY_MIN) {
+		u64 end = cycles_now() + p->delay;
+
+		while (cycles_now() < end)
+			cpu_relax();
+	}
+	if (p->slice && !t->slice_left--) {
+		t->slice_left = p->slice;
+		context_yield();
+	}
+	if (det_mode)
+		cpu_relax(); /* instruction counting switches CPUs where they relax */
 }
 
 static void run_accesses(struct pm_thread *t, u64 n)
@@ -72,98 +67,83 @@ static void run_accesses(struct pm_thread *t, u64 n)
 
 		pmbench_add(write ? &t->totals.write : &t->totals.read, cycles_to_ns(took));
 		t->totals.access_cycles += took;
-		t->totals.accesses++;
-		if (det_mode)
-			cpu_relax(); /* instruction counting switches CPUs where they relax */
+		t->times.accesses++;
+		between_accesses(t);
 	}
 }
 
-static void thread_main(void *arg)
+static void look_at_memory(struct pm_state *s, enum pmbench_moment moment)
+{
+	struct pmm_node_stats stats;
+	u64 pages = 0;
+
+	for (u32 node = 0; node < numa_node_count(); node++) {
+		pmm_node_stats(node, &stats);
+		pages += stats.free + stats.cached;
+	}
+	s->free_kib[moment] = pages << PAGE_SHIFT >> 10;
+}
+
+static void look_once(struct pm_thread *t, enum pmbench_moment moment)
+{
+	if (!t->id)
+		look_at_memory(t->all, moment);
+}
+
+/* Not measured: draw as many pages as there are, then the accesses of the warm-up. */
+static void prepare(void *arg)
 {
 	struct pm_thread *t = arg;
 	struct pm_state *s = t->all;
-	u64 start;
+	u64 start = cycles_now();
 
-	run_accesses(t, s->warm_up);
-	t->totals = (struct pmbench_totals){0};
+	for (u64 i = 0; i < s->set_pages; i++)
+		pmbench_next(&t->walk);
+	t->times =
+		(struct pmbench_thread){.draws = s->set_pages, .draw_cycles = cycles_now() - start};
+	look_once(t, PMBENCH_PRE_WARMUP);
 	start = cycles_now();
-	run_accesses(t, s->accesses);
-	t->totals.cycles = cycles_now() - start;
+	run_accesses(t, s->warm_up);
+	t->times.warm = s->warm_up;
+	t->times.warm_cycles = cycles_now() - start;
+	t->times.accesses = 0;
+	t->totals = (struct pmbench_totals){0};
+	look_once(t, PMBENCH_PRE_RUN);
+}
+
+static void run_until(struct pm_thread *t, u64 deadline)
+{
+	while (cycles_now() < deadline)
+		run_accesses(t, CHUNK);
+}
+
+static void measure(void *arg)
+{
+	struct pm_thread *t = arg;
+	struct pm_state *s = t->all;
+	u64 start = cycles_now(), half = s->params->accesses / 2;
+
+	if (s->round_cycles) {
+		run_until(t, start + s->round_cycles / 2);
+		look_once(t, PMBENCH_MID_RUN);
+		run_until(t, start + s->round_cycles);
+	} else {
+		run_accesses(t, half);
+		look_once(t, PMBENCH_MID_RUN);
+		run_accesses(t, s->params->accesses - half);
+	}
+	t->times.cycles = cycles_now() - start;
+	look_once(t, PMBENCH_POST_RUN);
 	atomic_fetch_add(&s->running, -1U);
 }
 
-/* ---- set-up ------------------------------------------------------------------------ */
-
-static int create_threads(struct bench *b, struct pm_state *s)
+/* Scan until the threads are done. It spins in between, so that no wake-up is counted. */
+static void scan(void *arg)
 {
-	const struct bench_params *p = &b->params;
-
-	for (; s->count < p->threads; s->count++) {
-		unsigned cpu = p->cpu[s->count % p->cpu_count];
-		struct pm_thread *t = kmem.alloc(sizeof(*t), numa_node_of_cpu(cpu));
-
-		if (!t)
-			return -ENOMEM;
-		t->all = s;
-		t->cpu = cpu;
-		pmbench_start(&t->walk, (enum pmbench_access)p->access, s->set_pages, p->shape,
-			      p->seed, s->count);
-		s->thread[s->count] = t;
-	}
-	return 0;
-}
-
-static int create_map(struct bench *b, struct pm_state *s)
-{
-	u64 bytes = b->params.map_mib << 20;
-	int err = -ENOMEM;
-
-	s->as = aspace_create("pmbench", (u32)b->params.from);
-	if (s->as)
-		s->base = aspace_map(s->as, NULL, 0, 0, bytes, PROT_READ | PROT_WRITE,
-				     b->params.thp, (u32)b->params.from, &err);
-	if (!s->as || !s->base)
-		return err;
-	return aspace_populate(s->as, s->base, bytes, (u32)b->params.from) < 0 ? -ENOMEM : 0;
-}
-
-static int pm_setup(struct bench *b)
-{
-	const struct bench_params *p = &b->params;
-	struct pm_state *s = b->state;
-	int rc = 0;
-
-	if (p->set_mib > p->map_mib)
-		return bench_fail(b, -EINVAL, "--set-size %lu: more than --map-size %lu",
-				  p->set_mib, p->map_mib);
-	if (!p->threads)
-		return bench_fail(b, -EINVAL, "--threads 0: nobody would access a page");
-	if ((rc = region_check_room(b, (u32)p->from, p->map_mib << (20 - PAGE_SHIFT))))
-		return rc;
-	bench_series_add(b, "ns", 1, 1 + (unsigned)MIN(p->threads, p->cpu_count), true, "access");
-	s->set_pages = p->set_mib << (20 - PAGE_SHIFT);
-	s->accesses = p->accesses;
-	s->read_below = (u32)(p->read_pct * 1024 / 100);
-	rc = create_map(b, s);
-	if (!rc)
-		rc = create_threads(b, s);
-	if (rc)
-		return bench_fail(b, rc, "no memory for %lu MiB and %lu threads", p->map_mib,
-				  p->threads);
-	s->warm_up = p->cold ? 0 : pmbench_warm_up(&s->thread[0]->walk);
-	return 0;
-}
-
-/* ---- a round ------------------------------------------------------------------------- */
-
-/* Scan until the threads are done; without --scan, only wait. Nothing sleeps: no wake-ups to count. */
-static void watch(void *arg)
-{
-	struct bench *b = arg;
-	struct pm_state *s = b->state;
+	struct pm_state *s = arg;
 
 	while (load_acquire(&s->running)) {
-		u64 until = b->params.scan ? cycles_now() + ns_to_cycles(hint_scan(&s->scan)) : 0;
+		u64 until = cycles_now() + ns_to_cycles(hint_scan(&s->scan));
 
 		do
 			cpu_relax();
@@ -171,7 +151,7 @@ static void watch(void *arg)
 	}
 }
 
-static int run_threads(struct bench *b, struct pm_state *s)
+int pm_run(struct bench *b, struct pm_state *s, void (*fn)(void *thread), bool scanned)
 {
 	int rc = 0;
 
@@ -179,13 +159,14 @@ static int run_threads(struct bench *b, struct pm_state *s)
 	for (unsigned i = 0; i < s->count; i++) {
 		struct pm_thread *t = s->thread[i];
 
-		t->ctx = context_spawn(t->cpu, "pmbench", thread_main, t, s->as);
+		t->ctx = context_spawn(b->params.cpu[i % b->params.cpu_count], "pmbench", fn, t,
+				       s->as);
 		if (!t->ctx) {
 			atomic_fetch_add(&s->running, -1U);
 			rc = -ENOMEM;
 		}
 	}
-	if (bench_run_on(b->params.initiator, NULL, watch, b))
+	if (scanned && bench_run_on(b->params.initiator, NULL, scan, s))
 		rc = -ENOMEM;
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->thread[i]->ctx)
@@ -193,50 +174,93 @@ static int run_threads(struct bench *b, struct pm_state *s)
 	return rc;
 }
 
-/* All pages where they began, so that each round of --scan has the same to do. */
-static void put_back(struct bench *b, struct pm_state *s)
-{
-	struct migrate_stats stats = {0};
-	struct migrate_request req = {
-		.as = s->as,
-		.start = s->base,
-		.len = b->params.map_mib << 20,
-		.from_nodes = ~(1UL << b->params.from),
-		.to_node = (u32)b->params.from,
-		.stats = &stats,
-	};
+/* ---- set-up ------------------------------------------------------------------------ */
 
-	migrate_range(&req);
-	hint_forget(s->as, req.start, req.start + req.len);
-	s->scan = (struct hint_scan){.as = s->as};
+static unsigned busy_cpus(const struct bench_params *p)
+{
+	struct cpumask cpus = {0};
+
+	if (p->scan)
+		cpumask_set(&cpus, p->initiator);
+	for (u64 i = 0; i < p->threads; i++)
+		cpumask_set(&cpus, p->cpu[i % p->cpu_count]);
+	return cpumask_weight(&cpus);
+}
+
+static int pm_setup(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	struct pm_state *s = b->state;
+	int rc;
+
+	if (p->set_mib > p->map_mib)
+		return bench_fail(b, -EINVAL, "--set-size %lu: more than --map-size %lu",
+				  p->set_mib, p->map_mib);
+	if (!p->threads)
+		return bench_fail(b, -EINVAL, "--threads 0: nobody would access a page");
+	bench_series_add(b, "ns", 1, busy_cpus(p), true, "access");
+	s->map_pages = p->map_mib << (20 - PAGE_SHIFT);
+	s->set_pages = p->set_mib << (20 - PAGE_SHIFT);
+	s->round_cycles = ns_to_cycles(p->duration * 1000000000UL / p->reps);
+	s->read_below = (u32)(p->read_pct * 1024 / 100);
+	rc = pm_maps_create(b, s);
+	if (!rc)
+		s->warm_up = p->cold ? 0 : pmbench_warm_up(&s->thread[0]->walk);
+	return rc;
+}
+
+/* ---- a round ------------------------------------------------------------------------- */
+
+/* After the first round memory is as it was before it: the first look at a moment counts. */
+static void add_round(struct bench *b, struct pm_variant *v, const struct pmbench_totals *sum)
+{
+	const struct pm_state *s = b->state;
+	bool first = !v->free_kib[PMBENCH_POST_RUN];
+
+	pmbench_merge(&v->totals, sum);
+	for (unsigned i = 0; i < PMBENCH_POST_UNMAP; i++)
+		if (first || i == PMBENCH_POST_RUN)
+			v->free_kib[i] = s->free_kib[i];
+	for (unsigned i = 0; i < s->count; i++) {
+		u64 *to = (u64 *)&v->thread[i];
+		const u64 *from = (const u64 *)&s->thread[i]->times;
+
+		for (size_t k = 0; k < sizeof(v->thread[i]) / sizeof(u64); k++)
+			to[k] += from[k];
+	}
+	pm_maps_count(s, v->on_node);
 }
 
 static int pm_round(struct bench *b, struct bench_round *round)
 {
 	struct pm_state *s = b->state;
 	struct pmbench_totals sum = {0};
-	u64 start, took;
-	int rc;
+	u64 start, took, accesses = 0;
+	int rc = b->params.scan ? pm_maps_put_back(b, s) : 0;
 
-	put_back(b, s);
+	if (!rc)
+		rc = pm_run(b, s, prepare, false);
+	if (rc)
+		return b->error[0] ? rc : bench_fail(b, rc, "no memory for a context");
 	bench_part_begin(&s->part);
 	start = cycles_now();
-	rc = run_threads(b, s);
+	rc = pm_run(b, s, measure, b->params.scan);
 	took = cycles_now() - start;
 	bench_part_end(&s->part, took, &round->totals);
 	if (rc)
 		return bench_fail(b, rc, "no memory for a context");
-	for (unsigned i = 0; i < s->count; i++)
+	for (unsigned i = 0; i < s->count; i++) {
 		pmbench_merge(&sum, &s->thread[i]->totals);
+		accesses += s->thread[i]->times.accesses;
+	}
 	if (!b->variant[round->variant].unsafe)
 		b->stale_total += sum.wrong;
-	round->totals.units = sum.accesses;
-	round->value[0] = bench_ns_per(sum.access_cycles, sum.accesses, 1);
+	round->totals.units = accesses;
+	round->value[0] = bench_ns_per(sum.access_cycles, accesses, 1);
 	if (round->warm_up)
 		return 0;
-	b->variant[round->variant].ops += sum.accesses;
-	pmbench_merge(&s->variant[round->variant].totals, &sum);
-	s->variant[round->variant].took += took;
+	b->variant[round->variant].ops += accesses;
+	add_round(b, &s->variant[round->variant], &sum);
 	return 0;
 }
 
@@ -246,41 +270,13 @@ static void pm_teardown(struct bench *b)
 
 	for (unsigned i = 0; i < s->count; i++)
 		kmem.free(s->thread[i], sizeof(*s->thread[i]));
-	if (s->as)
-		aspace_destroy(s->as);
+	pm_maps_finish(b, s);
+	look_at_memory(s, PMBENCH_POST_UNMAP);
+	for (unsigned i = 0; i < b->variant_count; i++)
+		s->variant[i].free_kib[PMBENCH_POST_UNMAP] = s->free_kib[PMBENCH_POST_UNMAP];
 }
 
 /* ---- what is shown --------------------------------------------------------------------- */
-
-static void put_histogram(struct json *j, const char *name, const struct pmbench_histogram *h)
-{
-	json_key(j, name), json_array(j);
-	json_u64(j, h->below);
-	for (unsigned i = 0; i < PMBENCH_BANDS * PMBENCH_BINS; i++)
-		json_u64(j, h->fine[i / PMBENCH_BINS][i % PMBENCH_BINS]);
-	for (unsigned i = 0; i < ARRAY_SIZE(h->coarse); i++)
-		json_u64(j, h->coarse[i]);
-	json_u64(j, h->rest);
-	json_array_end(j);
-}
-
-static void pm_record(struct bench *b, unsigned variant, struct json *j)
-{
-	const struct pm_state *s = b->state;
-	const struct pmbench_totals *t = &s->variant[variant].totals;
-
-	json_key(j, "pmbench"), json_object(j);
-	json_key(j, "accesses"), json_u64(j, t->accesses);
-	json_key(j, "access"), json_string(j, pmbench_names[b->params.access]);
-	json_key(j, "map_mib"), json_u64(j, b->params.map_mib);
-	json_key(j, "set_mib"), json_u64(j, b->params.set_mib);
-	json_key(j, "read_pct"), json_u64(j, b->params.read_pct);
-	if (b->trust != TRUST_COUNTS) {
-		put_histogram(j, "read", &t->read);
-		put_histogram(j, "write", &t->write);
-	}
-	json_object_end(j);
-}
 
 /* One report of pmbench per variant: a line with `#`, which its parsers skip, says of which. */
 static void pm_table(struct bench *b)
@@ -289,6 +285,9 @@ static void pm_table(struct bench *b)
 
 	for (unsigned i = 0; i < b->variant_count; i++) {
 		const struct bench_variant *v = &b->variant[i];
+		struct pmbench_report report = {&b->params, &s->variant[i].totals,
+						s->variant[i].thread, s->variant[i].free_kib,
+						b->interrupted};
 
 		if (v->skipped[0])
 			continue;
@@ -298,7 +297,7 @@ static void pm_table(struct bench *b)
 			v->totals.mm.ipis_sent,
 			b->trust == TRUST_COUNTS ? "; its times mean nothing here, its counts do"
 						 : "");
-		pmbench_print(&s->variant[i].totals, s->variant[i].took);
+		pmbench_print(&report);
 	}
 }
 
@@ -309,7 +308,8 @@ WORKLOAD(workload_pmbench) = {
 	.min_cpus = 2,
 	.min_nodes = 1,
 	.separates = "hint",
-	.options = OPT_THREADS | OPT_THP | OPT_CPUS | OPT_NODES | OPT_PMBENCH,
+	.options = OPT_THREADS | OPT_THP | OPT_CPUS | OPT_NODES | OPT_SLICE | OPT_KEEP |
+		   OPT_POLICY | OPT_PMBENCH,
 	.default_threads = 1,
 	.state_size = sizeof(struct pm_state),
 	.setup = pm_setup,

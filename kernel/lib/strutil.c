@@ -70,3 +70,39 @@ int parse_u64(const char *s, u64 *value)
 	*value = v << shift;
 	return 0;
 }
+
+/* A number at *s, which moves behind it; any that is not below count is count. */
+static int parse_member(const char **s, unsigned count, u64 *value)
+{
+	if (digit_of(**s, 10) < 0)
+		return -EINVAL;
+	for (*value = 0; digit_of(**s, 10) >= 0; ++*s)
+		*value = MIN(*value * 10 + (u64)digit_of(**s, 10), (u64)count);
+	return 0;
+}
+
+int parse_set(const char *s, unsigned count, u64 *set)
+{
+	u64 first, last;
+	int rc = 0;
+
+	*set = 0;
+	if (!strcmp(s, "all")) {
+		*set = ~0UL >> (64 - count);
+		return 0;
+	}
+	do {
+		if (parse_member(&s, count, &first))
+			return -EINVAL;
+		last = first;
+		if (*s == '-' && (s++, parse_member(&s, count, &last)))
+			return -EINVAL;
+		if (first > last)
+			return -EINVAL;
+		if (last == count)
+			rc = -ERANGE;
+		for (; first <= last && first < count; first++)
+			*set |= 1UL << first;
+	} while (*s == ',' && s++);
+	return *s ? -EINVAL : rc;
+}

@@ -77,37 +77,18 @@ COMMAND(cmd_numactl) = {
 
 /* ---- migratepages ------------------------------------------------------------------ */
 
-/* "all", or "0,2-3": bit per node. 0 or -EINVAL. */
-static int parse_nodes(const char *s, u64 *nodes)
+static unsigned parse_nodes(const char *which, const char *s, u64 *nodes)
 {
-	u64 last_node = numa_node_count() - 1;
+	int err = parse_set(s, numa_node_count(), nodes);
 
-	*nodes = 0;
-	if (!strcmp(s, "all")) {
-		*nodes = last_node == 63 ? ~0UL : (1UL << (last_node + 1)) - 1;
-		return 0;
-	}
-	for (;;) {
-		u64 first = 0, last;
-		const char *start = s;
-
-		while (*s >= '0' && *s <= '9' && first <= last_node)
-			first = first * 10 + (u64)(*s++ - '0');
-		last = first;
-		if (s > start && *s == '-') {
-			start = ++s;
-			for (last = 0; *s >= '0' && *s <= '9' && last <= last_node; s++)
-				last = last * 10 + (u64)(*s - '0');
-		}
-		if (s == start || last > last_node || first > last)
-			return -EINVAL;
-		for (; first <= last; first++)
-			*nodes |= 1UL << first;
-		if (!*s)
-			return 0;
-		if (*s++ != ',')
-			return -EINVAL;
-	}
+	if (err == -ERANGE)
+		return command_usage_error("migratepages", "%s %.40s: there are nodes 0 to %u",
+					   which, s, numa_node_count() - 1);
+	if (err)
+		return command_usage_error(
+			"migratepages", "%s %.40s: not a list of nodes such as 0, 0,2, 0-3 or all",
+			which, s);
+	return RC_PASS;
 }
 
 /* Where the pages of a node go: the n-th node of `from` to the n-th of `to`, which starts over. */
@@ -190,13 +171,15 @@ static unsigned run_migratepages(int argc, char **argv)
 		return rc;
 	as = aspace_lookup(argv[1]);
 	if (!as)
-		return command_usage_error("migratepages", "%.40s: no such space", argv[1]);
-	if (parse_nodes(argv[2], &from) || parse_nodes(argv[3], &to))
 		return command_usage_error(
-			"migratepages",
-			"%.40s %.40s: not node lists such as 0, 0,2, 0-3 or all, "
-			"of nodes 0 to %u",
-			argv[2], argv[3], numa_node_count() - 1);
+			"migratepages", "%.40s: no such space (bench --keep leaves one)", argv[1]);
+	rc = parse_nodes("FROM", argv[2], &from);
+	if (!rc)
+		rc = parse_nodes("TO", argv[3], &to);
+	if (!rc && from == to)
+		rc = command_usage_error("migratepages", "FROM and TO are both %.40s", argv[2]);
+	if (rc)
+		return rc;
 	move_space(as, from, to, &stats);
 	kprintf("moved %lu pages", stats.moved);
 	for (unsigned i = MIGRATE_OK + 1; i < MIGRATE_REASONS; i++) {

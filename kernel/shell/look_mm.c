@@ -138,17 +138,22 @@ static void note_space(struct aspace *as, void *arg)
 		list->dropped++;
 }
 
+static void list_spaces(struct space_list *list)
+{
+	aspace_for_each(note_space, list);
+	if (!list->count)
+		kprintf("no address space exists; bench --keep leaves one\n");
+	if (list->dropped)
+		kprintf("%u more spaces\n", list->dropped);
+}
+
 static void look_in_all(vaddr_t va)
 {
 	struct space_list list = {.count = 0};
 
-	aspace_for_each(note_space, &list);
-	if (!list.count)
-		kprintf("no address space exists; a workload makes its own while it runs\n");
+	list_spaces(&list);
 	for (unsigned i = 0; i < list.count; i++)
 		look_in_space(list.space[i], va);
-	if (list.dropped)
-		kprintf("%u more spaces\n", list.dropped);
 }
 
 static unsigned look_va(int argc, char **argv)
@@ -176,4 +181,68 @@ LOOK(look_at_va) = {
 	.usage = "[SPACE] ADDR",
 	.summary = "the area, the entry and the frame behind an address, in one space or in all",
 	.run = look_va,
+};
+
+/* ---- spaces --------------------------------------------------------------------------- */
+
+static void print_policy(const struct area *area)
+{
+	static const char *const names[] = {"prefer", "interleave", "bind"};
+	u64 nodes = area->nodes;
+
+	if (area->placement == PLACE_PREFERRED && area->node == BOOT_NODE_NONE) {
+		kprintf("default");
+		return;
+	}
+	if (area->placement == PLACE_PREFERRED)
+		nodes = 1UL << area->node;
+	kprintf("%s", names[area->placement]);
+	for (char separator = ':'; nodes; nodes &= nodes - 1, separator = ',')
+		kprintf("%c%u", separator, (u32)__builtin_ctzl(nodes));
+}
+
+/* A line as in Linux's numa_maps: address, policy, pages on each node. */
+static void print_area(struct aspace *as, const struct area *area)
+{
+	u64 pages[MAX_NODES] = {0}, all = 0;
+
+	aspace_count_nodes(as, area->start, area->end - area->start, pages);
+	for (u32 node = 0; node < MAX_NODES; node++)
+		all += pages[node];
+	kprintf("%lx ", area->start);
+	print_policy(area);
+	kprintf(" anon=%lu", all);
+	for (u32 node = 0; node < MAX_NODES; node++)
+		if (pages[node])
+			kprintf(" N%u=%lu", node, pages[node]);
+	kprintf(" kernelpagesize_kB=%lu\n", PAGE_SIZE >> 10);
+}
+
+static unsigned look_spaces(int argc, char **argv)
+{
+	struct space_list list = {.count = 0};
+	unsigned rc = command_args("look spaces", NULL, &argc, argv, 0, 0);
+	struct area *area;
+
+	if (rc)
+		return rc;
+	list_spaces(&list);
+	for (unsigned i = 0; i < list.count; i++) {
+		struct aspace *as = list.space[i];
+
+		kprintf("space %u %s\n", as->id, as->name);
+		read_lock(&as->lock);
+		list_for_each_entry (area, &as->areas, link)
+			print_area(as, area);
+		read_unlock(&as->lock);
+	}
+	return RC_PASS;
+}
+
+LOOK(look_at_spaces) = {
+	.name = "spaces",
+	.usage = "",
+	.summary =
+		"address spaces; their areas, policies and pages by node as in Linux's numa_maps",
+	.run = look_spaces,
 };

@@ -275,6 +275,32 @@ TEST(parse_u64_accepts_and_refuses)
 	CHECK_EQ(parse("99999999999999999999999x"), -EINVAL);
 }
 
+static u64 set_of(const char *s, unsigned count)
+{
+	u64 set;
+	int err = parse_set(s, count, &set);
+
+	return err ? (u64)(s64)err : set;
+}
+
+TEST(parse_set_accepts_and_refuses)
+{
+	CHECK_EQ(set_of("0", 1), 1);
+	CHECK_EQ(set_of("0,2-4,3", 8), 0x1d);
+	CHECK_EQ(set_of("63", 64), 1UL << 63);
+	CHECK_EQ(set_of("all", 64), ~0UL);
+	CHECK_EQ(set_of("all", 2), 3);
+	CHECK_EQ(set_of("0-1", 2), 3);
+	CHECK_EQ(set_of("2", 2), (u64)-ERANGE);
+	CHECK_EQ(set_of("0-2", 2), (u64)-ERANGE);
+	CHECK_EQ(set_of("0,99999999999999999999999", 2), (u64)-ERANGE);
+	static const char *const wrong[] = {"",	   ",",	 "0,", ",0", "-",   "0-", "-1",
+					    "1-0", "+1", "0 ", "x",  "0x1", "al", "all,0"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
+		CHECK_EQ(set_of(wrong[i], 64), (u64)-EINVAL);
+}
+
 TEST(parse_u64_like_strtoull)
 {
 	char text[32];

@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 os.chdir(ROOT)
-from tarrylib import guest, ktap, qemu, records  # noqa: E402
+from tarrylib import guest, ktap, pmbench_xml, qemu, records  # noqa: E402
 from tarrylib.settings import Settings, UsageError, parse, words  # noqa: E402
 
 __all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "guest",
-           "longest_waits", "main", "median", "phase_per_page", "qemu", "records", "result",
+           "longest_waits", "main", "median", "phase_per_page", "pmbench_xml", "qemu", "records", "result",
            "settings", "skip"]
 
 _out = ktap.Writer()

@@ -1,10 +1,12 @@
-"""The same records in the forms that other tools read: CSV and Prometheus text."""
+"""The same records in the forms that other tools read: CSV, Prometheus text, pmbench's XML."""
 
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
+from . import pmbench_xml
 from .results import Results
 from .summary import label
 
@@ -35,6 +37,15 @@ def write_csv(path: Path, results: Results) -> None:
         writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_pmbench(folder: Path, results: Results) -> None:
+    """pmbench-BOOT-VARIANT.xml for each record of that workload."""
+    for boot in results.boots:
+        for record in boot.records:
+            if "pmbench" in record:
+                name = re.sub(r"[^A-Za-z0-9.+_-]", "-", f"pmbench-{boot.name}-{record['variant']}")
+                (folder / f"{name}.xml").write_text(pmbench_xml.text(record), "utf-8")
 
 
 # Prometheus text format 0.0.4: family -> (counter of a record, help); one sample per record.

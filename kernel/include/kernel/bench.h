@@ -24,6 +24,8 @@ enum bench_option {
 	OPT_PIN = 1 << 9,
 	OPT_CPUS = 1 << 10,
 	OPT_SHARE = 1 << 11,
+	OPT_KEEP = 1 << 13,
+	OPT_POLICY = 1 << 14, /* --localalloc --preferred --interleave --membind */
 	OPT_PMBENCH = 1 << 12, /* what only pmbench has: its map, shape, accesses */
 };
 

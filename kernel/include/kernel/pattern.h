@@ -62,6 +62,7 @@ enum pmbench_access {
 	PMBENCH_PARETO,
 	PMBENCH_ZIPF,
 };
+enum { PMBENCH_WORDS = 1024 }; /* of 32 bits in a page: one of them is accessed */
 extern const char *const pmbench_names[]; /* NULL at the end */
 
 struct pmbench_walk {

@@ -23,5 +23,10 @@ size_t strlcpy(char *dst, const char *src, size_t size);
  * 0, -EINVAL for anything else in the string (empty, sign, trailing text), -ERANGE on overflow.
  */
 int parse_u64(const char *s, u64 *value);
+/*
+ * "0", "0,2-3" or "all" of the numbers below count (1..64): bit per member.
+ * 0, -EINVAL: not such a list, -ERANGE: a member is not below count.
+ */
+int parse_set(const char *s, unsigned count, u64 *set);
 /* Shell-style match with * and ?; the whole string must match. */
 bool glob_match(const char *pattern, const char *s);

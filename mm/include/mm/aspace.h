@@ -117,6 +117,9 @@ int aspace_drop(struct aspace *as, vaddr_t va, u64 len);
 /* Fault every page in, on `node` if it is not BOOT_NODE_NONE (strict). Returns pages present or -ENOMEM. */
 long aspace_populate(struct aspace *as, vaddr_t va, u64 len, u32 node);
 
+/* Adds the 4 KiB pages of the range to pages[MAX_NODES], by node. Either side of as->lock held. */
+void aspace_count_nodes(struct aspace *as, vaddr_t va, u64 len, u64 pages[]);
+
 /*
  * Pin the page at va: it cannot migrate until page_put(page, PAGE_PIN).
  * Faults it in. 0, -EFAULT, -EAGAIN never: waits for migrations.

@@ -1,0 +1,69 @@
+/* A run of `pmbench`: its maps, its threads, and what was measured of each variant. */
+#pragma once
+
+#include <mm/hint.h>
+#include "pmbench.h"
+#include "run.h"
+
+struct pm_state;
+
+struct pm_thread {
+	struct pm_state *all;
+	unsigned id; /* from 0 */
+	unsigned set;
+	struct pmbench_walk walk;
+	struct context *ctx;
+	int rc; /* of touching its part of the map */
+	u64 slice_left;
+	struct pmbench_totals totals; /* of a round, as the next */
+	struct pmbench_thread times;
+};
+
+/* Threads that share a map. */
+struct pm_set {
+	vaddr_t base;
+	unsigned first, count; /* threads */
+	u64 nodes; /* with --affinity: of its CPUs; the map is bound to them */
+};
+
+struct pm_variant {
+	struct pmbench_totals totals;
+	struct pmbench_thread thread[MAX_CPUS];
+	u64 free_kib[PMBENCH_MOMENTS];
+	u64 on_node[MAX_NODES]; /* pages, when its last round ended */
+};
+
+struct pm_state {
+	const struct bench_params *params;
+	struct aspace *as;
+	struct pm_set set[BENCH_MAX_SETS];
+	unsigned sets;
+	u64 map_pages, set_pages, warm_up;
+	u64 round_cycles; /* 0: a round ends after params.accesses */
+	u32 read_below; /* of 1024: a random number below it makes an access a load */
+	unsigned count;
+	struct pm_thread *thread[MAX_CPUS];
+	u32 running; /* threads that have not finished; atomic */
+	struct bench_part part;
+	struct hint_scan scan;
+	u64 free_kib[PMBENCH_MOMENTS]; /* of this round */
+	struct pm_variant variant[BENCH_MAX_VARIANTS];
+};
+
+/* ---- pmbench_maps.c ---- */
+/* Check the options, then make space, maps and threads. 0 or a code with bench_fail(). */
+int pm_maps_create(struct bench *b, struct pm_state *s);
+/* All pages where they began, so that each round of --scan has the same to do. 0 or a code. */
+int pm_maps_put_back(struct bench *b, struct pm_state *s);
+void pm_maps_count(const struct pm_state *s, u64 on_node[MAX_NODES]);
+/* Keep (--keep) or destroy them. */
+void pm_maps_finish(struct bench *b, struct pm_state *s);
+/* What a word holds before anybody stores to it. */
+u32 pm_first_word(const struct bench_params *p, const u32 *word);
+
+/* ---- workload_pmbench.c ---- */
+/* Run fn(thread) on each thread's CPU; with `scan` the initiator scans meanwhile. 0 or -ENOMEM. */
+int pm_run(struct bench *b, struct pm_state *s, void (*fn)(void *thread), bool scan);
+
+/* ---- pmbench_record.c ---- */
+void pm_record(struct bench *b, unsigned variant, struct json *j);
