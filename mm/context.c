@@ -45,8 +45,8 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 	cpumask_set_atomic(&ctx->mask, cpu_id());
 	/* Before ctx.gen is read: waiting for its lock, this CPU may answer a request for ctx by doing nothing. */
 	u64 token = asid_assign(ctx, &rolled_over);
-	u64 gen = load_relaxed(
-		&ctx->gen); /* mmu_switch(), a full barrier, is between it and any walk */
+	/* Relaxed: mmu_switch() is a full barrier between it and any walk. */
+	u64 gen = load_relaxed(&ctx->gen);
 	unsigned slot = find_slot(me, ctx, &found);
 
 	if (rolled_over)

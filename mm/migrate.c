@@ -280,7 +280,7 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	 * reference only now.
 	 */
 	if (unlikely(mappings != PAGE_REF))
-		atomic_fetch_add(&dst->refs, (u64)mappings - PAGE_REF);
+		atomic_fetch_add_relaxed(&dst->refs, (u64)mappings - PAGE_REF);
 	/* Pairs with page_get() in page_of_slot(): fields before the pointer. */
 	store_release(object_slot(dst->object, dst->index, false), dst);
 }

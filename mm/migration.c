@@ -35,9 +35,8 @@ void migration_wake(struct page *src)
 
 		if (load_relaxed(theirs) != src)
 			continue;
-		store_relaxed(
-			theirs,
-			NULL); /* cpu_wake() is a barrier between this and the waiter's halt */
+		/* Relaxed: cpu_wake() is a barrier between this and the waiter's halt. */
+		store_relaxed(theirs, NULL);
 		cpu_wake(cpu);
 	}
 }
