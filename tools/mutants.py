@@ -2,304 +2,291 @@
 """`make mutants`: is every flush, barrier, wait, mask update, generation step and recheck needed, and missed?
 
 Usage: tools/mutants.py [--list] [--only REGEX] [--jobs N] [--doc FILE] [--orderings N]
+                        [--results FILE] [--resume | --keep]
 
-Finds the sites itself by pattern rules over the memory manager, builds one mutant per site in a
-scratch copy, and runs the explorer and the host tests against it until something fails. Prints who
-killed it; ends with "N killed, M survived" and exits with 1 if a site neither was killed nor is
-argued to be equivalent in tools/mutants.cfg, if more than 10 % are argued, or if fewer than half of
-the sites were killed by two independent checks. --doc keeps the table in that file up to date.
+Finds the sites itself by pattern rules over the memory manager (tools/tarrylib/sites.py), builds
+one mutant per site in a scratch copy, and runs checks against it until two independent ones have
+failed: host tests, the explorer, the explorer without the checks that failed before, races,
+scenarios for single places, the kernel in QEMU. Prints who killed it; ends with "N killed, M
+survived" and exits with 1 if a site neither was killed nor is argued to be equivalent in
+tools/mutants.cfg, if more than 10 % are argued, or if fewer than half of the sites were killed by
+two independent checks. --doc keeps the table in that file up to date.
+
+Each result goes to --results at once. --resume takes from there what was found with the same
+sources, --keep also what was found when the site's own file was the same.
 """
 
 from __future__ import annotations
 
 import argparse
-import configparser
+import hashlib
+import json
 import os
 import queue
 import re
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 from tarrylib.scratch import Scratch, kind_of  # noqa: E402
+from tarrylib.sites import Site, find_sites, read_arguments  # noqa: E402
 
-FILES = ("mm/tlb.c", "mm/context.c", "mm/asid.c", "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
-         "mm/include/mm/page.h", "mm/collect.c", "mm/migrate.c", "mm/migration.c", "mm/fault.c",
-         "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
-         "mm/aspace.c", "mm/include/mm/aspace.h", "mm/schemes/*.c")
 ARGUED_SHARE = 0.10  # of the sites, at most
 DOC_MARKS = ("<!-- mutants: begin -->", "<!-- mutants: end -->")
+SOURCES = ("mm", "arch", "kernel/core", "kernel/lib", "kernel/include", "tests/host/mm", "tests/host/model")
 
+PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_arm64")
 SCHEMES = ("batch+defer=skeleton", "baseline", "never")
+SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can do without
 
 # tests/host/model/collisions.c
 COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap-pin", "ack-order",
               "fault-upgrade", "same-upgrade")
 
-TEXTS: dict[str, str] = {}  # of the files as they were when the sites were found
+# In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
+IMAGES = {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}
+BOOTS = (("test *", "large=off poison=full check=full"),
+         ("bench migrate --pages 512 --threads 3 --reps 2 --schemes baseline,batch", "check=reads"))
+BOOT_SECONDS = 120
+ORDERING = re.compile("weakened|barrier")  # rules whose mutants the emulator cannot tell apart
 
 
-# --- sites -----------------------------------------------------------------------
-@dataclass
-class Site:
-    file: str
-    line: int
-    rule: str
-    start: int  # offsets in the file
-    end: int
-    text: str
-    put: str
-    killed: list[str] = field(default_factory=list)
-    evidence: str = ""
-    argued: str = ""
-
-    @property
-    def name(self) -> str:
-        return f"{self.file}:{self.line} {self.rule}"
-
-    @property
-    def key(self) -> str:
-        """What identifies the site when lines move: file, rule and text."""
-        return f"{self.file} {self.rule}: {' '.join(self.text.split())}"
+# --- checks ------------------------------------------------------------------------
+Found = tuple[str, str]  # kind of check, what it said; or two empty strings
+NOTHING: Found = ("", "")
 
 
-def blank(text: str) -> str:
-    """The same text with comments and strings as spaces."""
-    return re.sub(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""",
-                  lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
-
-
-def closing(code: str, at: int) -> int:
-    """Behind the parenthesis that closes the one at `at`."""
-    depth = 0
-    for i in range(at, len(code)):
-        depth += (code[i] == "(") - (code[i] == ")")
-        if not depth:
-            return i + 1
-    return len(code)
-
-
-def statements(names: str) -> Callable[[str], Iterator[tuple[int, int, str]]]:
-    """Calls of these functions as statements: left out."""
-    def find(code: str) -> Iterator[tuple[int, int, str]]:
-        for match in re.finditer(rf"(?<=[;{{}})\n])([ \t]+)({names})\s*\(", code):
-            end = closing(code, match.end() - 1)
-            if code[end:end + 1] == ";":
-                yield match.start(2), end + 1, ";"
-    return find
-
-
-def replaced(pattern: str, put: str) -> Callable[[str], Iterator[tuple[int, int, str]]]:
-    def find(code: str) -> Iterator[tuple[int, int, str]]:
-        for match in re.finditer(pattern, code):
-            if not code[code.rfind("\n", 0, match.start()) + 1:].startswith("#"):
-                yield match.start(), match.end(), match.expand(put)
-    return find
-
-
-RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
-    ("flush left out", statements(r"tlb_flush_\w+|tlb_bcast_(?!prepare)\w+|tlb_gather_flush|flush_here|"
-                                  r"flush_owing|zap_flush|flush_apart|context_leave")),
-    ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry")),
-    ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
-    ("acquire weakened", replaced(r"\bload_acquire\(", "load_relaxed(")),
-    # wanted: a hint that changes only the order in which a batch moves.
-    ("release weakened", replaced(r"\bstore_release\((?!&m->wanted)", "store_relaxed(")),
-    # Not where one more reference or mapping is counted by somebody who has one: that orders nothing.
-    ("barrier of an atomic weakened", replaced(r"\batomic_(fetch_add)\((?!.*(?:gen|refs, 1|mapcount))",
-                                               r"atomic_\1_relaxed(")),
-    ("barrier of an atomic weakened", replaced(r"\batomic_(xchg|cmpxchg)\((?!&m->wanted)",
-                                               r"atomic_\1_acquire(")),
-    ("wait left out", statements(r"wait_until\w*|migration_wait|spin_until\w*")),
-    ("wake left out", statements(r"cpu_wake|migration_wake|migration_want")),
-    ("mask not updated", statements(r"cpumask_(?:un)?set(?:_atomic)?")),
-    ("mask not collected", replaced(r"targets(?:->|\.)bits\[w\] \|= [^;]+;", ";")),
-    ("interrupt not sent", statements(r"ipi_send\w*|send_requests")),
-    ("generation not stepped", replaced(r"atomic_fetch_add\((&[\w>.-]*gen), 1\)", r"load_relaxed(\1)")),
-    ("generation not noted", replaced(r"[\w>.\[\]-]+\.gen = gen;", ";")),
-    ("token not noted", replaced(r"[\w>.\[\]-]+\.token = token;", ";")),
-    ("keeps entries", replaced(r"\bkeep = found && [^;]+;", "keep = found;")),
-    ("flushes one request too few", replaced(r"part->gen == mine \+ 1 && part->gen == gen", "true")),
-    ("tables not noted", replaced(r"[\w.>-]*tables = true;", ";")),
-    ("full not noted", replaced(r"[\w.>-]*full = true;", ";")),
-    ("issued not withdrawn", replaced(r"g->issued = false;", ";")),
-    ("recheck left out", replaced(r"pte_load\([\w.>-]+\)\.v (?:==|!=) \w+\.v", "true")),
-    ("recheck left out", replaced(r"\bnow\.v == seen\.v", "true")),
-    ("recheck left out", replaced(r"pte_is_none\(pte_load\([\w.>&\[\]-]+\)\);", "true;")),
-    ("recheck left out", replaced(r"load_relaxed\(slot\) == page", "true")),
-    ("recheck left out", replaced(r"!\(load_relaxed\(&page->flags\) & PG_ISOLATED\)", "true")),
-    ("recheck left out", replaced(r"pte_pa\(old, \S+\) != page_to_phys\(src\)", "false")),
-    ("recheck left out", replaced(r"if \(taken == [^)]+\)+\)", "if (true)")),
-    ("bits lost", replaced(r"\bgot\.v != old\.v", "false")),
-    ("isolation not exclusive", replaced(r"!page_isolate\(page\)", "(page_isolate(page), false)")),
-    ("flush not pending", replaced(r" \|\| load_relaxed\(&\w+->flush_pending\)", "")),
-    ("debts not paid", statements(r"debts_pay|scheme->(?:write_upgrade|range_change)|change_begin|"
-                                  r"debts_owe|never_settle")),
-    ("defers writable entries", replaced(r"if \(pte_is_writable\(old\)\)", "if (false)")),
-    ("rollover without a flush", replaced(r"flush_due\) = true;", "flush_due);")),
-    ("ASID not kept apart", replaced(r"used_test_and_set\(\(u16\)token\);", ";")),
-    ("upgrade without a flush", replaced(r"&& pte_upgrade_needs_flush\([^;{]+?\)\)\)", "&& false)")),
-    ("upgrade without a flush", replaced(r"return pte_upgrade_needs_flush\([^;]+;", "return false;")),
-    ("frame freed early", replaced(r"(?<=\t)tlb_gather_flush\(&z->gather\);", ";")),
-]
-
-
-def find_sites() -> list[Site]:
-    sites: list[Site] = []
-    taken: set[tuple[str, int]] = set()
-    for pattern in FILES:
-        for path in sorted(ROOT.glob(pattern)):
-            name = str(path.relative_to(ROOT))
-            text = TEXTS[name] = path.read_text()
-            code = blank(text)
-            for rule, find in RULES:
-                for start, end, put in find(code):
-                    if (name, start) in taken:
-                        continue
-                    taken.add((name, start))
-                    line = text.count("\n", 0, start) + 1
-                    sites.append(Site(name, line, rule, start, end, text[start:end], put))
-    return sorted(sites, key=lambda s: (s.file, s.line))
-
-
-def read_arguments(sites: list[Site]) -> list[str]:
-    """Fill in what tools/mutants.cfg argues; returns entries that fit no site."""
-    config = configparser.ConfigParser(delimiters=("=",), interpolation=None)
-    config.optionxform = str  # type: ignore[assignment,method-assign]
-    config.read(ROOT / "tools/mutants.cfg")
-    stale = []
-    for section in config.sections():
-        found = [s for s in sites if s.key == section or s.key.startswith(section)]
-        for site in found:
-            site.argued = " ".join(config[section]["why"].split())
-        if not found:
-            stale.append(section)
-    return stale
-
-
-# --- running one mutant ---------------------------------------------------------------
-PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_arm64")
-
-
-def explore(scratch: Scratch, orderings: int, checks: str, bound: int,
-            scenario: str = "") -> tuple[str, str]:
-    """(kind of check, text) of the first failure, or two empty strings."""
+def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | None = None,
+            scenario: str = "") -> Found:
+    """The first failure of any scheme."""
     argv = ["build/host/explore", "--stop", "--jobs", "1", "--orderings", str(orderings),
-            "--bound", str(bound)] + (["--checks", checks] if checks else [])
+            "--bound", str(bound)] + (["--checks", ",".join(checks)] if checks is not None else [])
     argv += ["--scenario", scenario] if scenario else []
     for scheme in SCHEMES:
-        code, out = scratch.run([*argv, "--scheme", scheme], 240)
+        code, out = scratch.run([*argv, "--scheme", scheme])
         if code:
             lines = [l[2:] for l in out.splitlines() if l.startswith("# ")
-                     and ("scheme" in l or "replay" in l)]
-            text = "\n    ".join(lines[:2]) or f"exit status {code}"
+                     and ("scheme" in l or "replay" in l or "no end" in l)]
+            text = "; ".join(lines[:2]) or f"exit status {code}"
             return kind_of(text), text
-    return "", ""
+    return NOTHING
 
 
-def races(scratch: Scratch) -> tuple[str, str]:
+def races(scratch: Scratch) -> Found:
     """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
-    every = [(scheme, "0", "3000", "") for scheme in SCHEMES[:2]]
-    for scheme, bound, orderings, scenario in every + [("baseline", "1", "3000", name)
-                                                       for name in COLLISIONS]:
+    every = [(scheme, "0", "") for scheme in SCHEMES[:2]]
+    for scheme, bound, scenario in every + [("baseline", "1", name) for name in COLLISIONS]:
         argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
-                "--orderings", orderings, "--scheme", scheme]
-        code, out = scratch.run(argv + (["--scenario", scenario] if scenario else []), 120)
+                "--orderings", "3000", "--scheme", scheme]
+        code, out = scratch.run(argv + (["--scenario", scenario] if scenario else []))
         lines = [l[2:] for l in out.splitlines() if l.startswith("# ") and ": race:" in l]
         if code and lines:
             return "races", lines[0]
-    return "", ""
+    return NOTHING
 
 
-def collisions(scratch: Scratch, checks: str) -> tuple[str, str]:
+def collisions(scratch: Scratch, checks: list[str] | None) -> Found:
     """Every plan with one deviation in the scenarios made for single places."""
     for name in COLLISIONS:
-        found = explore(scratch, 3000, checks, 1, name)
+        found = explore(scratch, 3000, 1, checks, name)
         if found[0]:
             return found
-    return "", ""
+    return NOTHING
 
 
-def host_tests(scratch: Scratch) -> tuple[str, str]:
+def host_tests(scratch: Scratch) -> Found:
     for program in "build/host/test_mm", "build/host/test_mm_arm64":
-        code, out = scratch.run([program], 60)
+        code, out = scratch.run([program])
         bad = next((l for l in out.splitlines() if l.startswith("not ok")), f"exit status {code}")
         if code:
-            return "host tests", bad
-    return "", ""
+            return "host tests", f"{Path(program).name}: {bad}"
+    return NOTHING
 
 
-def judge(scratch: Scratch, site: Site, orderings: int) -> None:
-    def note(kind: str, text: str) -> None:
-        if kind and kind not in site.killed:
-            site.killed.append(kind)
-            site.evidence = site.evidence or text
+def emulator(scratch: Scratch, arch: str) -> list[Found]:
+    """What boots of the kernel itself find; the oracle's word and litmus tests count as themselves."""
+    if errors := scratch.make(IMAGES[arch], arch=arch):
+        raise RuntimeError(errors)
+    found = []
+    for command, args in BOOTS:
+        code, out = scratch.run(["make", "-s", "SETUP=no", f"ARCH={arch}", f"CMD={command}", f"ARGS={args}",
+                                 "SMP=4", "NODES=2", "DET=1", "SEED=1", f"TIMEOUT={BOOT_SECONDS}", "exec"], cpu=0)
+        if not code:
+            continue
+        bad = [l for l in out.splitlines() if re.search(r"^not ok|panic:|^error: |stuck", l)]
+        text = bad[0] if bad else f"exit status {code}"
+        kind = ("oracle" if "oracle" in text else "litmus" if "not ok" in text and "litmus" in text
+                else "emulator")
+        found.append((kind, f"{arch}, {command.split(' --')[0]}: {text}"))
+    return found
 
-    original = TEXTS[site.file]
-    scratch.put(site.file, original[:site.start] + site.put + original[site.end:])
+
+# --- one mutant ---------------------------------------------------------------------------
+class Judge:
+    def __init__(self, scratch: Scratch, site: Site, orderings: int):
+        self.scratch, self.site, self.orderings = scratch, site, orderings
+
+    def note(self, found: Found) -> None:
+        if found[0]:
+            self.site.killed.setdefault(*found)
+
+    @property
+    def done(self) -> bool:
+        return len(self.site.killed) > 1
+
+    def without(self, check) -> None:
+        """A check again and again, each time without the means that saw it before."""
+        rest = [c for c in SILENCED if c not in self.site.killed]
+        while not self.done:
+            found = check(rest if len(rest) < len(SILENCED) else None)
+            self.note(found)
+            if found[0] not in rest:
+                return
+            rest.remove(found[0])
+
+    def run(self) -> None:
+        self.note(host_tests(self.scratch))
+        self.without(lambda checks: explore(self.scratch, 6000, 0, checks))
+        if not self.done:
+            self.note(races(self.scratch))
+        if not self.done:
+            self.without(lambda checks: collisions(self.scratch, checks))
+        for arch in IMAGES:
+            if not self.done and not ORDERING.search(self.site.rule):
+                for found in emulator(self.scratch, arch):
+                    self.note(found)
+        if not self.site.killed:
+            self.note(explore(self.scratch, self.orderings, 1))
+
+
+def judge(scratch: Scratch, site: Site, text: str, orderings: int) -> None:
+    scratch.put(site.file, site.apply(text))
     try:
-        errors = scratch.make(*PROGRAMS)
-        if errors:
-            site.evidence = errors.splitlines()[0]
-            return
-        note(*explore(scratch, 6000, "", 0))
-        note(*host_tests(scratch))
-        if len(site.killed) < 2 and re.search("weakened|barrier|acq", site.rule):
-            note(*races(scratch))
-        if not site.killed or site.killed == ["host tests"]:
-            note(*collisions(scratch, ""))
-        if not site.killed and not site.argued:
-            note(*explore(scratch, orderings, "", 1))
-        # A second, independent one: without the kind that was fastest.
-        rest = [c for c in ("invariants", "contents", "oracle") if c not in site.killed]
-        if len(site.killed) == 1 and site.killed[0] in ("invariants", "contents", "oracle"):
-            note(*explore(scratch, 6000, ",".join(rest), 0))
-            if len(site.killed) == 1:
-                note(*collisions(scratch, ",".join(rest)))
+        if errors := scratch.make(*PROGRAMS):
+            raise RuntimeError(f"{site.name}: the mutant does not build: {errors}")
+        Judge(scratch, site, orderings).run()
     finally:
-        scratch.put(site.file, original)
+        scratch.put(site.file, text)
 
 
-def run_all(sites: list[Site], jobs: int, orderings: int) -> None:
-    todo: queue.SimpleQueue[Site] = queue.SimpleQueue()
+# --- results, kept --------------------------------------------------------------------------
+def digest(files: dict[str, bytes]) -> str:
+    total = hashlib.sha256()
+    for name, data in files.items():
+        total.update(f"{name}\0{len(data)}\0".encode() + data)
+    return total.hexdigest()[:12]
+
+
+def sources() -> list[Path]:
+    return sorted(p for name in SOURCES for p in (ROOT / name).rglob("*") if p.is_file())
+
+
+class Results:
+    """What earlier runs found, by site."""
+
+    def __init__(self, path: Path, texts: dict[str, str], resume: bool, keep: bool):
+        self.path, self.tree = path, digest({str(p.relative_to(ROOT)): p.read_bytes() for p in sources()})
+        self.files = {name: digest({name: text.encode()}) for name, text in texts.items()}
+        self.rows: dict[str, dict] = {}
+        self.lock = threading.Lock()
+        self.taken: list[str] = []  # names of the sites whose result is of other sources
+        if (resume or keep) and path.exists():
+            self.rows = json.loads(path.read_text())
+        self.keep = keep
+
+    def take(self, site: Site, name: str) -> bool:
+        row = self.rows.get(name)
+        if not row or (row["tree"] != self.tree
+                       and not (self.keep and row["killed"] and row["file"] == self.files[site.file])):
+            return False
+        site.killed = row["killed"]
+        if row["tree"] != self.tree:
+            self.taken.append(name)
+        return True
+
+    def add(self, site: Site, name: str) -> None:
+        with self.lock:
+            self.rows[name] = {"tree": self.tree, "file": self.files[site.file], "killed": site.killed}
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps(self.rows, indent=1))
+
+
+def names_of(sites: list[Site]) -> list[str]:
+    """Unique and the same when lines move: sites that look alike are numbered."""
+    seen: dict[str, int] = {}
+    names = []
     for site in sites:
-        todo.put(site)
-    lock = threading.Lock()
+        seen[site.key] = seen.get(site.key, 0) + 1
+        names.append(f"{site.key} #{seen[site.key]}")
+    return names
 
-    def work(folder: Path) -> None:
-        scratch = Scratch(ROOT, folder, TEXTS)
-        errors = scratch.make(*PROGRAMS)
-        if errors:
-            raise RuntimeError(errors)
-        kind, text = next((r for r in (explore(scratch, 20000, "", 0), races(scratch),
-                                       host_tests(scratch)) if r[0]), ("", ""))
+
+# --- all ------------------------------------------------------------------------------------
+def check_unmutated(scratch: Scratch) -> None:
+    """Every check passes where nothing is broken, or a kill would mean nothing."""
+    if said := scratch.make(*PROGRAMS):
+        raise SystemExit(f"error: mutants: {said}")
+    found = [explore(scratch, 20000, 0), races(scratch), collisions(scratch, None), host_tests(scratch)]
+    for silent in SILENCED:
+        found.append(explore(scratch, 6000, 0, [c for c in SILENCED if c != silent]))
+    for arch in IMAGES:
+        found += emulator(scratch, arch)
+    for kind, text in found:
         if kind:
-            print(f"not mutated, and fails already: {text}", flush=True)
-            os._exit(1)
-        while True:
+            raise SystemExit(f"error: mutants: not mutated, and fails already: {kind}: {text}")
+
+
+def show(site: Site) -> None:
+    who = ", ".join(site.killed) or ("argued" if site.argued else "SURVIVED")
+    print(f"{who:<32} {site.name}: {' '.join(site.text.split())[:70]}", flush=True)
+    for kind, text in site.killed.items():
+        print(f"    {kind}: {text}", flush=True)
+
+
+def run_all(sites: list[Site], names: list[str], texts: dict[str, str], results: Results, jobs: int,
+            orderings: int) -> None:
+    todo: queue.SimpleQueue[tuple[Site, str]] = queue.SimpleQueue()
+    for site, name in zip(sites, names):
+        if results.take(site, name):
+            show(site)
+        else:
+            todo.put((site, name))
+    errors: list[BaseException] = []
+
+    def work(scratch: Scratch) -> None:
+        while not errors:
             try:
-                site = todo.get_nowait()
+                site, name = todo.get_nowait()
             except queue.Empty:
                 return
-            judge(scratch, site, orderings)
-            with lock:
-                who = ", ".join(site.killed) or ("argued" if site.argued else "SURVIVED")
-                print(f"{who:<32} {site.name}: {' '.join(site.text.split())[:70]}", flush=True)
-                if site.evidence:
-                    print(f"    {site.evidence}", flush=True)
+            judge(scratch, site, texts[site.file], orderings)
+            results.add(site, name)
+            with results.lock:
+                show(site)
 
+    def guarded(scratch: Scratch) -> None:
+        try:
+            work(scratch)
+        except BaseException as error:  # the other threads stop, and we tell
+            errors.append(error)
+
+    if todo.empty():
+        return
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        threads = [threading.Thread(target=work, args=(Path(folder) / str(i),)) for i in range(jobs)]
+        scratches = [Scratch(ROOT, Path(folder) / "0", texts)]
+        check_unmutated(scratches[0])
+        scratches += [scratches[0].copy(Path(folder) / str(i)) for i in range(1, jobs)]
+        threads = [threading.Thread(target=guarded, args=(scratch,)) for scratch in scratches]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+    if errors:
+        raise SystemExit(f"error: mutants: {errors[0]}")
 
 
 # --- the table -----------------------------------------------------------------------
@@ -312,12 +299,21 @@ def table(sites: list[Site]) -> str:
     return "\n".join(lines)
 
 
-def summary(sites: list[Site]) -> str:
-    killed = sum(bool(s.killed) for s in sites)
-    argued = sum(not s.killed and bool(s.argued) for s in sites)
-    twice = sum(len(s.killed) > 1 for s in sites)
-    return (f"{len(sites)} sites, {twice} killed by two or more checks, {argued} argued equivalent; "
-            f"{killed} killed, {len(sites) - killed - argued} survived")
+class Tally:
+    def __init__(self, sites: list[Site]):
+        self.sites = len(sites)
+        self.killed = sum(bool(s.killed) for s in sites)
+        self.twice = sum(len(s.killed) > 1 for s in sites)
+        self.argued = sum(not s.killed and bool(s.argued) for s in sites)
+        self.survived = self.sites - self.killed - self.argued
+
+    def good(self) -> bool:
+        return (not self.survived and self.argued <= ARGUED_SHARE * self.sites
+                and 2 * self.twice >= self.sites)
+
+    def __str__(self) -> str:
+        return (f"{self.sites} sites, {self.twice} killed by two or more checks, {self.argued} argued "
+                f"equivalent; {self.killed} killed, {self.survived} survived")
 
 
 def keep_in(doc: Path, text: str) -> None:
@@ -335,32 +331,38 @@ def main() -> int:
     parser.add_argument("--only", default="", help="sites whose name and text this fits")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--doc", type=Path, help="file whose table is brought up to date")
+    parser.add_argument("--results", type=Path, default=ROOT / "build/mutants.json")
+    parser.add_argument("--resume", action="store_true", help="keep results of the same sources")
+    parser.add_argument("--keep", action="store_true", help="and kills in files that are the same")
     parser.add_argument("--orderings", type=int, default=150000,
                         help="per scheme and rule set, for what survives the first few")
     args = parser.parse_args()
 
-    os.chdir(ROOT)
-    sites = find_sites()
-    stale = read_arguments(sites)
-    sites = [s for s in sites if re.search(args.only, f"{s.name}: {s.text}")]
+    sites, texts = find_sites(ROOT)
+    stale = read_arguments(ROOT / "tools/mutants.cfg", sites)
+    names = names_of(sites)
+    chosen = [i for i, s in enumerate(sites) if re.search(args.only, f"{s.name}: {s.text}")]
+    sites, names = [sites[i] for i in chosen], [names[i] for i in chosen]
     if args.list:
         for site in sites:
             print(f"{site.name}: {' '.join(site.text.split())} -> {site.put}")
         print(f"{len(sites)} sites")
         return 0
-    run_all(sites, min(args.jobs, len(sites)), args.orderings)
-    print(table(sites))
+    results = Results(args.results, texts, args.resume, args.keep)
+    run_all(sites, names, texts, results, min(args.jobs, len(sites)), args.orderings)
+    text = table(sites)
+    tally = Tally(sites)
+    note = ""
+    if results.taken:
+        note = (f"\n\n{len(results.taken)} rows were found on an earlier revision, in which the site's file "
+                "was the same.")
+    print(text)
     for section in stale:
         print(f"tools/mutants.cfg: no site fits [{section}]")
-    line = summary(sites)
     if args.doc:
-        keep_in(args.doc, f"{line}\n\n{table(sites)}")
-    print(line)
-    argued = sum(not s.killed and bool(s.argued) for s in sites)
-    twice = sum(len(s.killed) > 1 for s in sites)
-    survived = [s for s in sites if not s.killed and not s.argued]
-    bad = survived or stale or argued > ARGUED_SHARE * len(sites) or 2 * twice < len(sites)
-    return 1 if bad else 0
+        keep_in(args.doc, f"{tally}{note}\n\n{text}")
+    print(tally)
+    return 0 if tally.good() and not stale else 1
 
 
 if __name__ == "__main__":

@@ -11,12 +11,15 @@ from pathlib import Path
 COPIED = ("arch", "boot", "kernel", "mm", "tests/host", "tests/unit", "tests/litmus", "tools", "Makefile",
           "linker.ld")
 
+CPU_SECONDS = 60  # of one process of a check, which takes 2 s where nothing is broken
+WALL_SECONDS = 900  # for hosts with more to do; what a check does ends by CPU_SECONDS
+
 # Kinds of checks that do not lean on each other, and how a failure's text tells them apart.
 CHECKS = [
     ("invariants", re.compile(r": I\d+")),
     ("oracle", re.compile(r"panic: oracle")),
     ("contents", re.compile(r" reads |lost write")),
-    ("progress", re.compile(r"deadlock|no end|still a fault|did not end")),
+    ("progress", re.compile(r"deadlock|no end|still a fault|did not end|stuck")),
     ("end state", re.compile(r"at the end|after settling")),
     ("races", re.compile(r": race:")),
     ("assertion", re.compile(r"panic")),
@@ -43,19 +46,31 @@ class Scratch:
             if (folder / name).read_text() != text:
                 self.put(name, text)
 
+    def copy(self, folder: Path) -> Scratch:
+        """Another one, with what is built so far."""
+        other = Scratch.__new__(Scratch)
+        other.folder = folder
+        shutil.copytree(self.folder, folder)
+        return other
+
     def put(self, file: str, text: str) -> None:
         (self.folder / file).write_text(text)
 
-    def make(self, *targets: str, warnings: str = "-w") -> str:
+    @property
+    def env(self) -> dict[str, str]:
+        return {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "ARCH")}
+
+    def make(self, *targets: str, warnings: str = "-w", arch: str = "") -> str:
         """Errors of the build, or nothing. Targets by their names below build/."""
-        env = {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "ARCH")}
         done = subprocess.run(["make", "-s", "SETUP=no", f"WARNINGS={warnings}",
-                               *(f"build/{t}" for t in targets)],
-                              cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+                               *([f"ARCH={arch}"] if arch else []), *(f"build/{t}" for t in targets)],
+                              cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
         return done.stderr if done.returncode else ""
 
-    def run(self, argv: list[str], timeout: float) -> tuple[int, str]:
-        process = subprocess.Popen(argv, cwd=self.folder, stdout=subprocess.PIPE,
+    def run(self, argv: list[str], timeout: float = WALL_SECONDS, cpu: int = CPU_SECONDS) -> tuple[int, str]:
+        """Exit status and output. cpu: seconds of each process, 0 = any; no measure of a busy host."""
+        limited = ["sh", "-c", f'ulimit -t {cpu}; exec "$@"', "sh", *argv] if cpu else argv
+        process = subprocess.Popen(limited, cwd=self.folder, env=self.env, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, start_new_session=True)
         try:
             out, _ = process.communicate(timeout=timeout)

@@ -1,0 +1,175 @@
+"""Mutation sites: where the memory manager's sources have a flush, a barrier, a wait, ..., by pattern rules."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FILES = ("mm/tlb.c", "mm/context.c", "mm/asid.c", "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
+         "mm/include/mm/page.h", "mm/collect.c", "mm/migrate.c", "mm/migration.c", "mm/fault.c",
+         "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
+         "mm/split.c", "mm/aspace.c", "mm/include/mm/aspace.h", "kernel/include/kernel/cpumask.h",
+         "mm/schemes/*.c")
+
+@dataclass
+class Site:
+    file: str
+    line: int
+    rule: str
+    start: int  # offsets in the file
+    end: int
+    text: str
+    put: str
+    killed: dict[str, str] = field(default_factory=dict)  # kind of check -> what it said
+    argued: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}:{self.line} {self.rule}"
+
+    @property
+    def key(self) -> str:
+        """What identifies the site when lines move: file, rule and text."""
+        return f"{self.file} {self.rule}: {' '.join(self.text.split())}"
+
+    def apply(self, original: str) -> str:
+        return original[:self.start] + self.put + original[self.end:]
+
+
+def blank(text: str) -> str:
+    """The same text with comments and strings as spaces."""
+    return re.sub(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""",
+                  lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
+
+
+def closing(code: str, at: int) -> int:
+    """Behind the parenthesis that closes the one at `at`."""
+    depth = 0
+    for i in range(at, len(code)):
+        depth += (code[i] == "(") - (code[i] == ")")
+        if not depth:
+            return i + 1
+    return len(code)
+
+
+def statements(names: str) -> Callable[[str], Iterator[tuple[int, int, str]]]:
+    """Calls of these functions as statements: left out."""
+    def find(code: str) -> Iterator[tuple[int, int, str]]:
+        for match in re.finditer(rf"(?<=[;{{}})\n])([ \t]+)({names})\s*\(", code):
+            end = closing(code, match.end() - 1)
+            if code[end:end + 1] == ";":
+                yield match.start(2), end + 1, ";"
+    return find
+
+
+def replaced(pattern: str, put: str) -> Callable[[str], Iterator[tuple[int, int, str]]]:
+    def find(code: str) -> Iterator[tuple[int, int, str]]:
+        for match in re.finditer(pattern, code):
+            if not code[code.rfind("\n", 0, match.start()) + 1:].startswith("#"):
+                yield match.start(), match.end(), match.expand(put)
+    return find
+
+
+def relaxed_bits(code: str) -> Iterator[tuple[int, int, str]]:
+    """Atomic OR and AND that order nothing: the model's operation, as the kernel has no such accessor."""
+    for match in re.finditer(r"\batomic_fetch_(or|and)\(", code):
+        end = closing(code, match.end() - 1)
+        args = code[match.end():end - 1]
+        comma = next(i for i, c in enumerate(args) if c == "," and args[:i].count("(") == args[:i].count(")"))
+        place, bits = args[:comma], args[comma + 1:]
+        if "wanted" not in place:  # a hint that changes only the order in which a batch moves
+            yield (match.start(), end,
+                   f"fake_rmw_({place}, FAKE_{match[1].upper()}, ({bits.strip()}), FAKE_RELAXED)")
+
+
+RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
+    ("flush left out", statements(r"tlb_flush_\w+|tlb_bcast_(?!prepare)\w+|tlb_gather_flush|flush_here|"
+                                  r"flush_owing|zap_flush|flush_apart|context_leave")),
+    ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry")),
+    ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
+    ("acquire weakened", replaced(r"\bload_acquire\(", "load_relaxed(")),
+    # wanted: a hint that changes only the order in which a batch moves.
+    ("release weakened", replaced(r"\bstore_release\((?!&m->wanted)", "store_relaxed(")),
+    # Not where one more mapping is counted by somebody who has one: that orders nothing.
+    ("barrier of an atomic weakened", replaced(r"\batomic_fetch_add\((?!.*mapcount)",
+                                               "atomic_fetch_add_relaxed(")),
+    ("barrier of an atomic weakened", replaced(r"\batomic_(xchg|cmpxchg)\((?!&m->wanted)",
+                                               r"atomic_\1_acquire(")),
+    ("barrier of an atomic weakened", relaxed_bits),
+    ("wait left out", statements(r"wait_until\w*|migration_wait|wait_for_scan|spin_until\w*")),
+    ("wake left out", statements(r"cpu_wake|migration_wake|migration_want")),
+    ("mask not updated", statements(r"cpumask_(?:un)?set(?:_atomic)?")),
+    ("mask not collected", replaced(r"(?<=\t)bits \|= load_relaxed\([^;]+;", ";")),
+    ("mask not looked at", replaced(r"load_relaxed\(&ctx->mask\.bits\[0\]\) != 1UL << cpu_id\(\) % 64",
+                                    "false")),
+    ("interrupt not sent", statements(r"ipi_send\w*|send_requests")),
+    ("generation not stepped", replaced(r"atomic_fetch_add\((&[\w>.-]*gen), 1\)", r"load_relaxed(\1)")),
+    ("generation not noted", replaced(r"[\w>.\[\]-]+(?:\.|->)gen = gen;", ";")),
+    ("token not noted", replaced(r"[\w>.\[\]-]+\.token = token;", ";")),
+    ("slot not forgotten", replaced(r"[\w>-]+slots\[[^\]]+\]\.ctx = NULL;", ";")),
+    ("keeps entries", replaced(r"\bkeep = found && [^;]+;", "keep = found;")),
+    ("flushes one request too few", replaced(r"part->gen == mine \+ 1 && part->gen == gen", "true")),
+    ("flushes one request too few", replaced(r"slot->gen \+ 1 == gen", "true")),
+    ("full not noted", replaced(r"[\w.>-]*full = true;", ";")),
+    ("recheck left out", replaced(r"pte_load\([\w.>-]+\)\.v (?:==|!=) (?:\w+->)?\w+\.v", "true")),
+    ("recheck left out", replaced(r"pte_is_none\(pte_load\([\w.>&\[\]-]+\)\);", "true;")),
+    ("recheck left out", replaced(r"load_relaxed\(slot\) == page", "true")),
+    ("recheck left out", replaced(r"!\(load_relaxed\(&page->flags\) & PG_ISOLATED\)", "true")),
+    ("recheck left out", replaced(r"pte_pa\(old, \S+\) != page_to_phys\(src\)", "false")),
+    ("recheck left out", replaced(r"pte_pa\(pte, \S+\) == page_to_phys\(src\)", "true")),
+    ("recheck left out", replaced(r"if \(taken == [^)]+\)+\)", "if (true)")),
+    ("recheck left out", replaced(r"load_relaxed\(&src->mapcount\) != 1", "false")),
+    ("recheck left out", replaced(r"!freeze\(m, i\)", "(freeze(m, i), false)")),
+    ("bits lost", replaced(r"\bgot\.v != old\.v", "false")),
+    ("isolation not exclusive", replaced(r"!page_isolate\(page\)", "(page_isolate(page), false)")),
+    ("isolation not exclusive", replaced(r"wanted && page_isolate\(page\)",
+                                         "(page_isolate(page), wanted)")),
+    ("flush not pending", statements(r"hint_flush_begins|hint_flush_ended")),
+    ("flush not pending", replaced(r" \|\| load_acquire\(&\w+->flush_pending\)", "")),
+    ("debts not paid", statements(r"debts_pay|scheme->(?:write_upgrade|range_change|settle)|change_begin|"
+                                  r"debts_owe|never_settle")),
+    ("defers writable entries", replaced(r"if \(pte_is_writable\(old\)\)", "if (false)")),
+    ("defers one of several", replaced(r"only_one && ", "")),
+    ("rollover without a flush", replaced(r"flush_due\) = true;", "flush_due);")),
+    ("ASID not kept apart", replaced(r"used_test_and_set\(\(u16\)token\);", ";")),
+    ("upgrade without a flush", replaced(r"&& pte_upgrade_needs_flush\([^;{]+?\)\)\)", "&& false)")),
+    ("upgrade without a flush", replaced(r"return pte_upgrade_needs_flush\([^;]+;", "return false;")),
+]
+
+
+def find_sites(root: Path) -> tuple[list[Site], dict[str, str]]:
+    """All sites, and the texts of the files that they are in."""
+    sites: list[Site] = []
+    texts: dict[str, str] = {}
+    taken: set[tuple[str, int, str]] = set()
+    for pattern in FILES:
+        for path in sorted(root.glob(pattern)):
+            name = str(path.relative_to(root))
+            text = texts[name] = path.read_text()
+            code = blank(text)
+            for rule, find in RULES:
+                for start, end, put in find(code):
+                    if (name, start, put) in taken:
+                        continue
+                    taken.add((name, start, put))
+                    line = text.count("\n", 0, start) + 1
+                    sites.append(Site(name, line, rule, start, end, text[start:end], put))
+    return sorted(sites, key=lambda s: (s.file, s.line)), texts
+
+
+def read_arguments(path: Path, sites: list[Site]) -> list[str]:
+    """Fill in what the file argues; returns entries that fit no site."""
+    config = configparser.ConfigParser(delimiters=("=",), interpolation=None)
+    config.optionxform = str  # type: ignore[assignment,method-assign]
+    config.read(path)
+    stale = []
+    for section in config.sections():
+        found = [s for s in sites if s.key.startswith(section)]
+        for site in found:
+            site.argued = " ".join(config[section]["why"].split())
+        if not found:
+            stale.append(section)
+    return stale
