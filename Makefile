@@ -58,7 +58,7 @@ LIBS     := $(ARCH_LIBS)
 
 IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(ARCH)),$(O)/Image)
 
-.PHONY: all asm host run exec bench test test-all test-host explore prove mutants topology check format \
+.PHONY: all asm host run exec bench test test-all test-host explore prove mutants planted topology check format \
 	iso clean help FORCE
 all: $(IMAGES)
 
@@ -177,6 +177,11 @@ explore prove: setup-test
 	@$(if $(filter prove,$@),cat tests/host/model/not-shown.txt)
 mutants: setup-test
 	@$(PYTHON) tools/mutants.py --doc docs/verification.md
+
+# Mistakes of tools/planted.cfg; ONLY=regex.
+planted: setup-test
+	+@$(MAKE) $(jobs) $(HOST)/explore
+	@$(PYTHON) tools/planted.py $(if $(ONLY),--only '$(ONLY)',--doc docs/verification.md)
 
 topology: $(HOST)/topology
 	@$(HOST)/topology '$(FROM)'

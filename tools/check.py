@@ -243,6 +243,13 @@ def static_analysis(arches: list[str]) -> list[str]:
     return problems
 
 
+def planted_fit() -> list[str]:
+    """Every entry of tools/planted.cfg names text that is in the sources."""
+    done = subprocess.run([sys.executable, "tools/planted.py", "--check"], capture_output=True, text=True,
+                          check=False)
+    return done.stderr.splitlines()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arches", default="x86_64")
@@ -255,7 +262,8 @@ def main() -> int:
         (name, lambda rule=rule: list(rule(sources))) for name, rule in TEXT_RULES.items()]
     checks += [(f"headers-stand-alone-{arch}", lambda arch=arch: headers_stand_alone(arch))
                for arch in arches]
-    checks += [("formatting", lambda: formatting(sources)),
+    checks += [("planted-mistakes-fit", planted_fit),
+               ("formatting", lambda: formatting(sources)),
                ("static-analysis", lambda: static_analysis(arches))]
     passed = failed = 0
     for name, check in checks:

@@ -1,10 +1,11 @@
 /*
  * The explorer as a program.
  *
- *   explore [--scheme NAME] [--rules x86|arm64] [--scenario NAME] [--orderings N]
- *           [--seed N] [--bound N] [--jobs N] [--stop]
+ *   explore [--scheme NAME] [--rules x86|arm64] [--variant NAME] [--scenario NAME]
+ *           [--orderings N] [--seed N] [--bound N] [--jobs N] [--stop]
  *           [--checks invariants,contents,oracle]
  *   explore --replay 'RULES SCHEME SCENARIO SCHEDULE' [--trace]
+ *   explore --list (the schemes)
  *
  * Without arguments: every scheme, both rule sets, what `make test` runs. KTAP
  * on standard output; each scheme and rule set is one test. One process per
@@ -70,7 +71,7 @@ static const bool races_only;
 #endif
 
 static struct {
-	const char *scheme, *rules, *scenario, *replay;
+	const char *scheme, *rules, *variant, *scenario, *replay;
 	u64 orderings, seed, bound, jobs;
 	const char *checks;
 	bool stop, trace, pairs;
@@ -152,6 +153,7 @@ static void add_jobs(const char *scheme_name, const char *rules)
 			struct job *job = &jobs[job_count];
 
 			if (strcmp(v->rules, rules) || (races_only && scenarios[s]->unordered) ||
+			    (options.variant && strcmp(options.variant, v->name)) ||
 			    (is_unsafe(scheme_name) && !scenarios[s]->reads_only) ||
 			    (options.scenario && strcmp(options.scenario, scenarios[s]->name)))
 				continue;
@@ -212,7 +214,8 @@ static void print_failure(const struct job *job)
 	}
 	printf("# %s, scheme %s, scenario %s: %s\n", job->variant->name, job->scheme,
 	       job->scenario->name, job->result.failure);
-	printf("# replay: --replay '%s %s %s %s'\n", job->variant->name, job->scheme,
+	printf("# execution %lu of this scenario; replay: --replay '%s %s %s %s'\n",
+	       job->result.executions + job->result.duplicates + 1, job->variant->name, job->scheme,
 	       job->scenario->name, job->result.schedule);
 }
 
@@ -345,6 +348,7 @@ static void read_options(int argc, char **argv)
 {
 	options.scheme = value_of(argc, argv, "--scheme");
 	options.rules = value_of(argc, argv, "--rules");
+	options.variant = value_of(argc, argv, "--variant");
 	options.scenario = value_of(argc, argv, "--scenario");
 	options.replay = value_of(argc, argv, "--replay");
 	options.jobs = (u64)sysconf(HOST_SC_NPROCESSORS_ONLN);
@@ -370,6 +374,12 @@ int main(int argc, char **argv)
 	read_options(argc, argv);
 	if (options.replay)
 		return replay();
+	if (has(argc, argv, "--list")) {
+		list_schemes();
+		for (unsigned i = 0; i < scheme_count; i++)
+			printf("%s\n", scheme_names[i]);
+		return 0;
+	}
 	jobs = mmap(NULL, MAX_JOBS * sizeof(*jobs), HOST_READ_WRITE, HOST_SHARED_ANONYMOUS, -1, 0);
 	if (options.scheme)
 		snprintf(scheme_names[scheme_count++], 48, "%s", options.scheme);

@@ -31,6 +31,8 @@ extern const struct scenario *const scenarios[]; /* NULL at the end */
 extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect;
 /* ---- scenarios_spaces.c ---- */
 extern const struct scenario switch_shootdown, free_table, destroy_space, rollover, initiators;
+/* ---- scenarios_more.c ---- */
+extern const struct scenario debts_grow, hint_dirty;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
 	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade;
