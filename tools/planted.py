@@ -76,7 +76,7 @@ class Mistake:
 
     @property
     def bad(self) -> bool:
-        return not self.why and (any(f.wrong for f in self.found) or not self.found
+        return not self.why and (any(f.wrong for f in self.found) or (not self.found and not self.boot)
                                  or any(v.startswith("NOT") for v in self.booted.values()))
 
 
@@ -140,7 +140,7 @@ def read_config(all_schemes: list[str]) -> list[Mistake]:
             errors.append(f"error: tools/planted.cfg [{name}]: {error}")
         m.schemes = [scheme for scheme in s.get("schemes", " ".join(all_schemes)).split()
                      if scheme not in s.get("without", "").split()]
-        m.rules = s.get("rules", " ".join(RULES)).split()
+        m.rules = s.get("rules", " ".join(RULES)).split() if "check" in s else []
         m.checks = [c.strip() for c in s.get("check", "").split(",")]
         m.where = [line.split() for line in s.get("where", "").strip().splitlines()]
         m.says = s.get("says", "")

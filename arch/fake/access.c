@@ -55,7 +55,7 @@ static void take_fault(vaddr_t va, bool write, bool present, bool *handled)
 	struct trapframe tf = {.va = va, .write = write, .present = present, .irqs = true};
 
 	fake_point(30);
-	fake_view_walks_from_now(); /* exceptions synchronise the context */
+	fake_isb(); /* exceptions synchronise the context */
 	*handled = trap_page_fault_handler(&tf);
 	if (fake_entry_under_way())
 		fake_fail("CPU %u returns from a fault at %#lx to what is still a fault: its entry "

@@ -234,6 +234,6 @@ void fake_publish(void)
 		return; /* a compiler barrier there */
 	fake_point(12);
 	fake_drain_all(fake_self);
-	fake_view_walks_from_now();
+	fake_isb();
 	fake_races_barrier(false, true);
 }

@@ -166,7 +166,7 @@ static void interrupts(void)
 		me->ipis &= me->ipis - 1;
 		fake_order_by(&me->ipis); /* what was before the sending is before this */
 		fake_view_loads_from_now();
-		fake_view_walks_from_now();
+		fake_isb();
 		me->masked = true;
 		ipi_handle((enum ipi)kind);
 		me->masked = false;

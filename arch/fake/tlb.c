@@ -35,11 +35,14 @@ struct tlb_tag {
 	struct walked walked[WALKED];
 };
 
-struct bcast {
+/* A TLBI under way. */
+struct tlbi {
 	u64 issued; /* fake_write_seq */
 	vaddr_t va, end; /* end 0: all addresses */
 	u32 asid; /* ~0: all */
 	bool tables; /* walk caches too */
+	bool everywhere; /* broadcast */
+	bool complete; /* but for this CPU's own next accesses */
 };
 
 struct cpu_tlb {
@@ -47,8 +50,9 @@ struct cpu_tlb {
 	unsigned root_index; /* FAKE_ROOTS: not watched */
 	asid_t asid;
 	struct tlb_tag tag[FAKE_ASIDS];
-	struct bcast issued[FAKE_ISSUED];
+	struct tlbi issued[FAKE_ISSUED];
 	unsigned issued_count;
+	u64 synced; /* fake_write_seq at the last DSB */
 };
 
 static struct cpu_tlb tlbs[FAKE_CPUS];
@@ -319,54 +323,134 @@ static void drop(struct cpu_tlb *t, unsigned asid, vaddr_t va, vaddr_t end, u64 
 		tag->walked_count = kept;
 }
 
-/* Flush instructions are ordered after what came before them on this CPU. */
-static struct cpu_tlb *begin_flush(unsigned what)
+static void drop_issued(unsigned cpu, const struct tlbi *op)
 {
-	fake_point(what);
+	for (unsigned a = 0; a < FAKE_ASIDS; a++)
+		if (op->asid == ~0U || op->asid == a)
+			drop(&tlbs[cpu], a, op->va, op->end, op->issued, op->tables);
+}
+
+/*
+ * arm64 rules (Arm ARM D8.13.5): a TLBI may take effect before stores to entries
+ * that no DSB separates from it. A later DSB on the same CPU, of its reach,
+ * completes it, and waits for the accesses that other CPUs made through what it
+ * dropped. This CPU itself may have walked ahead, until an ISB.
+ */
+enum reach { THIS_CPU, EVERYWHERE };
+
+/* DSB ISHST */
+static void dsb_stores(void)
+{
 	fake_drain_all(fake_self);
-	fake_races_barrier(true, true); /* DSB, or serialising */
+	fake_races_barrier(false, true);
+	tlbs[fake_self->id].synced = fake_write_seq;
+}
+
+static void complete(struct tlbi *op)
+{
+	for (unsigned c = 0; op->everywhere && !op->complete && c < fake_config.cpus; c++)
+		if (c != fake_self->id)
+			drop_issued(c, op);
+	op->complete = true;
+}
+
+/* DSB NSH, DSB ISH; nothing, where what comes next serialises (x86 rules) */
+static void dsb(enum reach reach)
+{
+	struct cpu_tlb *t = &tlbs[fake_self->id];
+	bool accesses = false;
+
+	dsb_stores();
+	fake_races_barrier(true, true);
 	fake_view_loads_from_now();
-	fake_view_walks_from_now();
 	touch_tlb(true);
-	return &tlbs[fake_self->id];
+	for (unsigned i = 0; reach == EVERYWHERE && i < t->issued_count; i++)
+		accesses |= t->issued[i].everywhere && !t->issued[i].complete;
+	if (accesses)
+		fake_drain_workload();
+	for (unsigned i = 0; i < t->issued_count; i++)
+		if (reach == EVERYWHERE || !t->issued[i].everywhere)
+			complete(&t->issued[i]);
+}
+
+void fake_isb(void)
+{
+	struct cpu_tlb *t = &tlbs[fake_self->id];
+	unsigned left = 0;
+
+	fake_view_walks_from_now();
+	if (!t->issued_count)
+		return;
+	touch_tlb(true);
+	for (unsigned i = 0; i < t->issued_count; i++)
+		if (t->issued[i].complete)
+			drop_issued(fake_self->id, &t->issued[i]);
+		else
+			t->issued[left++] = t->issued[i];
+	t->issued_count = left;
+}
+
+static void tlbi(struct tlbi op)
+{
+	struct cpu_tlb *t = &tlbs[fake_self->id];
+
+	if (!fake_config.arm64) { /* INVLPG, MOV to CR3, INVPCID serialise */
+		op.issued = fake_write_seq;
+		drop_issued(fake_self->id, &op);
+		return;
+	}
+	if (t->issued_count == FAKE_ISSUED) {
+		fake_fail("model: more than %d TLBIs under way", FAKE_ISSUED);
+		return;
+	}
+	op.issued = t->synced;
+	t->issued[t->issued_count++] = op;
 }
 
 static void evidence_pages(u64 stamp, vaddr_t va, asid_t asid);
+static void evidence_of_asid(u64 stamp, asid_t asid);
 
 void fake_flush_page(vaddr_t va, asid_t asid, unsigned level)
 {
-	struct cpu_tlb *t = begin_flush(20);
+	fake_point(20);
 	u64 stamp = evidence_begin();
 
 	va = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
+	dsb(THIS_CPU);
 	/* x86: INVLPG drops all of the PCID's walk caches; arm64: VAE1 those of the address. */
 	if (asid != ASID_KERNEL)
-		drop(t, asid, va, va + PT_LEVEL_SIZE(level), fake_write_seq, true);
+		tlbi((struct tlbi){
+			.va = va, .end = va + PT_LEVEL_SIZE(level), .asid = asid, .tables = true});
+	dsb(THIS_CPU);
+	fake_isb();
 	evidence_pages(stamp, va, asid);
 }
 
-static void evidence_of_asid(u64 stamp, asid_t asid);
-
 void fake_flush_asid(asid_t asid)
 {
-	struct cpu_tlb *t = begin_flush(21);
-	u64 stamp = evidence_begin();
-
 	if (asid == ASID_KERNEL) {
 		fake_flush_all();
 		return;
 	}
-	drop(t, asid, 0, 0, fake_write_seq, true);
+	fake_point(21);
+	u64 stamp = evidence_begin();
+
+	dsb(THIS_CPU);
+	tlbi((struct tlbi){.asid = asid, .tables = true});
+	dsb(THIS_CPU);
+	fake_isb();
 	evidence_of_asid(stamp, asid);
 }
 
 void fake_flush_all(void)
 {
-	struct cpu_tlb *t = begin_flush(22);
+	fake_point(22);
 	u64 stamp = evidence_begin();
 
-	for (unsigned a = 0; a < FAKE_ASIDS; a++)
-		drop(t, a, 0, 0, fake_write_seq, true);
+	dsb(THIS_CPU);
+	tlbi((struct tlbi){.asid = ~0U, .tables = true});
+	dsb(THIS_CPU);
+	fake_isb();
 	evidence_all(stamp);
 }
 
@@ -376,19 +460,14 @@ void fake_bcast_prepare(void)
 {
 	fake_point(23);
 	evidence_bcast_begin();
-	fake_drain_all(fake_self); /* DSB ISHST */
+	dsb_stores();
 }
 
 static void issue(vaddr_t va, vaddr_t end, u32 asid, bool tables)
 {
-	struct cpu_tlb *t = &tlbs[fake_self->id];
-
 	fake_point(24);
-	if (t->issued_count == FAKE_ISSUED) {
-		fake_fail("model: more than %d broadcasts under way", FAKE_ISSUED);
-		return;
-	}
-	t->issued[t->issued_count++] = (struct bcast){fake_write_seq, va, end, asid, tables};
+	tlbi((struct tlbi){
+		.va = va, .end = end, .asid = asid, .tables = tables, .everywhere = true});
 }
 
 void fake_bcast_page(vaddr_t va, asid_t asid, unsigned level)
@@ -419,24 +498,11 @@ void fake_bcast_all(void)
 	evidence_bcast_all();
 }
 
-static void complete(const struct bcast *b)
-{
-	for (unsigned c = 0; c < fake_config.cpus; c++)
-		for (unsigned a = 0; a < FAKE_ASIDS; a++)
-			if (b->asid == ~0U || b->asid == a)
-				drop(&tlbs[c], a, b->va, b->end, b->issued, b->tables);
-}
-
-/* DSB ISH: this CPU's own broadcasts, and the accesses made through what they dropped. */
 void fake_bcast_sync(void)
 {
-	struct cpu_tlb *t = begin_flush(25);
-
-	if (t->issued_count)
-		fake_drain_workload();
-	for (unsigned i = 0; i < t->issued_count; i++)
-		complete(&t->issued[i]);
-	t->issued_count = 0;
+	fake_point(25);
+	dsb(EVERYWHERE);
+	fake_isb();
 	evidence_bcast_complete();
 }
 
@@ -462,9 +528,12 @@ static void check_kept(const struct cpu_tlb *t, const struct tlb_tag *tag)
 
 void fake_switch(paddr_t root, asid_t asid, bool keep)
 {
-	struct cpu_tlb *t = begin_flush(26);
+	struct cpu_tlb *t = &tlbs[fake_self->id];
 	u64 stamp = 0;
 
+	fake_point(26);
+	dsb(EVERYWHERE);
+	fake_isb();
 	if (fake_config.asids == 1 && !fake_config.arm64) {
 		asid = 0;
 		keep = false;

@@ -265,6 +265,8 @@ struct fake_set {
 void fake_watch(paddr_t root, vaddr_t va);
 void fake_watch_reset(void);
 paddr_t fake_loaded_root(void);
+/* ISB, exception entry: this CPU's next accesses see what its completed TLBIs dropped. */
+void fake_isb(void);
 /* What this CPU may use for va under the root it has loaded; NULL: not watched. */
 struct fake_set *fake_held_here(vaddr_t va, unsigned *index);
 /* May a walk of this CPU find nothing there: now, or one that ran ahead of what it did last? */
