@@ -287,7 +287,7 @@ def boot(scratch: Scratch, m: Mistake, arch: str, expected: str) -> str:
     finally:
         for file in m.edits:
             scratch.put(file, (ROOT / file).read_text())
-    seen = re.search(expected, out)
+    seen = re.search(expected, out, re.MULTILINE)
     if seen and code:
         return " ".join(seen[0].split())[:90]
     if expected == "nothing":
@@ -331,16 +331,17 @@ def table(mistakes: list[Mistake]) -> str:
         if m.why:
             lines.append(f"| {m.kind} | - | does not apply: {m.why} | | | |")
             continue
-        checks = ", ".join(dict.fromkeys(f.check for f in m.found if f.check)) or "**nothing**"
+        checks = ", ".join(dict.fromkeys(f.check for f in m.found if f.check))
+        checks = checks or ("-" if m.boot else "**nothing**")
         # The shortest says most.
         replay = min((f.replay for f in m.found if f.replay), key=lambda r: len(r.split()), default="")
-        lines.append(f"| {m.kind} | {m.what} | {checks} | {orderings_of(m)} | `{replay}` | "
+        lines.append(f"| {m.kind} | {m.what} | {checks} | {orderings_of(m)} | {f'`{replay}`' if replay else ''} | "
                      f"{emulator(m)} |")
     return "\n".join(lines)
 
 
 def summary(mistakes: list[Mistake]) -> str:
-    real = [m for m in mistakes if not m.why]
+    real = [m for m in mistakes if m.found or m.booted or m.bad]
     tried = [f for m in real for f in m.found]
     return (f"{len(real)} mistakes of {len({m.kind for m in real})} kinds, tried {len(tried)} times: "
             f"{sum(not m.bad for m in real)} found, {sum(m.bad for m in real)} not found; "
