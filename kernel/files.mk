@@ -10,8 +10,9 @@ SRCS += kernel/core/clock.c kernel/core/command.c kernel/core/console.c kernel/c
 SRCS += kernel/shell/cmd_help.c kernel/shell/cmd_panic.c kernel/shell/cmd_system.c \
 	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/lineedit.c kernel/shell/look_cpus.c \
 	kernel/shell/shell.c
-SRCS += kernel/bench/affinity.c kernel/bench/bench.c kernel/bench/books.c kernel/bench/cmd_bench.c kernel/bench/figures.c \
-	kernel/bench/kept.c kernel/bench/params.c kernel/bench/place.c \
+SRCS += kernel/bench/affinity.c kernel/bench/bench.c kernel/bench/books.c kernel/bench/cmd_bench.c \
+	kernel/bench/eater.c kernel/bench/figures.c \
+	kernel/bench/kept.c kernel/bench/numa_report.c kernel/bench/params.c kernel/bench/place.c \
 	kernel/bench/pattern.c kernel/bench/record.c kernel/bench/record_parts.c \
 	kernel/bench/region.c kernel/bench/run.c kernel/bench/samples.c kernel/bench/spinner.c \
 	kernel/bench/table.c kernel/bench/table_migrate.c kernel/bench/trust.c \

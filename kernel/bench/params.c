@@ -8,7 +8,7 @@
 
 static struct {
 	struct bench_params p;
-	const char *schemes, *vary, *cpus;
+	const char *schemes, *vary, *cpus, *eat;
 	unsigned mapping;
 	struct place_asked place;
 } asked;
@@ -57,6 +57,10 @@ const struct arg bench_options[] = {
 	NUMBER("--share", &asked.p.share, 1, MAX_CPUS, 1, "threads that use each page"),
 	NUMBER("--stripe", &asked.p.stripe, 0, 1 << 24, 0,
 	       "pages after which the next thread's follow; 0: each has them in one piece"),
+	TEXT("--eat", &asked.eat,
+	     "NODE:PERCENT, a program holds NODE so that PERCENT of the pages used there find no "
+	     "room when threads touch them first, and leaves; without it all start on the next "
+	     "node"),
 	CHOICE("--access", &asked.p.access, pmbench_names, PMBENCH_UNIFORM,
 	       "pmbench: which page is next"),
 	NUMBER("--map-size", &asked.p.map_mib, 1, 1 << 20, 32, "pmbench: MiB mapped"),
@@ -106,7 +110,7 @@ static const struct {
 	{"--scan", OPT_PMBENCH},      {"--duration", OPT_PMBENCH},   {"--delay", OPT_PMBENCH},
 	{"--offset", OPT_PMBENCH},    {"--initialize", OPT_PMBENCH}, {"--affinity", OPT_PMBENCH},
 	{"--keep", OPT_KEEP},	      {"--localalloc", OPT_POLICY},  {"--preferred", OPT_POLICY},
-	{"--interleave", OPT_POLICY}, {"--membind", OPT_POLICY},
+	{"--interleave", OPT_POLICY}, {"--membind", OPT_POLICY},     {"--eat", OPT_EAT},
 };
 
 /* Was the option written, in either form? */
@@ -224,6 +228,24 @@ static unsigned check_nodes(struct bench_params *p, const struct workload *w, bo
 	return RC_PASS;
 }
 
+/* "1:65". */
+static unsigned check_eat(struct bench_params *p)
+{
+	const char *colon = asked.eat ? strchr(asked.eat, ':') : NULL;
+	u64 last;
+
+	p->eat_percent = 0;
+	if (!asked.eat)
+		return RC_PASS;
+	if (!colon || params_range(asked.eat, (size_t)(colon - asked.eat), &p->eat_node, &last) ||
+	    last != p->eat_node || parse_u64(colon + 1, &p->eat_percent) || !p->eat_percent ||
+	    p->eat_percent > 100 || p->eat_node >= numa_node_count())
+		return command_usage_error(
+			"bench", "--eat %.40s: not NODE:PERCENT, of nodes 0 to %u and 1 to 100",
+			asked.eat, numa_node_count() - 1);
+	return RC_PASS;
+}
+
 /* The default number of pages shrinks to what both nodes have room for. */
 static void fit_pages(struct bench_params *p)
 {
@@ -258,6 +280,8 @@ static unsigned check_all(struct bench *b, bool threads_given, bool to_given, bo
 		rc = place_threads(&b->params, b->workload, threads_given);
 	if (!rc)
 		rc = check_nodes(&b->params, b->workload, to_given);
+	if (!rc)
+		rc = check_eat(&b->params);
 	if (!rc && !pages_given && b->workload->options & OPT_NODES)
 		fit_pages(&b->params);
 	return rc ? rc : check_vary(b);
@@ -344,6 +368,7 @@ void params_json(const struct bench *b, struct json *j)
 	json_key(j, "pin"), json_u64(j, p->pin);
 	json_key(j, "share"), json_u64(j, p->share);
 	json_key(j, "stripe"), json_u64(j, p->stripe);
+	json_key(j, "eat"), json_string(j, p->eat_percent ? asked.eat : NULL);
 	place_json(p, j);
 	json_key(j, "keep"), json_bool(j, p->keep);
 	json_key(j, "rounds"), json_u64(j, p->reps);

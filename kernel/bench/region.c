@@ -7,9 +7,9 @@
 #include "region.h"
 #include "run.h"
 
-static void fill(struct region *r)
+void region_fill(const struct region *r, u64 first, u64 pages)
 {
-	for (u64 i = 0; i < r->pages; i++) {
+	for (u64 i = first; i < first + pages; i++) {
 		u64 *words = region_page(r, i);
 		u32 tag = region_tag(r, i);
 
@@ -49,13 +49,33 @@ int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_ta
 	if (aspace_populate(r->as, r->base, pages << PAGE_SHIFT, node) != (long)pages)
 		return -ERANGE;
 	aspace_load(r->as);
-	fill(r);
+	region_fill(r, 0, pages);
 	return find_entries(r);
 }
 
 int region_seal(struct region *r)
 {
 	return aspace_protect(r->as, r->base, r->pages << PAGE_SHIFT, PROT_READ);
+}
+
+int region_empty(struct region *r)
+{
+	u64 len = r->pages << PAGE_SHIFT;
+	int err = aspace_protect(r->as, r->base, len, PROT_READ | PROT_WRITE);
+
+	if (!err)
+		err = aspace_drop(r->as, r->base, len);
+	if (!err)
+		err = aspace_place(r->as, r->base, len, PLACE_PREFERRED, 0);
+	memset(r->published, 0, r->pages * sizeof(r->published[0]));
+	return err;
+}
+
+int region_refilled(struct region *r, bool read_only)
+{
+	int err = find_entries(r);
+
+	return err || !read_only ? err : region_seal(r);
 }
 
 int region_pin(struct region *r, u64 n)

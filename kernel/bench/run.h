@@ -43,6 +43,7 @@ struct bench_params {
 	const char *affinity; /* as asked, or NULL */
 	unsigned sets; /* of threads, by --affinity; set i ends before thread set_end[i] */
 	u16 set_end[BENCH_MAX_SETS];
+	u64 eat_node, eat_percent; /* 0 percent: no eater */
 	bool thp, read_only, keep;
 	enum policy policy; /* of new pages */
 	u64 policy_nodes; /* bit per node */

@@ -1,50 +1,25 @@
 /*
  * `numa_balance`: every thread uses a share of the pages that starts on the
- * next node; scans and hint faults bring it home. A round ends when two passes
- * of the scan in a row moved nothing although every thread was there. One sample per round: the time that hint
- * faults took on all CPUs, over the pages that moved.
+ * next node, or with --eat where its first touch found room; scans and hint
+ * faults bring it home. A round ends when two passes of the scan in a row moved
+ * nothing although every thread was there. One sample per round: the time that
+ * hint faults took on all CPUs, over the pages that moved.
  */
 #include <kernel/clock.h>
 #include <kernel/console.h>
 #include <kernel/det.h>
 #include <kernel/error.h>
-#include <kernel/fixed.h>
-#include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <mm/hint.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
-#include "books.h"
-#include "table.h"
+#include "numa.h"
 
 enum {
 	/* Times that every thread went round its pages, with at least a pass of the scan for each. */
 	ROUNDS_MIN = 4, /* the filter takes two, and at first not everything is touched */
 	ROUNDS_MAX = 40, /* for pages that nobody ever settles on */
 	QUIET_ROUNDS = 2, /* without a move */
-};
-
-/* Of a variant's measured rounds. */
-struct numa_sums {
-	u64 passes, elapsed; /* cycles */
-	u64 home; /* pages at the end of rounds that are with their user */
-	u64 used; /* pages that somebody uses, summed over rounds */
-	u64 most_moves; /* of a round, per page, in hundredths */
-};
-
-struct numa_state {
-	struct region region[BENCH_MAX_PROCS];
-	struct hint_scan scan[BENCH_MAX_PROCS];
-	unsigned regions;
-	u64 share_pages; /* of a thread's share */
-	unsigned shares; /* of a region */
-	struct victims victims;
-	struct bench_part part;
-	struct books books;
-	u64 elapsed, passes; /* of this round */
-	u64 split; /* 2 MiB pages since start-up, when the regions were made */
-	u64 ops[MAX_CPUS]; /* [thread]: when passes were looked at last */
-	struct numa_sums sums[BENCH_MAX_VARIANTS];
 };
 
 /* ---- set-up ------------------------------------------------------------------ */
@@ -82,6 +57,17 @@ static u32 home_of(const struct bench *b, const struct numa_state *s, unsigned r
 	unsigned thread = share * s->regions + region;
 
 	return numa_node_of_cpu(b->params.cpu[thread % b->params.cpu_count]);
+}
+
+/* Pages that threads on a node use. */
+static u64 pages_at_home_on(const struct bench *b, const struct numa_state *s, u32 node)
+{
+	u64 pages = 0;
+
+	for (unsigned r = 0; r < s->regions; r++)
+		for (unsigned share = 0; share < s->shares; share++)
+			pages += home_of(b, s, r, share) == node ? s->share_pages : 0;
+	return pages;
 }
 
 /* The node after a share's home that has memory; its home if no other has. */
@@ -160,11 +146,17 @@ static int numa_setup(struct bench *b)
 			 "numa_balance");
 	s->shares = (unsigned)(p->threads / p->procs);
 	s->share_pages = share_pages_of(p);
-	return make_regions(b, s);
+	rc = make_regions(b, s);
+	if (!rc && p->eat_percent && !pages_at_home_on(b, s, (u32)p->eat_node))
+		return bench_fail(b, -EINVAL, "--eat %lu:%lu: no thread runs on that node",
+				  p->eat_node, p->eat_percent);
+	return rc;
 }
 
 /*
  * ---- before a round: every share to the next node, its history forgotten ------------
+ *
+ * With --eat, new pages instead, where first touch puts them.
  *
  * No thread runs then: pages that nobody uses move without an interrupt, of which
  * each takes milliseconds where CPUs outnumber the host's.
@@ -190,20 +182,36 @@ static int place_share(struct bench *b, struct numa_state *s, unsigned r, unsign
 	return 0;
 }
 
+static int place_all(struct bench *b, struct numa_state *s)
+{
+	int rc = 0;
+
+	for (unsigned r = 0; r < s->regions; r++)
+		for (unsigned share = 0; share < s->shares && !rc; share++)
+			rc = place_share(b, s, r, share);
+	return rc;
+}
+
+/* The node's users find room for what is left of 100 percent of their pages. */
+static int place_by_touch(struct bench *b, struct numa_state *s)
+{
+	const struct bench_params *p = &b->params;
+	u64 pages = pages_at_home_on(b, s, (u32)p->eat_node);
+
+	return eater_place(b, &s->eater, (u32)p->eat_node, pages * (100 - p->eat_percent) / 100,
+			   s->region, s->regions, s->share_pages);
+}
+
 static int place(struct bench *b, struct numa_state *s)
 {
-	for (unsigned r = 0; r < s->regions; r++) {
-		for (unsigned share = 0; share < s->shares; share++) {
-			int rc = place_share(b, s, r, share);
+	int rc = b->params.eat_percent ? place_by_touch(b, s) : place_all(b, s);
 
-			if (rc)
-				return rc;
-		}
+	for (unsigned r = 0; r < s->regions; r++) {
 		s->scan[r] = (struct hint_scan){.as = s->region[r].as};
 		s->region[r].as->hints = (struct hint_tally){0};
 	}
 	s->passes = 0;
-	return 0;
+	return rc;
 }
 
 /* ---- a round: scan until nothing moves ----------------------------------------------- */
@@ -300,13 +308,27 @@ static u64 count_home(const struct bench *b, const struct numa_state *s, unsigne
 	return home;
 }
 
-static void add_sums(struct bench *b, struct numa_state *s, struct numa_sums *sums, u64 moved)
+static u64 count_all_home(const struct bench *b, const struct numa_state *s)
 {
-	u64 used = s->share_pages * s->shares * s->regions;
+	u64 home = 0;
 
 	for (unsigned r = 0; r < s->regions; r++)
 		for (unsigned share = 0; share < s->shares; share++)
-			sums->home += count_home(b, s, r, share);
+			home += count_home(b, s, r, share);
+	return home;
+}
+
+static u64 pages_used(const struct numa_state *s)
+{
+	return s->share_pages * s->shares * s->regions;
+}
+
+static void add_sums(struct bench *b, struct numa_state *s, struct numa_sums *sums, u64 moved)
+{
+	u64 used = pages_used(s);
+
+	sums->home += count_all_home(b, s);
+	sums->away += s->away;
 	sums->used += used;
 	sums->passes += s->passes;
 	sums->elapsed += s->elapsed;
@@ -330,6 +352,7 @@ static int measure(struct bench *b, struct numa_state *s, struct bench_round *ro
 	u64 cycles, settle;
 	int rc;
 
+	s->away = pages_used(s) - count_all_home(b, s);
 	victims_settle_in(&s->victims);
 	books_open(&s->books, &s->victims);
 	hint_stats_read(&before);
@@ -374,100 +397,6 @@ static void numa_teardown(struct bench *b)
 		region_finish(b, &s->region[i]);
 }
 
-/* ---- what is shown --------------------------------------------------------------------- */
-
-/* Operations of the threads per million instructions of all CPUs, in tenths; 0: nothing counts them. */
-static u64 progress(const struct bench_variant *v, const struct numa_sums *sums)
-{
-	u64 per = bench_ns_per_instruction(), ns = bench_ns_per(sums->elapsed, 1, 0);
-
-	return per && ns ? mul_div_u64(v->ops, 10000000UL * per, ns) : 0;
-}
-
-static u64 home_tenths(const struct numa_sums *sums)
-{
-	return sums->used ? mul_div_u64(sums->home, 1000, sums->used) : 0;
-}
-
-static void numa_record(struct bench *b, unsigned variant, struct json *j)
-{
-	const struct numa_state *s = b->state;
-	const struct numa_sums *sums = &s->sums[variant];
-	u64 rate = progress(&b->variant[variant], sums);
-
-	json_key(j, "numa"), json_object(j);
-	json_key(j, "passes"), json_u64(j, sums->passes);
-	json_key(j, "pages_used"), json_u64(j, b->reps_done ? sums->used / b->reps_done : 0);
-	json_key(j, "home_percent"), json_fixed(j, (s64)home_tenths(sums), 1);
-	json_key(j, "most_moves_per_page"), json_fixed(j, (s64)sums->most_moves, 2);
-	json_key(j, "ops_per_minstr");
-	if (rate)
-		json_fixed(j, (s64)rate, 1);
-	else
-		json_null(j);
-	json_object_end(j);
-}
-
-static const char *fixed(char buf[24], u64 value, unsigned digits)
-{
-	fixed_format(buf, 24, (s64)value, digits);
-	return buf;
-}
-
-enum { LABEL = 18 };
-
-static void print_row(const struct bench *b, unsigned i)
-{
-	const struct numa_state *s = b->state;
-	const struct bench_variant *v = &b->variant[i];
-	const struct mm_counters *c = &v->totals.mm;
-	const struct numa_sums *sums = &s->sums[i];
-	u64 units = MAX(v->totals.units, 1UL);
-	char per_page[24], home[24], most[24], rate[24];
-
-	kprintf("%-*.*s %8lu %9lu %7lu %7lu %10lu %9s %9lu %6s %6s %6lu %10s\n", LABEL, LABEL,
-		v->label, v->totals.units, c->hint_faults, c->hint_faults_second,
-		c->hint_second_flushed, c->shootdowns,
-		fixed(per_page, mul_div_u64(c->ipis_sent + c->bcast_syncs, 10000, units), 4),
-		c->ipis_scanner + c->bcast_scanner, fixed(home, home_tenths(sums), 1),
-		fixed(most, sums->most_moves, 2), sums->passes,
-		progress(v, sums) ? fixed(rate, progress(v, sums), 1) : "n/a");
-}
-
-static void print_splits(const struct bench *b)
-{
-	for (unsigned i = 0; i < b->variant_count; i++) {
-		const struct mm_counters *c = &b->variant[i].totals.mm;
-
-		if (c->pages_split)
-			kprintf("%s: %lu 2 MiB pages split, %lu not\n", b->variant[i].label,
-				c->pages_split,
-				c->split_pinned + c->split_raced + c->split_no_memory);
-	}
-}
-
-static void numa_table(struct bench *b)
-{
-	const struct bench_params *p = &b->params;
-	const struct numa_state *s = b->state;
-
-	kprintf("%lu pages%s in %u spaces, %lu threads, each page used by %lu, %s, %s\n\n",
-		s->share_pages * s->shares * s->regions, p->thp ? " in 2 MiB pages" : "",
-		s->regions, p->threads, p->share, pattern_names[p->pattern],
-		p->read_only ? "read-only" : "writable");
-	kprintf("%-*s %8s %9s %7s %7s %10s %9s %9s %6s %6s %6s %10s\n", LABEL, "hint faults",
-		"moved", "faults", "second", "flushed", "shootdowns", "IPIs/page", "scanner",
-		"home %", "most", "passes", "ops/Minstr");
-	for (unsigned i = 0; i < b->variant_count; i++)
-		if (!b->variant[i].skipped[0])
-			print_row(b, i);
-	kprintf("second: faults of other threads on a page that was being moved; flushed: moves "
-		"that flushed for one;\nscanner: interrupts of the scan, in no other column; most: "
-		"moves per page in the busiest round\n");
-	print_splits(b);
-	books_print_stale(&s->books);
-}
-
 WORKLOAD(workload_numa) = {
 	.name = "numa_balance",
 	.summary = "scans and hint faults bring each thread's share from the next node home",
@@ -476,7 +405,7 @@ WORKLOAD(workload_numa) = {
 	.min_nodes = 2,
 	.separates = "hint batch",
 	.options = OPT_PAGES | OPT_THREADS | OPT_WRITES | OPT_PATTERN | OPT_THP | OPT_MAPPING |
-		   OPT_PROCS | OPT_SLICE | OPT_CPUS | OPT_SHARE | OPT_KEEP,
+		   OPT_PROCS | OPT_SLICE | OPT_CPUS | OPT_SHARE | OPT_KEEP | OPT_EAT,
 	.default_threads = 3,
 	.state_size = sizeof(struct numa_state),
 	.setup = numa_setup,

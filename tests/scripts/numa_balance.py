@@ -23,6 +23,8 @@ PRIVATE = {
     "spaces": ("--threads 6 --procs 3", 7),
 }
 REPS = 4
+# A node that holds 35 % of what its threads use, as in the patch's own test: 24 GB free of 70.
+EATEN, EATEN_NODE = 65.0, 1
 
 
 def run(more: str, reps: int, cpus: int = 4, knobs: str = "",
@@ -44,7 +46,8 @@ def check_second(name: str, late: dict) -> None:
            f"{counters['hint_second_flushed']} of them made the first flush")
 
 
-def check_private(name: str, more: str, cpus: int, schemes: str = "baseline,late-map") -> None:
+def check_private(name: str, more: str, cpus: int,
+                  schemes: str = "baseline,late-map") -> list[dict]:
     early, late = run(more, REPS, cpus, schemes=schemes)
     old, new = (flushes(r) / r["counters"]["pages_migrated"] for r in (early, late))
     drop = changed(new, old)
@@ -58,6 +61,7 @@ def check_private(name: str, more: str, cpus: int, schemes: str = "baseline,late
     check_second(name, late)
     stale = sum(r["counters"]["stale_reads"] for r in (early, late))
     result(f"{name}.no-stale-reads", stale == 0, f"{stale}")
+    return [early, late]
 
 
 def check_batch() -> None:
@@ -66,6 +70,24 @@ def check_batch() -> None:
     late = run("", 2, schemes=f"{name},batch")[0]["counters"]
     result("batch.no-hint-entry-in-a-flush", late["hint_gathered"] == 0,
            f"{late['hint_gathered']} of {late['hint_unflushed']} hint entries taken down")
+
+
+def check_eater() -> None:
+    """Pages start away because their node was full, not because somebody moved them there."""
+    more = f"--eat {EATEN_NODE}:{EATEN:.0f} --threads 2 --cpus 0:2,3"
+    early, late = check_private("eater", more, 4)
+    for record in (early, late):
+        numa, name = record["numa"], f"eater.{record['scheme']}"
+        held = sum(record["node_pages"]) / len(record["node_pages"])
+        result(f"{name}.node-was-full", 0.9 * held <= numa["eater_frames"] <= held,
+               f"{numa['eater_frames']} of {held:.0f} frames")
+        result(f"{name}.starts-away", abs(numa["away_percent"] - EATEN) <= 1,
+               f"{numa['away_percent']} % of the pages, {EATEN} %")
+        result(f"{name}.ends-at-home", numa["home_percent"] >= HOME_MIN,
+               f"{numa['home_percent']} %, at least {HOME_MIN} %")
+        moved = record["counters"]["pages_migrated"] / (REPS * numa["pages_used"])
+        result(f"{name}.moves-no-others", abs(100 * moved - numa["away_percent"]) <= 1,
+               f"{100 * moved:.1f} % moved")
 
 
 def check_shared() -> None:
@@ -100,6 +122,7 @@ def check_progress() -> None:
 def body() -> None:
     for name, (more, cpus) in PRIVATE.items():
         check_private(name, more, cpus)
+    check_eater()
     check_batch()
     check_shared()
     check_huge()

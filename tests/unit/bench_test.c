@@ -238,6 +238,34 @@ TEST(bench, unsafe_scheme_is_refused_with_writers)
 	results_clear();
 }
 
+/*
+ * Half of a thread's pages find no room while its node is held, and come home
+ * when it is not: those, and no others, move. All frames are given back, or the
+ * run itself would fail.
+ */
+TEST(bench, pages_that_found_no_room_come_home)
+{
+	enum { PAGES_USED = 256, ABOUT = 24 }; /* the kernel takes a few frames of the node, too */
+	unsigned cpu = cpu_count - 1;
+	u32 home = numa_node_of_cpu(cpu);
+	struct bench_outcome out;
+	char cpus[16], eat[16];
+	char *argv[] = {"bench",  "numa_balance", "--pages", "256",	 "--threads",
+			"1",	  "--reps",	  "1",	     "--warmup", "0",
+			"--cpus", cpus,		  "--eat",   eat,	 NULL};
+
+	if (!two_nodes_with_memory() || !pmm_node_has_memory(home) || !cpu ||
+	    !cpumask_test(&cpu_online, cpu))
+		SKIP("two nodes with memory, and a second CPU on one of them, are needed");
+	ksnprintf(cpus, sizeof(cpus), "0:%u", cpu);
+	ksnprintf(eat, sizeof(eat), "%u:50", home);
+	EXPECT_EQ(bench_quietly((int)ARRAY_SIZE(argv) - 1, argv, &out), RC_PASS);
+	EXPECT(out.units >= PAGES_USED / 2 && out.units <= PAGES_USED / 2 + ABOUT);
+	EXPECT_EQ(out.failed, 0);
+	EXPECT_EQ(out.stale_reads, 0);
+	results_clear();
+}
+
 /* The bytes that the last key covers, and that key's value as it must be. */
 static void check_record(const char *line, size_t len)
 {

@@ -26,6 +26,7 @@ enum bench_option {
 	OPT_SHARE = 1 << 11,
 	OPT_KEEP = 1 << 13,
 	OPT_POLICY = 1 << 14, /* --localalloc --preferred --interleave --membind */
+	OPT_EAT = 1 << 15,
 	OPT_PMBENCH = 1 << 12, /* what only pmbench has: its map, shape, accesses */
 };
 
