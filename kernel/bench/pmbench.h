@@ -7,8 +7,7 @@ enum {
 	PMBENCH_FIRST = 8, /* below 2^8 ns: one bin */
 	PMBENCH_FINE_END = 23, /* bands of 16 bins each up to 2^23 ns */
 	PMBENCH_END = 30, /* one for each power up to 2^30 ns, and one for the rest */
-	PMBENCH_LABEL_END =
-		32, /* what the report calls the end of the rest: its times have 32 bits */
+	PMBENCH_LABEL_END = 32, /* how the report names the end of the rest, in 32 bits */
 	PMBENCH_BANDS = PMBENCH_FINE_END - PMBENCH_FIRST,
 	PMBENCH_BINS = 16,
 };
