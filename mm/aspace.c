@@ -433,7 +433,9 @@ void aspace_count_nodes(struct aspace *as, vaddr_t va, u64 len, u64 pages[])
 		vaddr_t next = MIN(ALIGN_DOWN(va, size) + size, end);
 		pte_t pte = pte_load(pos.ptep);
 
-		if (!pte_is_none(pte) && !pte_is_table(pte, pos.level))
+		if (pte_is_table(pte, pos.level))
+			continue; /* split meanwhile: its parts, then */
+		if (!pte_is_none(pte))
 			pages[phys_to_page(pte_pa(pte, pos.level))->node] +=
 				(next - va) >> PAGE_SHIFT;
 		va = next;

@@ -180,13 +180,25 @@ static void verify(void *arg)
 	v->b->damaged += region_verify(v->region);
 }
 
-void region_finish(struct bench *b, struct region *r)
+/* For the run's verdict, if there were rounds; then no CPU has the space loaded for this. */
+static void check(struct bench *b, struct region *r)
 {
 	struct verifier v = {b, r};
 
 	if (b->reps_done)
 		bench_run_on(cpu_id(), r->as, verify, &v);
 	aspace_load(NULL);
+}
+
+void region_finish(struct bench *b, struct region *r)
+{
+	check(b, r);
+	region_destroy(r);
+}
+
+void region_leave(struct bench *b, struct region *r)
+{
+	check(b, r);
 	if (b->reps_done && b->params.keep)
 		kept_add(r);
 	else

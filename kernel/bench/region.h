@@ -80,13 +80,15 @@ u64 region_verify(const struct region *r);
 struct bench;
 /*
  * The region of this run's index-th space: large, pinned, read-only as asked
- * for. 0, or a code with bench_fail(). Goes to region_finish() in any case.
+ * for. 0, or a code with bench_fail(). Goes to region_leave() or region_finish() in any case.
  */
 int region_setup(struct bench *b, struct region *r, unsigned index, u64 pages, u32 node);
 /* Frames of a node that a workload may take. */
 u64 region_room(u32 node);
 /* 0, or -ERANGE with bench_fail(): the node has not so many frames free, and some to spare. */
 int region_check_room(struct bench *b, u32 node, u64 pages);
-/* Verify it, if there were rounds, for the run's verdict; then keep it (--keep) or destroy it. */
+/* Verify it, if there were rounds, for the run's verdict; then destroy it. */
 void region_finish(struct bench *b, struct region *r);
+/* The same when the run ends: with --keep it stays. */
+void region_leave(struct bench *b, struct region *r);
 void region_destroy(struct region *r);

@@ -180,7 +180,7 @@ static void migrate_teardown(struct bench *b)
 		measure_quiet(b, gap);
 	victims_stop(&s->victims);
 	for (unsigned i = 0; i < s->regions; i++)
-		region_finish(b, &s->region[i]);
+		region_leave(b, &s->region[i]);
 }
 
 static void migrate_record(struct bench *b, unsigned variant, struct json *j)

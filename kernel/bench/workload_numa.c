@@ -45,6 +45,12 @@ static int check_params(struct bench *b)
 	if (p->pages / p->threads < (p->thp ? HUGE_PAGES : 1))
 		return bench_fail(b, -EINVAL, "--pages %lu: no %spage for each of %lu threads",
 				  p->pages, p->thp ? "2 MiB " : "", p->threads);
+	if (p->policy && p->eat_percent)
+		return bench_fail(b, -EINVAL, "--eat: first touch places the pages, no policy");
+	if (p->policy == POLICY_LOCAL || p->policy == POLICY_BIND)
+		return bench_fail(b, -EINVAL, "%s would stay where they begin",
+				  p->policy == POLICY_BIND ? "--membind: bound pages"
+							   : "--localalloc: pages at home");
 	if (p->stripe && share_pages_of(p) % p->stripe)
 		return bench_fail(b, -EINVAL, "--stripe %lu: no divisor of a thread's %lu pages",
 				  p->stripe, share_pages_of(p));
@@ -162,24 +168,42 @@ static int numa_setup(struct bench *b)
  * each takes milliseconds where CPUs outnumber the host's.
  */
 
-static int place_share(struct bench *b, struct numa_state *s, unsigned r, unsigned share)
+static int place_pages(struct bench *b, struct aspace *as, vaddr_t start, u64 len, u32 node)
 {
-	u64 len = s->share_pages << PAGE_SHIFT;
-	u32 start = start_of(home_of(b, s, r, share));
 	struct migrate_stats stats = {0};
 	struct migrate_request req = {
-		.as = s->region[r].as,
-		.start = s->region[r].base + share * len,
+		.as = as,
+		.start = start,
 		.len = len,
-		.from_nodes = ~(1UL << start),
-		.to_node = start,
+		.from_nodes = ~(1UL << node),
+		.to_node = node,
 		.stats = &stats,
 	};
 
-	if (migrate_range(&req))
-		return bench_fail(b, -EAGAIN, "cannot move a share to node %u", start);
-	hint_forget(req.as, req.start, req.start + len);
-	return 0;
+	return migrate_range(&req) ? bench_fail(b, -EAGAIN, "cannot move pages to node %u", node)
+				   : 0;
+}
+
+/* The next node, or as --preferred and --interleave say. */
+static int place_share(struct bench *b, struct numa_state *s, unsigned r, unsigned share)
+{
+	const struct bench_params *p = &b->params;
+	struct aspace *as = s->region[r].as;
+	u64 len = s->share_pages << PAGE_SHIFT, unit = p->thp ? HUGE_SIZE : PAGE_SIZE;
+	vaddr_t start = s->region[r].base + share * len;
+	u64 nodes = p->policy_nodes;
+	int rc = 0;
+
+	if (!nodes)
+		rc = place_pages(b, as, start, len, start_of(home_of(b, s, r, share)));
+	for (u64 at = 0; nodes && at < len && !rc; at += unit) {
+		rc = place_pages(b, as, start + at, unit, (u32)__builtin_ctzl(nodes));
+		nodes &= nodes - 1;
+		if (!nodes)
+			nodes = p->policy_nodes;
+	}
+	hint_forget(as, start, start + len);
+	return rc;
 }
 
 static int place_all(struct bench *b, struct numa_state *s)
@@ -394,7 +418,7 @@ static void numa_teardown(struct bench *b)
 	struct numa_state *s = b->state;
 
 	for (unsigned i = 0; i < s->regions; i++)
-		region_finish(b, &s->region[i]);
+		region_leave(b, &s->region[i]);
 }
 
 WORKLOAD(workload_numa) = {
@@ -405,7 +429,7 @@ WORKLOAD(workload_numa) = {
 	.min_nodes = 2,
 	.separates = "hint batch",
 	.options = OPT_PAGES | OPT_THREADS | OPT_WRITES | OPT_PATTERN | OPT_THP | OPT_MAPPING |
-		   OPT_PROCS | OPT_SLICE | OPT_CPUS | OPT_SHARE | OPT_KEEP | OPT_EAT,
+		   OPT_PROCS | OPT_SLICE | OPT_CPUS | OPT_SHARE | OPT_KEEP | OPT_POLICY | OPT_EAT,
 	.default_threads = 3,
 	.state_size = sizeof(struct numa_state),
 	.setup = numa_setup,

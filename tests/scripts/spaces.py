@@ -83,6 +83,22 @@ def policies() -> None:
                f"{record['params']['policy']} {record['params']['policy_nodes']}")
 
 
+def balance() -> None:
+    """Where pages start for the NUMA scan; with splitting on, regions are made anew, and one is kept."""
+    for name, options, moved in (("preferred", "--preferred 1", 200), ("interleave", "--interleave all", 300)):
+        run = boot(f"bench numa_balance --threads 3 --pages 600 --warmup 0 --reps 2 {options}")
+        record = records.extract(run.text).records[0]
+        result(f"balance.{name}", run.guest_rc == 0 and record["numa"]["home_percent"] == 100
+               and record["counters"]["pages_migrated"] == 2 * moved,
+               f"{record['counters']['pages_migrated']} pages moved in 2 rounds, "
+               f"{record['numa']['home_percent']} % at home")
+    run = boot("set numa_split=shared; bench numa_balance --thp --stripe 128 --threads 2 --pages 2048 "
+               "--warmup 1 --reps 3 --keep; look spaces; drop")
+    seen = areas(only(run.text, "look spaces")[0])
+    result("balance.keeps-one", run.guest_rc == 0 and [pages for _, pages, _ in seen] == [2048],
+           f"rc={run.guest_rc}: {seen}")
+
+
 def fallback() -> None:
     """Node 1 has no room for all: who prefers it takes the rest elsewhere, who is bound is refused."""
     big = "bench pmbench --warmup 0 --reps 1 --accesses 100 --map-size 144 --set-size 4"
@@ -101,10 +117,11 @@ def fallback() -> None:
 
 def wrong() -> None:
     commands = [f"bench pmbench {options}" for options, _ in WRONG.values()]
-    commands += ["bench migrate --membind 0", "bench mem 5"]
-    named = [text for _, text in WRONG.values()] + ["--membind does not apply to migrate", "mem"]
+    commands += ["bench migrate --membind 0", "bench mem 5", "bench numa_balance --membind 0"]
+    named = [text for _, text in WRONG.values()]
+    named += ["--membind does not apply to migrate", "mem", "--membind"]
     run = boot("; ".join(commands))
-    for name, command, text in zip([*WRONG, "not-migrate", "no-duration"], commands, named):
+    for name, command, text in zip([*WRONG, "not-migrate", "no-duration", "bound"], commands, named):
         lines, rc = only(run.text, command)
         result(f"wrong.{name}", rc == 2 and len(lines) == 1 and lines[0].startswith("error: bench:")
                and text in lines[0], f"`{command}`: rc={rc}: {lines[:1]}")
@@ -150,6 +167,7 @@ def console() -> None:
 
 def body() -> None:
     policies()
+    balance()
     fallback()
     wrong()
     console()
