@@ -117,11 +117,12 @@ def fallback() -> None:
 
 def wrong() -> None:
     commands = [f"bench pmbench {options}" for options, _ in WRONG.values()]
-    commands += ["bench migrate --membind 0", "bench mem 5", "bench numa_balance --membind 0"]
+    commands += ["bench migrate --membind 0", "bench mem 5", "bench numa_balance --membind 0",
+                 "bench numa_balance --eat 0:50 --preferred 1"]
     named = [text for _, text in WRONG.values()]
-    named += ["--membind does not apply to migrate", "mem", "--membind"]
+    named += ["--membind does not apply to migrate", "mem", "--membind", "--eat"]
     run = boot("; ".join(commands))
-    for name, command, text in zip([*WRONG, "not-migrate", "no-duration", "bound"], commands, named):
+    for name, command, text in zip([*WRONG, "not-migrate", "no-duration", "bound", "eater"], commands, named):
         lines, rc = only(run.text, command)
         result(f"wrong.{name}", rc == 2 and len(lines) == 1 and lines[0].startswith("error: bench:")
                and text in lines[0], f"`{command}`: rc={rc}: {lines[:1]}")
