@@ -167,8 +167,10 @@ test-host: setup-test
 	+@$(MAKE) $(jobs) host
 	@$(PYTHON) tests/run.py --group none --host '$(HOST_TESTS:%=$(HOST)/%)'
 
-# The modelled machine. ORDERINGS=N per scheme and rule set, SEED=N. prove needs SCHEME=name.
-orderings = $(HOST)/explore --orderings $(or $(ORDERINGS),$(1)) $(if $(SCHEME),--scheme '$(SCHEME)') \
+# The modelled machine. ORDERINGS=N per scheme and rule set, SEED=N, SCHEME=name (prove needs it).
+# Interrupted, the same command goes on where it was: the state file holds what is through.
+orderings = $(HOST)/explore --orderings $(or $(ORDERINGS),$(1)) --bound 2 --share 95 \
+	    --state $(BUILD)/explore.state $(if $(SCHEME),--scheme '$(SCHEME)') \
 	    $(if $(SEED),--seed $(SEED))
 explore prove: setup-test
 	+@$(MAKE) $(jobs) $(HOST)/explore

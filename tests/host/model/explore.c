@@ -11,7 +11,10 @@
 #include <string.h>
 
 enum {
-	SHORT_PLAN = 3,
+	STATES =
+		1
+		<< 22, /* remembered for pruning, 9 bytes each; more orderings are then tried twice */
+	QUEUED = 1 << 22, /* plans, 28 bytes each */
 	REPEAT_EACH = 128, /* executions: about one percent of the time */
 	REVERSALS =
 		256, /* races waiting to be reversed; more are noted again, if they are worth it */
@@ -21,7 +24,7 @@ enum {
 };
 
 struct short_plan {
-	struct fake_deviation deviation[SHORT_PLAN];
+	struct fake_deviation deviation[EXPLORE_BOUND];
 	u8 count;
 	bool lazy;
 };
@@ -43,6 +46,7 @@ struct explorer {
 	unsigned left; /* in this execution */
 	struct short_plan *queue;
 	u64 queue_len, queue_room;
+	bool left_out; /* plans that the queue had no room for */
 	struct reversal reversal[REVERSALS]; /* a ring */
 	u64 reversals, reversed; /* noted; done with */
 };
@@ -116,6 +120,8 @@ static bool repeats(void)
 	u64 order = fake_order, state = fake_state_hash(true);
 	unsigned steps = fake_steps;
 
+	if (ex->order->alive)
+		ex->order->alive();
 	ex->result->digest = fake_mix(ex->result->digest, fake_state_hash(false));
 	ex->result->repeated++;
 	fake_plan->random = fake_plan->record = false;
@@ -318,6 +324,10 @@ static void enqueue(const struct short_plan *base, u32 step, enum fake_action ac
 {
 	struct short_plan p = *base;
 
+	if (ex->queue_len == QUEUED) {
+		ex->left_out = true;
+		return;
+	}
 	if (ex->queue_len == ex->queue_room) {
 		ex->queue_room = MAX(2 * ex->queue_room, 4096UL);
 		ex->queue = realloc(ex->queue, ex->queue_room * sizeof(*ex->queue));
@@ -370,6 +380,15 @@ static bool run_short(const struct short_plan *s, unsigned bound)
 	return reverse_races();
 }
 
+/* Half of the orderings are left for chance, which goes where no bound does. */
+static bool searched_enough(void)
+{
+	const struct explore_result *r = ex->result;
+
+	return r->distinct >= ex->order->orderings / 2 ||
+	       r->executions + r->duplicates >= ex->order->executions;
+}
+
 static bool search(void)
 {
 	struct explore_result *r = ex->result;
@@ -385,7 +404,7 @@ static bool search(void)
 	}
 	for (unsigned level = 0; level <= bound; level++) {
 		for (level_end = ex->queue_len; next < level_end; next++) {
-			if (enough())
+			if (searched_enough())
 				return true;
 			const struct short_plan plan = ex->queue[next];
 
@@ -394,6 +413,7 @@ static bool search(void)
 		}
 		r->bound = level;
 	}
+	r->exhausted = !ex->left_out;
 	return true;
 }
 
@@ -439,9 +459,8 @@ static void count_pair(const struct fake_pair *pair, void *arg)
 
 	r->pairs++;
 	r->both += pair->both;
-	if (!pair->both && ex->order->tell_pairs)
-		printf("# %s: CPU %u always before CPU %u at %p\n", ex->order->scenario->name,
-		       pair->first, pair->second, pair->address);
+	if (!pair->both && ex->order->tell_pair)
+		ex->order->tell_pair(pair);
 }
 
 void explore(const struct explore_order *order, struct explore_result *result)
@@ -451,7 +470,7 @@ void explore(const struct explore_order *order, struct explore_result *result)
 	ex->result = result;
 	ex->orderings_size = table_size(order->orderings);
 	ex->orderings = calloc(ex->orderings_size, sizeof(u64));
-	ex->states_size = table_size(MIN(order->orderings * 64, 1UL << 24));
+	ex->states_size = table_size(MIN(order->orderings * 64, STATES / 2UL));
 	ex->states = calloc(ex->states_size, sizeof(u64));
 	ex->budget = calloc(ex->states_size, 1);
 	memset(result, 0, sizeof(*result));
@@ -459,6 +478,11 @@ void explore(const struct explore_order *order, struct explore_result *result)
 	if (search())
 		wander();
 	fake_pairs_each(count_pair, result);
+}
+
+void explore_schedule(char *buf, size_t size)
+{
+	print_schedule(fake_plan, buf, size);
 }
 
 bool explore_replay(const struct scenario *scenario, const char *schedule, bool trace)

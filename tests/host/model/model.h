@@ -87,11 +87,14 @@ struct explore_result {
 	u64 repeated; /* executions that were run again and did the same */
 	u64 digest; /* hash of all orderings in turn, and of the states of those repeated */
 	u64 pairs, both; /* conflicting pairs of accesses seen; in both orders */
-	unsigned bound; /* deviations up to which every plan was tried */
+	unsigned bound; /* deviations up to which every plan was tried, ... */
+	bool exhausted; /* ... as many as were asked for */
 	bool failed;
 	char failure[512];
 	char schedule[2048];
 };
+
+enum { EXPLORE_BOUND = 3 }; /* deviations of a plan that is tried systematically */
 
 struct explore_order {
 	const struct scenario *scenario;
@@ -99,10 +102,14 @@ struct explore_order {
 	u64 executions; /* at most */
 	u64 seed;
 	unsigned bound; /* try every plan with so many deviations first */
-	bool tell_pairs; /* print those seen in one order only */
+	void (*tell_pair)(
+		const struct fake_pair *pair); /* of those seen in one order only; or NULL */
+	void (*alive)(void); /* called now and then; or NULL */
 };
 
 /* The machine stands where the scenario begins. */
 void explore(const struct explore_order *order, struct explore_result *result);
+/* The plan at hand, as far as it was noted. */
+void explore_schedule(char *buf, size_t size);
 /* Run one schedule; false if it fails. `trace`: print each step. */
 bool explore_replay(const struct scenario *scenario, const char *schedule, bool trace);

@@ -1,0 +1,141 @@
+/* What the explorer prints: failures as they come, then figures per scheme and rule set. */
+#include "jobs.h"
+
+#include <fake/start.h>
+#include <kernel/percpu.h>
+#include <stdio.h>
+#include <string.h>
+
+extern char __start_percpu[];
+
+void report_failure_now(const struct job *job, const char *failure, const char *schedule)
+{
+	char text[4096];
+
+	/* In one piece, as several processes write. */
+	snprintf(text, sizeof(text),
+		 "# %s, scheme %s, scenario %s: %s\n# execution %lu of this scenario; replay: "
+		 "--replay '%s %s %s "
+		 "%s'\n",
+		 job->variant->name, job->scheme, job->scenario->name, failure,
+		 job->result.executions + job->result.duplicates + 1, job->variant->name,
+		 job->scheme, job->scenario->name, schedule);
+	fflush(stdout);
+	fputs(text, stdout);
+	fflush(stdout);
+}
+
+static void describe(const void *address, char *buf, size_t size)
+{
+	u64 at = (u64)address, frame = (at - VMEMMAP_BASE) / FAKE_PAGE_STRUCT;
+
+	if (frame < fake_last_frame())
+		snprintf(buf, size, "page of frame %#lx +%lu", frame, at % FAKE_PAGE_STRUCT);
+	else if (fake_is_ram(address))
+		snprintf(buf, size, "frame %#lx +%#lx", fake_frame_of(address), at % PAGE_SIZE);
+	else if (at >= FAKE_PERCPU_VA && at < FAKE_STACKS_VA)
+		for (unsigned i = fake_config.cpus; i--;) {
+			if (at < percpu_offset[i] + (u64)__start_percpu)
+				continue;
+			snprintf(buf, size, "CPU %u's copy of %#lx", i, at - percpu_offset[i]);
+			break;
+		}
+	else
+		snprintf(buf, size, "%#lx", at);
+}
+
+void report_pair(const struct job *job, const struct fake_pair *pair)
+{
+	char place[64] = "";
+
+	describe(pair->address, place, sizeof(place));
+	printf("# %s, scheme %s, scenario %s: CPU %u always before CPU %u at %s\n",
+	       job->variant->name, job->scheme, job->scenario->name, pair->first, pair->second,
+	       place);
+}
+
+/* ---- one scheme and rule set ---------------------------------------------------------- */
+
+struct figures {
+	struct explore_result sum;
+	unsigned runs, failed, exhausted;
+};
+
+static bool of(const struct job *job, const char *scheme_name, const char *rules)
+{
+	return !strcmp(job->scheme, scheme_name) && !strcmp(job->variant->rules, rules);
+}
+
+static u64 percent(u64 part, u64 all)
+{
+	return all ? part * 100 / all : 100;
+}
+
+static void add(struct figures *f, const struct job *job)
+{
+	const struct explore_result *r = &job->result;
+
+	f->runs++;
+	f->sum.executions += r->executions;
+	f->sum.distinct += r->distinct;
+	f->sum.duplicates += r->duplicates;
+	f->sum.steps += r->steps;
+	f->sum.pairs += r->pairs;
+	f->sum.both += r->both;
+	f->sum.repeated += r->repeated;
+	f->sum.digest = fake_mix(f->sum.digest, r->digest);
+	f->exhausted += r->exhausted;
+	f->failed += r->failed || !job->ended;
+}
+
+static void print_each(const struct job *job)
+{
+	const struct explore_result *r = &job->result;
+
+	printf("# %-14s %-18s %9lu orderings, every plan with %u deviation%s%s, pairs %lu of %lu\n",
+	       job->variant->name, job->scenario->name, r->distinct, r->bound,
+	       r->bound == 1 ? "" : "s", r->exhausted ? "" : " (the bound was not reached)",
+	       r->both, r->pairs);
+}
+
+/* Runs that did not end and could not say why. */
+static void print_lost(const struct job *job)
+{
+	if (!job->ended && job->pid == 0 && !job->signal && !job->result.failed)
+		printf("# %s, scheme %s, scenario %s: was not run to its end\n", job->variant->name,
+		       job->scheme, job->scenario->name);
+}
+
+bool report(const char *scheme_name, const char *rules, unsigned number)
+{
+	struct figures f = {.runs = 0};
+	const struct explore_result *sum = &f.sum;
+
+	for (unsigned i = 0; i < job_count; i++) {
+		if (!of(&jobs[i], scheme_name, rules) || jobs[i].skipped)
+			continue;
+		add(&f, &jobs[i]);
+		if (options.each)
+			print_each(&jobs[i]);
+		print_lost(&jobs[i]);
+	}
+	if (!f.runs) {
+		printf("ok %u %s.%s # SKIP no scenario for it here\n", number, rules, scheme_name);
+		return true;
+	}
+	printf("# %s %s: %u scenarios, %lu distinct orderings in %lu executions, %lu given up as "
+	       "duplicates, %lu steps, every plan with %lu deviation%s in %u of them, conflicting "
+	       "pairs in both orders %lu of %lu (%lu %%), %lu executions repeated exactly, digest "
+	       "%016lx\n",
+	       rules, scheme_name, f.runs, sum->distinct, sum->executions, sum->duplicates,
+	       sum->steps, options.bound, options.bound == 1 ? "" : "s", f.exhausted, sum->both,
+	       sum->pairs, percent(sum->both, sum->pairs), sum->repeated, sum->digest);
+	bool few = percent(sum->both, sum->pairs) < options.share;
+
+	if (few)
+		printf("# conflicting pairs in both orders: less than %lu %%; --pairs lists the "
+		       "rest\n",
+		       options.share);
+	printf("%s %u %s.%s\n", !f.failed && !few ? "ok" : "not ok", number, rules, scheme_name);
+	return !f.failed && !few;
+}
