@@ -8,7 +8,7 @@
  * broken already: a hint fault splits it without any flush. An accessible entry
  * becomes a hint entry and is flushed here, under the write side.
  *
- * The page is isolated, so nobody moves it. Its references are frozen with the
+ * The page is isolated, or the write side is held, so nobody moves it. Its references are frozen with the
  * PTL held, when it is known that the entry is still a hint entry: a pinner
  * references first and looks at the entry again after that (I10). Areas of 2 MiB
  * pages share their object with nobody, so one reference is one mapping, and
@@ -22,7 +22,7 @@
 struct split {
 	struct aspace *as;
 	pte_t *ptep;
-	struct page *page; /* the head; isolated */
+	struct page *page; /* the head */
 	pte_t hint; /* the entry while it is broken */
 	pte_t whole; /* what the parts are made of: the hint entry, or the leaf that it was */
 };
@@ -101,7 +101,7 @@ static void count_result(int err)
 		count(split_raced);
 }
 
-/* The entry is broken, the page isolated. Not 0: it still is isolated. */
+/* The entry is broken. 0: no isolation either. */
 static int split_broken(const struct split *s)
 {
 	struct spinlock *ptl = pt_lock_of(s->ptep);
@@ -131,16 +131,6 @@ int page_split_hint(struct aspace *as, pte_t *ptep, pte_t hint, struct page *pag
 
 /* ---- an accessible entry: break it first ------------------------------------------ */
 
-/* What the entry says, if it is a whole page that we could isolate. PTL held. */
-static bool isolate_whole(struct split *s)
-{
-	s->whole = pte_load(s->ptep);
-	if (!pte_is_leaf(s->whole, 1) && !pte_is_hint(s->whole))
-		return false;
-	s->page = phys_to_page(pte_pa(s->whole, 1));
-	return page_refs(s->page) == 1 && page_isolate(s->page);
-}
-
 static void break_entry(struct split *s, vaddr_t va)
 {
 	struct spinlock *ptl = pt_lock_of(s->ptep);
@@ -166,40 +156,38 @@ static void make_entry(const struct split *s)
 	spin_unlock(ptl);
 }
 
-static int split_isolated(struct split *s, vaddr_t va)
+static int split_accessible(struct split *s, vaddr_t va)
 {
-	bool accessible = pte_needs_bbm(s->whole, pte_mk_table(0), 1);
-
-	if (accessible)
-		break_entry(s, va);
-	else
-		s->hint = s->whole;
+	if (page_refs(s->page) != 1) {
+		count(split_pinned);
+		return -EBUSY; /* not worth a flush */
+	}
+	break_entry(s, va);
 	int err = split_broken(s);
 
-	if (!err)
-		return 0;
-	if (accessible)
+	if (err)
 		make_entry(s);
-	page_end_isolation(s->page);
 	return err;
 }
 
 int page_split(struct aspace *as, vaddr_t va)
 {
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
-	struct spinlock *ptl = pt_lock_of(pos.ptep);
-	struct split s = {.as = as, .ptep = pos.ptep};
+	pte_t pte = pte_load(pos.ptep);
+	int err;
 
-	if (pos.level != 1 || pte_is_none(pte_load(pos.ptep)))
+	if (pos.level != 1 || pte_is_none(pte))
 		return 0;
 	va = ALIGN_DOWN(va, HUGE_SIZE);
+	/* The write side: nobody moves the page, scans it, or makes its entry accessible meanwhile. */
+	struct split s = {.as = as,
+			  .ptep = pos.ptep,
+			  .page = phys_to_page(pte_pa(pte, 1)),
+			  .hint = pte,
+			  .whole = pte};
+
 	change_begin(as, CHANGE_SPLIT, va, va + HUGE_SIZE);
-	spin_lock(ptl);
-	bool isolated = isolate_whole(&s);
-
-	spin_unlock(ptl);
-	int err = isolated ? split_isolated(&s, va) : -EBUSY;
-
+	err = pte_needs_bbm(pte, pte_mk_table(0), 1) ? split_accessible(&s, va) : split_broken(&s);
 	change_end(as, CHANGE_SPLIT, va, va + HUGE_SIZE);
 	return err;
 }

@@ -63,6 +63,7 @@ static unsigned va_count;
 /* By root and address: do walks find something; until when they did not, before. */
 static bool present[FAKE_ROOTS][FAKE_VAS];
 static u64 absent_until[FAKE_ROOTS][FAKE_VAS];
+static bool used[FAKE_FRAMES_MAX]; /* a watched address mapped it */
 static u64 tlb_place; /* stands for all TLB state in histories */
 
 static const u64 STILL = ~0UL;
@@ -100,6 +101,8 @@ static void walk(paddr_t root, vaddr_t va, struct walk *w)
 		if (!fake_is_ram(phys_to_virt(pa)))
 			return; /* nonsense: a table that was not one; fake_may_walk() tells on it */
 		if (pte_is_table(pte, l)) {
+			if (pte.v & FAKE_FLAG(0xff))
+				fake_fail("model: a table entry with rights or state of a leaf");
 			w->level[w->tables] = (u8)(l - 1);
 			w->table[w->tables++] = (u32)(pa >> PAGE_SHIFT);
 			table = phys_to_virt(pa);
@@ -223,6 +226,7 @@ static void refill(unsigned cpu, unsigned va, struct walk *w)
 	walked_stop(tag, w, va);
 	walked_add(tag, w, t->root_index, va);
 	if (w->found) {
+		used[w->leaf.frame] = true;
 		check_conflict(&tag->set[va], &w->leaf, cpu);
 		set_add(&tag->set[va], &w->leaf);
 	}
@@ -664,6 +668,11 @@ static void evidence_load(paddr_t root, asid_t asid)
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */
+
+bool fake_frame_used(u64 frame)
+{
+	return used[frame];
+}
 
 paddr_t fake_loaded_root(void)
 {

@@ -9,8 +9,8 @@
 
 /*
  * Split the 2 MiB page that is mapped at va, if there is one; its parts are as
- * accessible as it was. Flushes. 0, -ENOMEM (no page table), or -EBUSY: pinned,
- * or being moved; nothing has changed then. Write side of aspace.lock held.
+ * accessible as it was. Flushes, if it was. 0, -ENOMEM (no page table), or -EBUSY
+ * (pinned); nothing has changed then. Write side of aspace.lock held.
  */
 int page_split(struct aspace *as, vaddr_t va);
 

@@ -439,7 +439,7 @@ static bool wander(void)
 
 static bool in_use(u64 frame)
 {
-	u8 state = phys_to_page(frame << PAGE_SHIFT)->state;
+	u8 state = model_page_of(frame)->state;
 
 	return state == PAGE_USED || state == PAGE_TABLE || state == PAGE_QUARANTINE;
 }

@@ -8,19 +8,25 @@
 #include <kernel/atomic.h>
 #include <mm/scheme.h>
 
-enum { FRAMES = 2048 }; /* frame numbers below: more than a model machine has */
-
 static struct frame {
 	u32 copied_to; /* the last copy of it, which may replace it or be thrown away */
 	u32 moved_to; /* replaced for good by this frame, and not reused since */
 	u32 entries; /* that name it, counted at the end */
 	bool changed; /* since it was copied */
 	bool written; /* by a workload since it was zeroed; follows a copy */
-} frames[FRAMES];
+} frames[FAKE_FRAMES_MAX];
 
 static struct page *page_of(u64 frame)
 {
 	return phys_to_page(frame << PAGE_SHIFT);
+}
+
+struct page *model_page_of(u64 frame)
+{
+	struct page *head = page_of(ALIGN_DOWN(frame, HUGE_PAGES));
+	bool part = head->order == HUGE_ORDER && head->state != PAGE_FREE;
+
+	return part ? head : page_of(frame);
 }
 
 static bool refuses_content(u64 to, u64 from)
@@ -42,7 +48,7 @@ static void before_copy(u64 to, u64 from)
 	frames[to] = (struct frame){.written = frames[from].written};
 	frames[from].changed = false;
 	frames[from].copied_to = (u32)to;
-	if (!load_relaxed(&page_of(from)->refs)) /* frozen before */
+	if (!load_relaxed(&model_page_of(from)->refs)) /* frozen before */
 		frames[from].moved_to = (u32)to;
 }
 
@@ -79,7 +85,8 @@ static void stored(const void *addr, u64 old, u64 value, bool atomic)
 	    value)
 		return;
 	if (atomic) {
-		frozen(frame);
+		for (u64 f = frame; f < frame + (1UL << page_of(frame)->order); f++)
+			frozen(f);
 		return;
 	}
 	for (u64 f = frame; f < frame + (1UL << page_of(frame)->order); f++) {
@@ -112,9 +119,9 @@ static void work_stored(const u64 *word, unsigned va_index)
 	u64 frame = fake_frame_of(word);
 
 	(void)va_index;
-	if (page_of(frame)->state != PAGE_USED)
+	if (model_page_of(frame)->state != PAGE_USED)
 		fake_fail("I1: store into frame %#lx, which is in state %u", frame,
-			  page_of(frame)->state);
+			  model_page_of(frame)->state);
 	if (frames[frame].moved_to)
 		fake_fail("I4: store into frame %#lx after it was replaced", frame);
 	frames[frame].changed = true;
@@ -140,9 +147,9 @@ void invariants_install(void)
 }
 
 /* References of a frame in use are its mappings, and nobody has left a mark. */
-static void check_mapped_page(struct aspace *as, vaddr_t va)
+static void check_mapped_page(struct pt_pos pos, vaddr_t va)
 {
-	pte_t pte = pte_load(pgwalk_find(as->root, va, 0).ptep);
+	pte_t pte = pte_load(pos.ptep);
 
 	if (pte_is_none(pte))
 		return;
@@ -150,9 +157,12 @@ static void check_mapped_page(struct aspace *as, vaddr_t va)
 		fake_fail("entry of %#lx still says migration at the end", va);
 		return;
 	}
-	struct page *page = phys_to_page(pte_pa(pte, 0));
+	struct page *page = phys_to_page(pte_pa(pte, pos.level));
 
-	frames[pte_pa(pte, 0) >> PAGE_SHIFT].entries++;
+	frames[pte_pa(pte, pos.level) >> PAGE_SHIFT].entries++;
+	if (page->order != (pos.level ? HUGE_ORDER : 0))
+		fake_fail("frame %#lx at the end: of order %u, mapped at level %u",
+			  page_to_phys(page) >> PAGE_SHIFT, page->order, pos.level);
 	if (page->flags || page_pins(page) || page_refs(page) != page->mapcount)
 		fake_fail("frame %#lx at the end: flags %u, %u pins, %u references, %u mappings",
 			  page_to_phys(page) >> PAGE_SHIFT, page->flags, page_pins(page),
@@ -165,16 +175,20 @@ static void check_space(struct aspace *as, void *arg)
 
 	(void)arg;
 	list_for_each_entry (area, &as->areas, link)
-		for (vaddr_t va = area->start; va < area->end; va += PAGE_SIZE)
-			if (!pgwalk_find(as->root, va, 0).level)
-				check_mapped_page(as, va);
+		for (vaddr_t va = area->start; va < area->end;) {
+			struct pt_pos pos = pgwalk_find(as->root, va, 0);
+
+			if (pos.level <= 1)
+				check_mapped_page(pos, va);
+			va = ALIGN_DOWN(va, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
+		}
 	if (as->lock.arrived & RWLOCK_BITS || as->lock.arrived != as->lock.left)
 		fake_fail("space %s is still locked at the end", as->name);
 }
 
 void invariants_at_end(void)
 {
-	for (unsigned f = 0; f < FRAMES; f++)
+	for (unsigned f = 0; f < FAKE_FRAMES_MAX; f++)
 		frames[f].entries = 0;
 	aspace_for_each(check_space, NULL);
 	for (u64 f = fake_first_frame(); f < fake_last_frame(); f++)

@@ -85,7 +85,8 @@ static void run_job(struct job *job)
 	mine = job;
 	catch_crashes();
 	still_alive();
-	if (setup_machine(job->variant, job->scenario->cpus, job->scheme, err, sizeof(err))) {
+	if (setup_machine(job->variant, job->scenario->cpus, job->scenario->large, job->scheme, err,
+			  sizeof(err))) {
 		setup_scenario(job->scenario);
 		explore(&order, &job->result);
 		if (job->result.failed)

@@ -47,8 +47,8 @@ bool jobs_run(void);
 
 /* ---- setup.c ---- */
 /* Build this machine with the scheme in force. False: it cannot run the scheme, and err says why. */
-bool setup_machine(const struct variant *v, unsigned cpus, const char *scheme_name, char *err,
-		   size_t size);
+bool setup_machine(const struct variant *v, unsigned cpus, bool large, const char *scheme_name,
+		   char *err, size_t size);
 void setup_scenario(const struct scenario *s);
 /* Error of a scheme that no variant can run (err), or true. Boots machines, in processes of their own. */
 bool setup_knows(const char *scheme_name, char *err, size_t size);

@@ -160,8 +160,8 @@ static int replay(void)
 		for (unsigned s = 0; scenarios[s]; s++) {
 			if (strcmp(variants[v].name, rules) || strcmp(scenarios[s]->name, scenario))
 				continue;
-			if (!setup_machine(&variants[v], scenarios[s]->cpus, scheme_name, err,
-					   sizeof(err)))
+			if (!setup_machine(&variants[v], scenarios[s]->cpus, scenarios[s]->large,
+					   scheme_name, err, sizeof(err)))
 				return refuse("--replay", scheme_name, err);
 			setup_scenario(scenarios[s]);
 			if (explore_replay(scenarios[s], options.replay + at, options.trace)) {

@@ -16,6 +16,7 @@ enum {
 struct scenario {
 	const char *name, *summary;
 	unsigned cpus;
+	bool large; /* the machine has room for 2 MiB pages */
 	bool reads_only; /* fit for schemes that are safe only for identical read-only pages */
 	/*
 	 * Left out by explore_races: entries of one page go down on two CPUs at once,
@@ -33,6 +34,9 @@ extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faul
 extern const struct scenario switch_shootdown, free_table, destroy_space, rollover, initiators;
 /* ---- scenarios_more.c ---- */
 extern const struct scenario debts_grow, hint_dirty;
+/* ---- scenarios_large.c ---- */
+extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
+	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
 	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade;
@@ -40,6 +44,8 @@ extern const struct scenario fault_table, fault_move, alias_protect, alias_drop,
 /* ---- invariants.c ---- */
 /* Install the assertions (I1 ... I11) as hooks of the machine. */
 void invariants_install(void);
+/* Whose state tells about a frame: the head, for a part of a 2 MiB page. */
+struct page *model_page_of(u64 frame);
 /* After an execution: entries and counts fit together; nothing is held by flags or pins. */
 void invariants_at_end(void);
 
@@ -49,6 +55,8 @@ void invariants_at_end(void);
 
 /* A new space with an anonymous area of so many pages at va, populated on node 0, contents written. */
 struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t prot);
+/* The same with one 2 MiB page at va, of which the parts at va and at `other` are used. */
+struct aspace *work_large(const char *name, vaddr_t va, vaddr_t other);
 /* The same pages of another space, or another address of the same. */
 void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
 		prot_t prot);

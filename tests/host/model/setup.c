@@ -22,13 +22,15 @@ const struct variant variants[] = {
 };
 const unsigned variant_count = ARRAY_SIZE(variants);
 
-bool setup_machine(const struct variant *v, unsigned cpus, const char *scheme_name, char *err,
-		   size_t size)
+bool setup_machine(const struct variant *v, unsigned cpus, bool large, const char *scheme_name,
+		   char *err, size_t size)
 {
 	static char boot_line[256];
 	struct fake_config config = v->config;
 
 	config.cpus = cpus;
+	if (large)
+		config.node_pages = 3 * HUGE_PAGES; /* two stay whole beside what start-up takes */
 	if (options.checks && !strstr(options.checks, "oracle")) {
 		snprintf(boot_line, sizeof(boot_line), "check=off %s",
 			 config.options ? config.options : "");
@@ -60,7 +62,8 @@ bool setup_knows(const char *scheme_name, char *err, size_t size)
 			return true;
 		if (!fork()) {
 			char why[160] = "";
-			bool known = setup_machine(&variants[i], 2, scheme_name, why, sizeof(why));
+			bool known = setup_machine(&variants[i], 2, false, scheme_name, why,
+						   sizeof(why));
 
 			if (write(ends[1], why, sizeof(why)) < 0)
 				_exit(1);

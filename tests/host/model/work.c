@@ -77,12 +77,21 @@ static u64 *direct(struct aspace *as, vaddr_t va)
 {
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
 
-	return phys_to_virt(pte_pa(pte_load(pos.ptep), pos.level) + va % PAGE_SIZE);
+	return phys_to_virt(pte_pa(pte_load(pos.ptep), pos.level) + va % PT_LEVEL_SIZE(pos.level));
 }
 
 static vaddr_t word_va(vaddr_t va, unsigned word)
 {
 	return va + 512 + word * CACHE_LINE; /* clear of the words that freeing marks */
+}
+
+/* The next page of the history is the one that is mapped here. */
+static void fill(struct aspace *as, vaddr_t va)
+{
+	map_note(as, va, pages_used);
+	for (unsigned w = 0; w < MODEL_WORDS; w++)
+		*direct(as, word_va(va, w)) = stamp_of(pages_used, w, 0);
+	pages_used++;
 }
 
 struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t prot)
@@ -93,13 +102,21 @@ struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t p
 	aspace_map(as, NULL, 0, va, (u64)pages << PAGE_SHIFT, prot, false, 0, &err);
 	if (err || aspace_populate(as, va, (u64)pages << PAGE_SHIFT, 0) < 0)
 		fake_fail("scenario: no memory");
-	for (unsigned p = 0; p < pages; p++, pages_used++) {
-		vaddr_t at = va + p * PAGE_SIZE;
+	for (unsigned p = 0; p < pages; p++)
+		fill(as, va + p * PAGE_SIZE);
+	return as;
+}
 
-		map_note(as, at, pages_used);
-		for (unsigned w = 0; w < MODEL_WORDS; w++)
-			*direct(as, word_va(at, w)) = stamp_of(pages_used, w, 0);
-	}
+struct aspace *work_large(const char *name, vaddr_t va, vaddr_t other)
+{
+	struct aspace *as = aspace_create(name, 0);
+	int err = 0;
+
+	aspace_map(as, NULL, 0, va, HUGE_SIZE, RW, true, 0, &err);
+	if (err || aspace_populate(as, va, HUGE_SIZE, 0) < 0 || !pgwalk_find(as->root, va, 0).level)
+		fake_fail("scenario: no memory for a 2 MiB page");
+	fill(as, va);
+	fill(as, other);
 	return as;
 }
 

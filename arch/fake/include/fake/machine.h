@@ -18,6 +18,7 @@
 enum {
 	FAKE_CPUS = 4,
 	FAKE_STORES = 24, /* entries of a store buffer; real ones have 40 to 70 */
+	FAKE_FRAMES_MAX = 4096, /* frame numbers are below this */
 	FAKE_VAS = 8, /* watched workload addresses */
 	FAKE_ROOTS = 4, /* watched address spaces */
 	FAKE_ASIDS = 8,
@@ -272,6 +273,8 @@ struct fake_set *fake_held_here(vaddr_t va, unsigned *index);
 /* May a walk of this CPU find nothing there: now, or one that ran ahead of what it did last? */
 enum fake_absence { FAKE_PRESENT, FAKE_WAS_ABSENT, FAKE_ABSENT };
 enum fake_absence fake_walk_may_fail(unsigned va_index);
+/* Did a watched address ever map this frame? Workloads can have touched no other. */
+bool fake_frame_used(u64 frame);
 /* An entry in memory changed: what walkers can reach now. */
 void fake_entry_changed(void);
 /* This CPU took a fault at the address (x86 rules: its entries go). */
