@@ -20,9 +20,11 @@ COMMAND(cmd_bench) = {
 	.usage = "WORKLOAD [--schemes a,b|all] [--vary KNOB=v1,v2] [options]",
 	.summary = "measure a workload: schemes interleaved, table, records, and the floor beside "
 		   "them",
-	.help = "  list workloads, list schemes and list knobs name what can be asked for",
+	.help = "  bench WORKLOAD -h: the options that it takes; list workloads, list schemes and\n"
+		"  list knobs name what can be asked for",
 	.run = bench_command,
 	.options = bench_options,
+	.applies = params_apply,
 	.complete = bench_complete,
 };
 

@@ -113,6 +113,16 @@ static const struct {
 	{"--interleave", OPT_POLICY}, {"--membind", OPT_POLICY},     {"--eat", OPT_EAT},
 };
 
+bool params_apply(const struct arg *option, const char *workload)
+{
+	const struct workload *w = workload_find(workload);
+
+	for (unsigned i = 0; w && i < ARRAY_SIZE(needs); i++)
+		if (!strcmp(needs[i].name, option->name))
+			return w->options & needs[i].option;
+	return true;
+}
+
 /* Was the option written, in either form? */
 static bool given(int argc, char **argv, const char *name)
 {

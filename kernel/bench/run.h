@@ -180,6 +180,8 @@ void bench_free(struct bench *b);
 
 /* ---- params.c ---- */
 extern const struct arg bench_options[];
+/* Does the workload of that name take the option? An unknown one: yes. */
+bool params_apply(const struct arg *option, const char *workload);
 /* "bench WORKLOAD [options]" into *b; RC_PASS, or RC_USAGE after printing why. */
 unsigned params_parse(int argc, char **argv, struct bench **b);
 /* "4" or "4-7" of len characters. 0 or -EINVAL. */

@@ -11,13 +11,15 @@ static const char *nth_command(int argi, unsigned i)
 	return cmd ? cmd->name : NULL;
 }
 
-void shell_print_help(const struct command *cmd)
+void shell_print_help(const struct command *cmd, const char *word)
 {
 	char text[256];
 
 	kprintf("usage: %s%s%s\n  %s\n", cmd->name, *cmd->usage ? " " : "", cmd->usage,
 		cmd->summary);
 	for (const struct arg *arg = cmd->options; arg && arg->name; arg++) {
+		if (cmd->applies && !cmd->applies(arg, word))
+			continue;
 		args_describe(arg, text, sizeof(text));
 		kprintf("  %s\n", text);
 	}
@@ -27,16 +29,16 @@ void shell_print_help(const struct command *cmd)
 
 static unsigned help_run(int argc, char **argv)
 {
-	unsigned rc = command_args("help", NULL, &argc, argv, 0, 1);
+	unsigned rc = command_args("help", NULL, &argc, argv, 0, 2);
 	const struct command *cmd;
 
 	if (rc)
 		return rc;
-	if (argc == 2) {
+	if (argc > 1) {
 		cmd = shell_find_command(argv[1]);
 		if (!cmd)
 			return command_usage_error("help", "no command %.48s", argv[1]);
-		shell_print_help(cmd);
+		shell_print_help(cmd, argc > 2 ? argv[2] : "");
 		return RC_PASS;
 	}
 	for (unsigned i = 0; (cmd = shell_command(i)); i++)
@@ -47,7 +49,7 @@ static unsigned help_run(int argc, char **argv)
 
 COMMAND(cmd_help) = {
 	.name = "help",
-	.usage = "[VERB]",
+	.usage = "[VERB [WORD]]",
 	.summary = "the verbs, or one of them",
 	.run = help_run,
 	.complete = nth_command,

@@ -99,7 +99,7 @@ static unsigned run_words(int argc, char **argv)
 	if (!cmd)
 		return command_usage_error(argv[0], "unknown command, try help");
 	if (wants_help(argc, argv)) {
-		shell_print_help(cmd);
+		shell_print_help(cmd, *argv[1] == '-' ? "" : argv[1]);
 		return RC_PASS;
 	}
 	return cmd->run(argc, argv);

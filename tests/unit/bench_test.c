@@ -7,6 +7,7 @@
 #include <kernel/pattern.h>
 #include <kernel/printf.h>
 #include <kernel/samples.h>
+#include <kernel/shell.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include <mm/aspace.h>
@@ -356,4 +357,20 @@ TEST(bench, wrong_words_are_usage_errors)
 
 	EXPECT_EQ(bench_quietly(2, unknown, &out), RC_USAGE);
 	EXPECT_EQ(bench_quietly(3, option, &out), RC_USAGE);
+}
+
+TEST(bench, help_shows_what_a_workload_takes)
+{
+	const struct command *bench = shell_find_command("bench");
+	bool seen = false;
+
+	for (const struct arg *option = bench->options; option->name; option++) {
+		if (strcmp(option->name, "--share"))
+			continue;
+		seen = true;
+		EXPECT(bench->applies(option, "numa_balance"));
+		EXPECT(!bench->applies(option, "pmbench"));
+		EXPECT(bench->applies(option, ""));
+	}
+	EXPECT(seen);
 }

@@ -15,7 +15,8 @@ EMULATED = "emulated (QEMU TCG): a time is the emulator's, never hardware's"
 
 def is_comparison(record: dict) -> bool:
     """A record of moved pages, one per scheme; the others describe the machine."""
-    return bool(record["counters"].get("batches")) or \
+    c = record["counters"]
+    return bool(c.get("batches") or c.get("hint_faults")) or \
         (bool(record.get("skipped")) and record["name"] != "floor" and record["unit"] == "ns/page")
 
 
@@ -153,7 +154,7 @@ def numa_table(boot: Boot, group: list[dict]) -> Table:
     header += ["scanner", "home", "moves/page, worst", "ops/Minsn", "stale reads"]
     rows = []
     for record in group:
-        c, numa = record["counters"], record["numa"]
+        c, numa = record["counters"], record.get("numa") or {}
         pages = c["pages_migrated"]
         orders = [number(c.get(key, 0) / pages if pages else None, 4)
                   for key in ("ipis_sent", "bcast_syncs")]
@@ -161,8 +162,9 @@ def numa_table(boot: Boot, group: list[dict]) -> Table:
                      number(c["hint_faults_second"]), *orders,
                      *_changes(record, group, orders_per_page),
                      number(c["ipis_scanner"] + c["bcast_scanner"]),
-                     f"{numa['home_percent']:.1f} %", number(numa["most_moves_per_page"], 2),
-                     number(numa["ops_per_minstr"]), stale(record)[0]])
+                     f"{numa['home_percent']:.1f} %" if numa else NOT_AVAILABLE,
+                     number(numa.get("most_moves_per_page"), 2),
+                     number(numa.get("ops_per_minstr")), stale(record)[0]])
     notes = ["second: faults of other threads on a page that was being moved; scanner: the scan's own "
              "interrupts and broadcasts, in no other column; home: pages on the node that uses them, at the end",
              "vs: change of ipis and syncs per page; ops/Minsn: what the threads got done in a "
@@ -252,7 +254,7 @@ def tables_of(boot: Boot) -> list[Table]:
     others = [r for r in boot.records if not is_comparison(r)]
     out = []
     if compared:
-        balanced = all(r.get("numa") for r in compared)
+        balanced = any(r["counters"].get("hint_faults") for r in compared)
         out.append((numa_table if balanced else counts_table)(boot, compared))
         if any(scale(r) for r in compared):
             out.append(time_table(boot, compared))

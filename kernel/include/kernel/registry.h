@@ -15,6 +15,8 @@ struct command {
 	/* argv[0] is the name. Returns RC_* (0 pass, 1 fail, 2 usage, 4 all skipped). */
 	unsigned (*run)(int argc, char **argv);
 	const struct arg *options; /* for -h and completion; parsed by command_args(); or NULL */
+	/* Does an option go with the first word, "" if there is none? NULL: each goes with any. */
+	bool (*applies)(const struct arg *option, const char *word);
 	/* Candidates for completion of argument argi: i-th name or NULL at the end; may be NULL. */
 	const char *(*complete)(int argi, unsigned i);
 };

@@ -29,7 +29,7 @@ unsigned shell_verdict(void);
 const struct command *shell_find_command(const char *name);
 /* The i-th command by name, NULL behind the last. */
 const struct command *shell_command(unsigned i);
-/* Usage, options and help text of a command. */
-void shell_print_help(const struct command *cmd);
+/* Usage, help text and those options of a command that go with a word ("": all). */
+void shell_print_help(const struct command *cmd, const char *word);
 /* Candidate i for the word at the cursor (cursor: bytes before it), NULL at the end. */
 const char *shell_complete(const char *line, size_t cursor, unsigned i);
