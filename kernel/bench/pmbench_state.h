@@ -43,6 +43,7 @@ struct pm_state {
 	u32 read_below; /* of 1024: a random number below it makes an access a load */
 	unsigned count;
 	struct pm_thread *thread[MAX_CPUS];
+	u32 stop; /* of --duration: Ctrl-C; relaxed */
 	u32 running; /* threads that have not finished; atomic */
 	struct bench_part part;
 	struct hint_scan scan;

@@ -5,6 +5,7 @@
  * an access.
  */
 #include <kernel/clock.h>
+#include <kernel/console.h>
 #include <kernel/context.h>
 #include <kernel/det.h>
 #include <kernel/error.h>
@@ -18,6 +19,9 @@
 enum { CHUNK = 64 };
 /* Shorter delays than the loop that makes them are none, as in pmbench. */
 enum { DELAY_MIN = 10 };
+
+/* How often the console is looked at in a round of --duration: soon enough for a person. */
+#define NAP_NS 50000000UL
 
 /* ---- a thread -------------------------------------------------------------------- */
 
@@ -113,7 +117,7 @@ static void prepare(void *arg)
 
 static void run_until(struct pm_thread *t, u64 deadline)
 {
-	while (cycles_now() < deadline)
+	while (cycles_now() < deadline && !load_relaxed(&t->all->stop))
 		run_accesses(t, CHUNK);
 }
 
@@ -137,17 +141,25 @@ static void measure(void *arg)
 	atomic_fetch_add(&s->running, -1U);
 }
 
+/* A round of --duration may be long: the console ends it. */
+static bool stopped(struct pm_state *s)
+{
+	if (s->round_cycles && console_interrupted())
+		store_relaxed(&s->stop, 1);
+	return !load_acquire(&s->running);
+}
+
 /* Scan until the threads are done. It spins in between, so that no wake-up is counted. */
 static void scan(void *arg)
 {
 	struct pm_state *s = arg;
 
-	while (load_acquire(&s->running)) {
+	while (!stopped(s)) {
 		u64 until = cycles_now() + ns_to_cycles(hint_scan(&s->scan));
 
 		do
 			cpu_relax();
-		while (cycles_now() < until && load_acquire(&s->running));
+		while (cycles_now() < until && !stopped(s));
 	}
 }
 
@@ -155,6 +167,7 @@ int pm_run(struct bench *b, struct pm_state *s, void (*fn)(void *thread), bool s
 {
 	int rc = 0;
 
+	store_relaxed(&s->stop, 0);
 	store_release(&s->running, s->count);
 	for (unsigned i = 0; i < s->count; i++) {
 		struct pm_thread *t = s->thread[i];
@@ -168,6 +181,8 @@ int pm_run(struct bench *b, struct pm_state *s, void (*fn)(void *thread), bool s
 	}
 	if (scanned && bench_run_on(b->params.initiator, NULL, scan, s))
 		rc = -ENOMEM;
+	while (fn == measure && s->round_cycles && !stopped(s))
+		wait_nap(NAP_NS);
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->thread[i]->ctx)
 			context_join(s->thread[i]->ctx);

@@ -7,9 +7,10 @@ parts of equal width), their totals, and the table of free memory.
 """
 
 import re
+import time
 import xml.etree.ElementTree as ET
 
-from common import Missing, boot, main, pmbench_xml, records, result
+from common import Console, Missing, boot, main, pmbench_xml, records, result
 
 PATTERNS = ("linear", "uniform", "normal", "normal_ih", "pareto", "zipf")
 THREADS, ACCESSES, REPS, READ_PCT = 2, 5000, 2, 70
@@ -156,6 +157,20 @@ def duration() -> None:
     check("duration", report, 50)
 
 
+def interrupted() -> None:
+    """Ctrl-C ends a round that would take ten minutes; what was measured is shown."""
+    with Console(DET=0) as console:
+        for more in ("", " --scan"):
+            console.expect(b"tarry> ")
+            console.send(f"bench pmbench 600 --reps 1 --warmup 0 --set-size 1{more}\r".encode())
+            time.sleep(4)
+            console.send(b"\x03")
+            console.expect(b"Note: interrupted", 30)
+            console.expect(b"Total samples: ")
+            console.expect(b"# rc=1", 30)
+            result(f"interrupted{more.strip()}", True, "a report, and rc=1")
+
+
 def affinity() -> None:
     (report,), (record,), _ = run("--affinity 1:2/2-3 --slice 8 --accesses 2000 --reps 2 "
                                   "--map-size 4 --set-size 4")
@@ -197,6 +212,7 @@ def body() -> None:
     patterns()
     options()
     duration()
+    interrupted()
     affinity()
     xml()
 
