@@ -179,13 +179,13 @@ static __noinline enum migrate_reason unmap_shared(struct migration *m, struct p
 	return taken || reason == MIGRATE_SCANNED ? reason : MIGRATE_GONE;
 }
 
-/* The usual case: mapped once, in the space whose lock we hold. */
+/* The usual case: of one area, so mapped once, in the space whose lock we hold. */
 static __always_inline enum migrate_reason unmap_page(struct migration *m, struct page *src)
 {
 	struct area *area = load_relaxed(&src->object->sole);
 	struct aspace *as = m->req->as;
 
-	if (unlikely(!area || area->aspace != as || load_relaxed(&src->mapcount) != 1))
+	if (unlikely(!area || area->aspace != as))
 		return unmap_shared(m, src);
 	vaddr_t va = va_in(area, src);
 	pte_t *ptep = m->level ? pgwalk_find(as->root, va, m->level).ptep
@@ -223,9 +223,9 @@ static void map_entry(pte_t *ptep, struct page *to, unsigned level)
 	spin_unlock(ptl);
 }
 
-static void map_shared(struct migration *m, struct page *src, struct page *to)
+/* A migration entry of this index can only name the page that we isolated. */
+static void map_shared(struct page *to, unsigned level)
 {
-	unsigned level = m->level;
 	struct object *obj = to->object;
 	struct area *area;
 
@@ -234,9 +234,8 @@ static void map_shared(struct migration *m, struct page *src, struct page *to)
 		if (to->index < area->offset || va_in(area, to) >= area->end)
 			continue;
 		struct pt_pos pos = pgwalk_find(area->aspace->root, va_in(area, to), level);
-		pte_t pte = pte_load(pos.ptep);
 
-		if (pte_is_migration(pte) && pte_pa(pte, level) == page_to_phys(src))
+		if (pte_is_migration(pte_load(pos.ptep)))
 			map_entry(pos.ptep, to, level);
 	}
 	spin_unlock(&obj->lock);
@@ -248,10 +247,10 @@ static void map_pair(struct migration *m, unsigned i, struct page *to)
 	if (likely(m->entry[i]))
 		map_entry(m->entry[i], to, m->level);
 	else
-		map_shared(m, m->src[i], to);
+		map_shared(to, m->level);
 	/* Waiters registered under the PTL that we just held, or will find the page mapped. */
 	if (unlikely(load_relaxed(&m->src[i]->flags) & PG_WAITERS)) {
-		atomic_fetch_and(&m->src[i]->flags, ~(u32)PG_WAITERS);
+		atomic_fetch_and_relaxed(&m->src[i]->flags, ~(u32)PG_WAITERS);
 		migration_wake(m->src[i]);
 	}
 }

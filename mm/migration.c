@@ -17,7 +17,7 @@ void migration_wait(struct page *src, struct spinlock *ptl)
 	struct page **mine = this_cpu_ptr(waiting_for);
 
 	store_relaxed(mine, src);
-	atomic_fetch_or(&src->flags, PG_WAITERS);
+	atomic_fetch_or_relaxed(&src->flags, PG_WAITERS); /* the PTL orders it */
 	migration_want(src);
 	spin_unlock(ptl);
 	/*

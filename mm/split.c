@@ -52,7 +52,8 @@ static void make_parts(struct page *head)
 	struct object *obj = head->object;
 	struct page **slot = object_slot(obj, head->index, false);
 
-	atomic_fetch_add(&obj->refs, (u32)HUGE_PAGES - 1); /* each page in a slot holds it */
+	atomic_fetch_add_relaxed(&obj->refs,
+				 (u32)HUGE_PAGES - 1); /* each page in a slot holds it */
 	for (u32 i = 1; i < HUGE_PAGES; i++) {
 		head[i] = (struct page){
 			.state = PAGE_USED,

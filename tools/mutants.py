@@ -5,9 +5,9 @@ Usage: tools/mutants.py [--list] [--only REGEX] [--jobs N] [--doc FILE] [--order
                         [--results FILE] [--resume | --keep]
 
 Finds the sites itself by pattern rules over the memory manager (tools/tarrylib/sites.py), builds
-one mutant per site in a scratch copy, and runs checks against it until two independent ones have
-failed: host tests, the explorer, the explorer without the checks that failed before, races,
-scenarios for single places, the kernel in QEMU. Prints who killed it; ends with "N killed, M
+one mutant per site in a scratch copy, and runs checks against it: host tests, the explorer, the
+explorer without the checks that failed before; then, until two independent ones have failed and
+first for those that none has killed, races, scenarios for single places, the kernel in QEMU. Prints who killed it; ends with "N killed, M
 survived" and exits with 1 if a site neither was killed nor is argued to be equivalent in
 tools/mutants.cfg, if more than 10 % are argued, or if fewer than half of the sites were killed by
 two independent checks. --doc keeps the table in that file up to date.
@@ -36,6 +36,8 @@ from tarrylib.scratch import Scratch, kind_of  # noqa: E402
 from tarrylib.sites import Site, find_sites, read_arguments  # noqa: E402
 
 ARGUED_SHARE = 0.10  # of the sites, at most
+TWICE_SHARE = 0.50  # by two independent checks, at least
+ENOUGH_SHARE = 0.55  # from here on no more checks are tried on sites that one has killed
 DOC_MARKS = ("<!-- mutants: begin -->", "<!-- mutants: end -->")
 SOURCES = ("mm", "arch", "kernel/core", "kernel/lib", "kernel/include", "tests/host/mm", "tests/host/model")
 
@@ -127,6 +129,8 @@ def emulator(scratch: Scratch, arch: str) -> list[Found]:
 
 # --- one mutant ---------------------------------------------------------------------------
 class Judge:
+    """Three passes: cheap checks for every mutant, all for survivors, more for those killed once."""
+
     def __init__(self, scratch: Scratch, site: Site, orderings: int):
         self.scratch, self.site, self.orderings = scratch, site, orderings
 
@@ -148,11 +152,26 @@ class Judge:
                 return
             rest.remove(found[0])
 
-    def run(self) -> None:
+    def races(self) -> None:
+        self.build("host/explore_races")
+        self.note(races(self.scratch))
+
+    def build(self, *programs: str) -> None:
+        if errors := self.scratch.make(*programs):
+            raise RuntimeError(f"{self.site.name}: the mutant does not build: {errors}")
+
+    def cheap(self) -> None:
+        self.build(*(p for p in PROGRAMS if p != "host/explore_races"))
         self.note(host_tests(self.scratch))
         self.without(lambda checks: explore(self.scratch, 6000, 0, checks))
-        if not self.done:
-            self.note(races(self.scratch))
+        if not self.done and ORDERING.search(self.site.rule):
+            self.races()
+
+    def more(self) -> None:
+        """Until two have failed."""
+        self.build("host/explore")
+        if not ORDERING.search(self.site.rule):
+            self.races()
         if not self.done:
             self.without(lambda checks: collisions(self.scratch, checks))
         for arch in IMAGES:
@@ -163,12 +182,14 @@ class Judge:
             self.note(explore(self.scratch, self.orderings, 1))
 
 
-def judge(scratch: Scratch, site: Site, text: str, orderings: int) -> None:
+def judge(scratch: Scratch, site: Site, text: str, orderings: int, cheap: bool) -> None:
     scratch.put(site.file, site.apply(text))
     try:
-        if errors := scratch.make(*PROGRAMS):
-            raise RuntimeError(f"{site.name}: the mutant does not build: {errors}")
-        Judge(scratch, site, orderings).run()
+        mutant = Judge(scratch, site, orderings)
+        if cheap:
+            mutant.cheap()
+        else:
+            mutant.more()
     finally:
         scratch.put(site.file, text)
 
@@ -198,19 +219,21 @@ class Results:
             self.rows = json.loads(path.read_text())
         self.keep = keep
 
-    def take(self, site: Site, name: str) -> bool:
+    def passes(self, site: Site, name: str) -> int:
+        """How many passes of this site are done; fills in what killed it."""
         row = self.rows.get(name)
         if not row or (row["tree"] != self.tree
                        and not (self.keep and row["killed"] and row["file"] == self.files[site.file])):
-            return False
+            return 0
         site.killed = row["killed"]
-        if row["tree"] != self.tree:
+        if row["tree"] != self.tree and name not in self.taken:
             self.taken.append(name)
-        return True
+        return row["passes"]
 
-    def add(self, site: Site, name: str) -> None:
+    def add(self, site: Site, name: str, passes: int) -> None:
         with self.lock:
-            self.rows[name] = {"tree": self.tree, "file": self.files[site.file], "killed": site.killed}
+            self.rows[name] = {"tree": self.tree, "file": self.files[site.file], "passes": passes,
+                               "killed": site.killed}
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(json.dumps(self.rows, indent=1))
 
@@ -247,46 +270,64 @@ def show(site: Site) -> None:
         print(f"    {kind}: {text}", flush=True)
 
 
-def run_all(sites: list[Site], names: list[str], texts: dict[str, str], results: Results, jobs: int,
-            orderings: int) -> None:
-    todo: queue.SimpleQueue[tuple[Site, str]] = queue.SimpleQueue()
-    for site, name in zip(sites, names):
-        if results.take(site, name):
-            show(site)
-        else:
-            todo.put((site, name))
-    errors: list[BaseException] = []
+class Pool:
+    """Scratch copies, and a thread for each."""
 
-    def work(scratch: Scratch) -> None:
-        while not errors:
+    def __init__(self, folder: Path, texts: dict[str, str], results: Results, jobs: int, orderings: int):
+        self.texts, self.results, self.orderings = texts, results, orderings
+        first = Scratch(ROOT, folder / "0", texts)
+        check_unmutated(first)
+        self.scratches = [first] + [first.copy(folder / str(i)) for i in range(1, jobs)]
+        self.errors: list[BaseException] = []
+
+    def work(self, scratch: Scratch, todo: queue.SimpleQueue[tuple[Site, str]], cheap: bool, enough) -> None:
+        while not self.errors and not enough():
             try:
                 site, name = todo.get_nowait()
             except queue.Empty:
                 return
-            judge(scratch, site, texts[site.file], orderings)
-            results.add(site, name)
-            with results.lock:
+            try:
+                judge(scratch, site, self.texts[site.file], self.orderings, cheap)
+            except BaseException as error:  # the other threads stop, and run() tells
+                self.errors.append(error)
+                return
+            self.results.add(site, name, 1 if cheap else 2)
+            with self.results.lock:
                 show(site)
 
-    def guarded(scratch: Scratch) -> None:
-        try:
-            work(scratch)
-        except BaseException as error:  # the other threads stop, and we tell
-            errors.append(error)
-
-    if todo.empty():
-        return
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        scratches = [Scratch(ROOT, Path(folder) / "0", texts)]
-        check_unmutated(scratches[0])
-        scratches += [scratches[0].copy(Path(folder) / str(i)) for i in range(1, jobs)]
-        threads = [threading.Thread(target=guarded, args=(scratch,)) for scratch in scratches]
+    def run(self, sites: list[tuple[Site, str]], cheap: bool, enough=lambda: False) -> None:
+        todo: queue.SimpleQueue[tuple[Site, str]] = queue.SimpleQueue()
+        for one in sites:
+            todo.put(one)
+        threads = [threading.Thread(target=self.work, args=(scratch, todo, cheap, enough))
+                   for scratch in self.scratches]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    if errors:
-        raise SystemExit(f"error: mutants: {errors[0]}")
+        if self.errors:
+            raise SystemExit(f"error: mutants: {self.errors[0]}")
+
+
+def run_all(named: list[tuple[Site, str]], texts: dict[str, str], results: Results, jobs: int,
+            orderings: int) -> None:
+    sites = [site for site, _ in named]
+
+    def left(passes: int, kills: int) -> list[tuple[Site, str]]:
+        return [(s, n) for s, n in named if results.passes(s, n) == passes and len(s.killed) == kills]
+
+    def enough() -> bool:
+        return sum(len(s.killed) > 1 for s in sites) > ENOUGH_SHARE * len(sites)
+
+    todo = [(s, n) for s, n in named if not results.passes(s, n)]
+    todo.sort(key=lambda one: one[0].file.endswith(".h"))  # those that rebuild most come last
+    if not (todo or left(1, 0) or (left(1, 1) and not enough())):
+        return
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        pool = Pool(Path(folder), texts, results, jobs, orderings)
+        pool.run(todo, True)
+        pool.run(left(1, 0), False)
+        pool.run(left(1, 1), False, enough)
 
 
 # --- the table -----------------------------------------------------------------------
@@ -309,7 +350,7 @@ class Tally:
 
     def good(self) -> bool:
         return (not self.survived and self.argued <= ARGUED_SHARE * self.sites
-                and 2 * self.twice >= self.sites)
+                and self.twice >= TWICE_SHARE * self.sites)
 
     def __str__(self) -> str:
         return (f"{self.sites} sites, {self.twice} killed by two or more checks, {self.argued} argued "
@@ -349,7 +390,7 @@ def main() -> int:
         print(f"{len(sites)} sites")
         return 0
     results = Results(args.results, texts, args.resume, args.keep)
-    run_all(sites, names, texts, results, min(args.jobs, len(sites)), args.orderings)
+    run_all(list(zip(sites, names)), texts, results, min(args.jobs, len(sites)), args.orderings)
     text = table(sites)
     tally = Tally(sites)
     note = ""
