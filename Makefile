@@ -5,6 +5,7 @@ ARCHES  ?= x86_64 arm64
 BUILD   ?= build
 V       ?= 0
 VERSION := 0.1.0
+ORACLE  ?= yes
 PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
 HOSTCC  ?= gcc
 
@@ -14,7 +15,7 @@ endif
 
 # What tools/launch.py reads; empty means its default. One list here, one table there.
 LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES
-export ARCH ARCHES BUILD SETUP ONLY $(LAUNCH_VARS)
+export ARCH ARCHES BUILD ORACLE SETUP ONLY $(LAUNCH_VARS)
 
 O    := $(BUILD)/$(ARCH)
 OBJ  := $(O)/obj
@@ -46,9 +47,11 @@ OBJDUMP := $(CROSS)objdump
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wundef
 INCLUDES := -Ikernel/include -Imm/include -Iboot/include -Iarch/include -Iarch/$(ARCH)/include
 CPPFLAGS  = $(INCLUDES) -MMD -MP
+# ORACLE=no: without the oracle and its evidence, only to measure what they cost (tests/scripts/oracle_cost.py).
+ORACLE_CFLAGS := $(if $(filter no,$(ORACLE)),-DORACLE_BUILT=0)
 CFLAGS   := -std=gnu11 -O2 -g -ffreestanding -fno-stack-protector -fno-omit-frame-pointer \
 	    -fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables \
-	    -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(ARCH_CFLAGS) $(EXTRA_CFLAGS)
+	    -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(ARCH_CFLAGS) $(ORACLE_CFLAGS) $(EXTRA_CFLAGS)
 ASFLAGS  := -g -ffile-prefix-map=$(CURDIR)=. -Wa,--fatal-warnings $(ARCH_CFLAGS)
 LDFLAGS  := -static -nostdlib --build-id=none -z noexecstack --fatal-warnings $(ARCH_LDFLAGS)
 

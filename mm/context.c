@@ -111,6 +111,7 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 		next_id = (u16)((next_id + 1) % TLB_CONTEXT_IDS);
 	while (!next_id || contexts[next_id]);
 	ctx->id = next_id;
+	ctx->tag = oracle_tag(next_id);
 	contexts[next_id] = ctx;
 	spin_unlock(&contexts_lock);
 }

@@ -52,7 +52,7 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order)
 	left_quarantine(d, page);
 	page->state = PAGE_USED;
 	page->flags = 0;
-	page->unmap_stamp = 0;
+	page->unmap = 0;
 	store_relaxed(&page->refs, PAGE_REF);
 	return page;
 }

@@ -134,7 +134,10 @@ static __always_inline enum migrate_reason take_entry(struct migration *m, struc
 		pt_note(ptep, pte_mk_migration(got, m->level));
 	if (unlikely(!cached)) /* the scan flushed it, and the oracle holds us to that */
 		return MIGRATE_OK;
-	oracle_unmapped(src, as->ctx.id, va);
+	if (only_one)
+		oracle_unmapped(src, &as->ctx, va, ORACLE_SITE(ORACLE_MIGRATE));
+	else
+		oracle_unmapped_alias(src, &as->ctx, va, ORACLE_SITE(ORACLE_MIGRATE));
 	if (only_one && unlikely(scheme->may_defer(src, &as->ctx, va, got)))
 		m->state[src->slot] = PAIR_DEFERRED;
 	else
@@ -370,7 +373,7 @@ static __always_inline void move(struct migration *m, unsigned i, unsigned last)
 static void hold_source(struct page *src)
 {
 	src->state = PAGE_QUARANTINE;
-	scheme->frame_held(src, tlb_context_by_id(page_unmap_ctx(src)), page_unmap_va(src));
+	scheme->frame_held(src);
 }
 
 static __noinline void free_sources(struct migration *m)

@@ -60,7 +60,7 @@ static const char *const checks[] = {"full", "oracle", "reads", "off", NULL};
 void mm_start(void)
 {
 	/* full and reads also verify contents, which is the workloads' affair. */
-	oracle_on = option_choice("check", checks, CHECK_FULL) <= CHECK_ORACLE;
+	oracle_on = ORACLE_BUILT && option_choice("check", checks, CHECK_FULL) <= CHECK_ORACLE;
 	evidence_enabled = oracle_on;
 	pmm_enable_caches();
 	tlb_init();

@@ -206,7 +206,7 @@ static inline struct page *take(struct page *page)
 	page->flags = 0;
 	page->object = NULL;
 	page->mapcount = 0;
-	page->unmap_stamp = 0;
+	page->unmap = 0;
 	store_relaxed(&page->refs, PAGE_REF);
 	return page;
 }
@@ -323,20 +323,22 @@ static __always_inline void free_one(struct page *page)
 
 void pmm_free_bulk(struct page **pages, unsigned n)
 {
-	struct oracle_sum sum = {0};
-	const bool check = oracle_on;
+	u64 unmap = 0;
+	u32 flags = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct page *page = pages[i];
 
 		if (unlikely(page->state != PAGE_USED && page->state != PAGE_QUARANTINE))
 			panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
-		if (likely(check))
-			oracle_note(&sum, page, pages[0]);
+		if (ORACLE_BUILT) { /* with check=off too: a test would cost as much */
+			unmap |= page->unmap;
+			flags |= page->flags;
+		}
 		free_one(page);
 	}
-	if (likely(check && n))
-		oracle_release(pages, n, &sum, "free");
+	if (likely(oracle_checks() && n))
+		oracle_release(pages, n, unmap, flags);
 }
 
 void pmm_free(struct page *page)

@@ -50,9 +50,11 @@ static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vad
 		}
 		old = pt_take(ptep, pte_none());
 		if (aspace_may_be_cached(z->as, old)) {
-			/* Two spaces may take a shared page down at once: only the last one notes it. */
-			if (load_relaxed(&page->mapcount) == 1)
-				oracle_unmapped(page, z->as->ctx.id, *va);
+			if (likely(load_relaxed(&page->mapcount) == 1))
+				oracle_unmapped(page, &z->as->ctx, *va, ORACLE_SITE(ORACLE_RANGE));
+			else
+				oracle_unmapped_alias(page, &z->as->ctx, *va,
+						      ORACLE_SITE(ORACLE_RANGE));
 			tlb_gather_add(&z->gather, &z->as->ctx, *va, level);
 		}
 		atomic_fetch_add(&page->mapcount, -1U);
@@ -200,7 +202,7 @@ void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 		pt_take(pos.ptep, pte_none());
 		spin_unlock(pt_lock_of(pos.ptep));
 		table->state = PAGE_USED;
-		oracle_unmapped(table, as->ctx.id, va);
+		oracle_unmapped(table, &as->ctx, va, ORACLE_SITE(ORACLE_RANGE));
 		tlb_gather_add(&z.gather, &as->ctx, va, 1);
 		z.pages[z.count++] = table;
 		if (z.count == ZAP_PAGES)

@@ -28,7 +28,12 @@ static void make_hint(struct window *w, pte_t *ptep, pte_t old, unsigned level, 
 
 	if (unlikely(got.v != old.v)) /* hardware set dirty or accessed meanwhile */
 		pt_note(ptep, pte_mk_hint(got));
-	oracle_unmapped(phys_to_page(pte_pa(got, level)), w->as->ctx.id, va);
+	struct page *page = phys_to_page(pte_pa(got, level));
+
+	if (likely(load_relaxed(&page->mapcount) == 1))
+		oracle_unmapped(page, &w->as->ctx, va, ORACLE_SITE(ORACLE_SCAN));
+	else
+		oracle_unmapped_alias(page, &w->as->ctx, va, ORACLE_SITE(ORACLE_SCAN));
 	w->made++;
 }
 

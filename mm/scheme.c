@@ -17,9 +17,8 @@ static bool no_defer(const struct page *src, struct tlb_context *ctx, vaddr_t va
 	return false;
 }
 
-static void no_held(struct page *src, struct tlb_context *ctx, vaddr_t va)
+static void no_held(struct page *src)
 {
-	(void)ctx, (void)va;
 	panic("scheme %s deferred frame %#lx but has nowhere to hold it", scheme->name,
 	      page_to_phys(src));
 }

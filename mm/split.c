@@ -33,12 +33,8 @@ struct split {
  */
 static void check_flushed(struct page *page)
 {
-	struct oracle_sum sum = {0};
-
-	if (oracle_on) {
-		oracle_note(&sum, page, page);
-		oracle_release(&page, 1, &sum, "split");
-	}
+	if (oracle_checks())
+		oracle_release(&page, 1, page->unmap, page->flags);
 	oracle_remapped(page);
 }
 
@@ -141,7 +137,7 @@ static void break_entry(struct split *s, vaddr_t va)
 	spin_lock(ptl);
 	s->hint = pte_mk_hint(s->whole);
 	s->whole = pt_take(s->ptep, s->hint); /* dirty and accessed as hardware left them */
-	oracle_unmapped(s->page, s->as->ctx.id, va);
+	oracle_unmapped(s->page, &s->as->ctx, va, ORACLE_SITE(ORACLE_SPLIT));
 	tlb_gather_add(&gather, &s->as->ctx, va, 1);
 	spin_unlock(ptl);
 	tlb_gather_flush(&gather);

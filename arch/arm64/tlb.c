@@ -124,7 +124,7 @@ void tlb_evidence_load(paddr_t root, asid_t asid)
 	unsigned i = 0;
 
 	if (root == arm64_empty_root) {
-		store_relaxed(&ev->loaded, EVIDENCE_SLOTS);
+		evidence_loaded(EVIDENCE_SLOTS, ~0UL);
 		return;
 	}
 	evidence_drop_former(ev, root, asid);
@@ -132,5 +132,5 @@ void tlb_evidence_load(paddr_t root, asid_t asid)
 		i++;
 	if (i == EVIDENCE_SLOTS)
 		i = evidence_take(ev, root, asid);
-	store_relaxed(&ev->loaded, i);
+	evidence_loaded(i, asid);
 }

@@ -73,6 +73,12 @@ void panic_stop_this_cpu(void)
 	panic("a CPU was told to stop");
 }
 
+unsigned backtrace_take(u64 *ip, unsigned max)
+{
+	(void)ip, (void)max;
+	return 0; /* the schedule that a failure prints replays it: a debugger shows the stack */
+}
+
 const char *symbol_of(u64 ip, char *buf, size_t size)
 {
 	ksnprintf(buf, size, "%#lx", ip);

@@ -8,7 +8,7 @@
  */
 #include "memory.h"
 #include <fake/start.h>
-#include <arch/evidence.h>
+#include <mm/oracle.h>
 #include <kernel/smp.h>
 
 u64 fake_seen[FAKE_PLACES];
@@ -51,7 +51,8 @@ static bool is_transparent(const void *p)
 	if (p == &evidence_clock || p == &cpu_ptr(fake_self->id, cpu_self)->progress)
 		return true;
 	for (unsigned i = 0; i < fake_config.cpus; i++)
-		if ((u64)p - (u64)cpu_ptr(i, tlb_evidence) < sizeof(struct tlb_evidence))
+		if ((u64)p - (u64)cpu_ptr(i, tlb_evidence) < sizeof(struct tlb_evidence) ||
+		    (u64)p - (u64)cpu_ptr(i, oracle_aliases) < sizeof(struct oracle_aliases))
 			return true;
 	return false;
 }

@@ -659,12 +659,12 @@ static void evidence_load(paddr_t root, asid_t asid)
 	if (!evidence_enabled)
 		return;
 	if (root == fake_empty_root()) {
-		ev->loaded = EVIDENCE_SLOTS;
+		evidence_loaded(EVIDENCE_SLOTS, ~0UL);
 		return;
 	}
 	while (i < EVIDENCE_SLOTS && (ev->slot[i].root != root || ev->slot[i].asid != asid))
 		i++;
-	ev->loaded = i < EVIDENCE_SLOTS ? i : evidence_take(ev, root, asid);
+	evidence_loaded(i < EVIDENCE_SLOTS ? i : evidence_take(ev, root, asid), asid);
 }
 
 /* ---- questions ------------------------------------------------------------------------------- */

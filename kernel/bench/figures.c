@@ -68,6 +68,8 @@ const char *bench_check_name(void)
 {
 	const char *check = option_get("check");
 
+	if (!ORACLE_BUILT)
+		return "none-built";
 	if (!oracle_on)
 		return check && !strcmp(check, "reads") ? check : "off";
 	return check && !strcmp(check, "oracle") ? check : "full";

@@ -17,6 +17,7 @@
 #include <kernel/version.h>
 #include <mm/kmap.h>
 #include <mm/mm.h>
+#include <arch/evidence.h>
 #include <arch/platform.h>
 
 /* The Makefile sets them for this file. */
@@ -31,6 +32,9 @@ static void print_first_line(const struct bootinfo *bi)
 {
 	kprintf("Tarry %s %s build %s loader %s\n", tarry_version, tarry_arch, tarry_build,
 		bi->loader);
+	if (!ORACLE_BUILT)
+		kprintf("WITHOUT ORACLE (make ORACLE=no): nothing is checked, only for "
+			"measuring\n");
 	printk("boot line: %s\n", bi->cmdline);
 }
 

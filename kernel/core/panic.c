@@ -102,22 +102,39 @@ static void print_headline(const char *fmt, va_list ap)
  * stack's size of it, in the kernel's half; it is read by a load that may
  * fail. So a broken chain ends the list and nothing else.
  */
+static bool next_frame(u64 *fp, u64 *ip)
+{
+	u64 next, caller;
+
+	if (*fp % sizeof(u64) || (s64)*fp >= 0)
+		return false;
+	if (probe_load64(*fp, &next) || probe_load64(*fp + sizeof(u64), &caller) || !caller)
+		return false;
+	if (next && (next <= *fp || next - *fp > KSTACK_SIZE))
+		next = 0; /* its return address still counts, nothing above it */
+	*fp = next;
+	*ip = caller;
+	return true;
+}
+
 void backtrace(u64 ip, u64 fp)
 {
 	char name[80];
-	u64 next, caller;
+	unsigned depth = 0;
 
-	for (unsigned depth = 0; depth < BACKTRACE_MAX; depth++) {
+	do
 		printk("  %#018lx %s\n", ip, symbol_of(ip, name, sizeof(name)));
-		if (fp % sizeof(u64) || (s64)fp >= 0)
-			return;
-		if (probe_load64(fp, &next) || probe_load64(fp + sizeof(u64), &caller) || !caller)
-			return;
-		if (next && (next <= fp || next - fp > KSTACK_SIZE))
-			next = 0; /* its return address still counts, nothing above it */
-		fp = next;
-		ip = caller;
-	}
+	while (++depth < BACKTRACE_MAX && next_frame(&fp, &ip));
+}
+
+unsigned backtrace_take(u64 *ip, unsigned max)
+{
+	u64 fp = (u64)__builtin_frame_address(0);
+	unsigned n = 0;
+
+	while (n < max && next_frame(&fp, &ip[n]))
+		n++;
+	return n;
 }
 
 void panic(const char *fmt, ...)

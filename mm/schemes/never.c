@@ -28,9 +28,8 @@ static bool never_may_defer(const struct page *src, struct tlb_context *ctx, vad
 	return true;
 }
 
-static void never_frame_held(struct page *src, struct tlb_context *ctx, vaddr_t va)
+static void never_frame_held(struct page *src)
 {
-	(void)ctx, (void)va;
 	debts_hold(&debts, src);
 }
 

@@ -31,9 +31,8 @@ static bool skeleton_may_defer(const struct page *src, struct tlb_context *ctx, 
 }
 
 /* The page has moved; its old frame is ours until we pay. Task context, no locks. */
-static void skeleton_frame_held(struct page *src, struct tlb_context *ctx, vaddr_t va)
+static void skeleton_frame_held(struct page *src)
 {
-	(void)ctx, (void)va;
 	debts_hold(&debts, src);
 }
 

@@ -2,16 +2,22 @@
  * The oracle's evidence: what each CPU's TLB has really been told, stamped by
  * the ports where the flush instruction and the root switch execute.
  *
- * Stamps come from one global clock. A flush takes a new tick before its
- * instruction; an unmapper reads the clock after it took the entry down. So a
- * flush whose stamp is greater than an unmap's stamp began after the unmap
- * and covers it. mm/oracle.c draws the conclusions; nothing else reads this.
+ * Stamps come from one global clock. An unmapper reads it after it took the
+ * entry down; a flush reads and advances it, in one step, before its
+ * instruction. So a flush with an unmap's stamp, or a later one, began after
+ * the unmap and covers it. mm/oracle.c draws the conclusions; nothing else
+ * reads this.
  */
 #pragma once
 
 #include <kernel/atomic.h>
 #include <kernel/cpumask.h>
 #include <kernel/percpu.h>
+
+/* 0: make ORACLE=no, an image without oracle that exists only to measure what the oracle costs. */
+#ifndef ORACLE_BUILT
+#define ORACLE_BUILT 1
+#endif
 
 enum {
 	EVIDENCE_SLOTS = 6, /* address spaces whose entries one CPU may keep at once */
@@ -25,31 +31,41 @@ enum {
 };
 
 /*
- * A page flush as one word, so that it is one store: page number and slot in
- * the upper part, the low bits of its stamp below. Another page at the same
- * place overwrites it; whoever asks then finds a newer stamp of a stranger, and
- * knows that it does not know.
+ * A page flush as one word, so that it is one store: the sum of its stamp and
+ * of a key with page number and slot in the upper bits. Less the key it is the
+ * stamp again; less another's, it is off by 2^25 or more. Another page at the
+ * same place overwrites it; whoever asks then finds a newer stamp of a
+ * stranger, and knows that it does not know.
  */
 enum {
 	EVIDENCE_SLOT_BITS = 3, /* the kernel's pages count as slot 7 */
 	EVIDENCE_STAMP_BITS = 25, /* leaves 36 bits of page number: 48-bit addresses */
+	EVIDENCE_VPN_SHIFT = EVIDENCE_STAMP_BITS + EVIDENCE_SLOT_BITS,
 };
 #define EVIDENCE_STAMP_MASK ((1UL << EVIDENCE_STAMP_BITS) - 1)
 
-static inline u64 evidence_page_key(u64 vpn, unsigned slot)
+static inline u64 evidence_slot_key(unsigned slot)
 {
-	return vpn << EVIDENCE_SLOT_BITS | (slot & ((1U << EVIDENCE_SLOT_BITS) - 1));
+	return (u64)(slot & ((1U << EVIDENCE_SLOT_BITS) - 1)) << EVIDENCE_STAMP_BITS;
 }
 
+static inline u64 evidence_page_key(u64 vpn, unsigned slot)
+{
+	return (vpn << EVIDENCE_VPN_SHIFT) + evidence_slot_key(slot);
+}
+
+/* A broadcast is complete if its stamp is not newer than the CPU's bcast_done. */
 struct evidence_bcast {
 	u64 key; /* what was flushed << 16 | ASID */
 	u64 pages; /* of a range flush: first page in the chunk << 16 | count */
 	u64 stamp; /* clock of the prepare before it; 0 while the record is being written */
-	u64 sync; /* complete once the issuing CPU has waited for this many completions */
-	u64 lost; /* newest stamp of another flush that was overwritten here */
+	u64 lost; /* stamp of the flush that was overwritten here last */
 };
 
 struct tlb_evidence {
+	u64 bcast_stamp; /* of the last tlb_bcast_prepare(); 0 = none since the last completion */
+	u64 bcast_done; /* the last one that this CPU has waited for: the stamp of its prepare */
+	u64 page[EVIDENCE_PAGES]; /* single-page flushes: key + stamp */
 	struct {
 		paddr_t root; /* whose entries may be here; 0 = nobody's */
 		u64 flushed; /* clock of the last flush of everything of this slot */
@@ -57,11 +73,10 @@ struct tlb_evidence {
 		u64 asid; /* tag of the entries: the slot itself where ASIDs are per CPU */
 	} slot[EVIDENCE_SLOTS];
 	unsigned loaded; /* the slot in use; the others cannot be used before a switch */
+	u64 loaded_key; /* its part of the key of a page */
+	u64 loaded_asid; /* its tag, on ports with one table of slots for many ASIDs */
 	u64 kernel_flushed; /* clock of the last flush that included global entries */
-	u64 page[EVIDENCE_PAGES]; /* single-page flushes: key << EVIDENCE_STAMP_BITS | stamp */
 
-	u64 bcast_stamp; /* of the last tlb_bcast_prepare() */
-	u64 bcast_syncs; /* completions this CPU has waited for */
 	struct evidence_bcast bcast[EVIDENCE_BCAST_ALL + 1];
 };
 
@@ -70,21 +85,42 @@ extern unsigned evidence_slots; /* slots that this machine uses, at most EVIDENC
 extern bool evidence_enabled; /* check=off turns it off at boot */
 extern PERCPU_DECLARE(struct tlb_evidence, tlb_evidence);
 
-/* A tick that no unmapper has seen yet: call before the flush instruction. */
+static inline bool evidence_on(void)
+{
+	return ORACLE_BUILT && evidence_enabled;
+}
+
+/* The stamp of a flush: call before its instruction, once for each. Unmaps from now on have later ones. */
+static inline u64 evidence_tick(void)
+{
+	return atomic_fetch_add(&evidence_clock, 1);
+}
+
+/* The same, or 0 if nothing is to be stamped. */
 static inline u64 evidence_begin(void)
 {
-	return evidence_enabled ? atomic_fetch_add(&evidence_clock, 1) + 1 : 0;
+	return evidence_on() ? evidence_tick() : 0;
+}
+
+static inline void evidence_page_note(u64 stamp, vaddr_t va, u64 slot_key)
+{
+	u64 vpn = va >> PAGE_SHIFT;
+
+	store_release(&this_cpu_ptr(tlb_evidence)->page[vpn % EVIDENCE_PAGES],
+		      (vpn << EVIDENCE_VPN_SHIFT) + slot_key + stamp);
 }
 
 /* One page of a slot was flushed on this CPU by the instruction just executed. */
 static inline void evidence_page(u64 stamp, vaddr_t va, unsigned slot)
 {
-	u64 vpn = va >> PAGE_SHIFT;
-
 	if (stamp)
-		store_release(&this_cpu_ptr(tlb_evidence)->page[vpn % EVIDENCE_PAGES],
-			      evidence_page_key(vpn, slot) << EVIDENCE_STAMP_BITS |
-				      (stamp & EVIDENCE_STAMP_MASK));
+		evidence_page_note(stamp, va, evidence_slot_key(slot));
+}
+
+/* The same of the slot that is loaded; stamp from evidence_tick(). */
+static inline void evidence_page_here(u64 stamp, vaddr_t va)
+{
+	evidence_page_note(stamp, va, this_cpu_ptr(tlb_evidence)->loaded_key);
 }
 
 /* Every non-global entry of a slot was flushed on this CPU. */
@@ -106,14 +142,26 @@ static inline void evidence_all(u64 stamp)
 	store_release(&ev->kernel_flushed, stamp);
 }
 
+/* From now on translations are filled into this slot, and flushed from it. */
+static inline void evidence_loaded(unsigned slot, u64 asid)
+{
+	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+
+	store_relaxed(&ev->loaded, slot);
+	store_relaxed(&ev->loaded_key, evidence_slot_key(slot));
+	store_relaxed(&ev->loaded_asid, asid);
+}
+
 /* The root of a slot is about to change to `root`: call before the load. */
 static inline void evidence_root(unsigned slot, paddr_t root)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
+	if (!ORACLE_BUILT)
+		return;
 	store_relaxed(&ev->slot[slot].asid, slot);
 	store_release(&ev->slot[slot].root, root);
-	store_relaxed(&ev->loaded, slot);
+	evidence_loaded(slot, slot);
 }
 
 /*
@@ -127,29 +175,29 @@ static inline void evidence_root(unsigned slot, paddr_t root)
 /* Call before the barrier of tlb_bcast_prepare(). */
 static inline void evidence_bcast_begin(void)
 {
-	store_relaxed(&this_cpu_ptr(tlb_evidence)->bcast_stamp, evidence_begin());
+	if (evidence_on())
+		store_relaxed(&this_cpu_ptr(tlb_evidence)->bcast_stamp, evidence_tick());
 }
 
 /*
- * One record. Readers on other CPUs look at key, stamp, sync, key again, lost,
- * in that order; each store here is ordered so that they see either the old
+ * One record. Readers on other CPUs look at key, stamp, key again, lost, in
+ * that order; each store here is ordered so that they see either the old
  * record, or none and the old stamp in `lost`, or the new record.
  */
 static inline void evidence_bcast_note(unsigned i, u64 what, u64 asid, u64 pages)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 	struct evidence_bcast *b = &ev->bcast[i];
-	u64 key = what << 16 | asid;
+	u64 stamp = ORACLE_BUILT ? ev->bcast_stamp : 0;
 
-	if (!ev->bcast_stamp)
+	if (unlikely(!stamp))
 		return;
-	if (b->key != key || b->pages != pages || b->sync <= ev->bcast_syncs)
-		store_relaxed(&b->lost, b->stamp);
+	store_relaxed(&b->lost, b->stamp);
 	store_release(&b->stamp, 0);
-	store_release(&b->key, key);
-	store_relaxed(&b->pages, pages);
-	store_relaxed(&b->sync, ev->bcast_syncs + 1);
-	store_release(&b->stamp, ev->bcast_stamp);
+	store_release(&b->key, what << 16 | asid);
+	if (pages)
+		store_relaxed(&b->pages, pages);
+	store_release(&b->stamp, stamp);
 }
 
 static inline unsigned evidence_page_place(u64 vpn)
@@ -198,12 +246,16 @@ static inline void evidence_bcast_all(void)
 	evidence_bcast_note(EVIDENCE_BCAST_ALL, 0, 0, 0);
 }
 
-/* The completing barrier has returned on this CPU. */
+/* The completing barrier has returned on this CPU: what is issued without a new prepare is no evidence. */
 static inline void evidence_bcast_complete(void)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+	u64 stamp = ORACLE_BUILT ? ev->bcast_stamp : 0;
 
-	store_release(&ev->bcast_syncs, ev->bcast_syncs + 1);
+	if (!stamp)
+		return;
+	store_release(&ev->bcast_done, stamp);
+	store_relaxed(&ev->bcast_stamp, 0);
 }
 
 /* Stamp of the record if it is a complete flush of this key, else 0; *lost is raised. */
@@ -211,18 +263,20 @@ static inline u64 evidence_bcast_stamp(const struct tlb_evidence *ev, unsigned i
 				       u64 asid, u64 *pages, u64 *lost)
 {
 	const struct evidence_bcast *b = &ev->bcast[i];
-	u64 key = what << 16 | asid, stamp = 0;
+	u64 key = what << 16 | asid, stamp = 0, done = load_acquire(&ev->bcast_done), over;
 
 	if (load_acquire(&b->key) == key) {
 		stamp = load_acquire(&b->stamp);
 		*pages = load_relaxed(&b->pages);
-		if (load_relaxed(&b->sync) > load_acquire(&ev->bcast_syncs))
+		if (stamp > done)
 			stamp = 0;
 		smp_rmb(); /* the record is read before the second look; pairs with the releases above */
 		if (load_relaxed(&b->key) != key)
 			stamp = 0;
 	}
-	*lost = MAX(*lost, load_relaxed(&b->lost));
+	over = load_relaxed(&b->lost);
+	if (over <= done)
+		*lost = MAX(*lost, over);
 	return stamp;
 }
 
@@ -231,30 +285,21 @@ static inline bool evidence_bcast_by(unsigned cpu, vaddr_t va, u64 asid, u64 sin
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 	u64 vpn = va >> PAGE_SHIFT, first = vpn % HUGE_PAGES, pages = 0;
 
-	if (load_relaxed(&ev->bcast_stamp) <= since) /* all that it ever broadcast is older */
+	if (load_acquire(&ev->bcast_done) < since) /* all that it ever completed is older */
 		return false;
-	if (evidence_bcast_stamp(ev, evidence_page_place(vpn), vpn, asid, &pages, lost) > since ||
-	    evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, lost) > since ||
-	    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, lost) > since)
+	if (evidence_bcast_stamp(ev, evidence_page_place(vpn), vpn, asid, &pages, lost) >= since ||
+	    evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, lost) >= since ||
+	    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, lost) >= since)
 		return true;
 	return evidence_bcast_stamp(ev, evidence_chunk_place(vpn), vpn >> HUGE_ORDER, asid, &pages,
-				    lost) > since &&
+				    lost) >= since &&
 	       first >= pages >> 16 && first < (pages >> 16) + (u16)pages;
 }
 
-/* Has anybody broadcast anything after `since`? If not, there is nothing to look up. */
-static inline bool evidence_bcast_since(u64 since)
-{
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		if (load_relaxed(&cpu_ptr(cpu, tlb_evidence)->bcast_stamp) > since)
-			return true;
-	return false;
-}
-
 /*
- * Has a broadcast begun after `since`, and now complete, dropped va under this
- * ASID (ASID_KERNEL: global entries) on every CPU? If not, *lost is the newest
- * stamp of a forgotten flush that may have done it; start with 0.
+ * Has a broadcast begun at `since` or later, and now complete, dropped va under this
+ * ASID (ASID_KERNEL: global entries) on every CPU? If not, *lost is the stamp
+ * of a forgotten flush that may have done it; start with 0.
  */
 static inline bool evidence_bcast_covers(vaddr_t va, u64 asid, u64 since, u64 *lost)
 {
@@ -277,11 +322,11 @@ static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
 		const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 
-		if (load_relaxed(&ev->bcast_stamp) <= since)
+		if (load_acquire(&ev->bcast_done) < since)
 			continue;
-		if (evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, &lost) >
+		if (evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, &lost) >=
 			    since ||
-		    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, &lost) > since)
+		    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, &lost) >= since)
 			return true;
 	}
 	return false; /* what is forgotten is left to the question for each page, which counts it */

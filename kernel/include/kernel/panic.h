@@ -15,6 +15,8 @@ void machine_end(unsigned rc) __noreturn;
 void machine_reboot(void) __noreturn;
 /* Symbolised backtrace from a frame pointer, by kprintf. */
 void backtrace(u64 ip, u64 fp);
+/* The return addresses of the callers, nearest first. Returns how many, at most `max`. */
+unsigned backtrace_take(u64 *ip, unsigned max);
 /* "name+0x12" of a kernel address, into buf. */
 const char *symbol_of(u64 ip, char *buf, size_t size);
 /* IPI_STOP handler. */

@@ -25,6 +25,7 @@ enum page_flag {
 	PG_WAITERS =
 		1
 		<< 1, /* somebody waits for its migration; set under the PTL of a migration entry */
+	PG_ALIASED = 1 << 2, /* the oracle has records of other mappings of it: mm/oracle_alias.c */
 };
 
 /* refs: low half counts references (each mapping, isolator, pin holds one), high half counts pins. */
@@ -56,23 +57,14 @@ struct page {
 			u32 table_used; /* entries in use, under ptl; for tables of tables */
 		};
 	};
-	u64 unmap_stamp; /* oracle: evidence clock after the last entry was taken down; 0 = none since */
-	u64 unmap_key; /* oracle: where it was mapped: va, context id in the page offset */
+	/* The oracle's record of the entry that was taken down last, see mm/oracle.h. */
+	u64 unmap; /* context's tag + evidence clock after that; 0 = none since it was allocated */
+	u64 unmap_va; /* address; in the page offset, the statement that took it down */
 };
 
 _Static_assert(sizeof(struct page) == 64, "one cache line, and cheap arithmetic");
 
 #define page_array ((struct page *)VMEMMAP_BASE)
-
-static inline vaddr_t page_unmap_va(const struct page *page)
-{
-	return page->unmap_key & PAGE_MASK;
-}
-
-static inline u16 page_unmap_ctx(const struct page *page)
-{
-	return page->unmap_key & ~PAGE_MASK;
-}
 
 static inline struct page *phys_to_page(paddr_t pa)
 {

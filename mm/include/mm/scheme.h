@@ -20,11 +20,12 @@ struct tlb_scheme {
 	void (*enable)(void);
 	/*
 	 * One entry of a page under migration was taken down. True: its flush
-	 * may wait, and frame_held() will be called with the source. Under the PTL.
+	 * may wait, and frame_held() will be called with the source. What the scheme
+	 * must know of the entry later, it notes here. Under the PTL.
 	 */
 	bool (*may_defer)(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old);
 	/* The source of a moved page whose flush waits. The scheme owns the frame until it pays. */
-	void (*frame_held)(struct page *src, struct tlb_context *ctx, vaddr_t va);
+	void (*frame_held)(struct page *src);
 	/*
 	 * Held frames may serve as destinations before they are paid for. Only
 	 * pages of areas that nobody may write get one (I5), and whatever is freed

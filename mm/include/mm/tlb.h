@@ -18,14 +18,17 @@
 
 /* Whose translations: the kernel, an address space, later a second stage. */
 struct tlb_context {
-	u16 id; /* index in the oracle's table of roots; 0 = kernel */
+	u16 id; /* 0 = kernel */
+	u64 tag; /* the id as the oracle's records of frames have it */
 	paddr_t root;
 	u64 gen; /* flushes asked for so far; starts at 1 (see the top of tlb.c) */
 	struct cpumask mask; /* superset of the CPUs that may hold translations */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
 };
 
-enum { TLB_CONTEXT_IDS = 4096 }; /* contexts alive at once; the oracle keeps one in a page offset */
+enum {
+	TLB_CONTEXT_IDS = 4096
+}; /* contexts alive at once; a record of the oracle has room for these */
 enum { TLB_GATHER_CONTEXTS = 4 }; /* more in one batch: what is gathered is flushed early */
 
 extern bool tlb_issues_late; /* transport=bcast-late: each addition is broadcast at once */

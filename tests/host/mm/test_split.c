@@ -61,7 +61,7 @@ static bool parts_are_pages(struct aspace *as, vaddr_t va, const struct page *he
 
 		if (page != head + i || page->order || page->flags || page_refs(page) != 1 ||
 		    page->mapcount != 1 || page->state != PAGE_USED || page->node != 0 ||
-		    page->index != head->index + i || page->unmap_stamp ||
+		    page->index != head->index + i || page->unmap ||
 		    *object_slot(head->object, page->index, false) != page)
 			return false;
 	}
@@ -84,7 +84,7 @@ TEST(split_makes_pages_that_live_and_go_one_by_one)
 	struct page *head = host_page(as, va + HUGE_SIZE);
 
 	/* Traces of what the frames were before: the parts must not inherit them. */
-	head[7].unmap_stamp = head[7].last = head[7].mapcount = 77;
+	head[7].unmap = head[7].last = head[7].mapcount = 77;
 	c = counters();
 	CHECK_EQ(split(as, va + HUGE_SIZE + 5 * PAGE_SIZE), 0);
 	CHECK_EQ(counters().pages_split - c.pages_split, 1);

@@ -59,7 +59,11 @@ static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level 
 		tlbi_arg(vae1, tlbi_operand(va, asid));
 	dsb(nsh);
 	isb();
-	if (stamp)
+	if (!stamp)
+		return;
+	if (likely(asid == this_cpu_ptr(tlb_evidence)->loaded_asid))
+		evidence_page_here(stamp, va);
+	else
 		tlb_evidence_page(stamp, va, asid);
 }
 
@@ -168,7 +172,7 @@ static inline unsigned tlb_bcast_issue_range(vaddr_t va, u64 pages, asid_t asid)
  */
 static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
 {
-	if (evidence_enabled)
+	if (evidence_on())
 		tlb_evidence_load(root, asid);
 	dsb(ish);
 	sysreg_write(ttbr0_el1, root | (u64)asid << 48);

@@ -33,6 +33,23 @@ static inline void tlb_flush_local_all(void)
 	x86_flush_all();
 }
 
+static inline void invlpg(vaddr_t va)
+{
+	asm volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+
+/*
+ * evidence_page_here() by way of GS: this is on the path of every page of baseline. A plain store is
+ * release; the compiler keeps it behind the INVLPG, whose statement clobbers memory.
+ */
+static inline void x86_evidence_page(u64 stamp, vaddr_t va)
+{
+	u64 vpn = va >> PAGE_SHIFT;
+
+	X86_THIS_CPU(tlb_evidence).page[vpn % EVIDENCE_PAGES] =
+		(vpn << EVIDENCE_VPN_SHIFT) + X86_THIS_CPU(tlb_evidence).loaded_key + stamp;
+}
+
 static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level __unused)
 {
 	u64 stamp;
@@ -42,9 +59,14 @@ static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level 
 		x86_flush_all();
 		return;
 	}
-	stamp = evidence_begin();
-	asm volatile("invlpg (%0)" ::"r"(va) : "memory");
-	evidence_page(stamp, va, asid);
+	if (unlikely(!evidence_on())) {
+		invlpg(va);
+		return;
+	}
+	/* What INVLPG reaches is the PCID that is loaded, whatever the caller thinks that is. */
+	stamp = evidence_tick();
+	invlpg(va);
+	x86_evidence_page(stamp, va);
 }
 
 static inline void tlb_flush_local_asid(asid_t asid)

@@ -1,0 +1,66 @@
+/*
+ * Entries of pages that were mapped several times. A frame has room for the
+ * record of one entry, the last one taken down; the others are kept here until
+ * it is shown that nobody holds them, or until the frame is released.
+ *
+ * Each CPU keeps what it took down itself, so that two that unmap one page at
+ * once share nothing; whoever releases a frame looks at all CPUs. A record is
+ * overwritten only once it is shown to be harmless: what was flushed stays
+ * flushed. If every place for it is taken by one that is not, it is lost and
+ * counted (oracle_unknown).
+ */
+#include <mm/oracle.h>
+
+PERCPU(struct oracle_aliases, oracle_aliases);
+
+static inline struct oracle_unmap *set_of(unsigned cpu, const struct page *page)
+{
+	return cpu_ptr(cpu, oracle_aliases)
+		->set[(page_to_phys(page) >> PAGE_SHIFT) % ORACLE_ALIAS_SETS];
+}
+
+static bool needed(const struct oracle_unmap *r)
+{
+	return r->page && oracle_ask(r) == ORACLE_STALE;
+}
+
+void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vaddr_t va, u64 site)
+{
+	u64 unmap = ctx->tag + load_relaxed(&evidence_clock);
+	struct oracle_unmap *set;
+	unsigned i = 0;
+
+	if (!oracle_checks())
+		return;
+	set = set_of(cpu_id(), page);
+	while (i < ORACLE_ALIAS_WAYS && needed(&set[i]))
+		i++;
+	if (i == ORACLE_ALIAS_WAYS) {
+		count(oracle_unknown);
+		return;
+	}
+	/* Readers look at page, fields, page: pairs with oracle_alias_release(). */
+	store_relaxed(&set[i].page, NULL);
+	store_release(&set[i].unmap, unmap);
+	store_relaxed(&set[i].unmap_va, va + site);
+	store_release(&set[i].page, page);
+	/* Relaxed: whoever releases the frame has dropped its last reference, after ours. */
+	atomic_fetch_or_relaxed(&page->flags, (u32)PG_ALIASED);
+}
+
+void oracle_alias_release(const struct page *page)
+{
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		for (unsigned i = 0; i < ORACLE_ALIAS_WAYS; i++) {
+			const struct oracle_unmap *r = &set_of(cpu, page)[i];
+			struct oracle_unmap u;
+
+			if (load_acquire(&r->page) != page)
+				continue;
+			u = (struct oracle_unmap){page, load_relaxed(&r->unmap),
+						  load_relaxed(&r->unmap_va)};
+			smp_rmb(); /* fields before the second look; pairs with the releases above */
+			if (load_relaxed(&r->page) == page)
+				oracle_demand(&u);
+		}
+}
