@@ -8,7 +8,7 @@
  */
 #include "memory.h"
 #include <fake/start.h>
-#include <mm/oracle.h>
+#include <arch/evidence.h>
 #include <kernel/smp.h>
 
 u64 fake_seen[FAKE_PLACES];
@@ -52,7 +52,7 @@ static bool is_transparent(const void *p)
 		return true;
 	for (unsigned i = 0; i < fake_config.cpus; i++)
 		if ((u64)p - (u64)cpu_ptr(i, tlb_evidence) < sizeof(struct tlb_evidence) ||
-		    (u64)p - (u64)cpu_ptr(i, oracle_aliases) < sizeof(struct oracle_aliases))
+		    fake_oracle_keeps(p, i))
 			return true;
 	return false;
 }

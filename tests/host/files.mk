@@ -42,7 +42,7 @@ HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)
 test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_pmm.c \
 		tests/host/mm/test_pgwalk.c tests/host/mm/test_aspace.c \
-		tests/host/mm/test_migrate.c tests/host/mm/test_tlb.c tests/host/mm/test_hint.c \
+		tests/host/mm/test_migrate.c tests/host/mm/test_oracle.c tests/host/mm/test_tlb.c tests/host/mm/test_hint.c \
 		tests/host/mm/test_split.c $(FAKE_MM)
 
 # What only the arm64 rules have: broadcasts, upgrades that need a flush, tags with an owner.

@@ -5,6 +5,7 @@
 #include <kernel/kmem.h>
 #include <mm/kmap.h>
 #include <mm/mm.h>
+#include <mm/oracle.h>
 #include <mm/page.h>
 
 #include <stdio.h>
@@ -49,6 +50,11 @@ static void observed_free(void *p, size_t bytes)
 	for (size_t i = 0; i < bytes; i += 8)
 		fake_plain((char *)p + i, true);
 	real_free(p, bytes);
+}
+
+bool fake_oracle_keeps(const void *p, unsigned cpu)
+{
+	return (u64)p - (u64)cpu_ptr(cpu, oracle_aliases) < sizeof(struct oracle_aliases);
 }
 
 void fake_start_mm(struct bootinfo *bi)

@@ -9,5 +9,7 @@ enum { FAKE_PAGE_STRUCT = 64 }; /* sizeof(struct page); checked where mm's heade
 
 /* Start mm as kernel/core/main.c does. */
 void fake_start_mm(struct bootinfo *bi);
+/* Does this belong to what the oracle keeps of that CPU? Loads and stores of it are no switching points. */
+bool fake_oracle_keeps(const void *p, unsigned cpu);
 /* Zeroed memory at a fixed place of the host's address space. */
 void fake_place(void *at, u64 len);
