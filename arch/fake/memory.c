@@ -13,12 +13,6 @@
 
 u64 fake_seen[FAKE_PLACES];
 
-u64 fake_mix(u64 a, u64 b)
-{
-	a = (a ^ b) * 0x9e3779b97f4a7c15UL;
-	return a ^ a >> 29;
-}
-
 static void touch(const void *addr, bool write, bool counted)
 {
 	u64 *place = fake_seen_of(addr);
@@ -48,7 +42,11 @@ void fake_order_by(const void *addr)
 /* Evidence, and the count of turns that only the watchdog's report shows. */
 static bool is_transparent(const void *p)
 {
-	if (p == &evidence_clock || p == &cpu_ptr(fake_self->id, cpu_self)->progress)
+	if (p == &evidence_clock)
+		return true;
+	if ((u64)p - FAKE_PERCPU_VA >= FAKE_STACKS_VA - FAKE_PERCPU_VA) /* nobody's own */
+		return false;
+	if (p == &cpu_ptr(fake_self->id, cpu_self)->progress)
 		return true;
 	for (unsigned i = 0; i < fake_config.cpus; i++)
 		if ((u64)p - (u64)cpu_ptr(i, tlb_evidence) < sizeof(struct tlb_evidence) ||

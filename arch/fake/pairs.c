@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef u32 clock_lanes __attribute__((vector_size(4 * FAKE_CPUS)));
+/* Signed: what vector instructions compare. */
+typedef s32 clock_lanes __attribute__((vector_size(4 * FAKE_CPUS)));
 
 struct clock {
 	union {
@@ -88,7 +89,7 @@ void fake_pairs_begin(void)
 
 static inline void join(struct clock *to, const struct clock *from)
 {
-	clock_lanes more = (clock_lanes)(from->lanes > to->lanes);
+	clock_lanes more = from->lanes > to->lanes;
 
 	to->lanes = (from->lanes & more) | (to->lanes & ~more);
 }

@@ -8,12 +8,14 @@
 #include <mm/oracle.h>
 #include <mm/page.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* Declared by hand: the header's constants have the names of mm's. */
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, long offset);
-enum { HOST_READ_WRITE = 3, HOST_PRIVATE_ANONYMOUS_FIXED = 0x2 | 0x20 | 0x100000 };
+int mprotect(void *addr, size_t len, int prot);
+enum { HOST_READ = 1, HOST_READ_WRITE = 3, HOST_PRIVATE_ANONYMOUS_FIXED = 0x2 | 0x20 | 0x100000 };
 
 _Static_assert(sizeof(struct page) == FAKE_PAGE_STRUCT, "the stride of the page array");
 
@@ -40,6 +42,32 @@ void fake_place(void *at, u64 len)
 		printf("Bail out! no memory at %p\n", at);
 		exit(1);
 	}
+}
+
+void fake_protect(void *at, u64 len, bool readonly)
+{
+	if (mprotect(at, len, readonly ? HOST_READ : HOST_READ_WRITE)) {
+		printf("Bail out! no protection at %p\n", at);
+		exit(1);
+	}
+}
+
+static bool (*store_expected)(const char *addr);
+static struct sigaction before; /* whose faults the others are */
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+	if (!store_expected(info->si_addr))
+		sigaction(number, &before, NULL); /* it comes again */
+	(void)context;
+}
+
+void fake_catch_stores(bool (*expected)(const char *addr))
+{
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+	store_expected = expected;
+	sigaction(SIGSEGV, &action, &before);
 }
 
 static void (*real_free)(void *p, size_t bytes);

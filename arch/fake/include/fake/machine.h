@@ -27,6 +27,13 @@ enum {
 	FAKE_ISSUED = 24, /* broadcasts under way per CPU */
 };
 
+/* Mix b into the hash a. */
+static inline u64 fake_mix(u64 a, u64 b)
+{
+	a = (a ^ b) * 0x9e3779b97f4a7c15UL;
+	return a ^ a >> 29;
+}
+
 /* What a machine is; chosen before fake_boot(). */
 struct fake_config {
 	unsigned cpus, nodes;
@@ -183,7 +190,6 @@ bool fake_entry_under_way(void);
 void fake_drain_workload(void);
 
 /* ---- memory.c ---- */
-u64 fake_mix(u64 a, u64 b);
 void fake_touch(const void *addr, bool write);
 void fake_order_by(const void *addr);
 

@@ -13,3 +13,7 @@ void fake_start_mm(struct bootinfo *bi);
 bool fake_oracle_keeps(const void *p, unsigned cpu);
 /* Zeroed memory at a fixed place of the host's address space. */
 void fake_place(void *at, u64 len);
+/* Whole host pages: stores fault, or do not any more. */
+void fake_protect(void *at, u64 len, bool readonly);
+/* From now on ask this about faults. True: the store can be repeated. */
+void fake_catch_stores(bool (*expected)(const char *addr));
