@@ -52,6 +52,8 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 void setup_scenario(const struct scenario *s);
 /* Error of a scheme that no variant can run (err), or true. Boots machines, in processes of their own. */
 bool setup_knows(const char *scheme_name, char *err, size_t size);
+/* The settings that a scheme's name stands for. */
+void setup_print(const char *scheme_name);
 /* Does a part of the name put a deferral scheme in force that is not safe? */
 bool setup_is_unsafe(const char *scheme_name);
 

@@ -5,7 +5,7 @@
  *           [--orderings N] [--seed N] [--bound N] [--jobs N] [--stop] [--share PERCENT]
  *           [--state FILE] [--checks invariants,contents,oracle] [--each] [--pairs]
  *   explore --replay 'RULES SCHEME SCENARIO SCHEDULE' [--trace]
- *   explore --list (the schemes)
+ *   explore --list (the schemes) | --scheme NAME --settings (what it stands for)
  *
  * Without arguments: every scheme, both rule sets, what `make test` runs. KTAP
  * on standard output; each scheme and rule set is one test, and fails also if
@@ -215,6 +215,10 @@ int main(int argc, char **argv)
 		add_scheme("", options.scheme);
 	else
 		list_schemes();
+	if (options.scheme && has(argc, argv, "--settings")) {
+		setup_print(options.scheme);
+		return 0;
+	}
 	if (has(argc, argv, "--list")) {
 		for (unsigned i = 0; i < scheme_count; i++)
 			printf("%s\n", scheme_names[i]);

@@ -89,6 +89,16 @@ static const char *expand(const char *word)
 	return word;
 }
 
+void setup_print(const char *scheme_name)
+{
+	char names[64];
+
+	snprintf(names, sizeof(names), "%s", scheme_name);
+	for (char *name = strtok(names, "+"); name; name = strtok(NULL, "+"))
+		printf("%s ", expand(name));
+	printf("\n");
+}
+
 bool setup_is_unsafe(const char *scheme_name)
 {
 	char names[64], settings[256], word[64];

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""`make prove SCHEME=x`: one scheme through everything that looks for stale reads.
+
+Usage: tools/prove.py SCHEME [--orderings N] [--seed N] [--arches 'x86_64 arm64'] [--no-mutants]
+                      [--no-boots]
+
+The explorer under all rule sets (10^6 orderings each, every plan with two deviations), races of plain
+accesses, host tests, the mutants of the scheme's own sources, litmus tests and a migration under full
+checks in QEMU on each architecture. Composed names such as batch+late-map work. Prints what each step
+found, and at the end what was checked, with figures, and what was not. The outputs are kept in
+BUILD/prove/SCHEME/. Exit status 0, 1 if a step failed, 2 for a scheme that does not exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / os.environ.get("BUILD", "build")
+NOT_SHOWN = ROOT / "tests/host/model/not-shown.txt"
+EXPLORER = BUILD / "host/explore"
+RACE_ORDERINGS = 20000
+BENCH = "bench migrate --pages 512 --threads 3 --reps 2 --schemes "
+BENCH_ARGS = "large=off poison=full check=full"
+PASSED, FAILED, LEFT_OUT = "passed", "FAILED", "not done"
+
+
+@dataclass
+class Step:
+    name: str
+    argv: list[str]
+    figures: Callable[[str], str]  # from what it printed
+    environ: dict[str, str]
+    verdict: str = LEFT_OUT
+    says: str = ""
+
+    def run(self, log: Path) -> None:
+        """Progress goes to the terminal; all else to the log."""
+        start = time.monotonic()
+        print(f"{self.name} ...", flush=True)
+        with open(log, "wb") as file:
+            code = subprocess.run(self.argv, cwd=ROOT, env={**os.environ, **self.environ}, stdout=file,
+                                  stdin=subprocess.DEVNULL, check=False).returncode
+        text = log.read_text("utf-8", "replace")
+        self.verdict = FAILED if code else PASSED
+        self.says = self.figures(text) + (f" (exit status {code}, see {log})" if code else "")
+        print(f"{self.name}: {self.verdict} in {time.monotonic() - start:.0f} s: {self.says}", flush=True)
+
+
+# --- figures ---------------------------------------------------------------------------
+def of_explorer(text: str) -> str:
+    found = re.findall(r"^# (\S+) \S+: (\d+) scenarios, (\d+) distinct.* in (\d+) of them, conflicting "
+                       r"pairs in both orders (\d+) of (\d+)", text, re.MULTILINE)
+    failures = len(re.findall(r"^# .* scheme \S+, scenario [^:\n]*: ", text, re.MULTILINE))
+    parts = [f"{rules} {int(distinct):,} orderings of {runs} scenarios, bound exhausted in {exhausted}, "
+             f"pairs in both orders {both} of {pairs}" for rules, runs, distinct, exhausted, both, pairs in found]
+    return "; ".join([*parts, f"{failures} failures"])
+
+
+def of_ktap(text: str) -> str:
+    passed = len(re.findall(r"^\s*ok \d+(?!.*# SKIP)", text, re.MULTILINE))
+    skipped = len(re.findall(r"^\s*ok \d+.*# SKIP", text, re.MULTILINE))
+    failed = len(re.findall(r"^\s*not ok \d+", text, re.MULTILINE))
+    return f"{passed} passed, {failed} failed, {skipped} skipped"
+
+
+def of_last_line(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "nothing said")
+
+
+def of_bench(text: str) -> str:
+    verdicts = re.findall(r"TARRY-END rc=(\d+)", text)
+    return f"guest's verdict {verdicts[-1] if verdicts else 'missing'}"
+
+
+# --- steps -------------------------------------------------------------------------------
+def settings_of(scheme: str) -> str:
+    """What the name stands for; leaves the program if it stands for nothing."""
+    done = subprocess.run([EXPLORER, "--scheme", scheme, "--settings"], capture_output=True, text=True,
+                          check=False)
+    if done.returncode:
+        why = re.sub(r"^error: --scheme:? ?", "", done.stderr.strip()) or f"exit status {done.returncode}"
+        print(f"error: prove: {why}", file=sys.stderr)
+        raise SystemExit(2)
+    return done.stdout.strip()
+
+
+def own_source(settings: str) -> str:
+    """The file of the deferral scheme that the settings put in force, or nothing."""
+    defer = re.findall(r"defer=(\S+)", settings.replace("+", " "))
+    path = f"mm/schemes/{defer[-1]}.c" if defer and defer[-1] != "none" else ""
+    return path if path and (ROOT / path).exists() else ""
+
+
+def explorer_steps(args: argparse.Namespace) -> list[Step]:
+    common = ["--scheme", args.scheme, "--seed", str(args.seed)]
+    return [
+        Step("explorer", [str(EXPLORER), *common, "--orderings", str(args.orderings), "--bound", "2",
+                          "--share", "95", "--each", "--state", str(BUILD / "explore.state")],
+             of_explorer, {}),
+        Step("races", [str(BUILD / "host/explore_races"), *common, "--orderings", str(RACE_ORDERINGS)],
+             of_explorer, {}),
+        *(Step(f"host tests {name}", [str(BUILD / f"host/{name}")], of_ktap, {})
+          for name in ("test_mm", "test_mm_arm64")),
+    ]
+
+
+def mutant_steps(source: str) -> list[Step]:
+    return [Step(f"mutants of {source}",
+                 [sys.executable, "tools/mutants.py", "--only", source, "--keep"], of_last_line, {})]
+
+
+def boot_steps(args: argparse.Namespace) -> list[Step]:
+    steps = [Step("litmus", [sys.executable, "tests/run.py", "--arches", args.arches, "--only", "litmus"],
+                  of_last_line, {})]
+    for arch in args.arches.split():
+        steps.append(Step(f"migration on {arch}", [sys.executable, "tools/launch.py", "exec"], of_bench,
+                          {"ARCH": arch, "SMP": "4", "NODES": "2", "CMD": BENCH + args.scheme,
+                           "ARGS": BENCH_ARGS}))
+    return steps
+
+
+def not_done(source: str, args: argparse.Namespace) -> list[str]:
+    lines = []
+    if not source:
+        lines.append("mutants: the scheme has no source of its own; `make mutants` mutates what all share")
+    elif args.no_mutants:
+        lines.append(f"mutants of {source}: left out as asked")
+    if args.no_boots:
+        lines.append("litmus tests and migration in QEMU: left out as asked")
+    lines.append("litmus tests that the emulator cannot show: `make exec CMD='test litmus.*'` says which")
+    return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scheme")
+    parser.add_argument("--orderings", type=int, default=1000000, help="per rule set")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--arches", default="x86_64 arm64")
+    parser.add_argument("--no-mutants", action="store_true")
+    parser.add_argument("--no-boots", action="store_true")
+    args = parser.parse_args()
+
+    settings = settings_of(args.scheme)
+    source = own_source(settings)
+    steps = explorer_steps(args)
+    if source and not args.no_mutants:
+        steps += mutant_steps(source)
+    if not args.no_boots:
+        steps += boot_steps(args)
+    folder = BUILD / "prove" / args.scheme
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"{args.scheme}: {settings}", flush=True)
+    for step in steps:
+        step.run(folder / f"{step.name.replace('/', '-').replace(' ', '-')}.log")
+
+    print(f"\nChecked, scheme {args.scheme}:")
+    for step in steps:
+        print(f"  {step.verdict:<7} {step.name}: {step.says}")
+    print("Not checked here:")
+    for line in not_done(source, args):
+        print(f"  {line}")
+    print(NOT_SHOWN.read_text(), end="")
+    failed = [step.name for step in steps if step.verdict != PASSED]
+    print(f"{len(steps) - len(failed)} of {len(steps)} steps passed"
+          + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
