@@ -33,27 +33,25 @@ static PERCPU(struct aspace *, waits_for_scan); /* whose scan this CPU waits for
 /* ---- policy ------------------------------------------------------------------------ */
 
 /*
- * page.last: who touched the page, 0 = nobody yet.
- *   15-0   CPU + 1 of the last hint fault
- *   19-16  streak: faults in a row by CPUs of its node, at most 15
- *   21-20  bounces: times that the page was pulled from one user's node to another's
- *   23-22  turns: times that a fault came from another node than the one before it,
- *          until a streak shows that one node is left
- *   31-24  node + 1 that pulled it last
- * Written under the PTL of the entry that faults; of a page with several
- * mappings an update may be lost, which costs a reference in the filter.
+ * What is known of a page's users, in page.last; 0 = nobody yet. Written under
+ * the PTL of the entry that faults; of a page with several mappings an update
+ * may be lost, which costs a reference in the filter.
  */
+struct history {
+	u32 who; /* bits 15-0: CPU + 1 of the last hint fault */
+	u32 streak; /* 19-16: faults in a row by CPUs of its node */
+	u32 bounces; /* 21-20: times that the page was pulled from one user's node to another's */
+	u32 turns; /* 23-22: faults from another node than the one before, lately */
+	u32 pulled; /* 31-24: node + 1 that pulled it last */
+};
+
 enum {
-	STREAK_SHIFT = 16,
-	BOUNCE_SHIFT = 20,
-	TURN_SHIFT = 22,
-	PULLED_SHIFT = 24,
 	STREAK_MAX = 15,
 	BOUNCE_MAX = 3,
 	TURN_MAX = 3,
 	FILTER = 2, /* faults in a row that move a page */
 	SPLIT_TURNS = 2, /* there and back: the first node was not just leaving */
-	ALONE = 4, /* faults in a row after which the other node's turns are old */
+	ALONE = 4, /* faults in a row after which the other node's turns are history */
 };
 
 struct reference {
@@ -61,54 +59,77 @@ struct reference {
 	u32 node; /* that touched it */
 	bool own; /* the same CPU as last time, or nobody before */
 	bool local;
-	bool divided; /* it is a 2 MiB page that two nodes use in turns, and such are split */
 	bool writable; /* it would be mapped writable */
 	bool moved;
 	bool failed; /* for lack of memory or because of a pin: not so soon again */
 };
 
-static inline u32 last_node(u32 last)
-{
-	u32 cpu = last & 0xffff;
+enum verdict { PAGE_STAYS, PAGE_COMES, PAGE_SPLITS };
 
-	return cpu ? numa_node_of_cpu(cpu - 1) : BOOT_NODE_NONE;
+static inline struct history unpack(u32 last)
+{
+	return (struct history){
+		.who = last & 0xffff,
+		.streak = last >> 16 & STREAK_MAX,
+		.bounces = last >> 20 & BOUNCE_MAX,
+		.turns = last >> 22 & TURN_MAX,
+		.pulled = last >> 24,
+	};
+}
+
+static inline u32 pack(const struct history *h)
+{
+	return h->who | h->streak << 16 | h->bounces << 20 | h->turns << 22 | h->pulled << 24;
+}
+
+/* This CPU touches the page. */
+static void note_user(struct history *h, u32 node)
+{
+	bool same = h->who && numa_node_of_cpu(h->who - 1) == node;
+
+	if (h->who && !same)
+		h->turns = MIN(h->turns + 1, (u32)TURN_MAX);
+	h->streak = same ? MIN(h->streak + 1, (u32)STREAK_MAX) : 1;
+	h->who = cpu_id() + 1;
+	if (h->streak >= ALONE)
+		h->turns = 0;
+	if (h->streak == STREAK_MAX)
+		h->bounces = 0;
 }
 
 /*
- * Look at the reference. True: the page should come to this node. Two faults in a
- * row from one node do that; each time that a page was pulled to and fro
- * between users of different nodes doubles what is asked, so that a page that
- * both use stays with one of them, until a long streak shows that only one is left.
+ * Should the page come to this node? Two faults in a row from there ask for it;
+ * each time that it was pulled to and fro between users of different nodes
+ * doubles what is asked, so that a page that both use stays with one of them,
+ * until a long streak shows that only one is left.
  */
-static bool judge_page(const struct page *page, struct reference *r)
+static bool pull(struct history *h, u32 node)
 {
-	u32 last = load_relaxed(&page->last), self = cpu_id() + 1;
-	u32 streak = last >> STREAK_SHIFT & 15, bounces = last >> BOUNCE_SHIFT & BOUNCE_MAX;
-	u32 turns = last >> TURN_SHIFT & TURN_MAX, pulled = last >> PULLED_SHIFT;
+	if (h->streak < MIN((u32)FILTER << h->bounces, (u32)STREAK_MAX))
+		return false;
+	if (h->pulled && h->pulled != node + 1)
+		h->bounces = MIN(h->bounces + 1, (u32)BOUNCE_MAX);
+	h->pulled = node + 1;
+	return true;
+}
+
+static enum verdict judge_page(const struct page *page, struct reference *r)
+{
+	struct history h = unpack(load_relaxed(&page->last));
+	enum verdict verdict = PAGE_STAYS;
 
 	r->node = numa_node_of_cpu(cpu_id());
-	r->own = !last || (last & 0xffff) == self;
+	r->own = !h.who || h.who == cpu_id() + 1;
 	r->local = page->node == r->node;
-	if (last && last_node(last) != r->node)
-		turns = MIN(turns + 1, (u32)TURN_MAX);
-	streak = last_node(last) == r->node ? MIN(streak + 1, (u32)STREAK_MAX) : 1;
-	if (streak >= ALONE)
-		turns = 0;
-	r->divided = knobs.numa_split && page->order && turns >= SPLIT_TURNS;
-	if (r->divided)
-		turns = 0; /* if it stays whole, not with each fault again */
-	if (streak == STREAK_MAX)
-		bounces = 0;
-	bool wanted = !r->local && streak >= MIN((u32)FILTER << bounces, (u32)STREAK_MAX);
-
-	if (wanted) {
-		if (pulled && pulled != r->node + 1)
-			bounces = MIN(bounces + 1, (u32)BOUNCE_MAX);
-		pulled = r->node + 1;
+	note_user(&h, r->node);
+	if (knobs.numa_split && page->order && h.turns >= SPLIT_TURNS) {
+		h.turns = 0; /* if it stays whole, not with each fault again */
+		verdict = PAGE_SPLITS;
+	} else if (!r->local && pull(&h, r->node)) {
+		verdict = PAGE_COMES;
 	}
-	r->now = self | streak << STREAK_SHIFT | bounces << BOUNCE_SHIFT | turns << TURN_SHIFT |
-		 pulled << PULLED_SHIFT;
-	return wanted;
+	r->now = pack(&h);
+	return verdict;
 }
 
 /*
@@ -246,9 +267,9 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 {
 	struct page *page = phys_to_page(pte_pa(f->seen, pos.level));
 	struct reference r = {.writable = pte_is_writable(pte_from_hint(f->seen))};
-	bool wanted = judge_page(page, &r);
-	/* The entry stays a hint entry, which nobody caches, until it is decided what becomes of the page. */
-	bool keep = r.divided || (wanted && knobs.hint == HINT_LATE);
+	enum verdict verdict = judge_page(page, &r);
+	/* The entry stays a hint entry, which nobody caches, until the page has moved or is split. */
+	bool keep = verdict == PAGE_SPLITS || (verdict == PAGE_COMES && knobs.hint == HINT_LATE);
 
 	if (keep && load_relaxed(&f->as->flush_pending)) {
 		spin_unlock(ptl);
@@ -257,7 +278,7 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 	}
 	store_relaxed(&page->last, r.now);
 
-	bool isolated = (wanted || r.divided) && page_isolate(page);
+	bool isolated = verdict != PAGE_STAYS && page_isolate(page);
 
 	/* Somebody moves it at this moment: it may be used where it is until its entry is taken down. */
 	if (!isolated && load_relaxed(&page->flags) & PG_ISOLATED)
@@ -265,7 +286,7 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 	if (!keep || !isolated)
 		allow_access(page, pos.ptep, f->seen);
 	spin_unlock(ptl);
-	if (isolated && r.divided) {
+	if (isolated && verdict == PAGE_SPLITS) {
 		if (split_here(f, pos, page, &r))
 			return FAULT_RETRY; /* and is a fault on one of the parts */
 		keep = restore(f, pos, page);
@@ -303,9 +324,7 @@ void hint_forget(struct aspace *as, vaddr_t start, vaddr_t end)
 		struct pt_pos pos = pgwalk_find(as->root, start, 0);
 		pte_t pte = pte_load(pos.ptep);
 
-		if (pte_is_table(pte, pos.level))
-			continue; /* split meanwhile: its parts, then */
-		if (pos.level <= 1 && !pte_is_none(pte))
+		if (pte_is_leaf(pte, pos.level) || pte_is_hint(pte))
 			store_relaxed(&phys_to_page(pte_pa(pte, pos.level))->last, 0U);
 		start = ALIGN_DOWN(start, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
 	}

@@ -12,6 +12,7 @@
 #include <mm/scheme.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>
+#include <kernel/fixed.h>
 
 /* ---- a window -------------------------------------------------------------------- */
 
@@ -138,21 +139,30 @@ u64 hint_mark(struct aspace *as, vaddr_t start, vaddr_t end)
 /* Tenths of hint faults: from here on a space counts as settled, as in Linux. */
 enum { SETTLED = 7 };
 
+/* A fault counts twice, as local or remote, then as own or shared: the second may be still to come. */
 static u64 tenths(u64 part, u64 rest)
 {
-	return part * 10 / (part + rest);
+	return part * 10 / MAX(part + rest, 1UL);
 }
 
-static struct hint_tally tally_since(const struct hint_scan *s)
+/* Since the last call, or the first one's pass began. */
+static struct hint_tally tally_new(struct hint_scan *s)
 {
-	const struct hint_tally *t = &s->as->hints, *b = &s->before;
+	const struct hint_tally *t = &s->as->hints, b = s->before;
 
+	s->before = (struct hint_tally){
+		.local = load_relaxed(&t->local),
+		.remote = load_relaxed(&t->remote),
+		.own = load_relaxed(&t->own),
+		.shared = load_relaxed(&t->shared),
+		.failed = load_relaxed(&t->failed),
+	};
 	return (struct hint_tally){
-		.local = load_relaxed(&t->local) - b->local,
-		.remote = load_relaxed(&t->remote) - b->remote,
-		.own = load_relaxed(&t->own) - b->own,
-		.shared = load_relaxed(&t->shared) - b->shared,
-		.failed = load_relaxed(&t->failed) - b->failed,
+		.local = s->before.local - b.local,
+		.remote = s->before.remote - b.remote,
+		.own = s->before.own - b.own,
+		.shared = s->before.shared - b.shared,
+		.failed = s->before.failed - b.failed,
 	};
 }
 
@@ -164,7 +174,7 @@ static struct hint_tally tally_since(const struct hint_scan *s)
 static void adapt(struct hint_scan *s)
 {
 	u64 least = knobs.scan_min * 1000UL, most = MAX(knobs.scan_max * 1000UL, least);
-	struct hint_tally t = tally_since(s);
+	struct hint_tally t = tally_new(s);
 	u64 slot = (s->period + 9) / 10;
 
 	if (t.failed || !(t.local + t.remote)) {
@@ -190,7 +200,6 @@ static void end_pass(struct hint_scan *s)
 	s->space_pages = s->pages;
 	s->pages = 0;
 	s->next = 0;
-	s->before = s->as->hints;
 }
 
 /* The next piece to scan, at most `pages`; false: the pass is at its end. Read side held. */
@@ -218,8 +227,8 @@ static bool next_part(struct hint_scan *s, u64 pages, vaddr_t *va, vaddr_t *end)
  */
 static u64 pause_after(const struct hint_scan *s, u64 scanned, u64 took)
 {
-	u64 pause = s->space_pages > scanned ? s->period * scanned / s->space_pages : s->period;
-
+	u64 pause = s->space_pages > scanned ? mul_div_u64(s->period, scanned, s->space_pages)
+					     : s->period;
 	u64 rest = took * (100 - knobs.scan_load) / knobs.scan_load;
 
 	return MAX(pause, MIN(rest, knobs.scan_max * 1000UL));

@@ -36,7 +36,7 @@ FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $
 FAKE_MM := $(wildcard arch/fake/*.c) \
 	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/schemes/*.c)) tests/host/model/start.c \
 	   $(addprefix kernel/core/,det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
-	   $(addprefix kernel/lib/,args.c printf.c rng.c strutil.c)
+	   $(addprefix kernel/lib/,args.c fixed.c printf.c rng.c strutil.c)
 
 HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)

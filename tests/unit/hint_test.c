@@ -1,6 +1,7 @@
 /* NUMA balancing: scans, hint faults early and late, and two threads on one page at once. */
 #include <arch/cpu.h>
 #include <kernel/error.h>
+#include <kernel/fixed.h>
 #include <kernel/printk.h>
 #include <mm/hint.h>
 #include "core_fixture.h"
@@ -373,7 +374,7 @@ TEST(hint, scan_covers_and_adapts)
 	EXPECT_EQ(scan.space_pages, PAGES + HUGE_PAGES);
 	/* Nobody touched anything: twice as slow, up to the limit. */
 	EXPECT_EQ(scan.period, 2000000);
-	EXPECT_EQ(hint_scan(&scan), 2000000 * 30 / (PAGES + HUGE_PAGES));
+	EXPECT_EQ(hint_scan(&scan), mul_div_u64(2000000, 30, PAGES + HUGE_PAGES));
 	while (scan.passes < 2)
 		hint_scan(&scan);
 	EXPECT_EQ(scan.period, 3000000);

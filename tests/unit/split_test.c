@@ -65,6 +65,12 @@ static void touch_half(void *arg)
 		load_relaxed((u64 *)(va + i * PAGE_SIZE));
 }
 
+static void touch_all(void *arg __unused)
+{
+	for (vaddr_t va = the.fx.va; va < the.fx.va + the.fx.len; va += PAGE_SIZE)
+		load_relaxed((u64 *)va);
+}
+
 /* A scan, then one of the two. */
 static void turn(unsigned which)
 {
@@ -126,6 +132,41 @@ TEST(split, halves_go_home_early)
 	split_by_turns("early");
 }
 
+/* A fault that is to split a page of a pending scan waits for its flush, in either order. */
+TEST(split, waits_for_a_pending_scan)
+{
+	struct mm_counters before;
+	struct context *ctx;
+
+	NEED_CPUS(2);
+	if (numa_node_of_cpu(1) != numa_node_of_cpu(0))
+		SKIP("CPU 1 is not on CPU 0's node");
+	if (!halves_init(&the))
+		return;
+	set_knob("numa_split", "shared");
+	turn(0);
+	turn(1);
+	EXPECT_EQ(hint_mark(the.fx.as, the.fx.va, the.fx.va + the.fx.len), 1);
+	hint_flush_begins(the.fx.as);
+	before = counters();
+	ctx = context_spawn(the.cpu[1], "toucher", touch_all, NULL, the.fx.as); /* no turn */
+	EXPECT(ctx);
+	if (ctx)
+		context_join(ctx);
+	EXPECT_EQ(counters().hint_waits - before.hint_waits, 0);
+	EXPECT_EQ(hint_mark(the.fx.as, the.fx.va, the.fx.va + the.fx.len), 1);
+	ctx = context_spawn(1, "toucher", touch_all, NULL, the.fx.as);
+	EXPECT(ctx && POLL_UNTIL(counters().hint_waits > before.hint_waits));
+	EXPECT_EQ(counters().pages_split - before.pages_split, 0);
+	hint_flush_ended(the.fx.as);
+	if (ctx)
+		context_join(ctx);
+	EXPECT_EQ(counters().pages_split - before.pages_split, 1);
+	EXPECT_EQ(counters().split_raced - before.split_raced, 0);
+	set_knob("numa_split", "off");
+	fixture_fini(&the.fx);
+}
+
 /* Neither without the knob, nor a page that goes from one user to another for good. */
 TEST(split, only_what_is_shared)
 {
@@ -172,12 +213,6 @@ TEST(split, pinned_page_stays_whole)
 }
 
 /* Ranges may cut 2 MiB pages, under a CPU that has them cached. */
-static void touch_all(void *arg __unused)
-{
-	for (vaddr_t va = the.fx.va; va < the.fx.va + the.fx.len; va += PAGE_SIZE)
-		load_relaxed((u64 *)va);
-}
-
 TEST(split, ranges_cut_pages)
 {
 	struct mm_counters before;

@@ -153,3 +153,45 @@ TEST(migrate_leaves_pages_whose_other_entry_waits_for_a_scan)
 	aspace_destroy(as);
 	aspace_destroy(other);
 }
+
+/* A pass may end between the two counts of one fault. */
+TEST(hint_scan_adapts_to_half_a_fault)
+{
+	vaddr_t va;
+	struct aspace *as = filled(4, &va);
+	struct hint_scan scan = {.as = as};
+
+	hint_scan(&scan);
+	as->hints.remote++;
+	hint_scan(&scan);
+	CHECK_EQ(scan.passes, 2);
+	CHECK_EQ(scan.before.remote, 1);
+	CHECK_EQ(scan.before.shared, 0);
+	as->hints.shared++;
+	hint_scan(&scan);
+	CHECK_EQ(scan.before.shared, 1);
+	aspace_destroy(as);
+}
+
+/* The longest pass that may be asked for, shared out over the largest window. */
+TEST(hint_scan_pauses_for_its_part_of_a_long_pass)
+{
+	char err[100];
+	vaddr_t va;
+	struct aspace *as = filled(4, &va);
+	struct hint_scan scan = {.as = as, .space_pages = 1UL << 25, .next = va, .pages = 1};
+	int none;
+
+	CHECK_EQ(knob_set("scan_max", "3600000000", "test", err, sizeof(err)), 0);
+	CHECK_EQ(knob_set("scan_min", "3600000000", "test", err, sizeof(err)), 0);
+	CHECK_EQ(knob_set("scan_size", "16777216", "test", err, sizeof(err)), 0);
+	/* As many pages as a window takes, nobody behind them; and more to come. */
+	CHECK(aspace_map(as, NULL, 0, va + HUGE_SIZE, (1UL << 36) - (4 << PAGE_SHIFT), RW, false, 0,
+			 &none));
+	CHECK(aspace_map(as, NULL, 0, va + (1UL << 37), HUGE_SIZE, RW, false, 0, &none));
+	CHECK_EQ(hint_scan(&scan), 3600000000000UL / 2);
+	CHECK_EQ(knob_set("scan_size", "65536", "test", err, sizeof(err)), 0);
+	CHECK_EQ(knob_set("scan_min", "1000", "test", err, sizeof(err)), 0);
+	CHECK_EQ(knob_set("scan_max", "60000", "test", err, sizeof(err)), 0);
+	aspace_destroy(as);
+}

@@ -122,6 +122,30 @@ static void pin_and_write(unsigned cpu)
 	work_read(VA, cpu, cpu);
 }
 
+static void expect_mapped(const struct page *page)
+{
+	struct pt_pos pos = pgwalk_find(a->root, VA, 0);
+
+	if (phys_to_page(pte_pa(pte_load(pos.ptep), pos.level)) != page)
+		fake_fail("I10: the pinned page is not the mapped one");
+}
+
+/* For reading, then for writing. */
+static void pin_twice(unsigned cpu)
+{
+	struct page *page;
+
+	if (aspace_pin(a, VA, false, &page)) {
+		fake_fail("pin: refused");
+		return;
+	}
+	expect_mapped(page);
+	fake_point(40);
+	expect_mapped(page);
+	page_put(page, PAGE_PIN);
+	pin_and_write(cpu);
+}
+
 static struct page *pinned;
 
 static void setup_pinned(void)
@@ -195,7 +219,7 @@ const struct scenario large_split_pin = {
 	.cpus = 2,
 	.large = true,
 	.setup = setup_hinted,
-	.program = {pin_and_write, use_both},
+	.program = {pin_twice, use_both},
 	.end = end_both,
 };
 
