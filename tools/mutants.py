@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 from tarrylib.scratch import Scratch, kind_of  # noqa: E402
-from tarrylib.sites import Site, find_sites, read_arguments  # noqa: E402
+from tarrylib.sites import Site, find_sites, names_of, read_arguments  # noqa: E402
 
 ARGUED_SHARE = 0.10  # of the sites, at most
 TWICE_SHARE = 0.50  # by two independent checks, at least
@@ -45,9 +45,10 @@ PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_
 SCHEMES = ("batch+defer=skeleton", "baseline", "never")
 SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can do without
 
-# tests/host/model/collisions.c
-COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap-pin", "ack-order",
-              "fault-upgrade", "same-upgrade")
+# Scenarios for single places, and up to how many deviations every plan is tried
+COLLISIONS = {"fault-table": 1, "fault-move": 1, "alias-protect": 1, "alias-drop": 1, "unmap-pin": 1,
+              "ack-order": 1, "fault-upgrade": 1, "same-upgrade": 1, "switch-one": 2, "switch-two": 2,
+              "two-migrators": 1, "hint-scan": 1, "hint-late": 1}
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
 IMAGES = {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}
@@ -92,9 +93,9 @@ def races(scratch: Scratch) -> Found:
 
 
 def collisions(scratch: Scratch, checks: list[str] | None) -> Found:
-    """Every plan with one deviation in the scenarios made for single places."""
-    for name in COLLISIONS:
-        found = explore(scratch, 3000, 1, checks, name)
+    """Every plan with one or two deviations in the scenarios made for single places."""
+    for name, bound in COLLISIONS.items():
+        found = explore(scratch, 3000, bound, checks, name)
         if found[0]:
             return found
     return NOTHING
@@ -236,16 +237,6 @@ class Results:
                                "killed": site.killed}
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(json.dumps(self.rows, indent=1))
-
-
-def names_of(sites: list[Site]) -> list[str]:
-    """Unique and the same when lines move: sites that look alike are numbered."""
-    seen: dict[str, int] = {}
-    names = []
-    for site in sites:
-        seen[site.key] = seen.get(site.key, 0) + 1
-        names.append(f"{site.key} #{seen[site.key]}")
-    return names
 
 
 # --- all ------------------------------------------------------------------------------------

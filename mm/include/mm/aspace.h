@@ -146,8 +146,8 @@ struct page **object_chunk_create(struct object *obj, u64 chunk); /* NULL: no me
 /* Where the object keeps the page of an index; NULL: absent, or no memory. Takes no lock. */
 static inline struct page **object_slot(struct object *obj, u64 index, bool create)
 {
-	/* Acquire; pairs with the full barrier in object_chunk_create(). */
-	struct page **chunk = load_acquire(&obj->chunks[index / OBJECT_CHUNK]);
+	/* Relaxed: what is read through the pointer comes after it; pairs with object_chunk_create(). */
+	struct page **chunk = load_relaxed(&obj->chunks[index / OBJECT_CHUNK]);
 
 	if (unlikely(!chunk)) {
 		if (!create)
@@ -166,13 +166,14 @@ void change_end(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_
 /*
  * The accessibility test: may a CPU still hold what this entry, just taken down
  * or seen under its PTL, allowed? Not if it was a hint entry, unless a scan's
- * flush is still to come. Acquire: pairs with the scanner's decrement, so that
- * whoever reuses the frame does so after that flush. The scanner increments
+ * flush is still to come. Relaxed: whoever reuses the frame passes a full barrier
+ * first (freeze(), page_put()), and whoever lowers rights has the write side, so
+ * that no scan is under way. The scanner increments
  * before it changes the entry under the PTL that we hold, so we cannot miss it.
  */
 static inline bool aspace_may_be_cached(const struct aspace *as, pte_t taken)
 {
-	return likely(pte_is_present(taken)) || load_acquire(&as->flush_pending);
+	return likely(pte_is_present(taken)) || load_relaxed(&as->flush_pending);
 }
 
 /* ---- faults ---- */

@@ -42,6 +42,23 @@ TEST(shootdown_flushes_page_by_page_while_in_step)
 	aspace_destroy(as);
 }
 
+TEST(shootdown_of_nobody_else_stays_in_step)
+{
+	vaddr_t va;
+	struct aspace *as = host_space(8, RW, false, 0, &va);
+
+	for (u64 i = 0; as && i < 8; i++)
+		*host_word(as, va + i * PAGE_SIZE, true) = i;
+	struct mm_counters own = *counters(0);
+
+	for (u64 i = 0; i < 3; i++)
+		CHECK_EQ(aspace_protect(as, va + i * PAGE_SIZE, PAGE_SIZE, PROT_READ), 0);
+	CHECK_EQ(counters(0)->ipis_sent, own.ipis_sent);
+	CHECK_EQ(counters(0)->flush_local_page, own.flush_local_page + 3);
+	CHECK_EQ(counters(0)->flush_local_full, own.flush_local_full);
+	aspace_destroy(as);
+}
+
 TEST(shootdown_asks_a_lazy_cpu_once)
 {
 	vaddr_t va;

@@ -269,6 +269,50 @@ const struct scenario ack_order = {
 	.program = {ask_everybody, write_and_answer},
 };
 
+/* ---- a CPU that comes while others are being chosen --------------------------------------- */
+
+static void setup_comes_in(void)
+{
+	a = work_space("a", VA, 2, RW);
+	b = work_space("b", VA, 1, RW);
+	load_everywhere(a);
+	work_load(b, 1); /* its entries of a stay, under their tag */
+}
+
+static void lower_one(unsigned cpu __unused)
+{
+	aspace_protect(a, VA, PAGE_SIZE, PROT_READ);
+	work_expect_at_most(a, VA, PROT_READ);
+}
+
+static void lower_two(unsigned cpu __unused)
+{
+	aspace_protect(a, VA, 2 * PAGE_SIZE, PROT_READ);
+	work_expect_at_most(a, VA, PROT_READ);
+}
+
+static void come_in(unsigned cpu)
+{
+	aspace_load(a);
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario switch_one = {
+	.name = "switch-one",
+	.summary = "a CPU loads a space while one page of it is flushed",
+	.cpus = 2,
+	.setup = setup_comes_in,
+	.program = {lower_one, come_in},
+};
+
+const struct scenario switch_two = {
+	.name = "switch-two",
+	.summary = "a CPU loads a space while two pages of it are flushed",
+	.cpus = 2,
+	.setup = setup_comes_in,
+	.program = {lower_two, come_in},
+};
+
 /* ---- an upgrade by a fault ------------------------------------------------------------------- */
 
 /* As copying on write would leave it: the area allows what the entry does not. */

@@ -29,7 +29,8 @@ struct scenario {
 };
 extern const struct scenario *const scenarios[]; /* NULL at the end */
 /* ---- scenarios_hint.c ---- */
-extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect;
+extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect,
+	hint_copy;
 /* ---- scenarios_spaces.c ---- */
 extern const struct scenario switch_shootdown, free_table, destroy_space, rollover, initiators;
 /* ---- scenarios_more.c ---- */
@@ -39,7 +40,7 @@ extern const struct scenario large_migrate, large_split, large_split_migrate, la
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
-	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade;
+	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade, switch_one, switch_two;
 
 /* ---- invariants.c ---- */
 /* Install the assertions (I1 ... I11) as hooks of the machine. */
