@@ -141,9 +141,13 @@ LISTER(list_of_knobs) = {
 
 static void list_schemes(void)
 {
-	for (unsigned i = 0; i < scheme_def_count; i++)
-		kprintf("%-16s %s\n%-16s   %s\n", scheme_defs[i].name, scheme_defs[i].summary, "",
-			scheme_defs[i].settings);
+	for (unsigned i = 0; i < scheme_def_count; i++) {
+		const struct scheme_def *def = &scheme_defs[i];
+
+		kprintf("%-16s %s\n%-16s   %s\n", def->name, def->summary, "", def->settings);
+		if (def->not_modelled)
+			kprintf("%-16s   not modelled: %s\n", "", def->not_modelled);
+	}
 }
 
 LISTER(list_of_schemes) = {

@@ -19,10 +19,12 @@ const struct scheme_def scheme_defs[] = {
 	{"batch", "one shootdown per batch of pages (migrate_pages since 6.3)", "batch=512", NULL},
 	{"late-map", "hint faults move the page first and map it after that (since 5.13)",
 	 "hint=late", NULL},
-	{"like-linux-6.1", "what that kernel does on this ISA: page by page, hint=late",
+	{"like-linux-6.1",
+	 "what that kernel does on this ISA: page by page, hint=late (since 5.13)",
 	 "batch=1 defer=none hint=late",
 	 "LRU, folio locks and cgroup charges; mmap_lock contention; rmap of file and KSM pages"},
-	{"like-linux-6.12", "what that kernel does on this ISA: batches of 512, hint=late",
+	{"like-linux-6.12",
+	 "what that kernel does on this ISA: batches of 512, hint=late (since 5.13)",
 	 "batch=512 batch_2m=1 defer=none hint=late",
 	 "LRU, folio locks and cgroup charges; synchronous retry passes; one asynchronous pass "
 	 "over "
