@@ -335,10 +335,12 @@ void pmm_free_bulk(struct page **pages, unsigned n)
 			unmap |= page->unmap;
 			flags |= page->flags;
 		}
-		free_one(page);
 	}
+	/* Before any of them is free: a 2 MiB page is its node's at once, and anybody's next. */
 	if (likely(oracle_checks() && n))
 		oracle_release(pages, n, unmap, flags);
+	for (unsigned i = 0; i < n; i++)
+		free_one(pages[i]);
 }
 
 void pmm_free(struct page *page)

@@ -88,8 +88,7 @@ static inline void oracle_remapped(struct page *page)
 
 /*
  * These frames are about to get new contents or new owners; `unmap` and `flags`
- * are the OR of theirs. They may be on this CPU's free list already: nobody else
- * can have taken one that a violation was found for, as that ends the run.
+ * are the OR of theirs. They are nobody else's yet.
  */
 void oracle_release(struct page **pages, unsigned n, u64 unmap, u32 flags);
 
