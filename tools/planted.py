@@ -199,10 +199,11 @@ def explore(bench: Bench, program: str, scheme: str, rules: str, orderings: int,
     code, out = bench.run(argv, TIMEOUT)
     found = Found(scheme, rules)
     failure = re.search(r"^# (\S+, scheme \S+, scenario [^:\s]+: .*)$", out, re.MULTILINE)
+    order = re.search(r"^# (lock order: .*)$", out, re.MULTILINE)
     replay = re.search(r"^# execution (\d+) of .* --replay '(.*)'$", out, re.MULTILINE)
     if not code:
         return found
-    found.text = failure[1] if failure else out[-200:]
+    found.text = failure[1] if failure else order[1] if order else out[-200:]
     found.check = kind_of(found.text)
     if replay:
         found.executions, found.replay = int(replay[1]), replay[2]
@@ -211,6 +212,8 @@ def explore(bench: Bench, program: str, scheme: str, rules: str, orderings: int,
 
 def again(bench: Bench, program: str, found: Found) -> str:
     """What is wrong with the schedule, or nothing: the same failure with the mistake, none without."""
+    if not found.replay:
+        return ""  # what no single execution shows has none
     reason = found.text.split(": ", 1)[-1]
     code, out = bench.run([f"build/host/{program}", "--replay", found.replay], TIMEOUT)
     if code != 1 or reason not in out:
@@ -238,7 +241,7 @@ def judge(bench: Bench, m: Mistake, quick: bool) -> None:
                 found.wrong = f"not found in {m.orderings} orderings"
             elif found.check not in m.checks or m.says not in found.text:
                 found.wrong = f"found by {found.check}, not by {' or '.join(m.checks)}: {found.text}"
-            elif not found.replay:
+            elif not found.replay and not found.text.startswith("lock order"):
                 found.wrong = f"found without a schedule: {found.text}"
             else:
                 found.wrong = again(bench, m.program, found)
@@ -312,7 +315,7 @@ def boot_all(mistakes: list[Mistake], done: Callable[[Mistake, str], None]) -> N
 def orderings_of(m: Mistake) -> str:
     parts = []
     for rules in dict.fromkeys(f.rules for f in m.found):
-        of = [f"{f.scheme.replace('batch+defer=', '')} {f.executions}" for f in m.found
+        of = [f"{f.scheme.replace('batch+defer=', '')} {f.executions or 'any'}" for f in m.found
               if f.rules == rules and f.check]
         if of:
             parts.append(f"{rules}: {', '.join(of)}")
@@ -352,10 +355,10 @@ def describe(m: Mistake) -> str:
     """For people: what was tried and what became of it."""
     lines = [f"{m.name}: {m.kind}: {m.what or 'does not apply: ' + m.why}"]
     for f in m.found:
-        verdict = f"found by {f.check} in {f.executions} executions" if f.check else "NOT FOUND"
+        verdict = f"found by {f.check} in {f.executions or 'any'} executions" if f.check else "NOT FOUND"
         lines.append(f"    {f.rules} {f.scheme}: {f.wrong or verdict}")
         if f.text and not f.wrong:
-            lines += [f"        {f.text}", f"        --replay '{f.replay}'"]
+            lines += [f"        {f.text}"] + ([f"        --replay '{f.replay}'"] if f.replay else [])
     return "\n".join(lines)
 
 

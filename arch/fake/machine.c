@@ -83,6 +83,7 @@ void fake_boot(const struct fake_config *config)
 	fake_sched_init();
 	fake_frames_init();
 	fake_view_init();
+	fake_locks_init(NULL);
 	fake_place((void *)FAKE_RAM_VA, fake_config.nodes * fake_config.node_pages << PAGE_SHIFT);
 	/* Whole 2 MiB blocks of RAM below and above: buddies are looked up there. */
 	fake_place((void *)VMEMMAP_BASE,

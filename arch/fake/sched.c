@@ -279,6 +279,7 @@ void fake_relax(void)
 
 	if (!fake_live)
 		return;
+	fake_locks_wait();
 	if (me->rush && me->rush_seq == fake_write_seq) {
 		me->rush--;
 		return;
@@ -371,6 +372,7 @@ bool fake_run(void (*const program[])(unsigned cpu))
 	fake_pairs_begin();
 	fake_races_begin();
 	fake_view_begin();
+	fake_locks_begin();
 	fake_steps = 0;
 	fake_order = fake_plan->lazy;
 	fake_deviations_begin();

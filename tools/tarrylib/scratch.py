@@ -16,6 +16,7 @@ WALL_SECONDS = 900  # for hosts with more to do; what a check does ends by CPU_S
 
 # Kinds of checks that do not lean on each other, and how a failure's text tells them apart.
 CHECKS = [
+    ("locks", re.compile(r"lock order:|with the spinlock of")),
     ("invariants", re.compile(r": I\d+")),
     ("oracle", re.compile(r"panic: oracle")),
     ("contents", re.compile(r" reads |lost write")),

@@ -229,6 +229,8 @@ static void set_handlers(void)
 void jobs_init(void)
 {
 	jobs = mmap(NULL, MAX_JOBS * sizeof(*jobs), HOST_READ_WRITE, HOST_SHARED_ANONYMOUS, -1, 0);
+	fake_locks_init(
+		mmap(NULL, fake_locks_size(), HOST_READ_WRITE, HOST_SHARED_ANONYMOUS, -1, 0));
 }
 
 void jobs_add(const char *scheme_name, const char *rules)

@@ -62,5 +62,7 @@ bool setup_is_unsafe(const char *scheme_name);
 void report_failure_now(const struct job *job, const char *failure, const char *schedule);
 /* The figures of one scheme and rule set, and its line of KTAP. False: it failed. */
 bool report(const char *scheme_name, const char *rules, unsigned number);
+/* The order of locks over everything that was run, which no single execution shows. */
+bool report_locks(unsigned number);
 /* A pair that was seen in one order only. */
 void report_pair(const struct job *job, const struct fake_pair *pair);

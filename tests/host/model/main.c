@@ -229,7 +229,7 @@ int main(int argc, char **argv)
 		for (unsigned r = 0; r < 2; r++)
 			if (!options.rules || !strcmp(options.rules, rule_sets[r]))
 				jobs_add(scheme_names[i], rule_sets[r]);
-	printf("KTAP version 1\n1..%u\n", scheme_count * (options.rules ? 1 : 2) + whole);
+	printf("KTAP version 1\n1..%u\n", scheme_count * (options.rules ? 1 : 2) + 1 + whole);
 	if (!jobs_run()) {
 		printf("Bail out! interrupted%s\n",
 		       options.state ? "; the same command goes on from here" : "");
@@ -239,6 +239,7 @@ int main(int argc, char **argv)
 		for (unsigned r = 0; r < 2; r++)
 			if (!options.rules || !strcmp(options.rules, rule_sets[r]))
 				failed += !report(scheme_names[i], rule_sets[r], ++test);
+	failed += !report_locks(++test);
 	if (whole)
 		failed += !repeats(argv[0], ++test);
 	printf("%u passed, %u failed\n", test - failed, failed);

@@ -139,3 +139,15 @@ bool report(const char *scheme_name, const char *rules, unsigned number)
 	printf("%s %u %s.%s\n", !f.failed && !few ? "ok" : "not ok", number, rules, scheme_name);
 	return !f.failed && !few;
 }
+
+bool report_locks(unsigned number)
+{
+	char text[512];
+	unsigned orders, kinds = fake_locks_check(text, sizeof(text), &orders);
+
+	printf("# locks: %u kinds, %u pairs of places one after the other\n", kinds, orders);
+	if (text[0])
+		printf("# lock order: %s\n", text);
+	printf("%s %u locks.order\n", text[0] ? "not ok" : "ok", number);
+	return !text[0];
+}

@@ -77,6 +77,7 @@ static void observed_free(void *p, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i += 8)
 		fake_plain((char *)p + i, true);
+	fake_locks_forget(p, bytes);
 	real_free(p, bytes);
 }
 

@@ -221,6 +221,16 @@ void *fake_memset(void *to, int byte, size_t size);
 /* A plain access of a scenario: the compiler tells only about the kernel's. */
 void fake_plain(const void *addr, bool write);
 
+/* ---- locks.c ---- */
+/* Memory for what all executions saw; NULL: this process's own. Once for the processes that share it. */
+void fake_locks_init(void *shared);
+size_t fake_locks_size(void);
+void fake_locks_begin(void); /* an execution */
+void fake_locks_wait(void); /* this CPU waits, or tries again */
+void fake_locks_forget(const void *start, u64 bytes); /* memory was freed */
+/* Kinds of locks seen; *orders: pairs of places; text: two that can deadlock, or nothing. */
+unsigned fake_locks_check(char *text, size_t size, unsigned *orders);
+
 /* ---- pairs.c ---- */
 /* Two accesses that nothing ordered, in an execution. */
 struct fake_race {
