@@ -10,6 +10,7 @@
 #include <kernel/ktest.h>
 #include <kernel/main.h>
 #include <kernel/option.h>
+#include <kernel/panic.h>
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/shell.h>
@@ -75,6 +76,7 @@ void kernel_main(struct bootinfo *bi)
 	arch_init_early(bi);
 	option_init(bi->cmdline);
 	print_first_line(bi);
+	panic_init();
 	det_init();
 	init_memory(bi);
 	init_cpus(bi);

@@ -1,9 +1,11 @@
 /* The end of a run: by a verdict, or because an invariant is broken. */
 #include <kernel/clock.h>
 #include <kernel/kmem.h>
+#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
+#include <kernel/string.h>
 #include <arch/platform.h>
 #include <arch/trap.h>
 
@@ -15,9 +17,22 @@ enum { BACKTRACE_MAX = 32 };
  */
 #define STOP_TIMEOUT_NS 100000000UL
 
+static u64 after_panic; /* panic=: seconds until the reboot, plus 1; 1 = never, 0 = end the run */
 static u32 panic_cpu; /* first CPU that panicked, plus 1; 0 = none */
 static unsigned panic_depth; /* by panic_cpu only: panics while it printed one */
 static struct cpumask cpu_stopped; /* atomic */
+
+void panic_init(void)
+{
+	enum { DAY = 86400 };
+	const char *given = option_get("panic");
+	u64 seconds;
+
+	if (given && (parse_u64(given, &seconds) || seconds > DAY))
+		printk("boot option panic=%.40s: not seconds from 0 to %d; ignored\n", given, DAY);
+	else if (given)
+		after_panic = seconds + 1;
+}
 
 bool panic_active(void)
 {
@@ -137,6 +152,22 @@ unsigned backtrace_take(u64 *ip, unsigned max)
 	return n;
 }
 
+/* After the report. An unattended machine comes back by itself, one that is watched stays as it is. */
+static void __noreturn panic_end(void)
+{
+	u64 until = cycles_now() + ns_to_cycles((after_panic - 1) * 1000000000UL);
+
+	if (!after_panic)
+		machine_end(RC_PANIC);
+	console_fresh_line();
+	kprintf("TARRY-END rc=%u\n", RC_PANIC);
+	if (after_panic == 1)
+		cpu_halt_forever();
+	while (cycles_now() < until)
+		cpu_relax();
+	machine_reboot();
+}
+
 void panic(const char *fmt, ...)
 {
 	const u64 *frame = __builtin_frame_address(0);
@@ -148,7 +179,7 @@ void panic(const char *fmt, ...)
 	va_end(ap);
 	backtrace(frame[1], frame[0]);
 	report_running();
-	machine_end(RC_PANIC);
+	panic_end();
 }
 
 void panic_trap(const struct trapframe *tf, const char *fmt, ...)
@@ -162,7 +193,7 @@ void panic_trap(const struct trapframe *tf, const char *fmt, ...)
 	trap_dump(tf);
 	backtrace(trap_ip(tf), trap_fp(tf));
 	report_running();
-	machine_end(RC_PANIC);
+	panic_end();
 }
 
 void machine_end(unsigned rc)

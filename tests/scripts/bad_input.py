@@ -3,7 +3,7 @@
 
 import re
 
-from common import Console, boot, main, result
+from common import Console, boot, guest, main, result, settings
 
 WRONG = {  # name: (command, what the message must name)
     "verb": ("frobnicate", "frobnicate"),
@@ -25,7 +25,8 @@ WRONG = {  # name: (command, what the message must name)
     "look": ("look frobnicate", "frobnicate"),
     "help": ("help frobnicate", "frobnicate"),
 }
-USAGE = 2
+USAGE, PANIC = 2, 70
+STAYS = "did not power off"
 LONG = 10_000  # characters, typed
 LONG_BOOT = 4_000  # characters; loaders take few more
 
@@ -73,10 +74,29 @@ def typed_line() -> None:
         result("typed.odd-keys", True, "control bytes and half escapes do no harm")
 
 
+def panics() -> None:
+    """Every panic ends with its marker; panic=S reboots S seconds later, panic=0 stays."""
+    for kind in ("now", "assert", "fault", "overflow"):
+        run = boot(f"panic {kind}")
+        result(f"panic.{kind}", run.guest_rc == PANIC and "panic: cpu " in run.text,
+               f"rc={run.guest_rc}")
+    bad = boot("panic now", ARGS="panic=soon", DET=0)
+    named = [line for line in bad.text.splitlines() if "soon" in line and "boot line:" not in line]
+    result("panic.bad-option", bad.guest_rc == PANIC and not bad.message and bool(named),
+           f"rc={bad.guest_rc} {bad.message}: {named}")
+    later = boot("panic now", ARGS="panic=4", DET=0)
+    result("panic.reboots", later.guest_rc == PANIC and later.seconds >= 4,
+           f"{later.seconds:.1f} s with panic=4; {later.message}")
+    stays = guest.run(settings(CMD="panic now", ARGS="panic=0", DET=0))
+    result("panic.stays", f"TARRY-END rc={PANIC}" in stays.text and STAYS in stays.message,
+           stays.message)
+
+
 def body() -> None:
     wrong_commands()
     boot_line()
     typed_line()
+    panics()
 
 
 main(body)

@@ -7,6 +7,11 @@ struct trapframe;
 
 enum { RC_PASS = 0, RC_FAIL = 1, RC_USAGE = 2, RC_SKIP = 4, RC_PANIC = 70 };
 
+/*
+ * Ask for panic=S: reboot S seconds after a panic, 0 = stop and stay. Without it a
+ * panic ends the run with RC_PANIC, as a lab wants it.
+ */
+void panic_init(void);
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 /* The same with the state of an interrupted context. */
 void panic_trap(const struct trapframe *tf, const char *fmt, ...) __printf(2, 3) __noreturn;
