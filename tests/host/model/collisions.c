@@ -180,7 +180,6 @@ const struct scenario alias_drop = {
 	.name = "alias-drop",
 	.summary = "pages move through one space while another drops its entries",
 	.cpus = 2,
-	.unordered = true,
 	.setup = setup_both_map,
 	.program = {move_in_a, drop_in_b},
 	.end = end_both,

@@ -241,7 +241,7 @@ void jobs_add(const char *scheme_name, const char *rules)
 		for (unsigned s = 0; scenarios[s]; s++) {
 			struct job *job = &jobs[job_count];
 
-			if (strcmp(v->rules, rules) || (RACES_ONLY && scenarios[s]->unordered) ||
+			if (strcmp(v->rules, rules) ||
 			    (options.variant && strcmp(options.variant, v->name)) ||
 			    (setup_is_unsafe(scheme_name) && !scenarios[s]->reads_only) ||
 			    (options.scenario && strcmp(options.scenario, scenarios[s]->name)))

@@ -18,11 +18,6 @@ struct scenario {
 	unsigned cpus;
 	bool large; /* the machine has room for 2 MiB pages */
 	bool reads_only; /* fit for schemes that are safe only for identical read-only pages */
-	/*
-	 * Left out by explore_races: entries of one page go down on two CPUs at once,
-	 * and the oracle's record of the last one to do so is plain and unordered.
-	 */
-	bool unordered;
 	void (*setup)(void);
 	void (*program[FAKE_CPUS])(unsigned cpu);
 	void (*end)(void); /* may be NULL */
@@ -38,6 +33,8 @@ extern const struct scenario debts_grow, hint_dirty;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
+/* ---- scenarios_four.c ---- */
+extern const struct scenario four_protect, four_initiators, four_shared, rollover_load;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
 	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade, switch_one, switch_two;

@@ -421,5 +421,6 @@ const struct scenario *const scenarios[] = {
 
 	&fault_again,	    &debts_grow,	  &hint_dirty,	      &large_migrate,
 	&large_split,	    &large_split_migrate, &large_split_unmap, &large_split_pin,
-	&large_pinned,	    &large_cut_protect,	  &large_cut_drop,    NULL,
+	&large_pinned,	    &large_cut_protect,	  &large_cut_drop,    &four_protect,
+	&four_initiators,   &four_shared,	  &rollover_load,     NULL,
 };

@@ -15,6 +15,7 @@ const struct variant variants[] = {
 	{"x86", "x86", {MODEL_CONFIG, .asids = 6}},
 	{"x86", "x86-nopcid", {MODEL_CONFIG, .asids = 1, .options = "knob.range=0"}},
 	{"arm64", "arm64", {ARM64_CONFIG, .hw_dirty = true}},
+	{"arm64", "arm64-software", {ARM64_CONFIG}}, /* access flag and dirty state by faults */
 	{"arm64",
 	 "arm64-bcast",
 	 {ARM64_CONFIG, .hw_dirty = true, .options = "knob.transport=bcast knob.range=1"}},
@@ -29,6 +30,8 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 	struct fake_config config = v->config;
 
 	config.cpus = cpus;
+	if (config.arm64)
+		config.asids = MAX(config.asids, cpus + 1); /* one per CPU must be left */
 	if (large)
 		config.node_pages = 3 * HUGE_PAGES; /* two stay whole beside what start-up takes */
 	if (options.checks && !strstr(options.checks, "oracle")) {
