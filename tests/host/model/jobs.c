@@ -224,6 +224,14 @@ static void set_handlers(void)
 	setitimer(ITIMER_REAL, &second, NULL);
 }
 
+/* What the program does next must not be interrupted: nobody there expects it. */
+static void stop_ticking(void)
+{
+	struct itimerval never = {.it_value = {0}};
+
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
 /* ---- all of them -------------------------------------------------------------------------- */
 
 void jobs_init(void)
@@ -325,6 +333,7 @@ bool jobs_run(void)
 		running -= wait_for_one(&failed);
 		tell_progress();
 	}
+	stop_ticking();
 	if (told && isatty(STDERR_FILENO))
 		fprintf(stderr, "\n");
 	if (state)
