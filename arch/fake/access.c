@@ -34,7 +34,7 @@ static unsigned usable(const struct fake_set *set, bool write,
  * dirty state in the entry as it is now, atomically, or faults. Without
  * hardware management (arm64 rules) such an entry is read-only to it.
  */
-static bool make_dirty(const struct fake_held *held, vaddr_t va)
+bool fake_make_dirty(const struct fake_held *held, vaddr_t va)
 {
 	struct fake_held now;
 	pte_t *entry, old;
@@ -64,18 +64,19 @@ static void take_fault(vaddr_t va, bool write, bool present, bool *handled)
 	fake_point(31);
 }
 
-static void access_word(u64 *word, u64 since, unsigned index, bool write, u64 *value)
+void fake_access_word(u64 *word, const struct fake_use *use, u64 *value)
 {
-	struct fake_view *view = &fake_self->view;
+	u64 *in_order = &fake_self->view.va[use->va_index];
+	u64 from = MAX(use->from, *in_order);
 
-	if (write) {
-		fake_work_store(word, *value, index);
-		view->va[index] = fake_write_seq;
+	if (use->write) {
+		fake_work_store(word, *value, use->va_index);
+		*in_order = fake_write_seq;
 		return;
 	}
-	view->last = 0; /* forwarded: no time */
-	*value = fake_work_load(word, MAX(since, view->va[index]));
-	view->va[index] = MAX(MAX(since, view->va[index]), view->last);
+	fake_self->view.last = 0; /* forwarded: no time */
+	*value = fake_work_load(word, from, use->to);
+	*in_order = MAX(from, fake_self->view.last);
 }
 
 static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bool write,
@@ -86,10 +87,10 @@ static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bo
 	if (write && !held->dirty) {
 		const struct fake_held copy = *held;
 
-		if (!make_dirty(&copy, va))
+		if (!fake_make_dirty(&copy, va))
 			return false;
 	}
-	access_word(word, held->since, index, write, value);
+	fake_access_word(word, &(struct fake_use){held->since, ~0UL, index, write}, value);
 	return true;
 }
 
@@ -100,7 +101,7 @@ static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bo
  */
 static unsigned choose(unsigned index, unsigned n)
 {
-	enum fake_absence absence = fake_walk_may_fail(index);
+	enum fake_absence absence = fake_walk_may_fail(index, 0);
 	unsigned chosen = n ? fake_pick(n + (absence != FAKE_PRESENT)) : 0;
 
 	if (chosen == n && absence != FAKE_WAS_ABSENT)

@@ -6,6 +6,7 @@
 
 enum {
 	ANY_GAP = 10, /* log2 of the longest stretch by chance: longer than most executions */
+	RESTLESS = 4, /* mean steps between deviations, in executions of a few dozen steps */
 	RUSH_TURNS = 4096, /* more than any spin phase of kernel/core/wait.c */
 };
 
@@ -240,8 +241,9 @@ unsigned fake_pick(unsigned n)
 	if (unlikely(p->record))
 		record(MIN(n, 255U), FAKE_IS_CHOICE);
 	if (likely(fake_steps < p->next_step)) {
-		/* Choices are rare beside points, so chance takes each of them. */
-		if (chance_may_act() && next_chance() >> 62 == 0) {
+		/* Choices are rare beside points, so chance takes each of them; always if it may do anything. */
+		if (chance_may_act() &&
+		    ((p->gap && p->gap < RESTLESS) || next_chance() >> 62 == 0)) {
 			chosen = (unsigned)((next_chance() >> 33) % n);
 			if (chosen)
 				note(FAKE_CHOOSE, chosen);

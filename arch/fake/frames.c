@@ -34,7 +34,7 @@ static const u8 *still_before(const void *p)
 	return NULL;
 }
 
-u64 fake_work_load(const u64 *word, u64 from)
+u64 fake_work_load(const u64 *word, u64 from, u64 to)
 {
 	const u8 *before;
 	u64 value;
@@ -45,7 +45,7 @@ u64 fake_work_load(const u64 *word, u64 from)
 	before = fake_live ? still_before(word) : NULL;
 	if (before)
 		return fake_raw_load(before + (u64)word % PAGE_SIZE, 8);
-	return fake_view_load(word, *word, from, false);
+	return fake_view_load_between(word, *word, from, to, false);
 }
 
 void fake_work_store(u64 *word, u64 value, unsigned tag)

@@ -16,6 +16,7 @@
 #include <kernel/trap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool fake_verbose;
 
@@ -39,6 +40,7 @@ void printk(const char *fmt, ...)
 
 void kprintf(const char *fmt, ...)
 {
+	static bool within;
 	va_list ap;
 	char line[256];
 
@@ -47,7 +49,9 @@ void kprintf(const char *fmt, ...)
 	va_start(ap, fmt);
 	kvsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	printf("# %s", line);
+	/* A line may come in parts. */
+	printf("%s%s", within || line[0] == '#' ? "" : "# ", line);
+	within = !strchr(line, '\n');
 }
 
 void panic(const char *fmt, ...)

@@ -69,7 +69,7 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 	fake_touch(p, false);
 	fake_races_uses(p);
 	fake_races_load(fake_place_of(p), order != FAKE_RELAXED);
-	return fake_view_load(p, fake_raw_load(p, size), 0, order != FAKE_RELAXED);
+	return fake_view_load(p, fake_raw_load(p, size), order != FAKE_RELAXED);
 }
 
 void fake_store(void *p, u64 value, unsigned size, enum fake_order order)

@@ -231,6 +231,7 @@ static const char *const what_names[] = {
 	[31] = "fault done",
 	[32] = "workload store",
 	[33] = "workload load",
+	[34] = "isb",
 	[40] = "pinned",
 	[41] = "before unpin",
 	[42] = "lazy",

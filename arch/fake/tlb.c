@@ -38,7 +38,7 @@ struct tlb_tag {
 /* A TLBI under way. */
 struct tlbi {
 	u64 issued; /* fake_write_seq */
-	vaddr_t va, end; /* end 0: all addresses */
+	vaddr_t va, end; /* end 0: all addresses, but not global entries */
 	u32 asid; /* ~0: all */
 	bool tables; /* walk caches too */
 	bool everywhere; /* broadcast */
@@ -67,6 +67,7 @@ static bool used[FAKE_FRAMES_MAX]; /* a watched address mapped it */
 static u64 tlb_place; /* stands for all TLB state in histories */
 
 static const u64 STILL = ~0UL;
+static const vaddr_t EVERYTHING = ~0UL; /* as the end of a flush: global entries, too */
 
 static void touch_tlb(bool write)
 {
@@ -113,6 +114,7 @@ static void walk(paddr_t root, vaddr_t va, struct walk *w)
 		w->leaf.level = (u8)l;
 		w->leaf.write = pte_is_writable(pte);
 		w->leaf.dirty = pte_is_dirty(pte);
+		w->leaf.global = pte_prot(pte) & PROT_GLOBAL;
 		w->leaf.until = STILL;
 		/* Not accessed: not cached, unless the hardware sets the flag as it fills. */
 		if (!pte_is_accessed(pte) && fake_config.arm64 && !fake_config.hw_dirty)
@@ -136,7 +138,7 @@ bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry)
 static bool same(const struct fake_held *a, const struct fake_held *b)
 {
 	return a->frame == b->frame && a->root == b->root && a->level == b->level &&
-	       a->write == b->write && a->dirty == b->dirty;
+	       a->write == b->write && a->dirty == b->dirty && a->global == b->global;
 }
 
 static void set_add(struct fake_set *set, const struct fake_held *leaf)
@@ -316,8 +318,10 @@ static void drop(struct cpu_tlb *t, unsigned asid, vaddr_t va, vaddr_t end, u64 
 		if (end && (vas[v] < va || vas[v] >= end))
 			continue;
 		for (unsigned i = 0; i < set->count; i++)
-			if (set->held[i].until > when)
+			if (set->held[i].until > when || (!end && set->held[i].global))
 				set->held[n++] = set->held[i];
+			else if (fake_hooks.dropped)
+				fake_hooks.dropped((unsigned)(t - tlbs), v, &set->held[i]);
 		set->count = n;
 	}
 	for (unsigned i = 0; tables && i < tag->walked_count; i++)
@@ -377,12 +381,11 @@ static void dsb(enum reach reach)
 			complete(&t->issued[i]);
 }
 
-void fake_isb(void)
+void fake_flush_seen(void)
 {
 	struct cpu_tlb *t = &tlbs[fake_self->id];
 	unsigned left = 0;
 
-	fake_view_walks_from_now();
 	if (!t->issued_count)
 		return;
 	touch_tlb(true);
@@ -394,21 +397,53 @@ void fake_isb(void)
 	t->issued_count = left;
 }
 
-static void tlbi(struct tlbi op)
+void fake_isb(void)
+{
+	fake_view_walks_from_now();
+	fake_flush_seen();
+}
+
+static void under_way(const struct tlbi *op)
 {
 	struct cpu_tlb *t = &tlbs[fake_self->id];
 
+	if (t->issued_count == FAKE_ISSUED)
+		fake_fail("model: more than %d TLBIs under way", FAKE_ISSUED);
+	else
+		t->issued[t->issued_count++] = *op;
+}
+
+static void tlbi(struct tlbi op)
+{
 	if (!fake_config.arm64) { /* INVLPG, MOV to CR3, INVPCID serialise */
 		op.issued = fake_write_seq;
 		drop_issued(fake_self->id, &op);
 		return;
 	}
-	if (t->issued_count == FAKE_ISSUED) {
-		fake_fail("model: more than %d TLBIs under way", FAKE_ISSUED);
-		return;
-	}
-	op.issued = t->synced;
-	t->issued[t->issued_count++] = op;
+	op.issued = tlbs[fake_self->id].synced;
+	under_way(&op);
+}
+
+void fake_flush_issue(bool local, vaddr_t va, u32 asid, u64 when)
+{
+	fake_point(24);
+	under_way(&(struct tlbi){.issued = when,
+				 .va = va,
+				 .end = va ? va + PAGE_SIZE : 0,
+				 .asid = asid,
+				 .tables = true,
+				 .everywhere = !local});
+}
+
+void fake_flush_complete(void)
+{
+	struct cpu_tlb *t = &tlbs[fake_self->id];
+
+	touch_tlb(true);
+	if (t->issued_count)
+		fake_drain_workload();
+	for (unsigned i = 0; i < t->issued_count; i++)
+		complete(&t->issued[i]);
 }
 
 static void evidence_pages(u64 stamp, vaddr_t va, asid_t asid);
@@ -452,7 +487,7 @@ void fake_flush_all(void)
 	u64 stamp = evidence_begin();
 
 	dsb(THIS_CPU);
-	tlbi((struct tlbi){.asid = ~0U, .tables = true});
+	tlbi((struct tlbi){.end = EVERYTHING, .asid = ~0U, .tables = true});
 	dsb(THIS_CPU);
 	fake_isb();
 	evidence_all(stamp);
@@ -498,7 +533,7 @@ void fake_bcast_asid(asid_t asid)
 
 void fake_bcast_all(void)
 {
-	issue(0, 0, ~0U, true);
+	issue(0, EVERYTHING, ~0U, true);
 	evidence_bcast_all();
 }
 
@@ -679,6 +714,11 @@ paddr_t fake_loaded_root(void)
 	return tlbs[fake_self->id].root;
 }
 
+asid_t fake_loaded_asid(void)
+{
+	return tlbs[fake_self->id].asid;
+}
+
 struct fake_set *fake_held_here(vaddr_t va, unsigned *index)
 {
 	struct cpu_tlb *t = &tlbs[fake_self->id];
@@ -692,14 +732,14 @@ struct fake_set *fake_held_here(vaddr_t va, unsigned *index)
 	return NULL;
 }
 
-enum fake_absence fake_walk_may_fail(unsigned va_index)
+enum fake_absence fake_walk_may_fail(unsigned va_index, u64 from)
 {
 	unsigned root = tlbs[fake_self->id].root_index;
 
 	if (root == FAKE_ROOTS || !present[root][va_index])
 		return FAKE_ABSENT;
-	return absent_until[root][va_index] > fake_self->view.walks ? FAKE_WAS_ABSENT
-								    : FAKE_PRESENT;
+	from = MAX(from, fake_self->view.walks);
+	return absent_until[root][va_index] > from ? FAKE_WAS_ABSENT : FAKE_PRESENT;
 }
 
 void fake_fault_drops(struct fake_set *set)

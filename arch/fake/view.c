@@ -21,6 +21,8 @@ enum {
 	SUMS = 1 << 15, /* stores of an execution; more share the last sum */
 };
 
+static const u64 NEVER = ~0UL;
+
 struct past {
 	const void *addr;
 	u64 run; /* void in other executions */
@@ -52,8 +54,10 @@ void fake_view_begin(void)
 	views->first = fake_write_seq;
 	views->sum[0] = 0;
 	for (unsigned i = 0; i < FAKE_CPUS; i++)
-		fake_cpus[i].view = (struct fake_view){
-			.loads = fake_write_seq, .seen = fake_write_seq, .walks = fake_write_seq};
+		fake_cpus[i].view = (struct fake_view){.loads = fake_write_seq,
+						       .seen = fake_write_seq,
+						       .flushes = fake_write_seq,
+						       .walks = fake_write_seq};
 }
 
 static u64 *sum_at(u64 when)
@@ -77,30 +81,35 @@ static struct past *past_of(const void *addr)
 
 void fake_view_stored(unsigned cpu, const void *addr, u64 old, u64 value)
 {
-	if (!fake_live || !fake_config.arm64)
-		return;
-	struct past *p = past_of(addr);
 	u64 now = fake_write_seq;
 
-	*sum_at(now) = *sum_at(now - 1);
+	if (!fake_live)
+		return;
+	*sum_at(now) = *sum_at(now - 1) + (old != value ? fake_mix((u64)addr, old) : 0);
+	fake_cpus[cpu].view.own = now;
+	if (!fake_config.arm64)
+		return;
+	struct past *p = past_of(addr);
+
 	if (old != value) {
 		p->lost = MAX(p->lost, p->older[PAST - 1].until);
 		memmove(&p->older[1], &p->older[0], (PAST - 1) * sizeof(p->older[0]));
 		p->older[0].value = old;
 		p->older[0].until = now;
 		p->count = MIN(p->count + 1, (unsigned)PAST);
-		*sum_at(now) += fake_mix((u64)addr, old);
 	}
 	p->value = value;
 	p->since = p->coherent[cpu] = now;
 }
 
-/* Hash of what this CPU's later loads may see beside what memory holds. */
+/* Hash of what this CPU's later loads and walks may see beside what memory holds. */
 u64 fake_view_key(const struct fake_cpu *cpu)
 {
+	const struct fake_view *view = &cpu->view;
 	u64 now = *sum_at(fake_write_seq);
+	u64 loads = fake_mix(now - *sum_at(view->loads), now - *sum_at(view->seen));
 
-	return fake_mix(now - *sum_at(cpu->view.loads), now - *sum_at(cpu->view.seen));
+	return fake_mix(loads + now - *sum_at(view->flushes), now - *sum_at(view->walks));
 }
 
 /* Is this the newest of its value among the first n? The others would only repeat it. */
@@ -112,21 +121,25 @@ static bool is_repeated(const struct past *p, unsigned n)
 	return p->older[n].value == p->value;
 }
 
-/* Index of the older value that is read, or PAST for the newest. */
-static unsigned choose(const struct past *p, u64 from)
+static u64 since(const struct past *p, unsigned n)
 {
-	unsigned options = 1, chosen;
-
-	for (unsigned i = 0; i < p->count && p->older[i].until > from; i++)
-		options += !is_repeated(p, i);
-	chosen = fake_pick(options);
-	for (unsigned i = 0; chosen; i++)
-		if (!is_repeated(p, i) && !--chosen)
-			return i;
-	return PAST;
+	return n + 1 < p->count ? p->older[n + 1].until : p->lost;
 }
 
-u64 fake_view_load(const void *addr, u64 newest, u64 from, bool acquire)
+/* Index of the older value that is read, or PAST for the newest: one that was there between from and to. */
+static unsigned choose(const struct past *p, u64 from, u64 to)
+{
+	unsigned option[PAST + 1], options = 0;
+
+	if (p->since <= to)
+		option[options++] = PAST;
+	for (unsigned i = 0; i < p->count && p->older[i].until > from; i++)
+		if (since(p, i) <= to && (to != NEVER || !is_repeated(p, i)))
+			option[options++] = i;
+	return options ? option[fake_pick(options)] : PAST;
+}
+
+u64 fake_view_load_between(const void *addr, u64 newest, u64 from, u64 to, bool acquire)
 {
 	struct fake_view *view = &fake_self->view;
 	struct past *p = &views->past[fake_place_of(addr)];
@@ -141,12 +154,12 @@ u64 fake_view_load(const void *addr, u64 newest, u64 from, bool acquire)
 	} else {
 		from = MAX(MAX(from, view->loads), p->coherent[fake_self->id]);
 		when = p->since;
-		if (unlikely(p->since > from)) {
-			unsigned n = choose(p, from);
+		if (unlikely(p->since > MIN(from, to))) {
+			unsigned n = choose(p, from, to);
 
 			if (n < PAST) {
 				newest = p->older[n].value;
-				when = n + 1 < p->count ? p->older[n + 1].until : p->lost;
+				when = since(p, n);
 			}
 		}
 		p->coherent[fake_self->id] = MAX(p->coherent[fake_self->id], when);
@@ -156,6 +169,11 @@ u64 fake_view_load(const void *addr, u64 newest, u64 from, bool acquire)
 	if (acquire)
 		view->loads = MAX(view->loads, when);
 	return newest;
+}
+
+u64 fake_view_load(const void *addr, u64 newest, bool acquire)
+{
+	return fake_view_load_between(addr, newest, 0, NEVER, acquire);
 }
 
 /* An atomic operation reads the newest value. */
@@ -175,7 +193,9 @@ void fake_view_atomic(const void *addr, bool acquire)
 
 void fake_view_loads_from_now(void)
 {
-	fake_self->view.loads = fake_self->view.seen = fake_write_seq;
+	struct fake_view *view = &fake_self->view;
+
+	view->loads = view->seen = view->flushes = fake_write_seq;
 }
 
 void fake_view_walks_from_now(void)

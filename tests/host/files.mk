@@ -53,7 +53,7 @@ test_mm_arm64_CFLAGS = $$(LOCKS) -DHOST_ARM64
 test_mm_arm64_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_arm64.c $(FAKE_MM)
 
 # Places that take locks are known by macros, which the file that defines some of the functions does without.
-FAKE_PROGRAMS := test_mm test_mm_arm64 explore explore_races
+FAKE_PROGRAMS := test_mm test_mm_arm64 explore explore_races litmus_x86_64 litmus_arm64
 $(FAKE_PROGRAMS:%=$(HOST)/%.obj/kernel/core/rwlock.c.o): LOCKS := -DFAKE_LOCKS_THEMSELVES
 
 # The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
@@ -70,3 +70,16 @@ explore_races_FLAGS = $(explore_FLAGS)
 explore_races_CFLAGS = $$(LOCKS) $$(OBSERVED) -DMODEL_RACES
 explore_races_SRCS := $(explore_SRCS)
 $(foreach d,mm kernel/core,$(HOST)/explore_races.obj/$(d)/%.o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
+
+# Litmus tests on the modelled machine, by the rules of either architecture: tests/host/litmus/main.c
+LITMUS_MODEL := $(addprefix tests/host/litmus/,main.c search.c) \
+		$(addprefix tests/litmus/,common.c litmus.c space.c) kernel/lib/glob.c $(FAKE_MM)
+HOST_TESTS += litmus_x86_64 litmus_arm64
+litmus_x86_64_INCLUDES := $(FAKE_INCLUDES)
+litmus_x86_64_FLAGS = $(explore_FLAGS)
+litmus_x86_64_CFLAGS = $$(LOCKS) -DLITMUS_ONE_RUN
+litmus_x86_64_SRCS := $(addprefix tests/litmus/x86_64/,one.c more.c) $(LITMUS_MODEL)
+litmus_arm64_INCLUDES := $(FAKE_INCLUDES)
+litmus_arm64_FLAGS = $(explore_FLAGS)
+litmus_arm64_CFLAGS = $$(LOCKS) -DLITMUS_ONE_RUN -DMODEL_ARM64
+litmus_arm64_SRCS := $(addprefix tests/litmus/arm64/,single.c two.c more.c) $(LITMUS_MODEL)

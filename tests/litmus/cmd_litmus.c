@@ -94,13 +94,24 @@ COMMAND(cmd_litmus) = {
 	.complete = complete,
 };
 
+/* What shows the outcome, or that of the forbidden test's twin. The modelled machine has all. */
+static const char *shown_by(const struct litmus_test *test)
+{
+	const struct litmus_test *twin = test->twin ? litmus_test_named(test->twin) : test;
+
+	return twin->hidden || (twin->unusable && twin->unusable()) ? "model"
+	       : test->weaker					    ? "emulator+model"
+								    : "emulator";
+}
+
 static void list_litmus(void)
 {
 	static const char *const verdicts[] = {"forbidden", "allowed", "broken"};
 	const struct litmus_test *test;
 
 	for (unsigned i = 0; (test = litmus_test_at(i)); i++)
-		kprintf("%-36s %-9s %s\n", test->name, verdicts[test->verdict], test->program);
+		kprintf("%-36s %-9s %-14s %s\n", test->name, verdicts[test->verdict],
+			shown_by(test), test->program);
 }
 
 LISTER(list_of_litmus) = {

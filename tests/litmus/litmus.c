@@ -122,10 +122,10 @@ static void print_verdict(const struct litmus_test *test, const struct litmus_re
 	if (!res->asked && test->verdict != LITMUS_FORBIDDEN)
 		kprintf("# not seen: %s\n",
 			test->hidden ? test->hidden : "it takes more runs, or another machine");
-	if (res->asked && test->verdict == LITMUS_FORBIDDEN) {
+	if (res->asked && test->verdict == LITMUS_FORBIDDEN)
 		kprintf("# FAILED: forbidden and seen\n");
+	if (res->asked && test->verdict == LITMUS_FORBIDDEN && res->odd.x)
 		print_odd(test, res);
-	}
 }
 
 void litmus_print(const struct litmus_test *test, const struct litmus_result *res)

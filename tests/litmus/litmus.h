@@ -15,12 +15,16 @@ enum {
 	LITMUS_THREADS = 4,
 	LITMUS_REGS = 6,
 	LITMUS_ASKED = 4,
-	/*
+/*
 	 * Runs between two barriers, each with its own pages. x and y of all of
 	 * them must fit an emulated TLB of 256 slots beside the kernel's own pages,
 	 * or nothing stale would survive until it is looked for.
 	 */
+#ifndef LITMUS_ONE_RUN
 	LITMUS_BATCH = 64,
+#else
+	LITMUS_BATCH = 1, /* the modelled machine starts anew for each */
+#endif
 };
 
 /*
@@ -78,6 +82,8 @@ struct litmus_test {
 	const char *program; /* the threads, separated by ||, for a reader */
 	enum litmus_verdict verdict;
 	const char *twin; /* of a forbidden test: the one that must show its outcome */
+	/* The same without a step, where only the modelled machine shows what that does; or NULL. */
+	const char *weaker;
 	const char *hidden; /* of the others: why an emulator never shows the outcome, if so */
 	const char *(*unusable)(void); /* returns why it cannot run here, or NULL */
 	void (*thread[LITMUS_THREADS])(struct litmus_run *r);

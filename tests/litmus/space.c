@@ -17,8 +17,9 @@
 #define LARGE_BASE (SMALL_BASE + PT_LEVEL_SIZE(2))
 
 enum {
-	FRAMES = 512, /* twice what a batch uses, so that frames differ from batch to batch */
 	ROLES = 4, /* frames a, b, c, d */
+	/* Twice what a batch uses, so that frames differ from batch to batch. */
+	FRAMES = 2 * ROLES * LITMUS_BATCH,
 };
 
 struct litmus_space {

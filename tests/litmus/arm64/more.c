@@ -341,7 +341,7 @@ const struct litmus_test litmus_more[] = {
 	{TRT("WRC.TRTf.inv+addrs",
 	     "pte(x)=0; W pte(x)=A || R x; W flag by address || R flag; R x by address",
 	     read_addr_raise, flag2_addr_read),
-	 .twin = "WRC.TRTf.inv+addrs~other"},
+	 .twin = "WRC.TRTf.inv+addrs~other", .weaker = "WRC.TRTf.inv+pos"},
 	{TRT("WRC.TRTf.inv+addrs~other", "the same where the last read is of a page never mapped",
 	     read_addr_raise, flag2_addr_read_y),
 	 .y = LITMUS_INVALID, .verdict = LITMUS_BROKEN},

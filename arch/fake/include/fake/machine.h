@@ -70,6 +70,10 @@ struct fake_view {
 	u64 loads; /* not before */
 	u64 walks; /* of translations: not before */
 	u64 seen; /* newest value that a load has read so far: a load barrier's time */
+	u64 own; /* newest store of its own that reached memory: a store barrier's */
+	u64 flushes; /* TLB maintenance: not before */
+	u64 synced; /* last DSB: from the next ISB on, walks are not before it */
+	u64 branched; /* what branches depended on: from the next ISB on, nothing is before it */
 	u64 last; /* that the last load read */
 	u64 va[FAKE_VAS]; /* loads of one address are in order, whatever frame they go to */
 };
@@ -171,8 +175,8 @@ void fake_ipi(unsigned cpu, unsigned kind);
 /* ---- frames.c ---- */
 void fake_frames_init(void);
 /* Loads and stores of workloads by physical place. */
-/* from: time of the translation that led there. */
-u64 fake_work_load(const u64 *word, u64 from);
+/* from: time of the translation that led there; to: until which it could be used. */
+u64 fake_work_load(const u64 *word, u64 from, u64 to);
 void fake_work_store(u64 *word, u64 value, unsigned tag);
 
 /* ---- store.c ---- */
@@ -198,8 +202,10 @@ void fake_view_init(void);
 void fake_view_begin(void); /* an execution */
 /* A CPU's store has just reached memory. */
 void fake_view_stored(unsigned cpu, const void *addr, u64 old, u64 value);
-/* What a load reads where `newest` is there now; a choice, not before `from`. */
-u64 fake_view_load(const void *addr, u64 newest, u64 from, bool acquire);
+/* What a load reads where `newest` is there now: a choice. */
+u64 fake_view_load(const void *addr, u64 newest, bool acquire);
+/* The same for what was there not before `from` and not after `to`. */
+u64 fake_view_load_between(const void *addr, u64 newest, u64 from, u64 to, bool acquire);
 void fake_view_atomic(const void *addr, bool acquire);
 /* Later loads come after all that happened so far; after what earlier loads read; later walks. */
 void fake_view_loads_from_now(void);
@@ -267,7 +273,7 @@ void fake_pairs_each(void (*fn)(const struct fake_pair *pair, void *arg), void *
 struct fake_held {
 	u32 frame, root; /* root: index in the watched roots */
 	u8 level;
-	bool write, dirty;
+	bool write, dirty, global;
 	bool dead; /* its frame was given away while the tag was not loaded */
 	u64 since; /* fake_write_seq when walks began to find it */
 	u64 until; /* fake_write_seq when walks stopped finding it; ~0 = they still do */
@@ -282,15 +288,23 @@ struct fake_set {
 void fake_watch(paddr_t root, vaddr_t va);
 void fake_watch_reset(void);
 paddr_t fake_loaded_root(void);
+asid_t fake_loaded_asid(void);
 /* ISB, exception entry: this CPU's next accesses see what its completed TLBIs dropped. */
 void fake_isb(void);
 /* What this CPU may use for va under the root it has loaded; NULL: not watched. */
 struct fake_set *fake_held_here(vaddr_t va, unsigned *index);
-/* May a walk of this CPU find nothing there: now, or one that ran ahead of what it did last? */
+/* May a walk of this CPU find nothing there: now, or one that ran ahead, to not before `from`? */
 enum fake_absence { FAKE_PRESENT, FAKE_WAS_ABSENT, FAKE_ABSENT };
-enum fake_absence fake_walk_may_fail(unsigned va_index);
 /* Did a watched address ever map this frame? Workloads can have touched no other. */
 bool fake_frame_used(u64 frame);
+enum fake_absence fake_walk_may_fail(unsigned va_index, u64 from);
+/*
+ * A flush apart from its completion, as litmus tests need it: of one page, or of an ASID (va 0), on
+ * this CPU alone or all. asid ~0: any. It drops what walks had stopped finding at `when`.
+ */
+void fake_flush_issue(bool local, vaddr_t va, u32 asid, u64 when);
+void fake_flush_complete(void); /* all that this CPU has issued, but for itself */
+void fake_flush_seen(void); /* what is complete, by this CPU, too */
 /* An entry in memory changed: what walkers can reach now. */
 void fake_entry_changed(void);
 /* This CPU took a fault at the address (x86 rules: its entries go). */
@@ -310,6 +324,17 @@ bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry)
 /* ---- access.c ---- */
 /* A workload's load or store of 8 bytes: through the TLB, faults included. False: no such mapping. */
 bool fake_access(vaddr_t va, bool write, u64 *value);
+/* Its parts: the first store through a clean translation; false: refused. The word itself, in order per address. */
+bool fake_make_dirty(const struct fake_held *held, vaddr_t va);
+struct fake_use {
+	u64 from, to; /* when the translation could be used */
+	unsigned va_index;
+	bool write;
+};
+void fake_access_word(u64 *word, const struct fake_use *use, u64 *value);
+
+/* ---- litmus.c ---- */
+void fake_litmus_begin(void); /* before the first execution */
 
 /* ---- kernel.c ---- */
 extern bool fake_verbose; /* printk and kprintf come out */
@@ -324,5 +349,7 @@ struct fake_hooks {
 	void (*work_stored)(const u64 *word, unsigned va_index);
 	/* A leaf for a watched address appeared. */
 	void (*mapped)(unsigned va_index, const struct fake_held *now);
+	/* A CPU's TLB dropped this. */
+	void (*dropped)(unsigned cpu, unsigned va_index, const struct fake_held *held);
 };
 extern struct fake_hooks fake_hooks;
