@@ -189,6 +189,31 @@ static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned sl
 	}
 }
 
+/* When the last of these was unmapped. */
+static __noinline u64 newest_of(struct page **pages, unsigned n)
+{
+	u64 newest = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		newest = MAX(newest, pages[i]->unmap & ORACLE_STAMP_MASK);
+	return newest;
+}
+
+/*
+ * An OR of different stamps is later than all of them, and may be later than the
+ * flush that covers them: worth a closer look where the first page was covered.
+ */
+static inline bool flushed_since(const struct tlb_evidence *ev, unsigned slot, struct page **pages,
+				 unsigned n, u64 newest)
+{
+	u64 flushed = load_acquire(&ev->slot[slot].flushed);
+
+	if (likely(flushed >= newest))
+		return true;
+	return n > 1 && flushed >= (pages[0]->unmap & ORACLE_STAMP_MASK) &&
+	       flushed >= newest_of(pages, n);
+}
+
 /* Pages of one context on one CPU; none was unmapped after `newest`. */
 static inline void check_cpu(unsigned cpu, const struct tlb_context *ctx, struct page **pages,
 			     unsigned n, u64 newest)
@@ -198,7 +223,7 @@ static inline void check_cpu(unsigned cpu, const struct tlb_context *ctx, struct
 
 	do {
 		if (load_acquire(&ev->slot[i].root) == ctx->root &&
-		    load_acquire(&ev->slot[i].flushed) < newest)
+		    !flushed_since(ev, i, pages, n, newest))
 			check_pages(ev, cpu, i, ctx->tag, pages, n);
 	} while (++i < evidence_slots);
 }

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Mistakes planted in scratch copies that the oracle must catch, alone: each breaks one thing it does
+not look at when it judges.
+
+First an early free that nothing else notices: a booted image runs a workload with check=reads, which
+ends well, and with check=full, which must end in the oracle's panic, both places named. Then, on the
+modelled machine and with every other check off, what decides whether a flush happens.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+
+from common import Missing, ROOT, boot, main, result
+from tarrylib.scratch import Scratch
+
+EXPLORER = "host/explore"
+ORDERINGS = 20000
+
+# The frames of a range go back before their flush.
+EARLY_FREE = ("mm/range.c", """	tlb_gather_flush(&z->gather);
+	for (unsigned i = 0; i < z->count; i++)
+		page_put(z->pages[i], PAGE_REF);
+""", """	for (unsigned i = 0; i < z->count; i++)
+		page_put(z->pages[i], PAGE_REF);
+	tlb_gather_flush(&z->gather);
+""")
+
+# name: (rules, file, what stands there, what is put there)
+PLANTS = {
+    "early-free": ("x86", *EARLY_FREE),
+    "mask-bit-missing": (
+        "x86", "mm/context.c", "	cpumask_set_atomic(&ctx->mask, cpu_id());\n", ""),
+    "generation-stepped-early": (
+        "x86", "mm/tlb.c", "	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);\n",
+        "	int pages = mine % 2 ? -1 : flush_part(me, part, false);\n"),
+    "flush-skipped": (
+        "x86", "mm/tlb.c", "		tlb_flush_local_page(va, asid, part->level);\n", ""),
+    "not-waited-for": (
+        "x86", "mm/tlb.c",
+        """	wait_until_blame(cpumask_empty(&me->unacked), "shootdown", blame_unacked, me);\n""", ""),
+    "broadcast-not-prepared": ("arm64", "mm/tlb.c", "	tlb_bcast_prepare();\n", ""),
+    "broadcast-not-completed": ("arm64", "mm/tlb.c", "	tlb_bcast_sync();\n", ""),
+    "only-the-last-mapping-flushed": (
+        "x86", "mm/range.c", "			tlb_gather_add(&z->gather, &z->as->ctx, *va, level);\n",
+        "			if (load_relaxed(&page->mapcount) == 1)\n"
+        "				tlb_gather_add(&z->gather, &z->as->ctx, *va, level);\n"),
+}
+BOTH_PLACES = re.compile(r"panic: .*oracle: frame \S+ freed by \w+\+\S+ while CPU \d+ may still hold it: "
+                         r"context \d+, va \S+, unmapped by mm/range\.c:\d+ at \d+, debts \d+ frames, "
+                         r"scheme \w+")
+
+
+def plant(scratch: Scratch, file: str, old: str, new: str) -> str:
+    """Returns the text before."""
+    text = (ROOT / file).read_text()
+    if old not in text:
+        raise Missing(f"{file} has changed: {old.strip()!r} is not there")
+    scratch.put(file, text.replace(old, new))
+    return text
+
+
+def build(scratch: Scratch, target: str) -> None:
+    if errors := scratch.make(target):
+        raise Missing(f"the planted mistake does not build: {errors.splitlines()[0]}")
+
+
+def boots(scratch: Scratch) -> None:
+    text = plant(scratch, *EARLY_FREE)
+    build(scratch, "x86_64/tarry.elf")
+    folder = str(scratch.folder / "build")
+    quiet = boot("bench mem", BUILD=folder, ARGS="check=reads")
+    result("early-free.no-workload-notices", quiet.guest_rc == 0, f"check=reads: rc={quiet.guest_rc}")
+    caught = boot("bench mem", BUILD=folder, ARGS="check=full")
+    said = next((l for l in caught.text.splitlines() if "panic:" in l), "no panic")
+    result("early-free.oracle-does", bool(BOTH_PLACES.search(said)), said)
+    scratch.put(EARLY_FREE[0], text)
+
+
+def modelled(scratch: Scratch, name: str, rules: str, *mistake: str) -> None:
+    text = plant(scratch, *mistake)
+    build(scratch, EXPLORER)
+    _, out = scratch.run([f"build/{EXPLORER}", "--stop", "--jobs", "1", "--bound", "0", "--rules", rules,
+                          "--orderings", str(ORDERINGS), "--scheme", "batch", "--checks", "oracle"], 300)
+    said = next((l for l in out.splitlines() if ": panic: oracle:" in l), "not found")
+    result(f"{name}.caught", "oracle" in said, said)
+    scratch.put(mistake[0], text)
+
+
+def body() -> None:
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        scratch = Scratch(ROOT, Path(folder))
+        boots(scratch)
+        for name, (rules, *mistake) in PLANTS.items():
+            modelled(scratch, name, rules, *mistake)
+
+
+main(body)
