@@ -185,6 +185,35 @@ const struct scenario alias_drop = {
 	.end = end_both,
 };
 
+/* ---- two who isolate one page -------------------------------------------------------------- */
+
+/* No room on node 1: isolated, and let go without another look at the page's entries. */
+static void setup_no_room(void)
+{
+	setup_both_map();
+	while (pmm_alloc(1, 0, PMM_STRICT))
+		;
+}
+
+static void fail_in_a(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 1, 1);
+}
+
+static void fail_in_b(unsigned cpu __unused)
+{
+	work_migrate(b, MODEL_FAR, 1, 1);
+}
+
+const struct scenario alias_full = {
+	.name = "alias-full",
+	.summary = "a page is isolated through two spaces, one after the other, and cannot move",
+	.cpus = 2,
+	.setup = setup_no_room,
+	.program = {fail_in_a, fail_in_b},
+	.end = end_both,
+};
+
 /* ---- the last reference -------------------------------------------------------------------- */
 
 static struct page *pinned;

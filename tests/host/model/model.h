@@ -37,7 +37,8 @@ extern const struct scenario large_migrate, large_split, large_split_migrate, la
 extern const struct scenario four_protect, four_initiators, four_shared, rollover_load;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
-	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade, switch_one, switch_two;
+	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade, alias_full, switch_one,
+	switch_two;
 
 /* ---- invariants.c ---- */
 /* Install the assertions (I1 ... I11) as hooks of the machine. */

@@ -409,18 +409,18 @@ static const struct scenario fault_fault = {
 };
 
 const struct scenario *const scenarios[] = {
-	&migrate_write,	    &migrate_read,	  &migrate_upgrade,   &migrate_unmap,
-	&migrate_protect,   &migrate_drop,	  &two_migrators,     &pin_migrate,
-	&shared_fault,	    &switch_shootdown,	  &free_table,	      &destroy_space,
-	&initiators,	    &protect_write,	  &migrate_dirty,     &fault_fault,
-	&rollover,	    &owed_range,	  &owed_alias,	      &fault_table,
-	&fault_move,	    &alias_protect,	  &alias_drop,	      &alias_split,
-	&switch_one,	    &switch_two,	  &unmap_pin,	      &ack_order,
-	&fault_upgrade,	    &same_upgrade,	  &hint_scan_faults,  &hint_late_faults,
-	&hint_early_faults, &hint_protect,
+	&migrate_write,	   &migrate_read,	 &migrate_upgrade,   &migrate_unmap,
+	&migrate_protect,  &migrate_drop,	 &two_migrators,     &pin_migrate,
+	&shared_fault,	   &switch_shootdown,	 &free_table,	     &destroy_space,
+	&initiators,	   &protect_write,	 &migrate_dirty,     &fault_fault,
+	&rollover,	   &owed_range,		 &owed_alias,	     &fault_table,
+	&fault_move,	   &alias_protect,	 &alias_drop,	     &alias_split,
+	&switch_one,	   &alias_full,		 &switch_two,	     &unmap_pin,
+	&ack_order,	   &fault_upgrade,	 &same_upgrade,	     &hint_scan_faults,
+	&hint_late_faults, &hint_early_faults,	 &hint_protect,
 
-	&fault_again,	    &debts_grow,	  &hint_dirty,	      &large_migrate,
-	&large_split,	    &large_split_migrate, &large_split_unmap, &large_split_pin,
-	&large_pinned,	    &large_cut_protect,	  &large_cut_drop,    &four_protect,
-	&four_initiators,   &four_shared,	  &rollover_load,     NULL,
+	&fault_again,	   &debts_grow,		 &hint_dirty,	     &large_migrate,
+	&large_split,	   &large_split_migrate, &large_split_unmap, &large_split_pin,
+	&large_pinned,	   &large_cut_protect,	 &large_cut_drop,    &four_protect,
+	&four_initiators,  &four_shared,	 &rollover_load,     NULL,
 };
