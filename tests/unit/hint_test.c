@@ -395,16 +395,43 @@ TEST(hint, scan_covers_and_adapts)
 	while (scan.passes < 2)
 		hint_scan(&scan);
 	EXPECT_EQ(scan.period, 3000000);
-	/* All remote, six in ten shared: faster by three tenths. */
-	fx.as->hints.remote += 10;
-	fx.as->hints.own += 4;
-	fx.as->hints.shared += 6;
-	while (scan.passes < 3)
-		hint_scan(&scan);
-	EXPECT_EQ(scan.period, 3000000 - 3 * 300000);
 	set_knob("scan_size", "65536");
 	set_knob("scan_max", "60000");
 	set_knob("scan_load", "3");
+	fixture_fini(&fx);
+}
+
+/*
+ * The period after a pass, from 10 ms: Linux's rules. Faults by the CPU that
+ * came last time count first, then local ones; from seven tenths on, later.
+ */
+TEST(hint, period_follows_the_faults)
+{
+	static const struct {
+		struct hint_tally faults;
+		u64 period; /* us */
+	} pass[] = {
+		{{.local = 10, .own = 10}, 13000},
+		{{.local = 10, .own = 9, .shared = 1}, 12000},
+		{{.remote = 10, .own = 7, .shared = 3}, 11000},
+		{{.local = 8, .remote = 2, .own = 5, .shared = 5}, 11000},
+		{{.local = 6, .remote = 4, .own = 5, .shared = 5}, 9000},
+		{{.local = 2, .remote = 8, .own = 3, .shared = 7}, 6000},
+		{{.remote = 10, .shared = 10}, 3000},
+		{{.local = 10, .own = 10, .failed = 1}, 20000},
+		{{.local = 0}, 20000},
+	};
+	struct fixture fx;
+
+	REQUIRE(filled(&fx, 1, false, BOOT_NODE_NONE));
+	for (unsigned i = 0; i < ARRAY_SIZE(pass); i++) {
+		struct hint_scan scan = {.as = fx.as, .period = 10000000};
+
+		fx.as->hints = pass[i].faults;
+		hint_scan(&scan);
+		EXPECT_EQ(scan.passes, 1);
+		EXPECT_EQ(scan.period, pass[i].period * 1000);
+	}
 	fixture_fini(&fx);
 }
 
