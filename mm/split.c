@@ -8,11 +8,12 @@
  * broken already: a hint fault splits it without any flush. An accessible entry
  * becomes a hint entry and is flushed here, under the write side.
  *
- * The page is isolated, or the write side is held, so nobody moves it. Its references are frozen with the
- * PTL held, when it is known that the entry is still a hint entry: a pinner
- * references first and looks at the entry again after that (I10). Areas of 2 MiB
- * pages share their object with nobody, so one reference is one mapping, and
- * nobody else looks into the slots of the parts before the table is there.
+ * The page is isolated, or the write side is held, so nobody moves it. Its
+ * references are frozen with the PTL held, when it is known that the entry is
+ * still a hint entry: a pinner references first and looks at the entry again
+ * after that (I10). Areas of 2 MiB pages share their object with nobody, so one
+ * reference is one mapping, and nobody else looks into the slots of the parts
+ * before the table is there.
  */
 #include <mm/split.h>
 #include <mm/oracle.h>
