@@ -15,6 +15,7 @@ enum {
 		1
 		<< 22, /* remembered for pruning, 9 bytes each; more orderings are then tried twice */
 	QUEUED = 1 << 22, /* plans, 28 bytes each */
+	ALIVE_EACH = 256, /* executions: some milliseconds */
 	REPEAT_EACH = 128, /* executions: about one percent of the time */
 	REVERSALS =
 		256, /* races waiting to be reversed; more are noted again, if they are worth it */
@@ -44,6 +45,7 @@ struct explorer {
 	u64 orderings_size, states_size, states_count;
 	u8 *budget; /* of a state: deviations that were left when it was explored */
 	unsigned left; /* in this execution */
+	u64 runs; /* executions, those given up included */
 	struct short_plan *queue;
 	u64 queue_len, queue_room;
 	bool left_out; /* plans that the queue had no room for */
@@ -98,6 +100,8 @@ static bool run(void)
 	const struct scenario *s = ex->order->scenario;
 	bool ok;
 
+	if (ex->runs++ % ALIVE_EACH == 0 && ex->order->alive)
+		ex->order->alive();
 	fake_restore();
 	fake_abandoned = false;
 	ok = fake_run(s->program);
@@ -120,8 +124,6 @@ static bool repeats(void)
 	u64 order = fake_order, state = fake_state_hash(true);
 	unsigned steps = fake_steps;
 
-	if (ex->order->alive)
-		ex->order->alive();
 	ex->result->digest = fake_mix(ex->result->digest, fake_state_hash(false));
 	ex->result->repeated++;
 	fake_plan->random = fake_plan->record = false;

@@ -20,7 +20,7 @@ enum { HOST_READ_WRITE = 3, HOST_SHARED_ANONYMOUS = 0x1 | 0x20 };
 
 enum {
 	MAX_JOBS = 8192,
-	STUCK = 60, /* seconds without 128 executions: a step of the kernel's does not end */
+	STUCK = 30, /* seconds of CPU time for 256 executions: a step of the kernel's does not end */
 	QUIET = 2, /* seconds without a word */
 	REPEAT = 20, /* seconds between two lines of progress, if not on a terminal */
 	SIGNAL_STACK = 64 << 10,
@@ -41,16 +41,16 @@ static void died(int number)
 	char text[64], schedule[2048];
 
 	explore_schedule(schedule, sizeof(schedule));
-	snprintf(text, sizeof(text), number == SIGALRM ? "hangs at step %u" : "crashes at step %u",
+	snprintf(text, sizeof(text), number == SIGPROF ? "hangs at step %u" : "crashes at step %u",
 		 fake_steps);
 	report_failure_now(mine, text, schedule);
 	signal(number, SIG_DFL);
-	raise(number == SIGALRM ? SIGKILL : number);
+	raise(number == SIGPROF ? SIGKILL : number);
 }
 
 static void catch_crashes(void)
 {
-	static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM};
+	static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGPROF};
 	stack_t stack = {.ss_sp = malloc(SIGNAL_STACK), .ss_size = SIGNAL_STACK};
 
 	sigaltstack(&stack, NULL); /* the stack at hand may be what is broken */
@@ -63,7 +63,9 @@ static void catch_crashes(void)
 
 static void still_alive(void)
 {
-	alarm(STUCK);
+	struct itimerval limit = {.it_value = {.tv_sec = STUCK}};
+
+	setitimer(ITIMER_PROF, &limit, NULL);
 }
 
 static void tell_pair(const struct fake_pair *pair)
