@@ -274,9 +274,12 @@ void jobs_add(const char *scheme_name, const char *rules)
 static void start(struct job *job)
 {
 	fflush(stdout);
-	job->pid = fork();
-	if (job->pid)
+	int pid = fork();
+
+	if (pid) { /* the jobs are shared memory: only one of the two may write this */
+		job->pid = pid;
 		return;
+	}
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	run_job(job);
