@@ -7,7 +7,6 @@
 enum {
 	ANY_GAP = 10, /* log2 of the longest stretch by chance: longer than most executions */
 	RESTLESS = 4, /* mean steps between deviations, in executions of a few dozen steps */
-	RUSH_TURNS = 4096, /* more than any spin phase of kernel/core/wait.c */
 };
 
 static u64 next_chance(void)

@@ -25,33 +25,32 @@ u64 percpu_offset[MAX_CPUS];
 struct kmem_ops kmem;
 
 /* ---- console and panic ---- */
+static char said[256]; /* last */
+
 void printk(const char *fmt, ...)
 {
 	va_list ap;
-	char line[256];
 
-	if (!fake_verbose)
-		return;
 	va_start(ap, fmt);
-	kvsnprintf(line, sizeof(line), fmt, ap);
+	kvsnprintf(said, sizeof(said), fmt, ap);
 	va_end(ap);
-	printf("# %s", line);
+	if (fake_verbose)
+		printf("# %s", said);
 }
 
 void kprintf(const char *fmt, ...)
 {
 	static bool within;
 	va_list ap;
-	char line[256];
 
+	va_start(ap, fmt);
+	kvsnprintf(said, sizeof(said), fmt, ap);
+	va_end(ap);
 	if (!fake_verbose)
 		return;
-	va_start(ap, fmt);
-	kvsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
 	/* A line may come in parts. */
-	printf("%s%s", within || line[0] == '#' ? "" : "# ", line);
-	within = !strchr(line, '\n');
+	printf("%s%s", within || said[0] == '#' ? "" : "# ", said);
+	within = !strchr(said, '\n');
 }
 
 void panic(const char *fmt, ...)
@@ -62,6 +61,10 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	kvsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	/* Who was silent is what the watchdog says last before its panic. */
+	if (fake_fault != FAKE_SOUND && !strncmp(line, "watchdog", 8))
+		fake_fail("panic: %s; %.*s; lost to CPU %d", line, (int)strcspn(said, "\n"), said,
+			  (int)fake_lost - 1);
 	fake_fail("panic: %s", line);
 	printf("# panic outside an execution: %s\n", line);
 	exit(1);

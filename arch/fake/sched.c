@@ -4,6 +4,7 @@
  */
 #include <fake/sched.h>
 #include <fake/start.h>
+#include <kernel/clock.h>
 #include <kernel/smp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@ bool fake_live, fake_abandoned, fake_trace, fake_ignore_invariants, fake_ignore_
 unsigned fake_steps;
 u64 fake_order;
 char fake_failure[512];
+enum fake_fault fake_fault;
+unsigned fake_lost;
+static unsigned skips; /* times that nothing but the clock moved */
 
 static void *main_sp;
 
@@ -68,7 +72,7 @@ bool fake_runnable(const struct fake_cpu *cpu)
 	case FAKE_SPIN:
 		return cpu->spin_seq != fake_write_seq || (cpu->ipis && !cpu->masked);
 	default:
-		return cpu->ipis;
+		return cpu->ipis || cpu->timer;
 	}
 }
 
@@ -101,6 +105,28 @@ void fake_switch_to(struct fake_cpu *to)
 		fake_record_nothing();
 }
 
+/*
+ * Nothing moves, and some interrupt may never come: then time does, beyond any watchdog.
+ * Twice, as waits for locks begin to look at the clock only late.
+ */
+static bool time_passes(void)
+{
+	if (fake_fault == FAKE_SOUND || skips == 2)
+		return false;
+	skips++;
+	for (unsigned i = 0; i < fake_config.cpus; i++) {
+		struct fake_cpu *c = &fake_cpus[i];
+
+		c->timer = c->state == FAKE_HALT;
+		if (c->state != FAKE_SPIN)
+			continue;
+		c->spin_seq = ~0UL;
+		c->rush = RUSH_TURNS;
+		c->rush_seq = fake_write_seq;
+	}
+	return true;
+}
+
 /* Returns if some CPU may go on after all. */
 static void end_or_deadlock(void)
 {
@@ -115,6 +141,8 @@ static void end_or_deadlock(void)
 		c->spin_seq = ~0UL;
 		return;
 	}
+	if (time_passes())
+		return;
 	for (unsigned i = 0; i < fake_config.cpus; i++)
 		if (fake_cpus[i].state != FAKE_DONE)
 			fake_fail("deadlock: CPU %u waits and nothing can end it", i);
@@ -156,6 +184,20 @@ void fake_park(unsigned first)
 
 /* ---- interrupts ---------------------------------------------------------------------- */
 
+static bool is_deaf(const struct fake_cpu *cpu)
+{
+	return fake_fault == FAKE_DEAF && cpu->id == 1;
+}
+
+/* One per execution, so that it is known whose fault a wait is. */
+static bool is_lost(unsigned cpu)
+{
+	if (fake_fault != FAKE_LOST || fake_lost || !fake_pick(2))
+		return false;
+	fake_lost = 1 + cpu;
+	return true;
+}
+
 static void interrupts(void)
 {
 	struct fake_cpu *me = fake_self;
@@ -170,6 +212,8 @@ static void interrupts(void)
 		me->masked = true;
 		ipi_handle((enum ipi)kind);
 		me->masked = false;
+		if (fake_fault == FAKE_DOUBLED && (me->doubled ^= 1U << kind) & 1U << kind)
+			me->ipis |= 1U << kind;
 	}
 }
 
@@ -179,6 +223,8 @@ void fake_ipi(unsigned cpu, unsigned kind)
 
 	if (fake_live) {
 		fake_point(7);
+		if (is_deaf(to) || is_lost(cpu))
+			return;
 		to->ipis |= 1U << kind;
 		fake_order_by(&to->ipis);
 		return;
@@ -245,6 +291,10 @@ static inline void step(unsigned what, bool waiting)
 	fake_steps++;
 	fake_order = fake_mix(fake_order, what);
 	fake_self->history = fake_mix(fake_self->history, what);
+	/* Whoever tries again and again keeps things moving: time passes for the others, too. */
+	if (unlikely(fake_steps > fake_plan->limit / 4) && !skips &&
+	    (fake_lost || fake_fault == FAKE_DEAF))
+		time_passes();
 	if (unlikely(fake_steps > fake_plan->limit))
 		fake_fail("no end in %lu steps", fake_plan->limit);
 	if (unlikely(fake_plan->record))
@@ -315,8 +365,9 @@ void fake_idle(void)
 	}
 	fake_point(10); /* masked: nothing is taken here */
 	me->state = FAKE_HALT;
-	while (!me->ipis)
+	while (!me->ipis && !me->timer)
 		block();
+	me->timer = false;
 	me->state = FAKE_READY;
 	me->masked = me->hold = false;
 	interrupts();
@@ -325,7 +376,7 @@ void fake_idle(void)
 
 u64 fake_cycles(void)
 {
-	return 1 + fake_steps;
+	return 1 + fake_steps + skips * 2 * ns_to_cycles(WATCHDOG_NS);
 }
 
 /* ---- an execution ------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
  *   explore [--scheme NAME] [--rules x86|arm64] [--variant NAME] [--scenario NAME]
  *           [--orderings N] [--seed N] [--bound N] [--jobs N] [--stop] [--share PERCENT]
  *           [--state FILE] [--checks invariants,contents,oracle] [--each] [--pairs]
+ *           [--fault lost|doubled|deaf]
  *   explore --replay 'RULES SCHEME SCENARIO SCHEDULE' [--trace]
  *   explore --list (the schemes) | --scheme NAME --settings (what it stands for)
  *
@@ -12,6 +13,7 @@
  * less than --share of the conflicting pairs were seen in both orders. --each
  * prints a line per scenario, --pairs the pairs seen in one order only. --state
  * notes runs that are through, so that the same command goes on after them.
+ * --fault: one interrupt may be lost, each comes twice, or CPU 1 takes none.
  */
 #include "jobs.h"
 
@@ -52,10 +54,10 @@ static void list_schemes(void)
 			add_scheme("", scheme_defs[i].name);
 	}
 	for (unsigned i = 0; tlb_schemes[i]; i++) {
-		char word[48];
+		char word[40];
 		bool named = !strcmp(tlb_schemes[i]->name, "none");
 
-		snprintf(word, sizeof(word), "defer=%.40s", tlb_schemes[i]->name);
+		snprintf(word, sizeof(word), "defer=%.33s", tlb_schemes[i]->name);
 		for (unsigned j = 0; j < scheme_def_count; j++)
 			named |= strstr(scheme_defs[j].settings, word) != NULL;
 		if (!named)
@@ -123,6 +125,16 @@ static void read_options(int argc, char **argv)
 	options.pairs = has(argc, argv, "--pairs");
 	options.each = has(argc, argv, "--each");
 	options.checks = value_of(argc, argv, "--checks");
+}
+
+static bool set_fault(const char *name)
+{
+	static const char *const names[] = {"", "lost", "doubled", "deaf"};
+
+	for (unsigned i = 1; name && i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			fake_fault = (enum fake_fault)i;
+	return !name || fake_fault != FAKE_SOUND;
 }
 
 static int check_options(void)
@@ -206,6 +218,9 @@ int main(int argc, char **argv)
 	bool whole;
 
 	read_options(argc, argv);
+	if (!set_fault(value_of(argc, argv, "--fault")))
+		return refuse("--fault", value_of(argc, argv, "--fault"),
+			      "not lost, doubled or deaf");
 	if (options.replay)
 		return replay();
 	if (check_options())

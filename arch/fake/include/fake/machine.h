@@ -83,6 +83,8 @@ struct fake_cpu {
 	u64 percpu;
 	enum fake_state state;
 	bool masked, in_irq;
+	bool timer; /* the watchdog's has fired */
+	u32 doubled; /* interrupts of which the second is to come; bit per enum ipi */
 	unsigned parked_until; /* step; before, it goes on only if nobody else can */
 	bool hold; /* interrupts under way are late until this CPU next waits */
 	unsigned
@@ -110,6 +112,16 @@ extern bool fake_live; /* coroutines run; else everything is immediate */
 extern u64 fake_write_seq; /* stores that reached memory so far */
 extern unsigned fake_steps; /* switching points passed in this execution */
 extern u64 fake_order; /* hash of (cpu, point, choice) so far */
+
+/* Faults of interrupts, for tests that ask for them. Late ones are part of every plan. */
+enum fake_fault {
+	FAKE_SOUND,
+	FAKE_LOST, /* one may be lost: a choice, at each */
+	FAKE_DOUBLED, /* each comes twice */
+	FAKE_DEAF, /* CPU 1 takes none */
+};
+extern enum fake_fault fake_fault;
+extern unsigned fake_lost; /* FAKE_LOST: CPU that one to was lost, plus 1; 0 = none yet */
 
 /* ---- machine.c ---- */
 /* Build the machine and start the real mm on it. Once per process. */

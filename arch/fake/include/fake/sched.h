@@ -3,6 +3,8 @@
 
 #include <fake/machine.h>
 
+enum { RUSH_TURNS = 4096 }; /* more than any spin phase of kernel/core/wait.c */
+
 /* ---- sched.c ---- */
 bool fake_runnable(const struct fake_cpu *cpu);
 /* Bit per CPU that could go on. */
