@@ -30,7 +30,13 @@ EXPLORER = BUILD / "host/explore"
 RACE_ORDERINGS = 20000
 BENCH = "bench migrate --pages 512 --threads 3 --reps 2 --schemes "
 BENCH_ARGS = "large=off poison=full check=full"
+TELL_SECONDS = 20  # between two lines that say how far a step is
 PASSED, FAILED, LEFT_OUT = "passed", "FAILED", "not done"
+
+
+def last_line(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").splitlines()
+    return lines[-1].strip() if lines else ""
 
 
 @dataclass
@@ -39,6 +45,7 @@ class Step:
     argv: list[str]
     figures: Callable[[str], str]  # from what it printed
     environ: dict[str, str]
+    tells: bool = False  # how far it is, by itself
     verdict: str = LEFT_OUT
     says: str = ""
 
@@ -46,9 +53,18 @@ class Step:
         """Progress goes to the terminal; all else to the log."""
         start = time.monotonic()
         print(f"{self.name} ...", flush=True)
-        with open(log, "wb") as file:
-            code = subprocess.run(self.argv, cwd=ROOT, env={**os.environ, **self.environ}, stdout=file,
-                                  stdin=subprocess.DEVNULL, check=False).returncode
+        with open(log, "wb") as file, subprocess.Popen(
+                self.argv, cwd=ROOT, env={**os.environ, **self.environ}, stdout=file,
+                stdin=subprocess.DEVNULL) as process:
+            code = None
+            while code is None:
+                try:
+                    code = process.wait(TELL_SECONDS)
+                except subprocess.TimeoutExpired:
+                    if self.tells:
+                        continue
+                    print(f"{self.name} ... {time.monotonic() - start:.0f} s, {last_line(log)[:90]}",
+                          file=sys.stderr, flush=True)
         text = log.read_text("utf-8", "replace")
         self.verdict = FAILED if code else PASSED
         self.says = self.figures(text) + (f" (exit status {code}, see {log})" if code else "")
@@ -73,7 +89,7 @@ def of_ktap(text: str) -> str:
 
 
 def of_last_line(text: str) -> str:
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "nothing said")
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing said")
 
 
 def of_bench(text: str) -> str:
@@ -105,9 +121,9 @@ def explorer_steps(args: argparse.Namespace) -> list[Step]:
     return [
         Step("explorer", [str(EXPLORER), *common, "--orderings", str(args.orderings), "--bound", "2",
                           "--share", "95", "--each", "--state", str(BUILD / "explore.state")],
-             of_explorer, {}),
+             of_explorer, {}, tells=True),
         Step("races", [str(BUILD / "host/explore_races"), *common, "--orderings", str(RACE_ORDERINGS)],
-             of_explorer, {}),
+             of_explorer, {}, tells=True),
         *(Step(f"host tests {name}", [str(BUILD / f"host/{name}")], of_ktap, {})
           for name in ("test_mm", "test_mm_arm64")),
     ]
