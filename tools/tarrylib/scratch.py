@@ -63,7 +63,7 @@ class Scratch:
 
     def make(self, *targets: str, warnings: str = "-w", arch: str = "") -> str:
         """Errors of the build, or nothing. Targets by their names below build/."""
-        done = subprocess.run(["make", "-s", "SETUP=no", f"WARNINGS={warnings}",
+        done = subprocess.run(["make", "-s", f"-j{os.cpu_count() or 1}", "SETUP=no", f"WARNINGS={warnings}",
                                *([f"ARCH={arch}"] if arch else []), *(f"build/{t}" for t in targets)],
                               cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
         return done.stderr if done.returncode else ""

@@ -25,7 +25,7 @@ struct scenario {
 extern const struct scenario *const scenarios[]; /* NULL at the end */
 /* ---- scenarios_hint.c ---- */
 extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect,
-	hint_copy;
+	hint_wake, hint_copy;
 /* ---- scenarios_spaces.c ---- */
 extern const struct scenario switch_shootdown, free_table, destroy_space, rollover, initiators;
 /* ---- scenarios_more.c ---- */

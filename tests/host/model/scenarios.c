@@ -417,7 +417,7 @@ const struct scenario *const scenarios[] = {
 	&fault_move,	   &alias_protect,	 &alias_drop,	     &alias_split,
 	&switch_one,	   &alias_full,		 &switch_two,	     &unmap_pin,
 	&ack_order,	   &fault_upgrade,	 &same_upgrade,	     &hint_scan_faults,
-	&hint_late_faults, &hint_early_faults,	 &hint_protect,
+	&hint_late_faults, &hint_early_faults,	 &hint_protect,	     &hint_wake,
 
 	&fault_again,	   &debts_grow,		 &hint_dirty,	     &large_migrate,
 	&large_split,	   &large_split_migrate, &large_split_unmap, &large_split_pin,

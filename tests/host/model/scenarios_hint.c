@@ -123,3 +123,36 @@ const struct scenario hint_protect = {
 	.program = {protect_then_check, use_until_refused, use_until_refused},
 	.end = expect_both,
 };
+
+/* ---- the end of a window and who waits for it ---------------------------------------------- */
+
+/* A page on node 1 that CPU 0 would pull, if a window were not open. */
+static void setup_window_open(void)
+{
+	a = work_space("a", VA, 1, RW);
+	work_migrate(a, VA, 1, 1);
+	phys_to_page(pte_pa(*aspace_entry(a, VA), 0))->last = 1 << 16 | 1; /* once, by CPU 0 */
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	knobs.hint = HINT_LATE;
+	hint_mark(a, VA, VA2);
+	hint_flush_begins(a);
+}
+
+static void pull(unsigned cpu)
+{
+	work_write(VA, cpu);
+}
+
+static void close_window(unsigned cpu __unused)
+{
+	hint_flush_ended(a);
+}
+
+const struct scenario hint_wake = {
+	.name = "hint-wake",
+	.summary = "a window ends while a thread that found it open goes to sleep",
+	.cpus = 2,
+	.setup = setup_window_open,
+	.program = {pull, close_window},
+};
