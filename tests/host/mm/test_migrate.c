@@ -233,6 +233,24 @@ static struct aspace *moved_with_debts(const char *name, vaddr_t *va)
 	return as;
 }
 
+/* What is freed without deferral may have been lent: older entries of other addresses lead to it. */
+TEST(schemes_that_lend_pay_before_anything_is_freed)
+{
+	struct migrate_stats stats;
+	vaddr_t va, other_va;
+	struct aspace *as = moved_with_debts("never", &va);
+	struct aspace *other = filled(2, RW, 0, &other_va);
+
+	CHECK(as && other);
+	CHECK(scheme->lends);
+	CHECK_EQ(scheme->held(), 2);
+	CHECK_EQ(host_migrate(other, other_va, 2, 1, &stats, NULL), 0);
+	CHECK_EQ(scheme->held(), 0);
+	scheme_restore();
+	aspace_destroy(as);
+	aspace_destroy(other);
+}
+
 TEST(debts_are_paid_at_each_event)
 {
 	static const char *const deferring[] = {"never", "batch+defer=skeleton"};
