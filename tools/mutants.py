@@ -248,7 +248,9 @@ class Results:
             self.rows[name] = {"tree": self.tree, "file": self.files[site.file], "passes": passes,
                                "killed": site.killed}
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(self.rows, indent=1))
+            fresh = self.path.with_suffix(".new")
+            fresh.write_text(json.dumps(self.rows, indent=1))
+            fresh.replace(self.path)  # whole at any moment
 
 
 # --- all ------------------------------------------------------------------------------------
