@@ -134,6 +134,11 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 		if (!page && !load_relaxed(slot))
 			return order ? fault_anon_small(f, area) : FAULT_ERROR;
 	}
+	/* Of the other size: it lost to a table, and whoever put it there takes it back, or the table is there now. */
+	if (unlikely(page && page->order != order)) {
+		page_put(page, PAGE_REF);
+		page = NULL;
+	}
 	if (!page) {
 		cpu_relax();
 		return FAULT_RETRY;

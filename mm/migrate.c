@@ -8,7 +8,8 @@
  * migration entry and maps nothing itself (I4, I6). Pins: the entry is
  * exchanged (full barrier), then the references are compared and frozen by one
  * compare-and-swap; a pinner references first and looks at the entry after
- * (I10). Whatever fails is mapped again where it was; the flush still happens.
+ * (I10). Whatever fails is mapped again where it was; the flush still happens,
+ * or is not needed, where a scheme had deferred it.
  * The source is freed only after the flush, and the oracle checks it (I1).
  *
  * Mappings keep their reference while their entry is a migration entry: the
@@ -226,8 +227,11 @@ static void map_entry(pte_t *ptep, struct page *to, unsigned level)
 	spin_unlock(ptl);
 }
 
-/* A migration entry of this index can only name the page that we isolated. */
-static void map_shared(struct page *to, unsigned level)
+/*
+ * Only entries that name src: once the destination is in its slot, a fault may
+ * map it elsewhere and another migrator take that down, whose entries are not ours.
+ */
+static void map_shared(const struct page *src, struct page *to, unsigned level)
 {
 	struct object *obj = to->object;
 	struct area *area;
@@ -237,8 +241,9 @@ static void map_shared(struct page *to, unsigned level)
 		if (to->index < area->offset || va_in(area, to) >= area->end)
 			continue;
 		struct pt_pos pos = pgwalk_find(area->aspace->root, va_in(area, to), level);
+		pte_t pte = pte_load(pos.ptep);
 
-		if (pte_is_migration(pte_load(pos.ptep)))
+		if (pte_is_migration(pte) && pte_pa(pte, level) == page_to_phys(src))
 			map_entry(pos.ptep, to, level);
 	}
 	spin_unlock(&obj->lock);
@@ -250,7 +255,7 @@ static void map_pair(struct migration *m, unsigned i, struct page *to)
 	if (likely(m->entry[i]))
 		map_entry(m->entry[i], to, m->level);
 	else
-		map_shared(to, m->level);
+		map_shared(m->src[i], to, m->level);
 	/* Waiters registered under the PTL that we just held, or will find the page mapped. */
 	if (unlikely(load_relaxed(&m->src[i]->flags) & PG_WAITERS)) {
 		atomic_fetch_and_relaxed(&m->src[i]->flags, ~(u32)PG_WAITERS);

@@ -78,10 +78,11 @@ static enum oracle_verdict ask_slot(const struct tlb_evidence *ev, unsigned slot
 		return ORACLE_CLEAN;
 	u64 seen = load_acquire(&ev->page[vpn % EVIDENCE_PAGES]);
 
-	if (((seen - stamp) & EVIDENCE_STAMP_MASK) >= EVIDENCE_STAMP_MASK / 2)
-		return ORACLE_STALE;
-	return (seen & ~EVIDENCE_STAMP_MASK) == evidence_page_key(vpn, slot) ? ORACLE_CLEAN
-									     : ORACLE_UNKNOWN;
+	/* Key and stamp were added up: what is left of this page's own is how much later it was. */
+	if (seen - evidence_page_key(vpn, slot) - stamp <= EVIDENCE_STAMP_MASK / 2)
+		return ORACLE_CLEAN;
+	return ((seen - stamp) & EVIDENCE_STAMP_MASK) > EVIDENCE_STAMP_MASK / 2 ? ORACLE_STALE
+										: ORACLE_UNKNOWN;
 }
 
 /* A violation, if the slot can be used before its next switch; else the switch is told. */

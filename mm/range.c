@@ -189,7 +189,7 @@ void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 
 	z.as = as;
 	z.count = 0;
-	tlb_gather_init(&z.gather, &as->ctx, 0);
+	tlb_gather_init(&z.gather, &as->ctx, 1);
 	for (vaddr_t va = ALIGN_UP(start, HUGE_SIZE); va + HUGE_SIZE <= end; va += HUGE_SIZE) {
 		struct pt_pos pos = pgwalk_find(as->root, va, 1);
 		pte_t pte = pte_load(pos.ptep);

@@ -243,10 +243,10 @@ u64 hint_scan(struct hint_scan *s)
 	if (!s->period)
 		s->period = knobs.scan_min * 1000UL;
 	read_lock(&s->as->lock);
-	change_begin(s->as, CHANGE_HINT, s->next, s->next + (size << PAGE_SHIFT));
 	start = cycles_now();
 	window_begin(&w, s->as);
 	while (scanned < size && next_part(s, size - scanned, &va, &end)) {
+		change_begin(s->as, CHANGE_HINT, va, end);
 		scan_part(&w, va, end);
 		scanned += (end - va) >> PAGE_SHIFT;
 		s->next = end;

@@ -168,15 +168,31 @@ static int split_accessible(struct split *s, vaddr_t va)
 	return err;
 }
 
+/* Nothing is mapped, but a pin kept the 2 MiB page in its slot, for the next fault to map as a whole. */
+static bool large_page_waits(struct aspace *as, vaddr_t va)
+{
+	const struct area *area = aspace_find(as, va);
+	struct page **slot = NULL;
+
+	if (area)
+		slot = object_slot(area->object, area->offset + ((va - area->start) >> PAGE_SHIFT),
+				   false);
+	const struct page *page = slot ? load_relaxed(slot) : NULL;
+
+	return page && page->order;
+}
+
 int page_split(struct aspace *as, vaddr_t va)
 {
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
 	pte_t pte = pte_load(pos.ptep);
 	int err;
 
-	if (pos.level != 1 || pte_is_none(pte))
+	if (pos.level != 1)
 		return 0;
 	va = ALIGN_DOWN(va, HUGE_SIZE);
+	if (pte_is_none(pte))
+		return large_page_waits(as, va) ? -EBUSY : 0;
 	/* The write side: nobody moves the page, scans it, or makes its entry accessible meanwhile. */
 	struct split s = {.as = as,
 			  .ptep = pos.ptep,

@@ -38,6 +38,16 @@ static unsigned range_ops(vaddr_t va, u64 pages, asid_t asid)
 	return ops;
 }
 
+/* No level hint: among the pages there may be a 2 MiB one. */
+static void issue_leaf(vaddr_t va, asid_t asid)
+{
+	if (asid == ASID_KERNEL)
+		tlbi_arg(vaae1is, tlbi_operand(va, 0));
+	else
+		tlbi_arg(vale1is, tlbi_operand(va, asid));
+	evidence_bcast_page(va, asid);
+}
+
 unsigned tlb_bcast_range(vaddr_t va, u64 pages, asid_t asid)
 {
 	const u64 reach = 1UL << 21; /* pages of the largest operation */
@@ -53,7 +63,7 @@ unsigned tlb_bcast_range(vaddr_t va, u64 pages, asid_t asid)
 		pages -= even;
 	}
 	for (; pages; pages--, ops++, va += PAGE_SIZE)
-		tlb_bcast_issue_page(va, asid, 0);
+		issue_leaf(va, asid);
 	return ops;
 }
 

@@ -44,7 +44,7 @@ static unsigned set_threads(struct bench_params *p, unsigned first, u64 threads)
 {
 	unsigned cpus = p->cpu_count - first;
 
-	if (!threads || first + threads > MAX_CPUS || (threads > cpus && !p->slice))
+	if (!threads || threads > MAX_CPUS - first || (threads > cpus && !p->slice))
 		return command_usage_error(
 			"bench", "--affinity %s: %lu threads on %u CPUs%s", p->affinity, threads,
 			cpus, threads > cpus ? " (--slice N lets threads share a CPU)" : "");

@@ -55,32 +55,6 @@ static int touch_all(struct bench *b, struct pm_state *s)
 	return rc ? bench_fail(b, rc, "no memory for the pages where they should be") : 0;
 }
 
-/* ---- before a round --------------------------------------------------------------------- */
-
-int pm_maps_put_back(struct bench *b, struct pm_state *s)
-{
-	const struct bench_params *p = &b->params;
-	struct migrate_stats stats = {0};
-	struct migrate_request req = {
-		.as = s->as,
-		.from_nodes = ~(1UL << p->from),
-		.to_node = (u32)p->from,
-		.len = s->map_pages << PAGE_SHIFT,
-		.stats = &stats,
-	};
-
-	s->scan = (struct hint_scan){.as = s->as};
-	for (unsigned i = 0; i < s->sets; i++) {
-		req.start = s->set[i].base;
-		if (placed_by_touch(p))
-			aspace_drop(s->as, req.start, req.len);
-		else
-			migrate_range(&req);
-		hint_forget(s->as, req.start, req.start + req.len);
-	}
-	return placed_by_touch(p) ? touch_all(b, s) : 0;
-}
-
 void pm_maps_count(const struct pm_state *s, u64 on_node[MAX_NODES])
 {
 	memset(on_node, 0, MAX_NODES * sizeof(on_node[0]));
@@ -180,6 +154,48 @@ int pm_maps_create(struct bench *b, struct pm_state *s)
 		return bench_fail(b, rc, "no memory for %u maps of %lu MiB and %lu threads",
 				  s->sets, p->map_mib, p->threads);
 	return placed_by_touch(p) || p->initialize ? touch_all(b, s) : 0;
+}
+
+/* ---- before a round --------------------------------------------------------------------- */
+
+/* Large pages are made anew: hint faults may have split some (numa_split). */
+static int put_back(struct bench *b, struct pm_state *s, struct pm_set *set)
+{
+	const struct bench_params *p = &b->params;
+	struct migrate_stats stats = {0};
+	struct migrate_request req = {
+		.as = s->as,
+		.start = set->base,
+		.from_nodes = ~(1UL << p->from),
+		.to_node = (u32)p->from,
+		.len = s->map_pages << PAGE_SHIFT,
+		.stats = &stats,
+	};
+	int rc = 0;
+
+	if (p->thp) {
+		rc = aspace_unmap(s->as, set->base, req.len);
+		return rc ? rc : create_map(b, s, set);
+	}
+	if (placed_by_touch(p))
+		rc = aspace_drop(s->as, set->base, req.len);
+	else
+		migrate_range(&req);
+	hint_forget(s->as, set->base, set->base + req.len);
+	return rc;
+}
+
+int pm_maps_put_back(struct bench *b, struct pm_state *s)
+{
+	const struct bench_params *p = &b->params;
+	int rc = 0;
+
+	s->scan = (struct hint_scan){.as = s->as};
+	for (unsigned i = 0; i < s->sets && !rc; i++)
+		rc = put_back(b, s, &s->set[i]);
+	if (rc)
+		return bench_fail(b, rc, "no memory for the pages of the next round");
+	return placed_by_touch(p) || (p->thp && p->initialize) ? touch_all(b, s) : 0;
 }
 
 void pm_maps_finish(struct bench *b, struct pm_state *s)

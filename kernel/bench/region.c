@@ -50,7 +50,9 @@ int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_ta
 		return -ERANGE;
 	aspace_load(r->as);
 	region_fill(r, 0, pages);
-	return find_entries(r);
+	err = find_entries(r);
+	r->filled = !err;
+	return err;
 }
 
 int region_seal(struct region *r)
@@ -63,6 +65,7 @@ int region_empty(struct region *r)
 	u64 len = r->pages << PAGE_SHIFT;
 	int err = aspace_protect(r->as, r->base, len, PROT_READ | PROT_WRITE);
 
+	r->filled = false;
 	if (!err)
 		err = aspace_drop(r->as, r->base, len);
 	if (!err)
@@ -75,7 +78,10 @@ int region_refilled(struct region *r, bool read_only)
 {
 	int err = find_entries(r);
 
-	return err || !read_only ? err : region_seal(r);
+	if (!err && read_only)
+		err = region_seal(r);
+	r->filled = !err;
+	return err;
 }
 
 int region_pin(struct region *r, u64 n)
@@ -160,7 +166,7 @@ int region_setup(struct bench *b, struct region *r, unsigned index, u64 pages, u
 	int rc = region_create(r, pages, p->thp, node, 1 + index * (u32)pages, b->any_unsafe);
 
 	if (rc)
-		return bench_fail(b, rc, "no memory for %lu pages on node %u", p->pages, node);
+		return bench_fail(b, rc, "no memory for %lu pages on node %u", pages, node);
 	if (p->pin && (rc = region_pin(r, p->pin)))
 		return bench_fail(b, rc, "cannot pin %lu pages", p->pin);
 	if (p->read_only && (rc = region_seal(r)))
@@ -185,7 +191,7 @@ static void check(struct bench *b, struct region *r)
 {
 	struct verifier v = {b, r};
 
-	if (b->reps_done)
+	if (b->reps_done && r->filled)
 		bench_run_on(cpu_id(), r->as, verify, &v);
 	aspace_load(NULL);
 }
@@ -199,7 +205,7 @@ void region_finish(struct bench *b, struct region *r)
 void region_leave(struct bench *b, struct region *r)
 {
 	check(b, r);
-	if (b->reps_done && b->params.keep)
+	if (b->reps_done && b->params.keep && r->filled)
 		kept_add(r);
 	else
 		region_destroy(r);

@@ -24,6 +24,7 @@ struct region {
 	bool same; /* all pages have first_tag: schemes that leave stale entries for ever */
 	bool verify; /* readers look at what they read */
 	bool deep; /* at word N too */
+	bool filled; /* every page is there with its contents, so it can be verified */
 	u32 *published; /* [page] */
 	const pte_t **entry; /* [page]: where its entry lives */
 	struct page **pinned;

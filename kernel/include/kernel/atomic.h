@@ -58,7 +58,6 @@
 #define atomic_xchg_acquire(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQUIRE)
 #define atomic_fetch_add_acquire(p, v) __atomic_fetch_add(p, v, __ATOMIC_ACQUIRE)
 #define atomic_fetch_add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
-#define atomic_fetch_or_relaxed(p, v) __atomic_fetch_or(p, v, __ATOMIC_RELAXED)
 #define atomic_fetch_add_release(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELEASE)
 #define atomic_fetch_and_release(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELEASE)
 #define atomic_fetch_and_relaxed(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELAXED)

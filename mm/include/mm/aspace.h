@@ -99,8 +99,8 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 		   prot_t prot, bool huge, u32 node, int *err);
 /*
  * A 2 MiB page across an end of the range of one of these is split: -ENOMEM if
- * that takes a page table and there is none, -EBUSY if it is pinned; nothing
- * has changed then.
+ * that takes a page table and there is none, -EBUSY if it is pinned. Rights and
+ * contents have not changed then; the page at the other end may be split.
  */
 /* On return no CPU can reach the range through this space (I7). */
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len);

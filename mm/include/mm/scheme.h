@@ -20,8 +20,10 @@ struct tlb_scheme {
 	void (*enable)(void);
 	/*
 	 * One entry of a page under migration was taken down. True: its flush
-	 * may wait, and frame_held() will be called with the source. What the scheme
-	 * must know of the entry later, it notes here. Under the PTL.
+	 * may wait, and frame_held() will be called with the source, unless the page
+	 * turns out to be pinned: it is mapped again where it was then. What the
+	 * scheme must know of the entry later, it notes here; a note of a page that
+	 * stayed must do no harm. Under the PTL.
 	 */
 	bool (*may_defer)(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old);
 	/* The source of a moved page whose flush waits. The scheme owns the frame until it pays. */

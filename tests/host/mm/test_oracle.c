@@ -211,3 +211,34 @@ TEST(oracle_overwrites_only_records_that_are_settled)
 	tlb_flush_context(&as->ctx);
 	aspace_destroy(as);
 }
+
+/* Stamps in the table of page flushes wrap; what is left of the key must still tell slots apart. */
+TEST(oracle_tells_slots_apart_after_many_flushes)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_on_both(&va);
+	u64 vpn = va >> PAGE_SHIFT, clock = evidence_clock;
+
+	evidence_clock = EVIDENCE_STAMP_MASK + 100;
+	struct oracle_unmap u = taken(as, va);
+
+	/* The same page was flushed in the slot below; below slot 0 comes the page before. */
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		ev->page[vpn % EVIDENCE_PAGES] = evidence_page_key(vpn, 0) -
+						 (EVIDENCE_STAMP_MASK + 1) +
+						 evidence_slot_key(ev->loaded) + evidence_clock;
+	}
+	CHECK(oracle_ask(&u) != ORACLE_CLEAN);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		ev->page[vpn % EVIDENCE_PAGES] =
+			evidence_page_key(vpn, ev->loaded) + evidence_clock;
+	}
+	CHECK_EQ(oracle_ask(&u), ORACLE_CLEAN);
+	tlb_flush_context(&as->ctx);
+	evidence_clock = clock;
+	aspace_destroy(as);
+}

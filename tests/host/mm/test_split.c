@@ -264,3 +264,24 @@ TEST(areas_that_were_cut_fault_small_pages_in)
 	CHECK_EQ(wrong(as, va, 0, 2 * HUGE_PAGES), 0);
 	aspace_destroy(as);
 }
+
+TEST(a_pinned_page_that_nothing_maps_is_not_cut)
+{
+	struct page *page;
+	vaddr_t va;
+
+	host_mm();
+	struct aspace *as = filled(1, &va);
+
+	CHECK_EQ(aspace_pin(as, va, true, &page), 0);
+	CHECK_EQ(page->order, 9);
+	CHECK_EQ(aspace_drop(as, va, HUGE_SIZE), 0);
+	CHECK_EQ(aspace_unmap(as, va + HUGE_SIZE / 2, HUGE_SIZE / 2), -EBUSY);
+	page_put(page, PAGE_PIN);
+	CHECK_EQ(aspace_unmap(as, va + HUGE_SIZE / 2, HUGE_SIZE / 2), 0);
+	CHECK(fault_handle(as, va, true, false));
+	struct pt_pos pos = pgwalk_find(as->root, va, 0);
+
+	CHECK_EQ(pos.level, 0);
+	aspace_destroy(as);
+}

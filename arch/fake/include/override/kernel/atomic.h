@@ -42,7 +42,6 @@ bool fake_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum fake_o
 #define atomic_xchg_acquire(p, v) fake_rmw_(p, FAKE_XCHG, v, FAKE_ACQUIRE)
 #define atomic_fetch_add_acquire(p, v) fake_rmw_(p, FAKE_ADD, v, FAKE_ACQUIRE)
 #define atomic_fetch_add_relaxed(p, v) fake_rmw_(p, FAKE_ADD, v, FAKE_RELAXED)
-#define atomic_fetch_or_relaxed(p, v) fake_rmw_(p, FAKE_OR, v, FAKE_RELAXED)
 #define atomic_fetch_add_release(p, v) fake_rmw_(p, FAKE_ADD, v, FAKE_RELEASE)
 #define atomic_fetch_and_release(p, v) fake_rmw_(p, FAKE_AND, v, FAKE_RELEASE)
 #define atomic_fetch_and_relaxed(p, v) fake_rmw_(p, FAKE_AND, v, FAKE_RELAXED)
