@@ -33,8 +33,6 @@ static struct finder {
 	bool left_out; /* something was not tried */
 } * finder;
 
-static const char letters[] = "cdhrpw"; /* of enum fake_action */
-
 static bool state_seen(u64 key)
 {
 	u64 i = key % STATES;
@@ -73,16 +71,6 @@ static bool run(void)
 	return true;
 }
 
-static void print_schedule(char *buf, size_t size)
-{
-	const struct fake_plan *p = fake_plan;
-	size_t at = (size_t)snprintf(buf, size, "%s", p->lazy ? "lazy" : "eager");
-
-	for (unsigned i = 0; i < p->count && at < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, " %u%c%u", p->deviation[i].step,
-				       letters[p->deviation[i].action], p->deviation[i].arg);
-}
-
 static void count_outcome(void)
 {
 	const struct litmus_test *test = finder->search->test;
@@ -92,7 +80,7 @@ static void count_outcome(void)
 	unsigned n = 0;
 
 	if (litmus_key_is_asked(test, key) && !res->asked++)
-		print_schedule(f->schedule, sizeof(f->schedule));
+		fake_plan_print(fake_plan, f->schedule, sizeof(f->schedule));
 	while (n < res->states && res->state[n].key != key)
 		n++;
 	if (n == res->states && n < LITMUS_STATES)
@@ -107,7 +95,8 @@ static bool run_and_count(void)
 	if (!run()) {
 		snprintf(finder->found->failure, sizeof(finder->found->failure), "%s",
 			 fake_failure);
-		print_schedule(finder->found->schedule, sizeof(finder->found->schedule));
+		fake_plan_print(fake_plan, finder->found->schedule,
+				sizeof(finder->found->schedule));
 		return false;
 	}
 	if (!fake_abandoned)
@@ -228,20 +217,10 @@ void litmus_search(const struct litmus_search *search, struct litmus_found *foun
 bool litmus_replay(const struct litmus_search *search, const char *schedule, u32 *key)
 {
 	static struct litmus_found found;
-	struct fake_plan *p = fake_plan;
 
 	begin(search, &found);
-	p->lazy = !strncmp(schedule, "lazy", 4);
-	for (schedule = strchr(schedule, ' '); schedule; schedule = strchr(schedule + 1, ' ')) {
-		unsigned step, arg;
-		char letter;
-
-		if (sscanf(schedule, " %u%c%u", &step, &letter, &arg) != 3 ||
-		    !strchr(letters, letter) || p->count == FAKE_DEVIATIONS)
-			return false;
-		p->deviation[p->count++] = (struct fake_deviation){
-			step, (u16)(strchr(letters, letter) - letters), (u16)arg};
-	}
+	if (!fake_plan_parse(fake_plan, schedule))
+		return false;
 	if (!run())
 		return false;
 	*key = litmus_key(search->test, search->run->out);

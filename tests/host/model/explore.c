@@ -167,37 +167,6 @@ static bool run_and_count(void)
 
 /* ---- failures ------------------------------------------------------------------------------ */
 
-static const char letters[] = "cdhrpw";
-
-static void print_schedule(const struct fake_plan *p, char *buf, size_t size)
-{
-	size_t at = (size_t)snprintf(buf, size, "%s", p->lazy ? "lazy" : "eager");
-
-	for (unsigned i = 0; i < p->count && at < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, " %u%c%u", p->deviation[i].step,
-				       letters[p->deviation[i].action], p->deviation[i].arg);
-}
-
-static bool parse_schedule(struct fake_plan *p, const char *text)
-{
-	p->lazy = !strncmp(text, "lazy", 4);
-	p->count = 0;
-	for (text = strchr(text, ' '); text; text = strchr(text + 1, ' ')) {
-		unsigned step, arg;
-		char letter;
-		const char *found;
-
-		if (sscanf(text, " %u%c%u", &step, &letter, &arg) != 3)
-			return false;
-		found = strchr(letters, letter);
-		if (!found || p->count == FAKE_DEVIATIONS)
-			return false;
-		p->deviation[p->count++] =
-			(struct fake_deviation){step, (u16)(found - letters), (u16)arg};
-	}
-	return true;
-}
-
 /* Does the plan as it stands fail? What chance would add is off. */
 static bool fails(void)
 {
@@ -244,7 +213,7 @@ static void report_failure(void)
 
 	r->failed = true;
 	snprintf(r->failure, sizeof(r->failure), "%s", fake_failure);
-	print_schedule(fake_plan, r->schedule, sizeof(r->schedule));
+	fake_plan_print(fake_plan, r->schedule, sizeof(r->schedule));
 	if (!fails()) {
 		/* Something that an execution changes is not put back: a mistake of the explorer. */
 		strncat(r->failure, " (not repeatable)",
@@ -254,7 +223,7 @@ static void report_failure(void)
 	shorten();
 	fails();
 	snprintf(r->failure, sizeof(r->failure), "%s", fake_failure);
-	print_schedule(fake_plan, r->schedule, sizeof(r->schedule));
+	fake_plan_print(fake_plan, r->schedule, sizeof(r->schedule));
 }
 
 static bool enough(void)
@@ -484,7 +453,7 @@ void explore(const struct explore_order *order, struct explore_result *result)
 
 void explore_schedule(char *buf, size_t size)
 {
-	print_schedule(fake_plan, buf, size);
+	fake_plan_print(fake_plan, buf, size);
 }
 
 bool explore_replay(const struct scenario *scenario, const char *schedule, bool trace)
@@ -496,7 +465,7 @@ bool explore_replay(const struct scenario *scenario, const char *schedule, bool 
 	ex = calloc(1, sizeof(*ex));
 	ex->order = &order;
 	ex->result = &result;
-	if (!parse_schedule(fake_plan, schedule)) {
+	if (!fake_plan_parse(fake_plan, schedule)) {
 		printf("%s: not a schedule\n", schedule);
 		return false;
 	}

@@ -1,4 +1,4 @@
-/* TLB instructions of the modelled machine; arch/fake/tlb.c says what they do. */
+/* TLB instructions of the modelled machine; arch/fake/tlb_flush.c says what they do. */
 #pragma once
 
 #include <arch/evidence.h>

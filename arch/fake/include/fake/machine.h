@@ -299,17 +299,18 @@ struct fake_set {
 /* Translations that matter: walked at every entry change. */
 void fake_watch(paddr_t root, vaddr_t va);
 void fake_watch_reset(void);
-paddr_t fake_loaded_root(void);
-asid_t fake_loaded_asid(void);
-/* ISB, exception entry: this CPU's next accesses see what its completed TLBIs dropped. */
-void fake_isb(void);
-/* What this CPU may use for va under the root it has loaded; NULL: not watched. */
-struct fake_set *fake_held_here(vaddr_t va, unsigned *index);
-/* May a walk of this CPU find nothing there: now, or one that ran ahead, to not before `from`? */
-enum fake_absence { FAKE_PRESENT, FAKE_WAS_ABSENT, FAKE_ABSENT };
+bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry);
+/* An entry in memory changed: what walkers can reach now. */
+void fake_entry_changed(void);
 /* Did a watched address ever map this frame? Workloads can have touched no other. */
 bool fake_frame_used(u64 frame);
+/* May a walk of this CPU find nothing there: now, or one that ran ahead, to not before `from`? */
+enum fake_absence { FAKE_PRESENT, FAKE_WAS_ABSENT, FAKE_ABSENT };
 enum fake_absence fake_walk_may_fail(unsigned va_index, u64 from);
+
+/* ---- tlb_flush.c ---- */
+/* ISB, exception entry: this CPU's next accesses see what its completed TLBIs dropped. */
+void fake_isb(void);
 /*
  * A flush apart from its completion, as litmus tests need it: of one page, or of an ASID (va 0), on
  * this CPU alone or all. asid ~0: any. It drops what walks had stopped finding at `when`.
@@ -317,8 +318,12 @@ enum fake_absence fake_walk_may_fail(unsigned va_index, u64 from);
 void fake_flush_issue(bool local, vaddr_t va, u32 asid, u64 when);
 void fake_flush_complete(void); /* all that this CPU has issued, but for itself */
 void fake_flush_seen(void); /* what is complete, by this CPU, too */
-/* An entry in memory changed: what walkers can reach now. */
-void fake_entry_changed(void);
+
+/* ---- tlb_held.c ---- */
+paddr_t fake_loaded_root(void);
+asid_t fake_loaded_asid(void);
+/* What this CPU may use for va under the root it has loaded; NULL: not watched. */
+struct fake_set *fake_held_here(vaddr_t va, unsigned *index);
 /* This CPU took a fault at the address (x86 rules: its entries go). */
 void fake_fault_drops(struct fake_set *set);
 /* Some CPU could use a translation to this frame now (write: one that allows stores). Not loaded tags are marked. */
@@ -331,7 +336,6 @@ bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot);
 void fake_frame_freed(u64 frame);
 /* Some CPU may use a translation of this watched address to another frame than this. */
 bool fake_others_held(unsigned va_index, u64 frame, unsigned *cpu);
-bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry);
 
 /* ---- access.c ---- */
 /* A workload's load or store of 8 bytes: through the TLB, faults included. False: no such mapping. */

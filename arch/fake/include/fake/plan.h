@@ -54,3 +54,9 @@ struct fake_plan {
 enum { FAKE_CAN_DELAY = 1, FAKE_CAN_RUSH = 2, FAKE_IS_CHOICE = 4 };
 
 extern struct fake_plan *fake_plan;
+
+/* ---- plan.c ---- */
+/* The plan as text, cut off at the size of buf. */
+void fake_plan_print(const struct fake_plan *p, char *buf, size_t size);
+/* The reverse. False: the text is no plan. */
+bool fake_plan_parse(struct fake_plan *p, const char *text);

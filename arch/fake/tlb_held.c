@@ -1,0 +1,110 @@
+/* What the modelled TLBs hold: questions of accesses and of assertions, and what those change. */
+#include "tlb.h"
+
+paddr_t fake_loaded_root(void)
+{
+	return fake_tlbs[fake_self->id].root;
+}
+
+asid_t fake_loaded_asid(void)
+{
+	return fake_tlbs[fake_self->id].asid;
+}
+
+struct fake_set *fake_held_here(vaddr_t va, unsigned *index)
+{
+	struct cpu_tlb *t = &fake_tlbs[fake_self->id];
+
+	for (unsigned v = 0; v < fake_va_count; v++)
+		if (fake_vas[v] == va) {
+			*index = v;
+			fake_tlb_touch(false);
+			return &t->tag[t->asid].set[v];
+		}
+	return NULL;
+}
+
+void fake_fault_drops(struct fake_set *set)
+{
+	unsigned n = 0;
+
+	if (fake_config.arm64)
+		return;
+	for (unsigned i = 0; i < set->count; i++)
+		if (set->held[i].until == STILL)
+			set->held[n++] = set->held[i];
+	set->count = n;
+	fake_tlb_touch(true);
+}
+
+bool fake_may_hold(u64 frame, bool write, unsigned *cpu)
+{
+	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {
+		const struct cpu_tlb *t = &fake_tlbs[*cpu];
+
+		for (unsigned v = 0; v < fake_va_count; v++)
+			for (unsigned i = 0; i < t->tag[t->asid].set[v].count; i++) {
+				const struct fake_held *h = &t->tag[t->asid].set[v].held[i];
+
+				if (h->frame == frame && (h->write || !write))
+					return true;
+			}
+	}
+	return false;
+}
+
+bool fake_may_walk(u64 frame, unsigned *cpu)
+{
+	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {
+		const struct cpu_tlb *t = &fake_tlbs[*cpu];
+		const struct tlb_tag *tag = &t->tag[t->asid];
+
+		for (unsigned i = 0; i < tag->walked_count; i++)
+			if (tag->walked[i].frame == frame)
+				return true;
+	}
+	return false;
+}
+
+void fake_frame_freed(u64 frame)
+{
+	for (unsigned c = 0; c < fake_config.cpus; c++)
+		for (unsigned a = 0; a < FAKE_ASIDS; a++)
+			for (unsigned v = 0; a != fake_tlbs[c].asid && v < fake_va_count; v++) {
+				struct fake_set *set = &fake_tlbs[c].tag[a].set[v];
+
+				for (unsigned i = 0; i < set->count; i++)
+					set->held[i].dead |= set->held[i].frame == frame;
+			}
+}
+
+bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot)
+{
+	for (unsigned c = 0; c < fake_config.cpus; c++) {
+		const struct cpu_tlb *t = &fake_tlbs[c];
+
+		if (t->root != root)
+			continue;
+		for (unsigned v = 0; v < fake_va_count; v++)
+			for (unsigned i = 0; fake_vas[v] == va && i < t->tag[t->asid].set[v].count;
+			     i++)
+				if (!(prot & PROT_READ) ||
+				    (!(prot & PROT_WRITE) && t->tag[t->asid].set[v].held[i].write))
+					return true;
+	}
+	return false;
+}
+
+bool fake_others_held(unsigned va_index, u64 frame, unsigned *cpu)
+{
+	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {
+		const struct cpu_tlb *t = &fake_tlbs[*cpu];
+		const struct fake_set *set = &t->tag[t->asid].set[va_index];
+
+		for (unsigned i = 0; t->root == fake_tlbs[fake_self->id].root && i < set->count;
+		     i++)
+			if (set->held[i].frame != frame)
+				return true;
+	}
+	return false;
+}
