@@ -75,6 +75,8 @@ class Scratch:
                                    stderr=subprocess.STDOUT, text=True, start_new_session=True)
         try:
             out, _ = process.communicate(timeout=timeout)
+            if process.returncode in (126, 127):  # of sh: a check that did not run has not failed
+                raise OSError(f"{argv[0]}: cannot be run: {out.strip()}")
             return process.returncode, out
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
