@@ -32,13 +32,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
+from tarrylib.keep import keep_in  # noqa: E402
 from tarrylib.scratch import Scratch, kind_of  # noqa: E402
 from tarrylib.sites import Site, find_sites, names_of, read_arguments  # noqa: E402
 
 ARGUED_SHARE = 0.10  # of the sites, at most
 TWICE_SHARE = 0.50  # by two independent checks, at least
 ENOUGH_SHARE = 0.55  # from here on no more checks are tried on sites that one has killed
-DOC_MARKS = ("<!-- mutants: begin -->", "<!-- mutants: end -->")
 SOURCES = ("mm", "arch", "kernel/core", "kernel/lib", "kernel/include", "tests/host/mm", "tests/host/model")
 
 PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_arm64")
@@ -365,15 +365,6 @@ class Tally:
                 f"equivalent; {self.killed} killed, {self.survived} survived")
 
 
-def keep_in(doc: Path, text: str) -> None:
-    begin, end = DOC_MARKS
-    old = doc.read_text()
-    if begin not in old or end not in old:
-        raise SystemExit(f"error: {doc}: no place for the table ({begin})")
-    head, rest = old.split(begin, 1)
-    doc.write_text(head + begin + "\n" + text + "\n" + end + rest.split(end, 1)[1])
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--list", action="store_true", help="print the sites and stop")
@@ -411,7 +402,7 @@ def main() -> int:
     for section in stale:
         print(f"tools/mutants.cfg: no site fits [{section}]")
     if args.doc:
-        keep_in(args.doc, f"{tally}{note}\n\n{text}")
+        keep_in(args.doc, "mutants", f"{tally}{note}\n\n{text}")
     print(tally)
     return 0 if tally.good() and not stale else 1
 

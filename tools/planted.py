@@ -29,11 +29,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
+from tarrylib.keep import keep_in  # noqa: E402
 from tarrylib.scratch import Scratch, kind_of  # noqa: E402
 
 CONFIG = ROOT / "tools/planted.cfg"
 SOURCES = ("mm", "kernel/core", "kernel/include", "arch")
-DOC_MARKS = ("<!-- planted: begin -->", "<!-- planted: end -->")
 RULES = ("x86", "arm64")  # or one of their variants, such as arm64-ipi
 TIMEOUT = 600  # seconds, of one run of the explorer
 
@@ -362,15 +362,6 @@ def describe(m: Mistake) -> str:
     return "\n".join(lines)
 
 
-def keep_in(doc: Path, text: str) -> None:
-    begin, end = DOC_MARKS
-    old = doc.read_text()
-    if begin not in old or end not in old:
-        raise ConfigError(f"error: {doc}: no place for the table ({begin})")
-    head, rest = old.split(begin, 1)
-    doc.write_text(head + begin + "\n" + text + "\n" + end + rest.split(end, 1)[1])
-
-
 def schemes_of_the_explorer() -> list[str]:
     """Every scheme that it runs by itself: a new one is in this list without being named here."""
     program = Path(os.environ.get("BUILD") or "build") / "host/explore"
@@ -404,7 +395,7 @@ def main() -> int:
         return 1
     print(table(mistakes))
     if args.doc:
-        keep_in(args.doc, f"{summary(mistakes)}\n\n{table(mistakes)}")
+        keep_in(args.doc, "planted", f"{summary(mistakes)}\n\n{table(mistakes)}")
     print(summary(mistakes))
     return 1 if any(m.bad for m in mistakes) else 0
 

@@ -79,3 +79,14 @@ u64 host_migrate(struct aspace *as, vaddr_t va, u64 pages, u32 to, struct migrat
 	memset(stats, 0, sizeof(*stats));
 	return migrate_range(&req);
 }
+
+struct object *host_shared(struct aspace *as, struct aspace *other, vaddr_t *x, vaddr_t *y)
+{
+	const prot_t rw = PROT_READ | PROT_WRITE;
+	struct object *obj = object_create(1);
+	int err;
+
+	*x = aspace_map(as, obj, 0, 0, PAGE_SIZE, rw, false, 0, &err);
+	*y = aspace_map(other, obj, 0, 0, PAGE_SIZE, rw, false, 0, &err);
+	return obj;
+}

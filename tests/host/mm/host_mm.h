@@ -13,6 +13,8 @@ enum { HOST_NODES = 2, HOST_NODE_PAGES = 4096 };
 void host_mm(void);
 /* A new space with an anonymous area of so many pages at *va, loaded on this CPU. */
 struct aspace *host_space(u64 pages, prot_t prot, bool huge, u32 node, vaddr_t *va);
+/* A new object of one page, mapped writable in two spaces: at *x and *y. The caller puts it. */
+struct object *host_shared(struct aspace *as, struct aspace *other, vaddr_t *x, vaddr_t *y);
 /* The word at va, faulted in; NULL: access not allowed. */
 u64 *host_word(struct aspace *as, vaddr_t va, bool write);
 struct page *host_page(struct aspace *as, vaddr_t va);

@@ -121,13 +121,10 @@ TEST(scheme_hears_of_each_change_before_it)
 TEST(migrate_leaves_pages_whose_other_entry_waits_for_a_scan)
 {
 	struct migrate_stats stats = {0};
-	vaddr_t a, b;
-	int err;
+	vaddr_t a, b, x, y;
 
 	struct aspace *other = filled(1, &b), *as = filled(1, &a);
-	struct object *obj = object_create(1);
-	vaddr_t x = aspace_map(as, obj, 0, 0, PAGE_SIZE, RW, false, 0, &err);
-	vaddr_t y = aspace_map(other, obj, 0, 0, PAGE_SIZE, RW, false, 0, &err);
+	struct object *obj = host_shared(as, other, &x, &y);
 
 	*host_word(as, x, true) = 7;
 	CHECK_EQ(*host_word(other, y, false), 7);
@@ -149,36 +146,6 @@ TEST(migrate_leaves_pages_whose_other_entry_waits_for_a_scan)
 	CHECK_EQ(migrate_range(&req), 0);
 	CHECK_EQ(host_page(as, x)->node, 1);
 	CHECK_EQ(*host_word(other, y, false), 7);
-	object_put(obj);
-	aspace_destroy(as);
-	aspace_destroy(other);
-}
-
-/*
- * Another migrator published the page as its destination and has not mapped all
- * of its entries yet; meanwhile we give the page up and put our entries back.
- */
-TEST(migrate_puts_back_only_what_it_took)
-{
-	struct migrate_stats stats = {0};
-	vaddr_t a, b;
-	int err;
-
-	struct aspace *other = filled(1, &b), *as = filled(1, &a);
-	struct object *obj = object_create(1);
-	vaddr_t x = aspace_map(as, obj, 0, 0, PAGE_SIZE, RW, false, 0, &err);
-	vaddr_t y = aspace_map(other, obj, 0, 0, PAGE_SIZE, RW, false, 0, &err);
-
-	CHECK(host_word(as, x, true) && host_word(other, y, true));
-	pte_t *theirs = pgwalk_find(other->root, y, 0).ptep, mapped = pte_load(theirs);
-	pte_t moving = pte_mk_migration(pte_mk_leaf(page_to_phys(host_page(other, b)), RW, 0), 0);
-
-	pt_take(theirs, moving);
-	CHECK_EQ(host_migrate(as, x, 1, 1, &stats, NULL), 1);
-	CHECK_EQ(stats.failed[MIGRATE_RACED], 1);
-	CHECK(pte_is_present(entry_of(as, x)));
-	CHECK_EQ(pte_load(theirs).v, moving.v);
-	pt_take(theirs, mapped);
 	object_put(obj);
 	aspace_destroy(as);
 	aspace_destroy(other);

@@ -95,6 +95,33 @@ TEST(migrate_keeps_references_to_the_destination)
 	aspace_destroy(as);
 }
 
+/*
+ * Another migrator published the page as its destination and has not mapped all
+ * of its entries yet; meanwhile we give the page up and put our entries back.
+ */
+TEST(migrate_puts_back_only_what_it_took)
+{
+	struct migrate_stats stats = {0};
+	vaddr_t a, b, x, y;
+
+	struct aspace *other = filled(1, RW, 0, &b), *as = filled(1, RW, 0, &a);
+	struct object *obj = host_shared(as, other, &x, &y);
+
+	CHECK(host_word(as, x, true) && host_word(other, y, true));
+	pte_t *theirs = pgwalk_find(other->root, y, 0).ptep, mapped = pte_load(theirs);
+	pte_t moving = pte_mk_migration(pte_mk_leaf(page_to_phys(host_page(other, b)), RW, 0), 0);
+
+	pt_take(theirs, moving);
+	CHECK_EQ(host_migrate(as, x, 1, 1, &stats, NULL), 1);
+	CHECK_EQ(stats.failed[MIGRATE_RACED], 1);
+	CHECK(pte_is_present(pte_load(pgwalk_find(as->root, x, 0).ptep)));
+	CHECK_EQ(pte_load(theirs).v, moving.v);
+	pt_take(theirs, mapped);
+	object_put(obj);
+	aspace_destroy(as);
+	aspace_destroy(other);
+}
+
 TEST(migrate_skips_pinned_pages_and_says_so)
 {
 	static u8 result[20];

@@ -1,7 +1,7 @@
-/* Scenarios of four CPUs: two that change things, and two that meet both; and tags used up by two at once. */
+/* Scenarios of four CPUs: two that change things, and two that meet both. */
 #include "model.h"
 
-static struct aspace *a, *b, *c, *d;
+static struct aspace *a, *b;
 
 #define VA MODEL_VA
 #define VA2 (MODEL_VA + PAGE_SIZE)
@@ -135,47 +135,4 @@ const struct scenario four_shared = {
 	.setup = setup_shared,
 	.program = {move_both, write_here, fault_there, fault_there},
 	.end = end_two,
-};
-
-/* ---- tags used up under load ---------------------------------------------------------------------- */
-
-static void setup_four_spaces(void)
-{
-	a = work_space("a", VA, 2, RW);
-	b = work_space("b", VA, 1, RW);
-	c = work_space("c", VA, 1, RW);
-	d = work_space("d", VA, 1, RW);
-	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
-		work_load(a, cpu);
-}
-
-/* Each needs all tags that there are, the other way round: generations end under each other. */
-static void through_all(unsigned cpu)
-{
-	struct aspace *const up[] = {b, c, d, a}, *const down[] = {d, c, b, a};
-
-	work_write(VA, cpu);
-	for (unsigned i = 0; i < ARRAY_SIZE(up); i++) {
-		aspace_load(cpu == 1 ? up[i] : down[i]);
-		work_write(VA, cpu);
-		work_read(VA, cpu, 3 - cpu);
-	}
-}
-
-static void end_four(void)
-{
-	work_expect_all(a, VA, 2);
-	work_expect_all(b, VA, 1);
-	work_expect_all(c, VA, 1);
-	work_expect_all(d, VA, 1);
-}
-
-/* Three CPUs: four leave so many tags (arm64 rules) that four spaces do not use them up. */
-const struct scenario rollover_load = {
-	.name = "rollover-load",
-	.summary = "two CPUs use up the tags in opposite orders while pages move under them",
-	.cpus = 3,
-	.setup = setup_four_spaces,
-	.program = {move_both, through_all, through_all},
-	.end = end_four,
 };

@@ -203,6 +203,29 @@ const struct scenario rollover = {
 	.end = end_four,
 };
 
+/* Each needs all tags that there are, the other way round: generations end under each other. */
+static void through_all(unsigned cpu)
+{
+	struct aspace *const up[] = {b, c, d, a}, *const down[] = {d, c, b, a};
+
+	work_write(VA, cpu);
+	for (unsigned i = 0; i < ARRAY_SIZE(up); i++) {
+		aspace_load(cpu == 1 ? up[i] : down[i]);
+		work_write(VA, cpu);
+		work_read(VA, cpu, 3 - cpu);
+	}
+}
+
+/* Three CPUs: four leave so many tags (arm64 rules) that four spaces do not use them up. */
+const struct scenario rollover_load = {
+	.name = "rollover-load",
+	.summary = "two CPUs use up the tags in opposite orders while pages move under them",
+	.cpus = 3,
+	.setup = setup_four_spaces,
+	.program = {migrate_two, through_all, through_all},
+	.end = end_four,
+};
+
 /* ---- shootdowns against each other ----------------------------------------------------------- */
 
 static void protect_first(unsigned cpu)
