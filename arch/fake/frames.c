@@ -79,7 +79,6 @@ static void fake_copy_page(void *dst, const void *src)
 	/* Most of a 2 MiB page: nobody can tell when it is copied, or whether. */
 	if (fake_live && !fake_frame_used(fake_frame_of(src)))
 		return;
-	fake_frame_touched(fake_frame_of(dst));
 	fake_point(13);
 	for (unsigned n = 0; n < fake_self->store_count; n++)
 		if (ALIGN_DOWN((u64)fake_self->stores[n].addr, PAGE_SIZE) == (u64)src) {

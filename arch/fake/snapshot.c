@@ -1,9 +1,10 @@
 /*
  * Putting the machine back to where a scenario starts: the host program's data,
- * the per-CPU areas, the page array, and the frames that an execution touched.
+ * the per-CPU areas, the page array and RAM.
  *
  * Most of it no execution ever writes. Host pages are protected until the first
- * store into them; from then on they are compared after every execution.
+ * store into them; from then on they are compared after every execution, until
+ * they have stayed the same for so long that they are protected again.
  */
 #include <fake/machine.h>
 #include <fake/start.h>
@@ -11,193 +12,165 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOST_PAGE = 4096 };
+enum {
+	HOST_PAGE = 4096,
+	LINE = 512, /* bytes compared at a time: most do not differ */
+	SAME = 64, /* executions: a fault costs as much as about a dozen comparisons */
+};
 
 extern char __data_start[], _end[]; /* of the host's linker: all initialised and zeroed data */
 extern char __start_percpu[], __stop_percpu[];
 
-enum { LINE = 1024 }; /* bytes compared at a time: most do not differ */
+/* A host page that stores may go to, or the part of one that belongs to a stretch. */
+struct written {
+	char *at, *copy;
+	u32 len;
+	u32 same; /* executions that left it as it was, the last ones */
+	bool shared; /* with what is not restored: never protected */
+};
 
 struct stretch {
-	char *at, *copy;
+	char *at, *copy; /* the copy of a page is made when it is first written */
 	u64 len;
-	u32 *written; /* its host pages that were written, as offsets */
+	struct written *written;
 	u32 written_count;
 };
 
+enum { DATA, PERCPU, PAGES, RAM, STRETCHES };
+
 /* Heap, like all that it points to. */
 static struct snapshot {
-	struct stretch stretch[3];
-	char *ram;
-	u8 *touched; /* by frame: since the last restore */
-	u32 *in_use; /* frames that were taken when the snapshot was made: anybody may write them */
-	u32 in_use_count;
-	u32 *list; /* the frames in `touched` */
-	u32 listed;
+	struct stretch stretch[STRETCHES];
 } * snapshot;
 
-static void stretch_take(struct stretch *s, void *at, u64 len)
+static void stretch_set(struct stretch *s, void *at, u64 len)
 {
 	s->at = at;
 	s->len = len;
 	s->copy = malloc(len);
-	s->written = malloc((len / HOST_PAGE + 2) * sizeof(u32));
+	s->written = malloc((len / HOST_PAGE + 2) * sizeof(*s->written));
 }
 
-/* Host pages that it only shares with others are never protected. */
-static void stretch_protect(struct stretch *s)
+static void add_written(struct stretch *s, char *at, u64 len, bool shared)
 {
-	u64 first = ALIGN_UP((u64)s->at, (u64)HOST_PAGE);
-	u64 end = ALIGN_DOWN((u64)s->at + s->len, (u64)HOST_PAGE);
+	char *copy = s->copy + (at - s->at);
 
-	if (first != (u64)s->at)
-		s->written[s->written_count++] = 0;
-	if (end != (u64)s->at + s->len)
-		s->written[s->written_count++] = (u32)(end - (u64)s->at);
+	memcpy(copy, at, len);
+	s->written[s->written_count++] = (struct written){at, copy, (u32)len, 0, shared};
+}
+
+static void stretch_take(struct stretch *s)
+{
+	char *first = (char *)ALIGN_UP((u64)s->at, (u64)HOST_PAGE);
+	char *end = (char *)ALIGN_DOWN((u64)s->at + s->len, (u64)HOST_PAGE);
+
+	if (first != s->at)
+		add_written(s, s->at, (u64)(first - s->at), true);
+	if (end != s->at + s->len)
+		add_written(s, end, (u64)(s->at + s->len - end), true);
 	if (first < end)
-		fake_protect((void *)first, end - first, true);
-}
-
-static bool stretch_written(struct stretch *s, const char *addr)
-{
-	u64 page = ALIGN_DOWN((u64)addr, (u64)HOST_PAGE);
-
-	if ((u64)addr - (u64)s->at >= s->len || page < (u64)s->at)
-		return false;
-	s->written[s->written_count++] = (u32)(page - (u64)s->at);
-	fake_protect((void *)page, HOST_PAGE, false);
-	return true;
-}
-
-static char *written_at(const struct stretch *s, u32 n)
-{
-	return s->at + s->written[n];
-}
-
-static u64 written_len(const struct stretch *s, u32 n)
-{
-	u64 at = (u64)written_at(s, n);
-
-	return MIN(ALIGN_UP(at + 1, (u64)HOST_PAGE), (u64)s->at + s->len) - at;
+		fake_protect(first, (u64)(end - first), true);
 }
 
 /* The first store into a protected page; it is repeated when we return. */
 static bool first_store(const char *addr)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++)
-		if (stretch_written(&snapshot->stretch[i], addr))
-			return true;
+	char *page = (char *)ALIGN_DOWN((u64)addr, (u64)HOST_PAGE);
+
+	for (unsigned i = 0; i < STRETCHES; i++) {
+		struct stretch *s = &snapshot->stretch[i];
+
+		if (page < s->at || page + HOST_PAGE > s->at + s->len)
+			continue;
+		add_written(s, page, HOST_PAGE, false);
+		fake_protect(page, HOST_PAGE, false);
+		return true;
+	}
 	return false;
 }
 
-static void put(char *at, const char *copy, u64 len)
-{
-	for (u64 line = 0; line < len; line += LINE) {
-		u64 n = MIN(LINE, len - line);
-
-		if (memcmp(at + line, copy + line, n))
-			memcpy(at + line, copy + line, n);
-	}
-}
-
-static u64 frame_count(void)
-{
-	return fake_config.nodes * fake_config.node_pages;
-}
-
-void fake_frame_touched(u64 frame)
-{
-	struct snapshot *snap = snapshot;
-	u64 i = frame - fake_first_frame();
-
-	if (!snap || i >= frame_count() || snap->touched[i])
-		return;
-	snap->touched[i] = 1;
-	snap->list[snap->listed++] = (u32)i;
-}
-
-static char *frame_at(u32 i)
-{
-	return (char *)FAKE_RAM_VA + (u64)i * PAGE_SIZE;
-}
-
-static void put_frame(u32 i)
-{
-	put(frame_at(i), snapshot->ram + (u64)i * PAGE_SIZE, PAGE_SIZE);
-}
-
-static void put_frames(void)
-{
-	struct snapshot *snap = snapshot;
-
-	for (u32 i = 0; i < snap->in_use_count; i++)
-		put_frame(snap->in_use[i]);
-	for (u32 i = 0; i < snap->listed; i++) {
-		put_frame(snap->list[i]);
-		snap->touched[snap->list[i]] = 0;
-	}
-	snap->listed = 0;
-}
-
-void fake_snapshot(bool (*in_use)(u64 frame))
+void fake_snapshot(void)
 {
 	struct snapshot *snap = calloc(1, sizeof(*snap));
 	u64 stride = fake_config.cpus > 1 ? fake_cpus[1].percpu - fake_cpus[0].percpu
 					  : (u64)(__stop_percpu - __start_percpu);
-	u64 first = fake_first_frame() * FAKE_PAGE_STRUCT, ram = frame_count() << PAGE_SHIFT;
+	u64 first = fake_first_frame(), frames = fake_last_frame() - first;
 
-	/* Before the copy, so that a restore keeps it. */
+	/* Before the copies, so that a restore keeps it. */
 	snapshot = snap;
 	fake_catch_stores(first_store);
-	stretch_take(&snap->stretch[0], __data_start, (u64)(_end - __data_start));
-	stretch_take(&snap->stretch[1], (void *)FAKE_PERCPU_VA, stride * fake_config.cpus);
-	stretch_take(&snap->stretch[2], (char *)VMEMMAP_BASE + first,
-		     fake_last_frame() * FAKE_PAGE_STRUCT - first);
-	for (unsigned i = 0; i < ARRAY_SIZE(snap->stretch); i++)
-		memcpy(snap->stretch[i].copy, snap->stretch[i].at, snap->stretch[i].len);
-	snap->ram = malloc(ram);
-	memcpy(snap->ram, (void *)FAKE_RAM_VA, ram);
-	snap->touched = calloc(frame_count(), 1);
-	snap->in_use = calloc(frame_count(), sizeof(u32));
-	snap->list = calloc(frame_count(), sizeof(u32));
-	for (u32 i = 0; i < frame_count(); i++)
-		if (in_use(fake_first_frame() + i))
-			snap->in_use[snap->in_use_count++] = i;
-	for (unsigned i = 0; i < ARRAY_SIZE(snap->stretch); i++)
-		stretch_protect(&snap->stretch[i]);
+	stretch_set(&snap->stretch[DATA], __data_start, (u64)(_end - __data_start));
+	stretch_set(&snap->stretch[PERCPU], (void *)FAKE_PERCPU_VA, stride * fake_config.cpus);
+	stretch_set(&snap->stretch[PAGES], (char *)VMEMMAP_BASE + first * FAKE_PAGE_STRUCT,
+		    frames * FAKE_PAGE_STRUCT);
+	stretch_set(&snap->stretch[RAM], (void *)FAKE_RAM_VA, frames << PAGE_SHIFT);
+	for (unsigned i = 0; i < STRETCHES; i++)
+		stretch_take(&snap->stretch[i]);
+}
+
+/* True: an execution had changed it. */
+static bool put_back(const struct written *w)
+{
+	bool changed = false;
+
+	for (u32 line = 0; line < w->len; line += LINE) {
+		u32 n = MIN((u32)LINE, w->len - line);
+
+		if (likely(!memcmp(w->at + line, w->copy + line, n)))
+			continue;
+		memcpy(w->at + line, w->copy + line, n);
+		changed = true;
+	}
+	return changed;
+}
+
+static void stretch_restore(struct stretch *s)
+{
+	for (u32 n = 0; n < s->written_count;) {
+		struct written *w = &s->written[n];
+
+		w->same = put_back(w) ? 0 : w->same + 1;
+		if (w->same < SAME || w->shared) {
+			n++;
+			continue;
+		}
+		fake_protect(w->at, HOST_PAGE, true);
+		*w = s->written[--s->written_count];
+	}
 }
 
 void fake_restore(void)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(snapshot->stretch); i++) {
-		const struct stretch *s = &snapshot->stretch[i];
-
-		for (u32 n = 0; n < s->written_count; n++)
-			put(written_at(s, n), s->copy + s->written[n], written_len(s, n));
-	}
-	put_frames();
+	for (unsigned i = 0; i < STRETCHES; i++)
+		stretch_restore(&snapshot->stretch[i]);
 }
 
-static u64 hash_of(u64 hash, const char *at, u64 len)
+/* Added up: which pages were written first, or since when, is nobody's state. */
+static u64 hash_of(const struct written *w)
 {
-	for (u64 i = 0; i < len / sizeof(u64); i++)
-		hash = fake_mix(hash, ((const u64 *)at)[i]);
+	u64 hash = 0;
+
+	for (u32 i = 0; i + sizeof(u64) <= w->len; i += sizeof(u64)) {
+		u64 now, before;
+
+		memcpy(&now, w->at + i, sizeof(now));
+		memcpy(&before, w->copy + i, sizeof(before));
+		if (now != before)
+			hash += fake_mix((u64)w->at + i, now);
+	}
 	return hash;
 }
 
 u64 fake_state_hash(bool of_program)
 {
-	const struct snapshot *snap = snapshot;
 	u64 hash = 0;
 
-	for (unsigned i = of_program ? 0 : 1; i < ARRAY_SIZE(snap->stretch); i++)
-		for (u32 n = 0; n < snap->stretch[i].written_count; n++)
-			hash = hash_of(hash, written_at(&snap->stretch[i], n),
-				       written_len(&snap->stretch[i], n));
-	for (u32 i = 0; i < snap->in_use_count; i++)
-		hash = hash_of(hash, frame_at(snap->in_use[i]), PAGE_SIZE);
-	for (u32 i = 0; i < snap->listed; i++)
-		hash = hash_of(hash, frame_at(snap->list[i]), PAGE_SIZE);
+	for (unsigned i = of_program ? DATA : PERCPU; i < STRETCHES; i++) {
+		const struct stretch *s = &snapshot->stretch[i];
+
+		for (u32 n = 0; n < s->written_count; n++)
+			hash += hash_of(&s->written[n]);
+	}
 	for (unsigned i = 0; i < fake_config.cpus; i++)
 		hash = fake_mix(hash, fake_cpus[i].history);
 	return hash;

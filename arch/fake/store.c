@@ -6,18 +6,12 @@
  * release and barriers allow. A CPU sees its own stores early.
  */
 #include "memory.h"
-#include <fake/start.h>
 #include <string.h>
 
 u64 fake_write_seq;
 
-/* The page array changed: the frame may be somebody's now. */
 void fake_kernel_stored(const void *addr, u64 old, u64 value, bool atomic)
 {
-	u64 frame = ((u64)addr - VMEMMAP_BASE) / FAKE_PAGE_STRUCT;
-
-	if (frame < fake_last_frame())
-		fake_frame_touched(frame);
 	if (fake_hooks.stored)
 		fake_hooks.stored(addr, old, value, atomic);
 }

@@ -5,8 +5,6 @@
  */
 #include "search.h"
 
-#include <mm/page.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,13 +187,6 @@ static bool search_by_chance(void)
 	return true;
 }
 
-static bool in_use(u64 frame)
-{
-	u8 state = phys_to_page(frame << PAGE_SHIFT)->state;
-
-	return state == PAGE_USED || state == PAGE_TABLE || state == PAGE_QUARANTINE;
-}
-
 static void begin(const struct litmus_search *search, struct litmus_found *found)
 {
 	finder = calloc(1, sizeof(*finder));
@@ -203,7 +194,7 @@ static void begin(const struct litmus_search *search, struct litmus_found *found
 	finder->found = found;
 	fake_litmus_begin();
 	fake_ignore_invariants = true; /* breaking the rules is the subject */
-	fake_snapshot(in_use);
+	fake_snapshot();
 }
 
 void litmus_search(const struct litmus_search *search, struct litmus_found *found)

@@ -408,13 +408,6 @@ static bool wander(void)
 	return true;
 }
 
-static bool in_use(u64 frame)
-{
-	u8 state = model_page_of(frame)->state;
-
-	return state == PAGE_USED || state == PAGE_TABLE || state == PAGE_QUARANTINE;
-}
-
 static u64 table_size(u64 entries)
 {
 	u64 size = 1024;
@@ -445,7 +438,7 @@ void explore(const struct explore_order *order, struct explore_result *result)
 	ex->states = calloc(ex->states_size, sizeof(u64));
 	ex->budget = calloc(ex->states_size, 1);
 	memset(result, 0, sizeof(*result));
-	fake_snapshot(in_use);
+	fake_snapshot();
 	if (search())
 		wander();
 	fake_pairs_each(count_pair, result);
@@ -470,6 +463,6 @@ bool explore_replay(const struct scenario *scenario, const char *schedule, bool 
 		return false;
 	}
 	fake_trace = trace;
-	fake_snapshot(in_use);
+	fake_snapshot();
 	return run();
 }

@@ -189,8 +189,6 @@ static void check_space(struct aspace *as, void *arg)
 
 void invariants_at_end(void)
 {
-	for (unsigned f = 0; f < FAKE_FRAMES_MAX; f++)
-		frames[f].entries = 0;
 	aspace_for_each(check_space, NULL);
 	for (u64 f = fake_first_frame(); f < fake_last_frame(); f++)
 		if (frames[f].entries && frames[f].entries != page_of(f)->mapcount)

@@ -151,10 +151,7 @@ static inline u64 fake_last_frame(void)
 }
 
 /* ---- snapshot.c ---- */
-/* in_use: may anybody but the allocator write this frame now? */
-void fake_snapshot(bool (*in_use)(u64 frame));
-/* The frame was given to somebody, who may write it. */
-void fake_frame_touched(u64 frame);
+void fake_snapshot(void);
 void fake_restore(void);
 /*
  * Of all that an execution may have changed. of_program: with the host program's
