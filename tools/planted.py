@@ -64,6 +64,7 @@ class Mistake:
     schemes: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
+    alone: str = ""  # the explorer's --checks: these, and none of the others
     where: list[list[str]] = field(default_factory=list)  # rules, scheme, scenario: for --quick
     says: str = ""  # words of the failure
     program: str = "explore"
@@ -143,6 +144,7 @@ def read_config(all_schemes: list[str]) -> list[Mistake]:
         m.rules = s.get("rules", " ".join(RULES)).split() if "check" in s else []
         m.checks = [c.strip() for c in s.get("check", "").split(",")]
         m.where = [line.split() for line in s.get("where", "").strip().splitlines()]
+        m.alone = s.get("alone", "")
         m.says = s.get("says", "")
         m.program = s.get("program", m.program)
         m.orderings = s.getint("orderings", m.orderings)
@@ -191,8 +193,12 @@ class Bench(Scratch):
         return undo
 
 
-def explore(bench: Bench, program: str, scheme: str, rules: str, orderings: int, scenario: str) -> Found:
-    argv = [f"build/host/{program}", "--stop", "--jobs", "1", "--orderings", str(orderings),
+def command(program: str, alone: str) -> list[str]:
+    return [f"build/host/{program}", *(["--checks", alone] if alone else [])]
+
+
+def explore(bench: Bench, argv: list[str], scheme: str, rules: str, orderings: int, scenario: str) -> Found:
+    argv = [*argv, "--stop", "--jobs", "1", "--orderings", str(orderings),
             "--scheme", scheme, "--rules", rules.partition("-")[0]]
     argv += ["--variant", rules] if "-" in rules else []
     argv += ["--scenario", scenario] if scenario else []
@@ -210,20 +216,21 @@ def explore(bench: Bench, program: str, scheme: str, rules: str, orderings: int,
     return found
 
 
-def again(bench: Bench, program: str, found: Found) -> str:
+def again(bench: Bench, m: Mistake, found: Found) -> str:
     """What is wrong with the schedule, or nothing: the same failure with the mistake, none without."""
     if not found.replay:
         return ""  # what no single execution shows has none
     reason = found.text.split(": ", 1)[-1]
-    code, out = bench.run([f"build/host/{program}", "--replay", found.replay], TIMEOUT)
+    code, out = bench.run([*command(m.program, m.alone), "--replay", found.replay], TIMEOUT)
     if code != 1 or reason not in out:
         return f"the schedule does not show it again: {out.strip()[-120:]}"
-    code, out = bench.run([f"build/host/{program}.clean", "--replay", found.replay], TIMEOUT)
+    clean = command(f"{m.program}.clean", m.alone)
+    code, out = bench.run([*clean, "--replay", found.replay], TIMEOUT)
     if code or "passes" not in out:
         return f"without the mistake the schedule fails, too: {out.strip()[-120:]}"
     scenario = found.replay.split()[2]
-    clean = explore(bench, f"{program}.clean", found.scheme, found.rules, found.executions, scenario)
-    return f"without the mistake the plan fails, too: {clean.text}" if clean.text else ""
+    found = explore(bench, clean, found.scheme, found.rules, found.executions, scenario)
+    return f"without the mistake the plan fails, too: {found.text}" if found.text else ""
 
 
 def judge(bench: Bench, m: Mistake, quick: bool) -> None:
@@ -236,7 +243,7 @@ def judge(bench: Bench, m: Mistake, quick: bool) -> None:
         except RuntimeError as error:
             raise RuntimeError(f"[{m.name}]: {error}") from error
         for rules, scheme, scenario in todo:
-            found = explore(bench, m.program, scheme, rules, m.orderings, scenario)
+            found = explore(bench, command(m.program, m.alone), scheme, rules, m.orderings, scenario)
             if not found.check:
                 found.wrong = f"not found in {m.orderings} orderings"
             elif found.check not in m.checks or m.says not in found.text:
@@ -244,7 +251,7 @@ def judge(bench: Bench, m: Mistake, quick: bool) -> None:
             elif not found.replay and not found.text.startswith("lock order"):
                 found.wrong = f"found without a schedule: {found.text}"
             else:
-                found.wrong = again(bench, m.program, found)
+                found.wrong = again(bench, m, found)
             m.found.append(found)
     finally:
         undo()

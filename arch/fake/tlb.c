@@ -12,7 +12,8 @@
  * still find, or found between issue and completion, may be back at once.
  *
  * Walk caches: the set of tables that a walk of a watched address could have
- * gone through, with the same rule.
+ * gone through, with the same rule. Flushes of single addresses differ:
+ * tlb_flush.c.
  */
 #include "tlb.h"
 #include <stdlib.h>
@@ -136,7 +137,8 @@ static void walked_add(struct tlb_tag *tag, const struct walk *w, u32 root, unsi
 			fake_fail("model: more than %d tables remembered", WALKED);
 			return;
 		}
-		tag->walked[i] = (struct walked){w->table[t], root, w->level[t], (u8)va, STILL};
+		tag->walked[i] =
+			(struct walked){w->table[t], root, w->level[t], (u8)va, false, STILL};
 		tag->walked_count = MAX(tag->walked_count, i + 1);
 	}
 }

@@ -9,6 +9,7 @@ struct walked {
 	u32 frame, root;
 	u8 level; /* of the table */
 	u8 va;
+	bool dead; /* it was freed while the tag was not loaded */
 	u64 until;
 };
 
@@ -24,6 +25,7 @@ struct tlbi {
 	vaddr_t va, end; /* end 0: all addresses, but not global entries */
 	u32 asid; /* ~0: all */
 	bool tables; /* walk caches too */
+	bool pages; /* leaves of 4 KiB only */
 	bool everywhere; /* broadcast */
 	bool complete; /* but for this CPU's own next accesses */
 };

@@ -7,8 +7,35 @@
 
 static const vaddr_t EVERYTHING = ~0UL; /* as the end of a flush: global entries, too */
 
-/* Entries that walks stopped finding at or before `when` are gone. */
-static void drop(struct cpu_tlb *t, unsigned asid, vaddr_t va, vaddr_t end, u64 when, bool tables)
+/* Does it name something of what an entry of this level translates around va? Any address of that does. */
+static bool reaches(const struct tlbi *op, vaddr_t va, unsigned level)
+{
+	vaddr_t start = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
+
+	return !op->end || (start < op->end && op->va < start + PT_LEVEL_SIZE(level));
+}
+
+static bool reaches_leaf(const struct tlbi *op, unsigned va, const struct fake_held *leaf)
+{
+	if (leaf->until > op->issued || (!op->end && leaf->global) || (op->pages && leaf->level))
+		return false;
+	return reaches(op, fake_vas[va], leaf->level);
+}
+
+/*
+ * x86 rules: INVLPG drops all walk caches of the PCID, whatever the address (SDM vol. 3 4.10.4.1).
+ * arm64 rules: a TLBI by address, unless it is for leaves only, drops the entries of all levels that
+ * translate the address (Arm ARM D8.13, C5.5 "TLBI VAE1"); here, those that lead to the table.
+ */
+static bool reaches_table(const struct tlbi *op, const struct walked *k)
+{
+	if (!op->tables || k->until > op->issued)
+		return false;
+	return !fake_config.arm64 || reaches(op, fake_vas[k->va], k->level + 1U);
+}
+
+/* What it reaches of that tag, if walks stopped finding it at or before the issue. */
+static void drop(struct cpu_tlb *t, unsigned asid, const struct tlbi *op)
 {
 	struct tlb_tag *tag = &t->tag[asid];
 	unsigned kept = 0;
@@ -17,27 +44,30 @@ static void drop(struct cpu_tlb *t, unsigned asid, vaddr_t va, vaddr_t end, u64 
 		struct fake_set *set = &tag->set[v];
 		unsigned n = 0;
 
-		if (end && (fake_vas[v] < va || fake_vas[v] >= end))
-			continue;
 		for (unsigned i = 0; i < set->count; i++)
-			if (set->held[i].until > when || (!end && set->held[i].global))
+			if (!reaches_leaf(op, v, &set->held[i]))
 				set->held[n++] = set->held[i];
 			else if (fake_hooks.dropped)
 				fake_hooks.dropped((unsigned)(t - fake_tlbs), v, &set->held[i]);
 		set->count = n;
 	}
-	for (unsigned i = 0; tables && i < tag->walked_count; i++)
-		if (tag->walked[i].until > when)
+	for (unsigned i = 0; i < tag->walked_count; i++)
+		if (!reaches_table(op, &tag->walked[i]))
 			tag->walked[kept++] = tag->walked[i];
-	if (tables)
-		tag->walked_count = kept;
+	tag->walked_count = kept;
+}
+
+/* All of a tag but global entries. */
+static void drop_tag(struct cpu_tlb *t, unsigned asid, u64 when)
+{
+	drop(t, asid, &(struct tlbi){.issued = when, .tables = true});
 }
 
 static void drop_issued(unsigned cpu, const struct tlbi *op)
 {
 	for (unsigned a = 0; a < FAKE_ASIDS; a++)
 		if (op->asid == ~0U || op->asid == a)
-			drop(&fake_tlbs[cpu], a, op->va, op->end, op->issued, op->tables);
+			drop(&fake_tlbs[cpu], a, op);
 }
 
 /*
@@ -151,17 +181,15 @@ void fake_flush_complete(void)
 static void evidence_pages(u64 stamp, vaddr_t va, asid_t asid);
 static void evidence_of_asid(u64 stamp, asid_t asid);
 
-void fake_flush_page(vaddr_t va, asid_t asid, unsigned level)
+/* INVLPG, VAE1: neither knows of levels. */
+void fake_flush_page(vaddr_t va, asid_t asid, unsigned level __unused)
 {
 	fake_point(20);
 	u64 stamp = evidence_begin();
 
-	va = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
 	dsb(THIS_CPU);
-	/* x86: INVLPG drops all of the PCID's walk caches; arm64: VAE1 those of the address. */
 	if (asid != ASID_KERNEL)
-		tlbi((struct tlbi){
-			.va = va, .end = va + PT_LEVEL_SIZE(level), .asid = asid, .tables = true});
+		tlbi((struct tlbi){.va = va, .end = va + PAGE_SIZE, .asid = asid, .tables = true});
 	dsb(THIS_CPU);
 	fake_isb();
 	evidence_pages(stamp, va, asid);
@@ -204,38 +232,42 @@ void fake_bcast_prepare(void)
 	dsb_stores();
 }
 
-static void issue(vaddr_t va, vaddr_t end, u32 asid, bool tables)
+static void issue(struct tlbi op)
 {
 	fake_point(24);
-	tlbi((struct tlbi){
-		.va = va, .end = end, .asid = asid, .tables = tables, .everywhere = true});
+	op.everywhere = true;
+	tlbi(op);
 }
 
+/* Level 0 is VALE1IS, with a hint of the level: the 4 KiB leaf only. Others are VAE1IS. */
 void fake_bcast_page(vaddr_t va, asid_t asid, unsigned level)
 {
-	/* Level 0 is VALE1IS: the leaf only. */
-	va = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
 	if (asid != ASID_KERNEL)
-		issue(va, va + PT_LEVEL_SIZE(level), asid, level > 0);
+		issue((struct tlbi){.va = va,
+				    .end = va + PAGE_SIZE,
+				    .asid = asid,
+				    .tables = level > 0,
+				    .pages = !level});
 	evidence_bcast_page(va, asid);
 }
 
+/* RVALE1IS without a hint: leaves of any size. */
 void fake_bcast_range(vaddr_t va, u64 pages, asid_t asid)
 {
 	if (asid != ASID_KERNEL)
-		issue(va, va + (pages << PAGE_SHIFT), asid, false);
+		issue((struct tlbi){.va = va, .end = va + (pages << PAGE_SHIFT), .asid = asid});
 	evidence_bcast_range(va, pages, asid);
 }
 
 void fake_bcast_asid(asid_t asid)
 {
-	issue(0, 0, asid, true);
+	issue((struct tlbi){.asid = asid, .tables = true});
 	evidence_bcast_asid(asid);
 }
 
 void fake_bcast_all(void)
 {
-	issue(0, EVERYTHING, ~0U, true);
+	issue((struct tlbi){.end = EVERYTHING, .asid = ~0U, .tables = true});
 	evidence_bcast_all();
 }
 
@@ -265,6 +297,11 @@ static void check_kept(const struct cpu_tlb *t, const struct tlb_tag *tag)
 					  "meanwhile",
 					  t->asid, h->frame);
 		}
+	for (unsigned i = 0; i < tag->walked_count; i++)
+		if (tag->walked[i].dead)
+			fake_fail(
+				"I11: tag %u kept with a walk cache of table %#x, freed meanwhile",
+				t->asid, tag->walked[i].frame);
 }
 
 void fake_switch(paddr_t root, asid_t asid, bool keep)
@@ -294,7 +331,7 @@ void fake_switch(paddr_t root, asid_t asid, bool keep)
 	t->root_index = fake_root_index(root);
 	t->asid = asid;
 	if (!keep)
-		drop(t, asid, 0, 0, STILL - 1, true);
+		drop_tag(t, asid, STILL - 1);
 	else
 		check_kept(t, &t->tag[asid]);
 	fake_tlb_refill(fake_self->id);
@@ -375,8 +412,7 @@ static unsigned evidence_take(struct tlb_evidence *ev, paddr_t root, asid_t asid
 	if (i == EVIDENCE_SLOTS) {
 		for (i = 0; i == ev->loaded;)
 			i++;
-		drop(&fake_tlbs[fake_self->id], (unsigned)ev->slot[i].asid, 0, 0, fake_write_seq,
-		     true);
+		drop_tag(&fake_tlbs[fake_self->id], (unsigned)ev->slot[i].asid, fake_write_seq);
 		evidence_of_asid(evidence_begin(), (asid_t)ev->slot[i].asid);
 	}
 	ev->slot[i].root = 0;

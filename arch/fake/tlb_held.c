@@ -66,16 +66,21 @@ bool fake_may_walk(u64 frame, unsigned *cpu)
 	return false;
 }
 
+static void tag_frame_freed(struct tlb_tag *tag, u64 frame)
+{
+	for (unsigned v = 0; v < fake_va_count; v++)
+		for (unsigned i = 0; i < tag->set[v].count; i++)
+			tag->set[v].held[i].dead |= tag->set[v].held[i].frame == frame;
+	for (unsigned i = 0; i < tag->walked_count; i++)
+		tag->walked[i].dead |= tag->walked[i].frame == frame;
+}
+
 void fake_frame_freed(u64 frame)
 {
 	for (unsigned c = 0; c < fake_config.cpus; c++)
 		for (unsigned a = 0; a < FAKE_ASIDS; a++)
-			for (unsigned v = 0; a != fake_tlbs[c].asid && v < fake_va_count; v++) {
-				struct fake_set *set = &fake_tlbs[c].tag[a].set[v];
-
-				for (unsigned i = 0; i < set->count; i++)
-					set->held[i].dead |= set->held[i].frame == frame;
-			}
+			if (a != fake_tlbs[c].asid)
+				tag_frame_freed(&fake_tlbs[c].tag[a], frame);
 }
 
 bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot)

@@ -124,6 +124,53 @@ const struct scenario free_table = {
 	.end = NULL,
 };
 
+/* Two tables with a page each, at the border between them: that few pages are flushed one by one. */
+#define LAST_OF_FIRST (MODEL_FAR + HUGE_SIZE - PAGE_SIZE)
+#define FIRST_OF_SECOND (MODEL_FAR + HUGE_SIZE)
+
+static void setup_two_tables(void)
+{
+	int err;
+
+	a = work_space("a", VA, 1, RW);
+	aspace_map(a, NULL, 0, MODEL_FAR, 2 * HUGE_SIZE, RW, false, 0, &err);
+	aspace_populate(a, LAST_OF_FIRST, 2 * PAGE_SIZE, 0);
+	fake_watch(a->ctx.root, LAST_OF_FIRST);
+	fake_watch(a->ctx.root, FIRST_OF_SECOND);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	/* As pages, the tables would be few enough, too: what is flushed must be the tables. */
+	knobs.range = 2 * PT_ENTRIES;
+}
+
+static void unmap_both_tables(unsigned cpu)
+{
+	aspace_unmap(a, MODEL_FAR, 2 * HUGE_SIZE);
+	work_expect_at_most(a, LAST_OF_FIRST, 0);
+	work_expect_at_most(a, FIRST_OF_SECOND, 0);
+	work_read(VA, cpu, cpu);
+}
+
+static void touch_both_tables(unsigned cpu)
+{
+	u64 value = 0;
+
+	fake_access(LAST_OF_FIRST, false, &value);
+	work_write(VA, cpu);
+	fake_access(FIRST_OF_SECOND, false, &value);
+	if (value)
+		fake_fail("a page that nobody writes reads %#lx", value);
+}
+
+const struct scenario free_tables = {
+	.name = "free-tables",
+	.summary = "two page tables are freed in one call while CPUs walk through them",
+	.cpus = 3,
+	.setup = setup_two_tables,
+	.program = {unmap_both_tables, touch_both_tables, touch_both_tables},
+	.end = NULL,
+};
+
 static void destroy_b(unsigned cpu)
 {
 	aspace_load(a);
