@@ -145,13 +145,16 @@ static void flush_others(struct litmus_run *r)
 {
 	take_down_and_flush(r);
 	store_release(&r->flag, 1); /* pairs with read_back() */
+	cpu_wake(r->cpu[1]);
 }
 
 static void read_back(struct litmus_run *r)
 {
-	/* It comes: the other thread waits for nothing but our interrupts, which are on. */
-	while (!load_acquire(&r->flag))
-		cpu_relax();
+	/*
+	 * It comes: the other thread waits for nothing but our interrupts, which are on. Halting in
+	 * the end matters where the host has fewer CPUs: others have to run to answer the flush.
+	 */
+	wait_until_patient(load_acquire(&r->flag), "litmus flag");
 	litmus_sync();
 	r->out[0] = litmus_load(r->x);
 }

@@ -119,6 +119,8 @@ static void print_verdict(const struct litmus_test *test, const struct litmus_re
 	if (res->placements < res->placements_all)
 		kprintf("; %u of %lu choices of CPUs", res->placements, res->placements_all);
 	kprintf("\n");
+	if (test->twin)
+		kprintf("# twin: %s\n", test->twin);
 	if (!res->asked && test->verdict != LITMUS_FORBIDDEN)
 		kprintf("# not seen: %s\n",
 			test->hidden ? test->hidden : "it takes more runs, or another machine");
