@@ -161,8 +161,7 @@ COMMAND(cmd_litmus) = {
 	.help = "  *> marks the outcome that the test asks for. Fails if a forbidden one was "
 		"seen.\n"
 		"  FLUSH* tries each flush on each pair of CPUs: run it first on a new machine.\n"
-		"  Ctrl-C stops at the next choice of CPUs; --from goes on with a test of the "
-		"list.",
+		"  Ctrl-C stops; --from goes on with a test of the list.",
 	.options = options,
 	.run = litmus_run,
 	.complete = complete,

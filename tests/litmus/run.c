@@ -30,6 +30,7 @@ enum {
 	AWAIT_SPIN_NS = 20000,
 	AWAIT_NAP_NS = 100000,
 	AWAIT_NAPS = 10,
+	CONSOLE_NS = 50000000, /* between looks for Ctrl-C: shorter than a person notices */
 	LOOKS = 16, /* at what is waited for, for each at the clock, which takes longer */
 	/* Delays before a body are spread evenly over powers of two up to this many empty turns. */
 	SKEW_BITS = 15,
@@ -283,6 +284,7 @@ static void thread_main(void *arg)
 	bool first = true;
 
 	for (;; first = false) {
+		console_interrupted(); /* whoever is on the console's CPU reads it for thread 0 */
 		barrier_wait(s); /* all bodies of the last batch are done */
 		if (w->thread == 0) {
 			if (!first)
@@ -310,6 +312,14 @@ static void thread_entry(void *arg)
 		thread_main(arg);
 }
 
+/* While the threads are elsewhere nobody else reads the console. */
+static void watch_console(const struct context *ctx)
+{
+	while (load_acquire(&ctx->state) != CONTEXT_DONE && context_alone() &&
+	       !console_interrupted())
+		wait_nap(CONSOLE_NS); /* the end of a context wakes */
+}
+
 /* One choice of CPUs, `runs` runs. */
 static int run_placement(struct session *s, u64 runs)
 {
@@ -331,8 +341,10 @@ static int run_placement(struct session *s, u64 runs)
 	store_release(&s->gate, made == s->threads ? GATE_OPEN : GATE_LEAVE);
 	for (unsigned t = 0; t < made; t++)
 		cpu_wake(s->cpu[t]);
-	for (unsigned t = 0; t < made; t++)
+	for (unsigned t = 0; t < made; t++) {
+		watch_console(ctx[t]);
 		context_join(ctx[t]);
+	}
 	return made == s->threads ? 0 : -ENOMEM;
 }
 
