@@ -25,10 +25,10 @@ struct scenario {
 extern const struct scenario *const scenarios[]; /* NULL at the end */
 /* ---- scenarios_hint.c ---- */
 extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect,
-	hint_wake, hint_copy;
+	hint_wake;
 /* ---- scenarios_spaces.c ---- */
 extern const struct scenario switch_shootdown, free_table, free_tables, destroy_space, rollover,
-	initiators;
+	initiators, leave_return;
 /* ---- scenarios_more.c ---- */
 extern const struct scenario debts_grow, hint_dirty;
 /* ---- scenarios_large.c ---- */

@@ -1,6 +1,7 @@
 /* Scenarios of several address spaces: switching, tags that run out, spaces and tables that go. */
 #include "model.h"
 
+#include <kernel/atomic.h>
 #include <mm/scheme.h>
 
 static struct aspace *a, *b, *c, *d;
@@ -194,6 +195,78 @@ const struct scenario destroy_space = {
 	.cpus = 3,
 	.setup = setup_two_spaces,
 	.program = {destroy_b, leave_b, lazy_in_between},
+	.end = NULL,
+};
+
+/* ---- a CPU that leaves and comes back (I12) --------------------------------------------- */
+
+static u64 asked, gone, back; /* told so far, release and acquire */
+
+static void setup_leaving(void)
+{
+	a = work_space("a", VA, 2, RW);
+	b = work_space("b", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	work_protect(a, VA, 2, PROT_READ);
+}
+
+static void wait_for(const u64 *told)
+{
+	while (!load_acquire(told))
+		cpu_relax();
+}
+
+/* While it is gone, everything of the space changes; what is owed from before is paid. */
+static void change_without_it(unsigned cpu)
+{
+	work_migrate(a, VA, 2, 1);
+	store_release(&asked, 1UL); /* from here on nothing is asked until it is gone */
+	wait_for(&gone);
+	work_migrate(a, VA, 2, 0);
+	aspace_protect(a, VA, PAGE_SIZE, RW);
+	work_write(VA, cpu);
+	scheme_settle();
+	store_release(&back, 1UL);
+	aspace_protect(a, VA, PAGE_SIZE, PROT_READ);
+	work_expect_at_most(a, VA, PROT_READ);
+}
+
+static void only_read(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		work_read(VA, cpu, 0);
+		work_read(VA2, cpu, 0);
+	}
+}
+
+/*
+ * Out of every mask: it has nothing loaded any more when the context goes that it loaded. From then
+ * on it answers nobody, with interrupts off, so that whoever asks it waits for ever.
+ */
+static void leave_and_return(unsigned cpu)
+{
+	work_read(VA, cpu, 0);
+	aspace_load(b);
+	tlb_context_destroy(&b->ctx);
+	wait_for(&asked);
+	irqflags_t flags = irq_save();
+
+	store_release(&gone, 1UL);
+	wait_for(&back);
+	irq_restore(flags);
+	aspace_load(a);
+	work_read(VA, cpu, 0);
+	work_read(VA2, cpu, 0);
+	work_read(VA, cpu, 0);
+}
+
+const struct scenario leave_return = {
+	.name = "leave-return",
+	.summary = "a CPU leaves all spaces, answers nothing while pages move, and comes back",
+	.cpus = 3,
+	.setup = setup_leaving,
+	.program = {change_without_it, only_read, leave_and_return},
 	.end = NULL,
 };
 
