@@ -22,6 +22,8 @@ WRONG = {  # name: (command, what the message must name)
     "show": ("show frobnicate", "frobnicate"),
     "list": ("list frobnicate", "frobnicate"),
     "test": ("test frobnicate", "frobnicate"),
+    "litmus": ("litmus frobnicate", "frobnicate"),
+    "litmus-from": ("litmus --from frobnicate", "frobnicate"),
     "look": ("look frobnicate", "frobnicate"),
     "help": ("help frobnicate", "frobnicate"),
 }
