@@ -196,6 +196,7 @@ static void adapt(struct hint_scan *s)
 static void end_pass(struct hint_scan *s)
 {
 	adapt(s);
+	store_relaxed(&s->as->scan_period, s->period);
 	s->passes++;
 	s->space_pages = s->pages;
 	s->pages = 0;

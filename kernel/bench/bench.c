@@ -265,7 +265,7 @@ static unsigned run(struct bench *b, struct bench_outcome *out)
 	char why[BENCH_ERROR_LEN];
 	unsigned rc = make_variants(b);
 	u64 leaked;
-	int err;
+	int err = 0;
 
 	if (!rc)
 		rc = check_variants(b);
@@ -275,6 +275,11 @@ static unsigned run(struct bench *b, struct bench_outcome *out)
 		kprintf("# SKIP %s\n", why);
 		return RC_SKIP;
 	}
+	/* A mistake costs nothing that is there: neither results nor what an earlier run kept. */
+	if (b->workload->check)
+		err = b->workload->check(b);
+	if (err)
+		return verdict(b, err);
 	results_clear();
 	leaked = kept_drop();
 	err = bench_measure(b);

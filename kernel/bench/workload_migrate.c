@@ -35,15 +35,10 @@ struct migrate_state {
 
 /* ---- set-up ------------------------------------------------------------------ */
 
-static int check_params(struct bench *b)
+static int migrate_check(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
-	int rc = region_check_room(b, (u32)p->from, p->pages);
 
-	if (!rc)
-		rc = region_check_room(b, (u32)p->to, p->pages);
-	if (rc)
-		return rc;
 	if (p->pages % p->procs)
 		return bench_fail(b, -EINVAL, "--pages %lu: not a multiple of --procs %lu",
 				  p->pages, p->procs);
@@ -61,8 +56,10 @@ static int migrate_setup(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
 	struct migrate_state *s = b->state;
-	int rc = check_params(b);
+	int rc = region_check_room(b, (u32)p->from, p->pages);
 
+	if (!rc)
+		rc = region_check_room(b, (u32)p->to, p->pages);
 	bench_series_add(b, "ns/page", 0, 1 + (unsigned)MIN(p->threads, p->cpu_count), true,
 			 "migrate");
 	for (; s->regions < p->procs && !rc; s->regions++)
@@ -228,6 +225,7 @@ WORKLOAD(workload_migrate) = {
 		   OPT_MAPPING | OPT_PROCS | OPT_SLICE | OPT_PIN | OPT_CPUS | OPT_KEEP,
 	.default_threads = 3,
 	.state_size = sizeof(struct migrate_state),
+	.check = migrate_check,
 	.setup = migrate_setup,
 	.start = migrate_start,
 	.round = migrate_round,

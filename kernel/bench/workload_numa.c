@@ -31,7 +31,29 @@ static u64 share_pages_of(const struct bench_params *p)
 	return p->pages / unit / p->threads * unit;
 }
 
-static int check_params(struct bench *b)
+static bool thread_on(const struct bench_params *p, u32 node)
+{
+	for (unsigned i = 0; i < MIN(p->threads, (u64)p->cpu_count); i++)
+		if (numa_node_of_cpu(p->cpu[i]) == node)
+			return true;
+	return false;
+}
+
+static int check_cpus(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+
+	for (unsigned i = 0; i < p->cpu_count; i++)
+		if (!pmm_node_has_memory(numa_node_of_cpu(p->cpu[i])))
+			return bench_fail(b, -ERANGE, "CPU %u is on node %u, which has no memory",
+					  p->cpu[i], numa_node_of_cpu(p->cpu[i]));
+	if (p->eat_percent && !thread_on(p, (u32)p->eat_node))
+		return bench_fail(b, -EINVAL, "--eat %lu:%lu: no thread runs on that node",
+				  p->eat_node, p->eat_percent);
+	return 0;
+}
+
+static int numa_check(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
 	u64 per_space = p->threads / p->procs;
@@ -54,7 +76,7 @@ static int check_params(struct bench *b)
 	if (p->stripe && share_pages_of(p) % p->stripe)
 		return bench_fail(b, -EINVAL, "--stripe %lu: no divisor of a thread's %lu pages",
 				  p->stripe, share_pages_of(p));
-	return 0;
+	return check_cpus(b);
 }
 
 static u32 home_of(const struct bench *b, const struct numa_state *s, unsigned region,
@@ -87,7 +109,7 @@ static u32 start_of(u32 home)
 	return node;
 }
 
-static int check_nodes(struct bench *b)
+static int check_room(struct bench *b)
 {
 	for (u32 node = 0; node < numa_node_count(); node++) {
 		int rc =
@@ -96,10 +118,6 @@ static int check_nodes(struct bench *b)
 		if (rc)
 			return rc;
 	}
-	for (unsigned i = 0; i < b->params.cpu_count; i++)
-		if (!pmm_node_has_memory(numa_node_of_cpu(b->params.cpu[i])))
-			return bench_fail(b, -ERANGE, "CPU %u is on node %u, which has no memory",
-					  b->params.cpu[i], numa_node_of_cpu(b->params.cpu[i]));
 	return 0;
 }
 
@@ -142,21 +160,15 @@ static int numa_setup(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
 	struct numa_state *s = b->state;
-	int rc = check_params(b);
+	int rc = check_room(b);
 
-	if (!rc)
-		rc = check_nodes(b);
 	if (rc)
 		return rc;
 	bench_series_add(b, "ns/page", 0, 1 + (unsigned)MIN(p->threads, p->cpu_count), true,
 			 "numa_balance");
 	s->shares = (unsigned)(p->threads / p->procs);
 	s->share_pages = share_pages_of(p);
-	rc = make_regions(b, s);
-	if (!rc && p->eat_percent && !pages_at_home_on(b, s, (u32)p->eat_node))
-		return bench_fail(b, -EINVAL, "--eat %lu:%lu: no thread runs on that node",
-				  p->eat_node, p->eat_percent);
-	return rc;
+	return make_regions(b, s);
 }
 
 /*
@@ -432,6 +444,7 @@ WORKLOAD(workload_numa) = {
 		   OPT_PROCS | OPT_SLICE | OPT_CPUS | OPT_SHARE | OPT_KEEP | OPT_POLICY | OPT_EAT,
 	.default_threads = 3,
 	.state_size = sizeof(struct numa_state),
+	.check = numa_check,
 	.setup = numa_setup,
 	.round = numa_round,
 	.teardown = numa_teardown,

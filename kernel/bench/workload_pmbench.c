@@ -202,17 +202,24 @@ static unsigned busy_cpus(const struct bench_params *p)
 	return cpumask_weight(&cpus);
 }
 
-static int pm_setup(struct bench *b)
+static int pm_check(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
-	struct pm_state *s = b->state;
-	int rc;
 
 	if (p->set_mib > p->map_mib)
 		return bench_fail(b, -EINVAL, "--set-size %lu: more than --map-size %lu",
 				  p->set_mib, p->map_mib);
 	if (!p->threads)
 		return bench_fail(b, -EINVAL, "--threads 0: nobody would access a page");
+	return 0;
+}
+
+static int pm_setup(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+	struct pm_state *s = b->state;
+	int rc;
+
 	bench_series_add(b, "ns", 1, busy_cpus(p), true, "access");
 	s->map_pages = p->map_mib << (20 - PAGE_SHIFT);
 	s->set_pages = p->set_mib << (20 - PAGE_SHIFT);
@@ -327,6 +334,7 @@ WORKLOAD(workload_pmbench) = {
 		   OPT_POLICY | OPT_PMBENCH,
 	.default_threads = 1,
 	.state_size = sizeof(struct pm_state),
+	.check = pm_check,
 	.setup = pm_setup,
 	.round = pm_round,
 	.teardown = pm_teardown,

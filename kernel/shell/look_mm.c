@@ -218,6 +218,17 @@ static void print_area(struct aspace *as, const struct area *area)
 	kprintf(" kernelpagesize_kB=%lu\n", PAGE_SIZE >> 10);
 }
 
+/* The heading of a space: how fast the NUMA scan goes through it, if it did. */
+static void print_space(struct aspace *as)
+{
+	u64 period = load_relaxed(&as->scan_period);
+
+	kprintf("space %u %s", as->id, as->name);
+	if (period)
+		kprintf(", NUMA scan: a pass in %lu us", period / 1000);
+	kprintf("\n");
+}
+
 static unsigned look_spaces(int argc, char **argv)
 {
 	struct space_list list = {.count = 0};
@@ -230,7 +241,7 @@ static unsigned look_spaces(int argc, char **argv)
 	for (unsigned i = 0; i < list.count; i++) {
 		struct aspace *as = list.space[i];
 
-		kprintf("space %u %s\n", as->id, as->name);
+		print_space(as);
 		read_lock(&as->lock);
 		list_for_each_entry (area, &as->areas, link)
 			print_area(as, area);
@@ -242,7 +253,7 @@ static unsigned look_spaces(int argc, char **argv)
 LOOK(look_at_spaces) = {
 	.name = "spaces",
 	.usage = "",
-	.summary =
-		"address spaces; their areas, policies and pages by node as in Linux's numa_maps",
+	.summary = "address spaces, pace of the NUMA scan; areas, policies and pages by node as in "
+		   "Linux's numa_maps",
 	.run = look_spaces,
 };

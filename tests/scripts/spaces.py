@@ -95,7 +95,10 @@ def balance() -> None:
                f"{record['numa']['home_percent']} % at home")
     run = boot("set numa_split=shared; bench numa_balance --thp --stripe 128 --threads 2 --pages 2048 "
                "--warmup 1 --reps 3 --keep; look spaces; drop")
-    seen = areas(only(run.text, "look spaces")[0])
+    lines = only(run.text, "look spaces")[0]
+    seen = areas(lines)
+    result("balance.scan-period", sum(bool(re.fullmatch(r"space \d+ \S+, NUMA scan: a pass in [1-9]\d* us", line))
+                                      for line in lines) == 1, f"{lines}")
     result("balance.keeps-one", run.guest_rc == 0 and [pages for _, pages, _ in seen] == [2048],
            f"rc={run.guest_rc}: {seen}")
 
@@ -131,7 +134,9 @@ def wrong() -> None:
 
 def console() -> None:
     keep = "bench migrate --pages 512 --procs 2 --pin 3 --warmup 0 --reps 2 --keep"
-    steps = ["numa", "numactl -H", "look spaces", "drop", keep, "look spaces", "look va 0x100000000",
+    refused = ["bench migrate --pages 512 --procs 3", "bench numa_balance --threads 3 --procs 2",
+               "bench pmbench --threads 0"]
+    steps = ["numa", "numactl -H", "look spaces", "drop", keep, *refused, "look spaces", "look va 0x100000000",
              "migratepages 1 0 1", "migratepages 2 all 1", "look spaces", "look va 1 0x1000ff000",
              "set batch=512", "migratepages 1 1 0", "migratepages 1 1 0", "look debts", "look frames",
              "migratepages", "migratepages 9 0 1", "migratepages 1 0 2", "migratepages 1 1 1",
@@ -145,6 +150,8 @@ def console() -> None:
     spaces = [areas(lines) for lines, _ in outputs(text, "look spaces")]
     result("spaces", spaces == [[], [("prefer:0", 256, [256, 0])] * 2,
                                 [("prefer:0", 256, [3, 253])] * 2], f"{spaces}")
+    result("refused.keeps", all(only(text, command)[1] == 2 for command in refused) and len(spaces[1]) == 2,
+           f"{spaces[1]} after {len(refused)} commands that were refused")
     result("look-va.all", sum("node 0 " in line and "pins 1" in line for line in
                               only(text, "look va 0x100000000")[0]) == 2, "first pages are pinned")
     result("look-va.moved", any("node 1 " in line for line in

@@ -431,6 +431,7 @@ TEST(hint, period_follows_the_faults)
 		hint_scan(&scan);
 		EXPECT_EQ(scan.passes, 1);
 		EXPECT_EQ(scan.period, pass[i].period * 1000);
+		EXPECT_EQ(fx.as->scan_period, scan.period);
 	}
 	fixture_fini(&fx);
 }

@@ -38,7 +38,9 @@ struct workload {
 	unsigned options; /* enum bench_option */
 	unsigned default_threads; /* cut to the machine unless asked for */
 	size_t state_size; /* zeroed memory that lives until the records are printed */
-	/* Check the parameters, declare the series, get memory. 0 or a code with bench_fail(). */
+	/* Are the parameters a mistake? Changes nothing. 0 or a code with bench_fail(). May be NULL. */
+	int (*check)(struct bench *b);
+	/* Declare the series, get memory. 0 or a code with bench_fail(). */
 	int (*setup)(struct bench *b);
 	/* Start threads; from here on the CPUs are busy. May be NULL. */
 	int (*start)(struct bench *b);

@@ -66,6 +66,7 @@ struct aspace {
 	const char *name;
 	u32 flush_pending; /* scanners between their first entry change and the end of their flush */
 	struct hint_tally hints;
+	u64 scan_period; /* ns for a pass, as the scan last adapted it; 0 = no pass has ended */
 	struct list link; /* all spaces, under the list's lock */
 };
 
