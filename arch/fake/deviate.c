@@ -192,7 +192,6 @@ static void record(unsigned options, unsigned flags)
 	}
 	if (fake_steps >= FAKE_RECORDED)
 		return;
-	p->key[fake_steps] = key;
 	p->others[fake_steps] =
 		flags & FAKE_IS_CHOICE ? 0 : (u8)(fake_runnable_mask() & ~(1U << fake_self->id));
 	p->options[fake_steps] = (u8)options;

@@ -10,10 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Declared by hand: the header's constants have the names of mm's. */
+int madvise(void *addr, size_t len, int advice);
+enum { HOST_HUGE_PAGES = 14 };
+
 enum {
 	STATES =
 		1
-		<< 22, /* remembered for pruning, 9 bytes each; more orderings are then tried twice */
+		<< 22, /* remembered for pruning, 8 bytes each; more orderings are then tried twice */
+	BUDGET = 7, /* bits of a state: 1 and the deviations that were left when it was explored */
 	QUEUED = 1 << 22, /* plans, 28 bytes each */
 	ALIVE_EACH = 256, /* executions: some milliseconds */
 	REPEAT_EACH = 128, /* executions: about one percent of the time */
@@ -43,7 +48,6 @@ struct explorer {
 	struct explore_result *result;
 	u64 *orderings, *states; /* hash sets, 0 = free */
 	u64 orderings_size, states_size, states_count;
-	u8 *budget; /* of a state: deviations that were left when it was explored */
 	unsigned left; /* in this execution */
 	u64 runs; /* executions, those given up included */
 	struct short_plan *queue;
@@ -69,27 +73,27 @@ static bool ordering_is_new(u64 key)
 	return true;
 }
 
-/* True: explored with at least as many deviations left. Else remember it. */
+/*
+ * True: explored with at least as many deviations left. Else remember it. The low
+ * bits, which decide where it is, give way to that number, so that one access finds both.
+ */
 static bool state_seen(u64 key)
 {
-	u64 i = key & (ex->states_size - 1);
+	u64 i = key & (ex->states_size - 1), budget = 1 + ex->left;
 
-	key |= !key;
-	while (ex->states[i] && ex->states[i] != key)
+	key &= ~(u64)BUDGET;
+	while (ex->states[i] && (ex->states[i] & ~(u64)BUDGET) != key)
 		i = (i + 1) & (ex->states_size - 1);
 	if (ex->states[i]) {
-		if (ex->budget[i] > ex->left)
-			return true;
 		/* The same execution passes each state once, so this is another one. */
-		if (ex->budget[i] == ex->left && ex->budget[i] != 0xff)
+		if ((ex->states[i] & BUDGET) >= budget)
 			return true;
 	} else {
 		if (ex->states_count * 2 > ex->states_size)
 			return false; /* full: no more pruning */
 		ex->states_count++;
 	}
-	ex->states[i] = key;
-	ex->budget[i] = (u8)ex->left;
+	ex->states[i] = key | budget;
 	return false;
 }
 
@@ -417,6 +421,19 @@ static u64 table_size(u64 entries)
 	return size;
 }
 
+/* Looked up at random: large pages of the host keep its own TLB out of that. */
+static u64 *new_table(u64 entries)
+{
+	u64 bytes = entries * sizeof(u64);
+	u64 *table = bytes < HUGE_SIZE ? calloc(1, bytes) : aligned_alloc(HUGE_SIZE, bytes);
+
+	if (bytes >= HUGE_SIZE) {
+		madvise(table, bytes, HOST_HUGE_PAGES);
+		memset(table, 0, bytes);
+	}
+	return table;
+}
+
 static void count_pair(const struct fake_pair *pair, void *arg)
 {
 	struct explore_result *r = arg;
@@ -433,10 +450,9 @@ void explore(const struct explore_order *order, struct explore_result *result)
 	ex->order = order;
 	ex->result = result;
 	ex->orderings_size = table_size(order->orderings);
-	ex->orderings = calloc(ex->orderings_size, sizeof(u64));
+	ex->orderings = new_table(ex->orderings_size);
 	ex->states_size = table_size(MIN(order->orderings * 64, STATES / 2UL));
-	ex->states = calloc(ex->states_size, sizeof(u64));
-	ex->budget = calloc(ex->states_size, 1);
+	ex->states = new_table(ex->states_size);
 	memset(result, 0, sizeof(*result));
 	fake_snapshot();
 	if (search())

@@ -16,6 +16,19 @@ static struct frame {
 	bool written; /* by a workload since it was zeroed; follows a copy */
 } frames[FAKE_FRAMES_MAX];
 
+/* Those with moved_to, and some that had it: few are looked through at every store. */
+static u32 moved[FAKE_FRAMES_MAX / 8];
+static unsigned moved_count;
+
+static void move(u64 from, u64 to)
+{
+	if (!frames[from].moved_to && moved_count < ARRAY_SIZE(moved))
+		moved[moved_count++] = (u32)from;
+	else if (!frames[from].moved_to)
+		fake_fail("scenario: more than %lu frames are moved", ARRAY_SIZE(moved));
+	frames[from].moved_to = (u32)to;
+}
+
 static struct page *page_of(u64 frame)
 {
 	return phys_to_page(frame << PAGE_SHIFT);
@@ -49,7 +62,7 @@ static void before_copy(u64 to, u64 from)
 	frames[from].changed = false;
 	frames[from].copied_to = (u32)to;
 	if (!load_relaxed(&model_page_of(from)->refs)) /* frozen before */
-		frames[from].moved_to = (u32)to;
+		move(from, to);
 }
 
 /* A copy replaces the frame: nobody else has a reference, and the copy must still be one. */
@@ -62,7 +75,7 @@ static void frozen(u64 frame)
 	if (f->changed)
 		fake_fail("I10: frame %#lx is replaced by a copy made before its last store",
 			  frame);
-	f->moved_to = f->copied_to;
+	move(frame, f->copied_to);
 }
 
 static void before_zero(u64 frame)
@@ -107,11 +120,11 @@ static void check_old_readers(u64 frame)
 {
 	unsigned cpu;
 
-	for (u64 f = fake_first_frame(); f < fake_last_frame(); f++)
-		if (frames[f].moved_to == frame && fake_may_hold(f, false, &cpu))
+	for (unsigned i = 0; i < moved_count; i++)
+		if (frames[moved[i]].moved_to == frame && fake_may_hold(moved[i], false, &cpu))
 			fake_fail(
-				"I5: store into frame %#lx while CPU %u may read its old copy %#lx",
-				frame, cpu, f);
+				"I5: store into frame %#lx while CPU %u may read its old copy %#x",
+				frame, cpu, moved[i]);
 }
 
 static void work_stored(const u64 *word, unsigned va_index)

@@ -42,7 +42,6 @@ struct fake_plan {
 	/* Recorded, for the systematic search; from which step on. */
 	bool record;
 	u32 steps; /* of the execution */
-	u64 key[FAKE_RECORDED]; /* hash of everything so far, by step */
 	u8 others[FAKE_RECORDED]; /* CPUs that could have gone on instead */
 	u8 options[FAKE_RECORDED]; /* of a choice, or drainable stores: 2 bits per CPU */
 	u8 flags[FAKE_RECORDED]; /* FAKE_CAN_* */
