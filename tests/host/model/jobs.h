@@ -52,6 +52,11 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 void setup_scenario(const struct scenario *s);
 /* Error of a scheme that no variant can run (err), or true. Boots machines, in processes of their own. */
 bool setup_knows(const char *scheme_name, char *err, size_t size);
+/*
+ * Is every run of the two the same under these rules? Then the names of knobs that
+ * they set differently, which no run depends on, are in the text: "hint=".
+ */
+bool setup_is_alike(const char *a, const char *b, const char *rules, char *differing, size_t size);
 /* The settings that a scheme's name stands for. */
 void setup_print(const char *scheme_name);
 /* Does a part of the name put a deferral scheme in force that is not safe? */
@@ -62,6 +67,9 @@ bool setup_is_unsafe(const char *scheme_name);
 void report_failure_now(const struct job *job, const char *failure, const char *schedule);
 /* The figures of one scheme and rule set, and its line of KTAP. False: it failed. */
 bool report(const char *scheme_name, const char *rules, unsigned number);
+/* The same for one whose runs are those of another, and which knobs they set differently. */
+bool report_alike(const char *scheme_name, const char *of, const char *rules, const char *differing,
+		  bool passed, unsigned number);
 /* The order of locks over everything that was run, which no single execution shows. */
 bool report_locks(unsigned number);
 /* A pair that was seen in one order only. */

@@ -65,6 +65,60 @@ static void list_schemes(void)
 	}
 }
 
+/* ---- what is run and reported ------------------------------------------------------------- */
+
+/* A scheme under one rule set: a test. */
+static struct test {
+	const char *scheme, *rules;
+	const struct test *as; /* every run is the same as of this one, ... */
+	char differing[64]; /* ... whatever these knobs are */
+	bool passed;
+} tests[2 * MAX_SCHEMES];
+static unsigned test_count;
+
+static void find_alike(struct test *t)
+{
+	for (const struct test *other = tests; other < t && !t->as; other++)
+		if (!other->as && !strcmp(other->rules, t->rules) &&
+		    setup_is_alike(other->scheme, t->scheme, t->rules, t->differing,
+				   sizeof(t->differing)))
+			t->as = other;
+}
+
+static void list_tests(void)
+{
+	static const char *const rule_sets[] = {"x86", "arm64"};
+
+	for (unsigned i = 0; i < scheme_count; i++)
+		for (unsigned r = 0; r < ARRAY_SIZE(rule_sets); r++) {
+			struct test *t = &tests[test_count];
+
+			if (options.rules && strcmp(options.rules, rule_sets[r]))
+				continue;
+			*t = (struct test){.scheme = scheme_names[i], .rules = rule_sets[r]};
+			test_count++;
+			find_alike(t);
+			if (!t->as)
+				jobs_add(t->scheme, t->rules);
+		}
+}
+
+/* How many failed. */
+static unsigned report_tests(void)
+{
+	unsigned failed = 0;
+
+	for (struct test *t = tests; t < tests + test_count; t++) {
+		unsigned number = (unsigned)(t - tests) + 1;
+
+		t->passed = t->as ? report_alike(t->scheme, t->as->scheme, t->rules, t->differing,
+						 t->as->passed, number)
+				  : report(t->scheme, t->rules, number);
+		failed += !t->passed;
+	}
+	return failed;
+}
+
 /* ---- arguments ------------------------------------------------------------------------------ */
 
 static int refuse(const char *option, const char *value, const char *why)
@@ -213,8 +267,7 @@ static bool repeats(const char *program, unsigned test)
 
 int main(int argc, char **argv)
 {
-	static const char *const rule_sets[] = {"x86", "arm64"};
-	unsigned test = 0, failed = 0;
+	unsigned test, failed;
 	bool whole;
 
 	read_options(argc, argv);
@@ -240,20 +293,15 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	jobs_init();
-	for (unsigned i = 0; i < scheme_count; i++)
-		for (unsigned r = 0; r < 2; r++)
-			if (!options.rules || !strcmp(options.rules, rule_sets[r]))
-				jobs_add(scheme_names[i], rule_sets[r]);
-	printf("KTAP version 1\n1..%u\n", scheme_count * (options.rules ? 1 : 2) + 1 + whole);
+	list_tests();
+	test = test_count;
+	printf("KTAP version 1\n1..%u\n", test_count + 1 + whole);
 	if (!jobs_run()) {
 		printf("Bail out! interrupted%s\n",
 		       options.state ? "; the same command goes on from here" : "");
 		return 130;
 	}
-	for (unsigned i = 0; i < scheme_count; i++)
-		for (unsigned r = 0; r < 2; r++)
-			if (!options.rules || !strcmp(options.rules, rule_sets[r]))
-				failed += !report(scheme_names[i], rule_sets[r], ++test);
+	failed = report_tests();
 	failed += !report_locks(++test);
 	if (whole)
 		failed += !repeats(argv[0], ++test);

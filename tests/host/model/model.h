@@ -11,6 +11,7 @@
 enum {
 	MODEL_PAGES = 5, /* of a scenario, by number in its object */
 	MODEL_WORDS = FAKE_CPUS,
+	MODEL_LARGE = 1, /* 2 MiB pages of a scenario, at most */
 };
 
 struct scenario {

@@ -140,6 +140,18 @@ bool report(const char *scheme_name, const char *rules, unsigned number)
 	return !f.failed && !few;
 }
 
+bool report_alike(const char *scheme_name, const char *of, const char *rules, const char *differing,
+		  bool passed, unsigned number)
+{
+	printf("# %s %s: as %s %s, ", rules, scheme_name, rules, of);
+	if (*differing)
+		printf("whose settings differ only in %s, which no run depends on\n", differing);
+	else
+		printf("whose settings are the same\n");
+	printf("%s %u %s.%s\n", passed ? "ok" : "not ok", number, rules, scheme_name);
+	return passed;
+}
+
 bool report_locks(unsigned number)
 {
 	char text[512];

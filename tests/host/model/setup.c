@@ -23,6 +23,9 @@ const struct variant variants[] = {
 };
 const unsigned variant_count = ARRAY_SIZE(variants);
 
+static struct knobs
+	named; /* as the scheme has set them, before what no run depends on is made equal */
+
 bool setup_machine(const struct variant *v, unsigned cpus, bool large, const char *scheme_name,
 		   char *err, size_t size)
 {
@@ -40,7 +43,13 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 		config.options = boot_line;
 	}
 	fake_boot(&config);
-	return !scheme_apply(scheme_name, err, size);
+	if (scheme_apply(scheme_name, err, size))
+		return false;
+	named = knobs;
+	/* Scenarios in which it matters set it themselves, to either order: no scheme decides it. */
+	knobs.hint = HINT_EARLY;
+	knobs.batch_2m = MIN(knobs.batch_2m, (u32)MODEL_LARGE); /* more makes no difference */
+	return true;
 }
 
 void setup_scenario(const struct scenario *s)
@@ -81,6 +90,66 @@ bool setup_knows(const char *scheme_name, char *err, size_t size)
 			return true;
 	}
 	return false;
+}
+
+/* ---- schemes that differ in nothing that is run ---------------------------------------- */
+
+/* What a name comes to under one variant; of zeroes if that cannot run it. */
+struct outcome {
+	bool known;
+	struct knobs named, used;
+};
+
+static struct outcome outcome_of(const struct variant *v, const char *scheme_name)
+{
+	struct outcome outcome = {.known = false};
+	char why[160];
+	int ends[2];
+
+	if (pipe(ends))
+		return outcome;
+	if (!fork()) {
+		if (setup_machine(v, 2, false, scheme_name, why, sizeof(why)))
+			outcome = (struct outcome){true, named, knobs};
+		_exit(write(ends[1], &outcome, sizeof(outcome)) != sizeof(outcome));
+	}
+	close(ends[1]);
+	if (read(ends[0], &outcome, sizeof(outcome)) != sizeof(outcome))
+		outcome.known = false;
+	close(ends[0]);
+	wait(NULL);
+	return outcome;
+}
+
+/* The knobs of which the values differ: "hint=, range=". */
+static void add_differing(const struct knobs *a, const struct knobs *b, char *buf, size_t size)
+{
+	for (unsigned i = 0; i < knob_count; i++) {
+		size_t at = (size_t)((char *)knob_table[i].value - (char *)&knobs);
+		char word[32];
+
+		snprintf(word, sizeof(word), "%s%s=", *buf ? ", " : "", knob_table[i].name);
+		if (memcmp((const char *)a + at, (const char *)b + at, sizeof(u32)) &&
+		    strlen(buf) + strlen(word) < size)
+			strcat(buf, word);
+	}
+}
+
+bool setup_is_alike(const char *a, const char *b, const char *rules, char *differing, size_t size)
+{
+	for (unsigned i = 0; i < variant_count; i++) {
+		struct outcome of_a, of_b;
+
+		if (strcmp(variants[i].rules, rules))
+			continue;
+		of_a = outcome_of(&variants[i], a);
+		of_b = outcome_of(&variants[i], b);
+		if (!of_a.known || !of_b.known || memcmp(&of_a.used, &of_b.used, sizeof(of_a.used)))
+			return false;
+		differing[0] = 0; /* no variant changes what a name sets */
+		add_differing(&of_a.named, &of_b.named, differing, size);
+	}
+	return true;
 }
 
 /* The settings that one word of a name stands for. */

@@ -109,9 +109,12 @@ struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t p
 
 struct aspace *work_large(const char *name, vaddr_t va, vaddr_t other)
 {
+	static unsigned count;
 	struct aspace *as = aspace_create(name, 0);
 	int err = 0;
 
+	if (++count > MODEL_LARGE)
+		fake_fail("scenario: more than %d 2 MiB pages", MODEL_LARGE);
 	aspace_map(as, NULL, 0, va, HUGE_SIZE, RW, true, 0, &err);
 	if (err || aspace_populate(as, va, HUGE_SIZE, 0) < 0 || !pgwalk_find(as->root, va, 0).level)
 		fake_fail("scenario: no memory for a 2 MiB page");
