@@ -181,8 +181,9 @@ void fake_deviations_begin(void)
 static void record(unsigned options, unsigned flags)
 {
 	struct fake_plan *p = fake_plan;
-	/* What comes next depends on it even where nothing that came before did. */
-	u64 key = fake_self->id + (p->lazy ? FAKE_CPUS : 0);
+	/* What comes next depends on these even where nothing that came before did. */
+	u64 key = fake_self->id + (p->lazy ? FAKE_CPUS : 0) +
+		  (flags & FAKE_IS_CHOICE ? 2 * FAKE_CPUS : 0);
 
 	for (unsigned i = 0; i < fake_config.cpus; i++) {
 		const struct fake_cpu *c = &fake_cpus[i];

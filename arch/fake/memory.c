@@ -19,7 +19,8 @@ static void touch(const void *addr, bool write, bool counted)
 
 	fake_pairs_note((unsigned)(place - fake_seen), fake_self->id, write, counted);
 
-	fake_self->history = fake_mix(fake_self->history ^ *place, (u64)addr);
+	/* One after the other: its own newest write there would cancel out what it did before. */
+	fake_self->history = fake_mix(fake_mix(fake_self->history, (u64)addr), *place);
 	if (write)
 		*place = fake_self->history;
 }

@@ -14,6 +14,7 @@ enum {
 	STACK = 256 << 10, /* bytes; the host's printf runs on it too */
 	PARKED =
 		1000, /* steps at most: others may retry for ever until this CPU goes on; a few times an execution */
+	LATE = 256, /* turns of waiting, of all CPUs: many more than an execution has that gets on */
 };
 
 struct fake_cpu fake_cpus[FAKE_CPUS];
@@ -26,6 +27,7 @@ char fake_failure[512];
 enum fake_fault fake_fault;
 unsigned fake_lost;
 static unsigned skips; /* times that nothing but the clock moved */
+static unsigned turns; /* of waiting */
 
 static void *main_sp;
 
@@ -336,6 +338,10 @@ void fake_relax(void)
 		return;
 	}
 	me->rush = 0;
+	/* No store stays in a buffer for ever, as it would if two CPUs retry while a third waits for it. */
+	if (++turns % LATE == 0)
+		while (fake_drain_some())
+			;
 	fake_view_loads_from_now(); /* no load is ahead by more than a turn */
 	me->state = FAKE_SPIN;
 	me->spin_seq = fake_write_seq;
