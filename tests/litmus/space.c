@@ -166,8 +166,11 @@ static void prepare_small(struct litmus_space *s, struct litmus_run *r, unsigned
 static void prepare_large(struct litmus_space *s, struct litmus_run *r, unsigned i, paddr_t a,
 			  paddr_t b, u64 off)
 {
-	/* Another page in each region, or all of them would share a slot of an emulated TLB. */
-	u64 page = i * (HUGE_PAGES / LITMUS_BATCH) + i % (HUGE_PAGES / LITMUS_BATCH);
+	/*
+	 * Another page in each region, and no two the same modulo LITMUS_BATCH: they would share a
+	 * slot of an emulated TLB, which shrinks to 128 or 64 slots when few are in use.
+	 */
+	u64 step = HUGE_PAGES / LITMUS_BATCH, page = i * step + i / step;
 	paddr_t block = page_to_phys(s->block);
 	u64 *in_block = (u64 *)((char *)page_to_virt(s->block) + page * PAGE_SIZE + off);
 
