@@ -181,9 +181,14 @@ void fake_deviations_begin(void)
 static void record(unsigned options, unsigned flags)
 {
 	struct fake_plan *p = fake_plan;
+	u64 key;
+
+	/* Up to the plan's last deviation there is nothing to be found out. */
+	if (p->next < p->count || fake_steps >= FAKE_RECORDED)
+		return;
 	/* What comes next depends on these even where nothing that came before did. */
-	u64 key = fake_self->id + (p->lazy ? FAKE_CPUS : 0) +
-		  (flags & FAKE_IS_CHOICE ? 2 * FAKE_CPUS : 0);
+	key = fake_self->id + (p->lazy ? FAKE_CPUS : 0) +
+	      (flags & FAKE_IS_CHOICE ? 2 * FAKE_CPUS : 0);
 
 	for (unsigned i = 0; i < fake_config.cpus; i++) {
 		const struct fake_cpu *c = &fake_cpus[i];
@@ -191,14 +196,13 @@ static void record(unsigned options, unsigned flags)
 		key = fake_mix(key + c->history, c->drained + fake_view_key(c) + c->ipis +
 							 (c->hold ? 64 : 0) + (c->rush ? 128 : 0));
 	}
-	if (fake_steps >= FAKE_RECORDED)
-		return;
 	p->others[fake_steps] =
 		flags & FAKE_IS_CHOICE ? 0 : (u8)(fake_runnable_mask() & ~(1U << fake_self->id));
 	p->options[fake_steps] = (u8)options;
 	p->flags[fake_steps] = (u8)flags;
-	if (p->next >= p->count && p->seen && p->seen(key)) {
+	if (p->seen && p->seen(key)) {
 		fake_abandoned = true;
+		fake_record_nothing(); /* what can be done here was done then */
 		fake_leave();
 	}
 }

@@ -49,6 +49,7 @@ struct explorer {
 	u64 *orderings, *states; /* hash sets, 0 = free */
 	u64 orderings_size, states_size, states_count;
 	unsigned left; /* in this execution */
+	u64 asked; /* the state before; 0 = none yet */
 	u64 runs; /* executions, those given up included */
 	struct short_plan *queue;
 	u64 queue_len, queue_room;
@@ -77,7 +78,7 @@ static bool ordering_is_new(u64 key)
  * True: explored with at least as many deviations left. Else remember it. The low
  * bits, which decide where it is, give way to that number, so that one access finds both.
  */
-static bool state_seen(u64 key)
+static bool state_known(u64 key)
 {
 	u64 i = key & (ex->states_size - 1), budget = 1 + ex->left;
 
@@ -95,6 +96,16 @@ static bool state_seen(u64 key)
 	}
 	ex->states[i] = key | budget;
 	return false;
+}
+
+/* About the state before: while one step is executed, memory brings what the next call asks for. */
+static bool state_seen(u64 key)
+{
+	bool seen = ex->asked && state_known(ex->asked);
+
+	ex->asked = key;
+	__builtin_prefetch(&ex->states[key & (ex->states_size - 1)], 1);
+	return seen;
 }
 
 /* ---- one execution -------------------------------------------------------------------- */
@@ -356,6 +367,7 @@ static bool run_short(const struct short_plan *s, unsigned bound)
 	p->record = true;
 	p->seen = state_seen;
 	ex->left = bound - s->count;
+	ex->asked = 0;
 	if (!run_and_count())
 		return false;
 	if (!s->count && fake_abandoned) {
