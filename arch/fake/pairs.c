@@ -24,14 +24,14 @@ struct clock {
 /* A CPU's last access to a place. */
 struct last {
 	u32 step : 31;
-	bool by_itself : 1; /* it was executing then: no store that somebody else let go */
+	u32 by_itself : 1; /* it was executing then: no store that somebody else let go */
 };
 
 /* What accesses of an execution left at a place. */
 struct place {
 	_Alignas(64) struct clock writes, accesses; /* joined clocks of the writers; of everybody */
 	struct clock last_write, last; /* each CPU's own time at its last write; access */
-	u64 run; /* cleared when another execution comes */
+	u64 run; /* the clocks are cleared when another execution comes */
 	struct last write_at[FAKE_CPUS], access_at[FAKE_CPUS];
 };
 
@@ -145,7 +145,7 @@ void fake_pairs_note(unsigned n, unsigned me, bool write, bool counted)
 	const struct last at = {fake_steps, fake_self->id == me};
 
 	if (p->run != pairs->run) {
-		memset(p, 0, sizeof(*p));
+		p->writes = p->accesses = p->last_write = p->last = (struct clock){{{0}}};
 		p->run = pairs->run;
 	}
 	if (counted && any_later(before, now))

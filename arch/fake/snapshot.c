@@ -15,7 +15,7 @@
 enum {
 	HOST_PAGE = 4096,
 	LINE = 512, /* bytes compared at a time: most do not differ */
-	SAME = 64, /* executions: a fault costs as much as about a dozen comparisons */
+	SAME = 256, /* executions: a fault and another protection cost as much as a dozen comparisons */
 };
 
 extern char __data_start[], _end[]; /* of the host's linker: all initialised and zeroed data */
