@@ -1,16 +1,16 @@
 /*
  * The oracle. What must be true when frame F, unmapped at clock u from context
  * X at page V, gets new contents: for every CPU, and every slot of it whose
- * root is X's, that slot was flushed at u or later, or V was flushed in it at u
- * or later.
+ * root is X's, that slot was flushed after u, or V was flushed in it after u.
  *
  * Slots that hold another root than the loaded one cannot be used before a
  * switch, so they are let pass here and noted; oracle_check_keep() holds the
  * switch to them.
  *
- * Frames are looked at together, in two steps: their records are joined as they
- * are freed (pmm_free_bulk()); then each slot is asked once whether it was
- * flushed as a whole since the newest of them, and only if not, for each page.
+ * Frames are looked at together: their records are joined as they are freed
+ * (pmm_free_bulk()); then each slot is asked once whether it was flushed as a
+ * whole since the newest of them; if not, whether its log has grown by just these
+ * pages, each at its next tick; and only if not, for each page.
  */
 #include <mm/oracle.h>
 #include <mm/asid.h>
@@ -53,54 +53,53 @@ static void stale(const struct oracle_unmap *u, unsigned cpu) __noreturn;
 
 static void stale(const struct oracle_unmap *u, unsigned cpu)
 {
-	unsigned site = u->unmap_va & ~PAGE_MASK;
+	u64 site = oracle_site(u->unmap, u->unmap_word);
 	char name[80];
 
 	panic("oracle: frame %#lx freed by %s while CPU %u may still hold it: context %lu, "
-	      "va %#lx, unmapped by %s:%u at %lu, debts %lu frames, scheme %s",
+	      "va %#lx, unmapped by %s:%lu at %lu, debts %lu frames, scheme %s",
 	      page_to_phys(u->page), freed_by(name, sizeof(name)), cpu,
-	      u->unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK, u->unmap_va & PAGE_MASK,
+	      u->unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK, oracle_va(u->unmap, u->unmap_word),
 	      oracle_files[site >> ORACLE_LINE_BITS], site % (1U << ORACLE_LINE_BITS),
-	      u->unmap & ORACLE_STAMP_MASK, scheme->held(), scheme->name);
+	      oracle_stamp(u->unmap), scheme->held(), scheme->name);
 }
 
 /* ---- one entry, one slot ----------------------------------------------------------- */
 
-/*
- * Acquire: pairs with the release stores in evidence_*(), the stamp is later
- * than the flush. Stamps are compared in their low bits: half the range is
- * 2^24 flushes, and a frame is checked right after its own.
- */
-static enum oracle_verdict ask_slot(const struct tlb_evidence *ev, unsigned slot, u64 vpn,
+/* Acquire: pairs with the release stores in evidence_*(), the stamp is later than the flush. */
+static inline bool flushed_whole(const struct tlb_evidence *ev, unsigned slot, u64 stamp)
+{
+	return load_acquire(&ev->slot[slot].flushed) > stamp;
+}
+
+static enum oracle_verdict ask_slot(const struct tlb_evidence *ev, unsigned slot, vaddr_t va,
 				    u64 stamp)
 {
-	if (load_acquire(&ev->slot[slot].flushed) >= stamp)
-		return ORACLE_CLEAN;
-	u64 seen = load_acquire(&ev->page[vpn % EVIDENCE_PAGES]);
+	struct oracle_walk w;
 
-	/* Key and stamp were added up: what is left of this page's own is how much later it was. */
-	if (seen - evidence_page_key(vpn, slot) - stamp <= EVIDENCE_STAMP_MASK / 2)
+	if (flushed_whole(ev, slot, stamp))
 		return ORACLE_CLEAN;
-	return ((seen - stamp) & EVIDENCE_STAMP_MASK) > EVIDENCE_STAMP_MASK / 2 ? ORACLE_STALE
-										: ORACLE_UNKNOWN;
+	oracle_walk_start(&w, &ev->log);
+	return oracle_walk(&w, slot, va, stamp);
 }
 
 /* A violation, if the slot can be used before its next switch; else the switch is told. */
 static void blame(const struct oracle_unmap *u, unsigned cpu, unsigned slot)
 {
 	struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-	u64 stamp = u->unmap & ORACLE_STAMP_MASK;
+	u64 wanted = oracle_stamp(u->unmap) + 1;
 
 	if (load_relaxed(&ev->loaded) == slot)
 		stale(u, cpu);
-	store_relaxed(&ev->slot[slot].released, MAX(ev->slot[slot].released, stamp));
+	store_relaxed(&ev->slot[slot].released, MAX(ev->slot[slot].released, wanted));
 }
 
 static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, unsigned slot,
 				 bool demand)
 {
-	enum oracle_verdict v = ask_slot(cpu_ptr(cpu, tlb_evidence), slot,
-					 u->unmap_va >> PAGE_SHIFT, u->unmap & ORACLE_STAMP_MASK);
+	enum oracle_verdict v =
+		ask_slot(cpu_ptr(cpu, tlb_evidence), slot, oracle_va(u->unmap, u->unmap_word),
+			 oracle_stamp(u->unmap));
 
 	if (demand && v == ORACLE_STALE)
 		blame(u, cpu, slot);
@@ -128,10 +127,10 @@ static enum oracle_verdict ask(const struct oracle_unmap *u, bool demand)
 
 	if (!stamp || !ctx)
 		return ORACLE_CLEAN;
-	if (tlb_has_bcast() &&
-	    evidence_bcast_covers(u->unmap_va & PAGE_MASK, asid_of(ctx, 0), stamp, &lost))
+	if (tlb_has_bcast() && evidence_bcast_covers(oracle_va(u->unmap, u->unmap_word),
+						     asid_of(ctx, 0), stamp, &lost))
 		return ORACLE_CLEAN;
-	if (lost >= stamp) {
+	if (lost > stamp) {
 		if (demand)
 			count(oracle_unknown);
 		return ORACLE_UNKNOWN;
@@ -155,39 +154,72 @@ void oracle_demand(const struct oracle_unmap *u)
 
 static inline struct oracle_unmap last_unmap(const struct page *page)
 {
-	return (struct oracle_unmap){page, page->unmap, page->unmap_va};
+	return (struct oracle_unmap){page, page->unmap, page->unmap_word};
 }
 
 /* ---- many frames ---------------------------------------------------------------------- */
 
-static __noinline void judge_page(const struct page *page, unsigned cpu, unsigned slot)
-{
-	struct oracle_unmap u = last_unmap(page);
+enum {
+	SUM_MIN = 16, /* fewer frames, but for one, are looked at one by one */
+	SUM_ROUNDS = 64, /* and so is one batch of so many that the sums would do for */
+};
 
-	if (u.unmap) /* else it was not unmapped since it was allocated */
+/* What this CPU remembers: the sum of each CPU's log when it looked last, and how often it has. */
+static PERCPU(
+	struct {
+		u64 sum[MAX_CPUS];
+		unsigned looks;
+	},
+	oracle_seen);
+
+/*
+ * Frames are freed in the order in which they were flushed, mostly: one walk for
+ * all, backwards. What it does not meet is asked for by itself.
+ */
+static __noinline void check_one_by_one(const struct tlb_evidence *ev, unsigned cpu, unsigned slot,
+					struct page **pages, unsigned n)
+{
+	struct oracle_walk w;
+
+	oracle_walk_start(&w, &ev->log);
+	while (n--) {
+		struct oracle_unmap u = last_unmap(pages[n]);
+
+		if (!u.unmap) /* it was not unmapped since it was allocated */
+			continue;
+		if (likely(oracle_walk(&w, slot, oracle_va(u.unmap, u.unmap_word),
+				       oracle_stamp(u.unmap)) == ORACLE_CLEAN))
+			continue;
 		judge(&u, cpu, slot, true);
+		oracle_walk_start(&w, &ev->log);
+	}
 }
 
 /*
- * A slot that was not flushed as a whole since: one load and one comparison for
- * each page. What is in its place, less what would be there if it had been
- * flushed at the moment it was unmapped, is how much later that was; anything
- * else takes the long way.
+ * The log has grown by as much as the flushes of these pages would have added,
+ * each at the first tick after its unmap. Only a page for which another was
+ * flushed in its stead, and it in the other's, both of this batch, adds up to the
+ * same; one batch of SUM_ROUNDS is looked at closely for that.
  */
-static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned slot, u64 tag,
-			struct page **pages, unsigned n)
+static bool sums_agree(const struct evidence_log *log, unsigned cpu, unsigned slot,
+		       struct page **pages, unsigned n, u64 words)
 {
-	u64 bias = evidence_slot_key(slot) - tag;
+	u64 site = oracle_site(pages[0]->unmap, pages[0]->unmap_word);
+	/* Acquire: slot before sum. A turn to another slot is in the sum, so all of it is of this one. */
+	unsigned newest = load_acquire(&log->place) >> 16;
+	u64 sum = load_acquire(&log->sum), grown = sum - this_cpu_ptr(oracle_seen)->sum[cpu];
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct page *page = pages[i];
-		u64 vpn = page->unmap_va >> PAGE_SHIFT;
-		u64 seen = load_acquire(&ev->page[vpn % EVIDENCE_PAGES]);
+	this_cpu_ptr(oracle_seen)->sum[cpu] = sum;
+	if (grown != words + n * (1 - site) || newest != slot)
+		return false;
+	return n == 1 || (n >= SUM_MIN && ++this_cpu_ptr(oracle_seen)->looks % SUM_ROUNDS);
+}
 
-		if (unlikely(seen - (vpn << EVIDENCE_VPN_SHIFT) - page->unmap - bias >
-			     EVIDENCE_STAMP_MASK / 2))
-			judge_page(page, cpu, slot);
-	}
+static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned slot,
+			struct page **pages, unsigned n, u64 words)
+{
+	if (unlikely(!sums_agree(&ev->log, cpu, slot, pages, n, words)))
+		check_one_by_one(ev, cpu, slot, pages, n);
 }
 
 /* When the last of these was unmapped. */
@@ -196,7 +228,7 @@ static __noinline u64 newest_of(struct page **pages, unsigned n)
 	u64 newest = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		newest = MAX(newest, pages[i]->unmap & ORACLE_STAMP_MASK);
+		newest = MAX(newest, oracle_stamp(pages[i]->unmap));
 	return newest;
 }
 
@@ -207,17 +239,15 @@ static __noinline u64 newest_of(struct page **pages, unsigned n)
 static inline bool flushed_since(const struct tlb_evidence *ev, unsigned slot, struct page **pages,
 				 unsigned n, u64 newest)
 {
-	u64 flushed = load_acquire(&ev->slot[slot].flushed);
-
-	if (likely(flushed >= newest))
+	if (likely(flushed_whole(ev, slot, newest)))
 		return true;
-	return n > 1 && flushed >= (pages[0]->unmap & ORACLE_STAMP_MASK) &&
-	       flushed >= newest_of(pages, n);
+	return n > 1 && flushed_whole(ev, slot, oracle_stamp(pages[0]->unmap)) &&
+	       flushed_whole(ev, slot, newest_of(pages, n));
 }
 
 /* Pages of one context on one CPU; none was unmapped after `newest`. */
 static inline void check_cpu(unsigned cpu, const struct tlb_context *ctx, struct page **pages,
-			     unsigned n, u64 newest)
+			     unsigned n, u64 newest, u64 words)
 {
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 	unsigned i = 0;
@@ -225,7 +255,7 @@ static inline void check_cpu(unsigned cpu, const struct tlb_context *ctx, struct
 	do {
 		if (load_acquire(&ev->slot[i].root) == ctx->root &&
 		    !flushed_since(ev, i, pages, n, newest))
-			check_pages(ev, cpu, i, ctx->tag, pages, n);
+			check_pages(ev, cpu, i, pages, n, words);
 	} while (++i < evidence_slots);
 }
 
@@ -239,12 +269,12 @@ static void check_broadcast(const struct tlb_context *ctx, struct page **pages, 
 		return;
 	for (unsigned i = 0; i < n; i++) {
 		const struct page *page = pages[i];
-		u64 vpn = page->unmap_va >> PAGE_SHIFT;
+		u64 vpn = oracle_va(page->unmap, page->unmap_word) >> PAGE_SHIFT;
 		const struct evidence_bcast *b = &ev->bcast[evidence_page_place(vpn)];
 
 		/* Mostly this CPU has broadcast the page itself, and nothing else at its place since. */
 		if (likely(b->key == (vpn << 16 | asid) && b->stamp <= done &&
-			   b->stamp + ctx->tag >= page->unmap))
+			   b->stamp + ctx->tag > page->unmap))
 			continue;
 		struct oracle_unmap u = last_unmap(page);
 
@@ -253,7 +283,7 @@ static void check_broadcast(const struct tlb_context *ctx, struct page **pages, 
 }
 
 /* All were last mapped in the same context. */
-static void check_context(struct page **pages, unsigned n, u64 all)
+static void check_context(struct page **pages, unsigned n, u64 all, u64 words)
 {
 	const struct tlb_context *ctx = context_of(all);
 	u64 newest = all & ORACLE_STAMP_MASK; /* or a little later, if stamps differ */
@@ -265,7 +295,7 @@ static void check_context(struct page **pages, unsigned n, u64 all)
 		return;
 	}
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		check_cpu(cpu, ctx, pages, n, newest);
+		check_cpu(cpu, ctx, pages, n, newest, words);
 }
 
 static __noinline void check_mixed(struct page **pages, unsigned n)
@@ -284,21 +314,21 @@ static __noinline void check_aliases(struct page **pages, unsigned n)
 			oracle_alias_release(pages[i]);
 }
 
-void oracle_release(struct page **pages, unsigned n, u64 unmap, u32 flags)
+void oracle_release(struct page **pages, unsigned n, u64 unmap, u64 words)
 {
 	u64 tag = unmap >> ORACLE_STAMP_BITS;
 
 	count_add(oracle_checked, n);
 	if (unlikely(load_relaxed(&evidence_clock) > ORACLE_STAMP_MASK))
 		panic("oracle: more than 2^%u flushes: boot again", ORACLE_STAMP_BITS);
-	if (unlikely(flags & PG_ALIASED))
+	if (unlikely(load_relaxed(&oracle_any_alias)))
 		check_aliases(pages, n);
 	if (!unmap)
 		return;
 	if (unlikely(((tag >> ORACLE_ID_BITS ^ tag) & ORACLE_ID_MASK) != ORACLE_ID_MASK))
 		check_mixed(pages, n);
 	else
-		check_context(pages, n, unmap);
+		check_context(pages, n, unmap, words);
 }
 
 void oracle_check_keep(const struct tlb_context *ctx, asid_t asid)

@@ -12,6 +12,7 @@
 #include <mm/oracle.h>
 
 PERCPU(struct oracle_aliases, oracle_aliases);
+bool oracle_any_alias;
 
 static inline struct oracle_unmap *set_of(unsigned cpu, const struct page *page)
 {
@@ -26,7 +27,7 @@ static bool needed(const struct oracle_unmap *r)
 
 void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vaddr_t va, u64 site)
 {
-	u64 unmap = ctx->tag + load_relaxed(&evidence_clock);
+	u64 clock = load_relaxed(&evidence_clock);
 	struct oracle_unmap *set;
 	unsigned i = 0;
 
@@ -41,10 +42,11 @@ void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vad
 	}
 	/* Readers look at page, fields, page: pairs with oracle_alias_release(). */
 	store_relaxed(&set[i].page, NULL);
-	store_release(&set[i].unmap, unmap);
-	store_relaxed(&set[i].unmap_va, va + site);
+	store_release(&set[i].unmap, ctx->tag + clock);
+	store_relaxed(&set[i].unmap_word, evidence_word(va, clock) + site);
 	store_release(&set[i].page, page);
-	/* Relaxed: whoever releases the frame has dropped its last reference, after ours. */
+	/* Relaxed, both: whoever releases the frame has dropped its last reference, after ours. */
+	store_relaxed(&oracle_any_alias, true);
 	atomic_fetch_or_relaxed(&page->flags, (u32)PG_ALIASED);
 }
 
@@ -58,7 +60,7 @@ void oracle_alias_release(const struct page *page)
 			if (load_acquire(&r->page) != page)
 				continue;
 			u = (struct oracle_unmap){page, load_relaxed(&r->unmap),
-						  load_relaxed(&r->unmap_va)};
+						  load_relaxed(&r->unmap_word)};
 			smp_rmb(); /* fields before the second look; pairs with the releases above */
 			if (load_relaxed(&r->page) == page)
 				oracle_demand(&u);

@@ -323,8 +323,7 @@ static __always_inline void free_one(struct page *page)
 
 void pmm_free_bulk(struct page **pages, unsigned n)
 {
-	u64 unmap = 0;
-	u32 flags = 0;
+	u64 unmap = 0, words = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct page *page = pages[i];
@@ -333,12 +332,12 @@ void pmm_free_bulk(struct page **pages, unsigned n)
 			panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
 		if (ORACLE_BUILT) { /* with check=off too: a test would cost as much */
 			unmap |= page->unmap;
-			flags |= page->flags;
+			words += page->unmap_word;
 		}
 	}
 	/* Before any of them is free: a 2 MiB page is its node's at once, and anybody's next. */
 	if (likely(oracle_checks() && n))
-		oracle_release(pages, n, unmap, flags);
+		oracle_release(pages, n, unmap, words);
 	for (unsigned i = 0; i < n; i++)
 		free_one(pages[i]);
 }

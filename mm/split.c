@@ -35,7 +35,7 @@ struct split {
 static void check_flushed(struct page *page)
 {
 	if (oracle_checks())
-		oracle_release(&page, 1, page->unmap, page->flags);
+		oracle_release(&page, 1, page->unmap, page->unmap_word);
 	oracle_remapped(page);
 }
 

@@ -34,6 +34,8 @@ PERCPU(struct tlb_cpu, tlb_cpu);
 
 static struct tlb_context kernel_ctx;
 bool tlb_issues_late;
+static bool
+	alone_unusual; /* masks of several words, or no evidence: set once, a test on a short path */
 
 /* ---- flushing this CPU --------------------------------------------------- */
 
@@ -285,6 +287,9 @@ static void flush_by_ipi(struct tlb_gather *g)
 	} while (unlikely(++part < end));
 	bool here = find_targets(g, &targets, &others);
 
+	/* For the oracle: this flush begins after what was taken down. It takes nobody's word for it. */
+	if (evidence_on())
+		evidence_step();
 	if (others)
 		send_requests(me, g, &targets);
 	if (likely(here))
@@ -340,9 +345,12 @@ static __always_inline bool flush_alone(struct tlb_part *part)
 	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1;
 
 	part->gen = gen;
-	/* Masks of more than one word take the long way. */
-	if (unlikely(load_relaxed(&ctx->mask.bits[0]) != 1UL << cpu_id() % 64 || cpu_words > 1))
+	if (unlikely(load_relaxed(&ctx->mask.bits[0]) != 1UL << cpu_id() % 64))
 		return false;
+	if (likely(!alone_unusual))
+		evidence_step();
+	else if (cpu_words > 1)
+		return false; /* the long way */
 	irqflags_t flags = irq_save();
 	bool quick = me->loaded == ctx && slot->gen + 1 == gen;
 
@@ -475,6 +483,7 @@ void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level)
 	if (me->loaded == ctx) {
 		tlb_flush_local_page(ALIGN_DOWN(va, PT_LEVEL_SIZE(level)), asid_of(ctx, me->slot),
 				     level);
+		evidence_page_aside();
 		count(flush_local_page);
 	}
 	irq_restore(flags);
@@ -483,5 +492,6 @@ void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level)
 void tlb_init(void)
 {
 	context_init(&kernel_ctx);
+	alone_unusual = cpu_words > 1 || (ORACLE_BUILT && !evidence_on());
 	ipi_tlb_handler = tlb_serve;
 }

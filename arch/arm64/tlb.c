@@ -75,8 +75,6 @@ void tlb_evidence_page(u64 stamp, vaddr_t va, asid_t asid)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
-	if (asid == ASID_KERNEL)
-		evidence_page(stamp, va, ASID_KERNEL);
 	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
 		if (ev->slot[i].root && ev->slot[i].asid == asid)
 			evidence_page(stamp, va, i);

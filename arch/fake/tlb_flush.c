@@ -185,7 +185,7 @@ static void evidence_of_asid(u64 stamp, asid_t asid);
 void fake_flush_page(vaddr_t va, asid_t asid, unsigned level __unused)
 {
 	fake_point(20);
-	u64 stamp = evidence_begin();
+	u64 stamp = evidence_now();
 
 	dsb(THIS_CPU);
 	if (asid != ASID_KERNEL)
@@ -380,7 +380,7 @@ static void evidence_pages(u64 stamp, vaddr_t va, asid_t asid)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
-	if (!fake_config.arm64 || asid == ASID_KERNEL) {
+	if (!fake_config.arm64) {
 		evidence_page(stamp, va, asid);
 		return;
 	}

@@ -2,11 +2,15 @@
  * The oracle's evidence: what each CPU's TLB has really been told, stamped by
  * the ports where the flush instruction and the root switch execute.
  *
- * Stamps come from one global clock. An unmapper reads it after it took the
- * entry down; a flush reads and advances it, in one step, before its
- * instruction. So a flush with an unmap's stamp, or a later one, began after
- * the unmap and covers it. mm/oracle.c draws the conclusions; nothing else
- * reads this.
+ * Stamps come from one global clock. An unmapper notes it after it took the
+ * entry down; a flush notes it before its instruction. A flush with a later
+ * stamp than the unmap's covers it: the clock was advanced after the unmapper
+ * had read it and before the flush did, so the flush began after the entry was
+ * gone. Whoever advances it proves that, and need not be trusted: a tick that
+ * is missing, or too early, leaves stamps equal, and that is an alarm. Page
+ * flushes only read it, and mm/tlb.c advances it once per shootdown; all others
+ * advance it themselves. mm/oracle.c draws the conclusions; nothing else reads
+ * this.
  */
 #pragma once
 
@@ -21,7 +25,8 @@
 
 enum {
 	EVIDENCE_SLOTS = 6, /* address spaces whose entries one CPU may keep at once */
-	EVIDENCE_PAGES = 1024, /* single-page flushes remembered per CPU, power of two */
+	EVIDENCE_LOG_WORDS =
+		1 << 13, /* page flushes remembered per CPU: 64 KiB, a 16-bit offset wraps */
 
 	/* Broadcasts remembered by the CPU that issued them, each in the one place it can be in. */
 	EVIDENCE_BCAST_PAGES = 512, /* a batch of migration */
@@ -31,28 +36,45 @@ enum {
 };
 
 /*
- * A page flush as one word, so that it is one store: the sum of its stamp and
- * of a key with page number and slot in the upper bits. Less the key it is the
- * stamp again; less another's, it is off by 2^25 or more. Another page at the
- * same place overwrites it; whoever asks then finds a newer stamp of a
- * stranger, and knows that it does not know.
+ * A page flush as one word: the address times 8, the most that one x86 address
+ * computation can do, plus its stamp. Less the address that is asked about it
+ * is a stamp; taken for another's, it is off by 2^15 for each page between.
  */
-enum {
-	EVIDENCE_SLOT_BITS = 3, /* the kernel's pages count as slot 7 */
-	EVIDENCE_STAMP_BITS = 25, /* leaves 36 bits of page number: 48-bit addresses */
-	EVIDENCE_VPN_SHIFT = EVIDENCE_STAMP_BITS + EVIDENCE_SLOT_BITS,
+enum { EVIDENCE_VA_SHIFT = 3, EVIDENCE_STAMP_BITS = PAGE_SHIFT + EVIDENCE_VA_SHIFT };
+
+static inline u64 evidence_word(vaddr_t va, u64 stamp)
+{
+	return (va << EVIDENCE_VA_SHIFT) + stamp;
+}
+
+/* In place of a flush: those before it are of the slot in the low bits. No address gives such a word. */
+#define EVIDENCE_MARK (2UL << 62)
+/* What it adds to the sum: odd, and few of them do not add up to what flushes could. */
+#define EVIDENCE_MARK_SUM 0x9e3779b97f4a7c15UL
+
+static inline bool evidence_is_mark(u64 word)
+{
+	return word >> 62 == EVIDENCE_MARK >> 62;
+}
+
+/*
+ * Page flushes in their order, those that were overwritten excepted, and the sum
+ * of all that there ever were: who knows what it was and what should have come
+ * since need not read them (mm/oracle_log.c). Written with interrupts off by its
+ * CPU, so stamps ascend; read by all.
+ */
+struct evidence_log {
+	union { /* both change at once, so that whoever reads the end knows whose it is */
+		u32 place;
+		struct {
+			u16 at; /* where the next goes, in bytes */
+			u16 slot; /* of the newest */
+		};
+	};
+	u64 sum;
+	u64 word[EVIDENCE_LOG_WORDS]; /* 0: never written */
 };
-#define EVIDENCE_STAMP_MASK ((1UL << EVIDENCE_STAMP_BITS) - 1)
-
-static inline u64 evidence_slot_key(unsigned slot)
-{
-	return (u64)(slot & ((1U << EVIDENCE_SLOT_BITS) - 1)) << EVIDENCE_STAMP_BITS;
-}
-
-static inline u64 evidence_page_key(u64 vpn, unsigned slot)
-{
-	return (vpn << EVIDENCE_VPN_SHIFT) + evidence_slot_key(slot);
-}
+_Static_assert(sizeof(u64) * EVIDENCE_LOG_WORDS == 1 << 16, "offsets wrap where the log does");
 
 /* A broadcast is complete if its stamp is not newer than the CPU's bcast_done. */
 struct evidence_bcast {
@@ -65,19 +87,18 @@ struct evidence_bcast {
 struct tlb_evidence {
 	u64 bcast_stamp; /* of the last tlb_bcast_prepare(); 0 = none since the last completion */
 	u64 bcast_done; /* the last one that this CPU has waited for: the stamp of its prepare */
-	u64 page[EVIDENCE_PAGES]; /* single-page flushes: key + stamp */
 	struct {
 		paddr_t root; /* whose entries may be here; 0 = nobody's */
 		u64 flushed; /* clock of the last flush of everything of this slot */
-		u64 released; /* newest unmap of a frame released while this slot, not loaded, had stale entries */
+		u64 released; /* what `flushed` must be before it is loaded: frames were released whose entries it had */
 		u64 asid; /* tag of the entries: the slot itself where ASIDs are per CPU */
 	} slot[EVIDENCE_SLOTS];
 	unsigned loaded; /* the slot in use; the others cannot be used before a switch */
-	u64 loaded_key; /* its part of the key of a page */
 	u64 loaded_asid; /* its tag, on ports with one table of slots for many ASIDs */
 	u64 kernel_flushed; /* clock of the last flush that included global entries */
 
 	struct evidence_bcast bcast[EVIDENCE_BCAST_ALL + 1];
+	struct evidence_log log; /* page flushes of this CPU */
 };
 
 extern u64 evidence_clock; /* never 0 */
@@ -90,10 +111,23 @@ static inline bool evidence_on(void)
 	return ORACLE_BUILT && evidence_enabled;
 }
 
-/* The stamp of a flush: call before its instruction, once for each. Unmaps from now on have later ones. */
+/* Advance the clock, after an unmap and before the flush that is to cover it. The stamp of the latter. */
 static inline u64 evidence_tick(void)
 {
-	return atomic_fetch_add(&evidence_clock, 1);
+	return atomic_fetch_add(&evidence_clock, 1) + 1;
+}
+
+/* The same, once per shootdown: its page flushes, here and elsewhere, come after it. */
+static inline void evidence_step(void)
+{
+	if (ORACLE_BUILT)
+		evidence_tick();
+}
+
+/* The stamp of a page flush: call before its instruction, and have the latter complete earlier loads. */
+static inline u64 evidence_now(void)
+{
+	return ORACLE_BUILT ? load_relaxed(&evidence_clock) : 0;
 }
 
 /* The same, or 0 if nothing is to be stamped. */
@@ -102,25 +136,54 @@ static inline u64 evidence_begin(void)
 	return evidence_on() ? evidence_tick() : 0;
 }
 
-static inline void evidence_page_note(u64 stamp, vaddr_t va, u64 slot_key)
+static inline void evidence_log_add(struct evidence_log *log, u64 word, u64 sum, u16 slot)
 {
-	u64 vpn = va >> PAGE_SHIFT;
+	u16 at = log->at;
 
-	store_release(&this_cpu_ptr(tlb_evidence)->page[vpn % EVIDENCE_PAGES],
-		      (vpn << EVIDENCE_VPN_SHIFT) + slot_key + stamp);
+	store_relaxed(&log->word[at / sizeof(u64)], word);
+	store_relaxed(&log->sum, log->sum + sum);
+	/* Release: pairs with the acquire of who reads the log, mm/oracle_log.c. */
+	store_release(&log->place, (u32)slot << 16 | (u16)(at + sizeof(u64)));
 }
 
-/* One page of a slot was flushed on this CPU by the instruction just executed. */
-static inline void evidence_page(u64 stamp, vaddr_t va, unsigned slot)
+/* What follows in the log is of another slot. */
+static inline void evidence_log_turn(struct evidence_log *log, unsigned slot)
 {
-	if (stamp)
-		evidence_page_note(stamp, va, evidence_slot_key(slot));
+	if (log->slot != slot)
+		evidence_log_add(log, EVIDENCE_MARK | log->slot, EVIDENCE_MARK_SUM, (u16)slot);
 }
 
-/* The same of the slot that is loaded; stamp from evidence_tick(). */
+/* One page of the slot that is loaded was flushed on this CPU by the instruction just executed. */
 static inline void evidence_page_here(u64 stamp, vaddr_t va)
 {
-	evidence_page_note(stamp, va, this_cpu_ptr(tlb_evidence)->loaded_key);
+	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
+	u64 word = evidence_word(va, stamp);
+
+	evidence_log_add(log, word, word, log->slot);
+}
+
+/* The same of any slot. */
+static inline void evidence_page(u64 stamp, vaddr_t va, unsigned slot)
+{
+	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
+	u16 loaded = log->slot;
+
+	evidence_log_turn(log, slot);
+	evidence_page_here(stamp, va);
+	evidence_log_turn(log, loaded);
+}
+
+/*
+ * The page flush just made was nobody's shootdown: it leaves the sum again, where nobody would expect
+ * it. The log keeps it. Whatever is left out of the sum, equal sums mean that the rest was flushed.
+ */
+static inline void evidence_page_aside(void)
+{
+	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
+
+	if (ORACLE_BUILT)
+		store_relaxed(&log->sum,
+			      log->sum - log->word[(u16)(log->at - sizeof(u64)) / sizeof(u64)]);
 }
 
 /* Every non-global entry of a slot was flushed on this CPU. */
@@ -148,7 +211,7 @@ static inline void evidence_loaded(unsigned slot, u64 asid)
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
 	store_relaxed(&ev->loaded, slot);
-	store_relaxed(&ev->loaded_key, evidence_slot_key(slot));
+	evidence_log_turn(&ev->log, slot);
 	store_relaxed(&ev->loaded_asid, asid);
 }
 
@@ -285,19 +348,19 @@ static inline bool evidence_bcast_by(unsigned cpu, vaddr_t va, u64 asid, u64 sin
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 	u64 vpn = va >> PAGE_SHIFT, first = vpn % HUGE_PAGES, pages = 0;
 
-	if (load_acquire(&ev->bcast_done) < since) /* all that it ever completed is older */
+	if (load_acquire(&ev->bcast_done) <= since) /* all that it ever completed is older */
 		return false;
-	if (evidence_bcast_stamp(ev, evidence_page_place(vpn), vpn, asid, &pages, lost) >= since ||
-	    evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, lost) >= since ||
-	    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, lost) >= since)
+	if (evidence_bcast_stamp(ev, evidence_page_place(vpn), vpn, asid, &pages, lost) > since ||
+	    evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, lost) > since ||
+	    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, lost) > since)
 		return true;
 	return evidence_bcast_stamp(ev, evidence_chunk_place(vpn), vpn >> HUGE_ORDER, asid, &pages,
-				    lost) >= since &&
+				    lost) > since &&
 	       first >= pages >> 16 && first < (pages >> 16) + (u16)pages;
 }
 
 /*
- * Has a broadcast begun at `since` or later, and now complete, dropped va under this
+ * Has a broadcast begun after `since`, and now complete, dropped va under this
  * ASID (ASID_KERNEL: global entries) on every CPU? If not, *lost is the stamp
  * of a forgotten flush that may have done it; start with 0.
  */
@@ -322,11 +385,11 @@ static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
 		const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 
-		if (load_acquire(&ev->bcast_done) < since)
+		if (load_acquire(&ev->bcast_done) <= since)
 			continue;
-		if (evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, &lost) >=
+		if (evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, &lost) >
 			    since ||
-		    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, &lost) >= since)
+		    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, &lost) > since)
 			return true;
 	}
 	return false; /* what is forgotten is left to the question for each page, which counts it */

@@ -6,7 +6,7 @@
  * hold" and "has flushed" come from <arch/evidence.h>, never from the masks and
  * generations that decided whether to flush. A violation panics.
  *
- * What was unmapped is noted on the frame: page.unmap and page.unmap_va. A
+ * What was unmapped is noted on the frame: page.unmap and page.unmap_word. A
  * frame that loses one of several mappings keeps the records of the others in
  * mm/oracle_alias.c.
  */
@@ -39,8 +39,10 @@ static inline u64 oracle_tag(u16 id)
 }
 
 /*
- * The statement that takes an entry down, in the page offset of page.unmap_va:
- * a number for its file, of oracle_files[], and its line.
+ * page.unmap_word: what a flush would leave in the log with the stamp of the
+ * unmap, so that the sum of many can be compared with the sum of a log; plus the
+ * statement that took the entry down, which fits between clock and address: a
+ * number for its file, of oracle_files[], and its line.
  */
 enum oracle_file {
 	ORACLE_OTHER,
@@ -51,7 +53,9 @@ enum oracle_file {
 	ORACLE_FILES
 };
 enum { ORACLE_LINE_BITS = 9, ORACLE_FILE_BITS = 3 };
-_Static_assert(ORACLE_LINE_BITS + ORACLE_FILE_BITS == PAGE_SHIFT, "they fill the page offset");
+#define ORACLE_SITE_MASK ((1UL << (ORACLE_LINE_BITS + ORACLE_FILE_BITS)) - 1)
+_Static_assert((int)ORACLE_LINE_BITS + (int)ORACLE_FILE_BITS < (int)EVIDENCE_STAMP_BITS,
+	       "below the address");
 _Static_assert(ORACLE_FILES <= 1 << ORACLE_FILE_BITS, "room for every file");
 /* The array has a negative size, and nothing compiles, if the line has no room. */
 #define ORACLE_SITE(file)                                                                          \
@@ -68,8 +72,10 @@ static inline void oracle_unmapped(struct page *page, const struct tlb_context *
 {
 	if (!ORACLE_BUILT)
 		return;
-	page->unmap_va = va + site;
-	page->unmap = ctx->tag + load_relaxed(&evidence_clock);
+	u64 clock = load_relaxed(&evidence_clock);
+
+	page->unmap_word = evidence_word(va, clock) + site;
+	page->unmap = ctx->tag + clock;
 }
 
 /*
@@ -87,21 +93,36 @@ static inline void oracle_remapped(struct page *page)
 }
 
 /*
- * These frames are about to get new contents or new owners; `unmap` and `flags`
- * are the OR of theirs. They are nobody else's yet.
+ * These frames are about to get new contents or new owners; `unmap` is the OR of
+ * theirs, `words` the sum. They are nobody else's yet.
  */
-void oracle_release(struct page **pages, unsigned n, u64 unmap, u32 flags);
+void oracle_release(struct page **pages, unsigned n, u64 unmap, u64 words);
 
 /* A CPU is about to load a context and keep what it holds under this ASID. */
 void oracle_check_keep(const struct tlb_context *ctx, asid_t asid);
 
-/* ---- between mm/oracle.c and mm/oracle_alias.c ---- */
+/* ---- between mm/oracle.c, mm/oracle_log.c and mm/oracle_alias.c ---- */
 
-/* One entry that was taken down: as page.unmap and page.unmap_va. */
+/* One entry that was taken down: as page.unmap and page.unmap_word. */
 struct oracle_unmap {
 	const struct page *page;
-	u64 unmap, unmap_va;
+	u64 unmap, unmap_word;
 };
+
+static inline u64 oracle_stamp(u64 unmap)
+{
+	return unmap & ORACLE_STAMP_MASK;
+}
+
+static inline vaddr_t oracle_va(u64 unmap, u64 unmap_word)
+{
+	return (unmap_word - oracle_stamp(unmap)) >> EVIDENCE_VA_SHIFT & PAGE_MASK;
+}
+
+static inline u64 oracle_site(u64 unmap, u64 unmap_word)
+{
+	return (unmap_word - oracle_stamp(unmap)) & ORACLE_SITE_MASK;
+}
 
 /* Entries of pages with several mappings that this CPU took down; read by those who release one. */
 enum {
@@ -113,8 +134,23 @@ struct oracle_aliases {
 	struct oracle_unmap set[ORACLE_ALIAS_SETS][ORACLE_ALIAS_WAYS];
 };
 extern PERCPU_DECLARE(struct oracle_aliases, oracle_aliases);
+extern bool oracle_any_alias; /* since boot: else frames need not be asked for their flag */
 
 enum oracle_verdict { ORACLE_CLEAN, ORACLE_UNKNOWN, ORACLE_STALE };
+
+/* Where a reader of a log is. */
+struct oracle_walk {
+	const struct evidence_log *log;
+	u16 start, at, slot; /* slot: of the words before `at` */
+	u32 left; /* words that may be read */
+	u64 now, latest; /* clock at the start; no flush before `at` can be later than this */
+};
+void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log);
+/*
+ * Go on until a flush of va in this slot, later than stamp: ORACLE_CLEAN. STALE:
+ * there is none in what was left; UNKNOWN: there may have been one.
+ */
+enum oracle_verdict oracle_walk(struct oracle_walk *w, unsigned slot, vaddr_t va, u64 stamp);
 
 /* May any CPU still hold it? The worst answer of all slots of all CPUs. */
 enum oracle_verdict oracle_ask(const struct oracle_unmap *u);

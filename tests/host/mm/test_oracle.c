@@ -10,6 +10,7 @@
 #include <mm/tlb_cpu.h>
 
 #define RW (PROT_READ | PROT_WRITE)
+enum { PAGES = 33 };
 
 static void load(void *as)
 {
@@ -30,9 +31,9 @@ static void forget_former(const struct aspace *as)
 
 static struct aspace *loaded_on_both(vaddr_t *va)
 {
-	struct aspace *as = host_space(8, RW, false, 0, va);
+	struct aspace *as = host_space(PAGES, RW, false, 0, va);
 
-	for (u64 i = 0; as && i < 8; i++)
+	for (u64 i = 0; as && i < PAGES; i++)
 		*host_word(as, *va + i * PAGE_SIZE, true) = i;
 	fake_on_cpu(1, load, as);
 	forget_former(as);
@@ -42,7 +43,8 @@ static struct aspace *loaded_on_both(vaddr_t *va)
 /* The record of an entry that is taken down now. */
 static struct oracle_unmap taken(struct aspace *as, vaddr_t va)
 {
-	return (struct oracle_unmap){host_page(as, va), as->ctx.tag + evidence_clock, va};
+	return (struct oracle_unmap){host_page(as, va), as->ctx.tag + evidence_clock,
+				     evidence_word(va, evidence_clock)};
 }
 
 static void flush_page(struct aspace *as, vaddr_t va)
@@ -129,8 +131,11 @@ TEST(oracle_wants_this_page_flushed_after_this_unmap)
 	CHECK_EQ(oracle_ask(&u), ORACLE_STALE); /* its neighbour */
 	flush_page(as, va);
 	CHECK_EQ(oracle_ask(&u), ORACLE_CLEAN);
-	flush_page(as, va + EVIDENCE_PAGES * PAGE_SIZE);
+	for (unsigned i = 0; i < EVIDENCE_LOG_WORDS; i++)
+		flush_page(as, va + PAGE_SIZE);
 	CHECK_EQ(oracle_ask(&u), ORACLE_UNKNOWN); /* what was known is overwritten */
+	u = taken(as, va);
+	CHECK_EQ(oracle_ask(&u), ORACLE_STALE); /* what has come since is not */
 	aspace_destroy(as);
 }
 
@@ -182,10 +187,10 @@ TEST(oracle_keeps_the_records_of_all_mappings)
 	first = cpu_ptr(0, oracle_aliases)->set[(u64)(page - page_array) % ORACLE_ALIAS_SETS];
 	while (first->page != page)
 		first++;
-	CHECK_EQ(first->unmap_va & PAGE_MASK, at);
+	CHECK_EQ(oracle_va(first->unmap, first->unmap_word), at);
 	CHECK_EQ(oracle_ask(first), ORACLE_CLEAN); /* unmapping flushed it */
 	CHECK_EQ(aspace_unmap(as, va, PAGE_SIZE), 0); /* and this frees the frame */
-	CHECK_EQ(page->unmap_va & PAGE_MASK, va);
+	CHECK_EQ(oracle_va(page->unmap, page->unmap_word), va);
 	aspace_destroy(as);
 }
 
@@ -212,33 +217,208 @@ TEST(oracle_overwrites_only_records_that_are_settled)
 	aspace_destroy(as);
 }
 
-/* Stamps in the table of page flushes wrap; what is left of the key must still tell slots apart. */
-TEST(oracle_tells_slots_apart_after_many_flushes)
+/* ---- the log of page flushes ------------------------------------------------------ */
+
+struct flush {
+	vaddr_t va;
+	u64 stamp;
+	unsigned other; /* slots from the one in use */
+};
+
+static void note(void *arg)
+{
+	const struct flush *f = arg;
+
+	evidence_page(f->stamp, f->va, this_cpu_ptr(tlb_evidence)->loaded + f->other);
+}
+
+static void note_on_both(vaddr_t va, u64 stamp, unsigned other)
+{
+	struct flush f = {va, stamp, other};
+
+	fake_on_cpu(0, note, &f);
+	fake_on_cpu(1, note, &f);
+}
+
+TEST(oracle_tells_pages_and_slots_apart_when_stamps_reach_into_the_address)
 {
 	vaddr_t va;
 	struct aspace *as = loaded_on_both(&va);
-	u64 vpn = va >> PAGE_SHIFT, clock = evidence_clock;
+	u64 clock = evidence_clock;
 
-	evidence_clock = EVIDENCE_STAMP_MASK + 100;
+	evidence_clock = (3UL << EVIDENCE_STAMP_BITS) - 1;
 	struct oracle_unmap u = taken(as, va);
+	u64 stamp = evidence_tick();
 
-	/* The same page was flushed in the slot below; below slot 0 comes the page before. */
-	for (unsigned cpu = 0; cpu < 2; cpu++) {
-		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-
-		ev->page[vpn % EVIDENCE_PAGES] = evidence_page_key(vpn, 0) -
-						 (EVIDENCE_STAMP_MASK + 1) +
-						 evidence_slot_key(ev->loaded) + evidence_clock;
-	}
-	CHECK(oracle_ask(&u) != ORACLE_CLEAN);
-	for (unsigned cpu = 0; cpu < 2; cpu++) {
-		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-
-		ev->page[vpn % EVIDENCE_PAGES] =
-			evidence_page_key(vpn, ev->loaded) + evidence_clock;
-	}
+	note_on_both(va, stamp, 1);
+	CHECK_EQ(oracle_ask(&u), ORACLE_STALE);
+	/* As words, these are of va: in the future, and before it was unmapped. */
+	note_on_both(va + PAGE_SIZE, stamp, 0);
+	note_on_both(va - PAGE_SIZE, stamp, 0);
+	CHECK_EQ(oracle_ask(&u), ORACLE_STALE);
+	note_on_both(va, stamp, 0);
 	CHECK_EQ(oracle_ask(&u), ORACLE_CLEAN);
 	tlb_flush_context(&as->ctx);
 	evidence_clock = clock;
+	aspace_destroy(as);
+}
+
+/* ---- many frames at once ------------------------------------------------------------ */
+
+enum { MANY = 32, ODD_ONE = 9 };
+
+static void take(struct aspace *as, vaddr_t va, unsigned i)
+{
+	va += i * PAGE_SIZE;
+	oracle_unmapped(host_page(as, va), &as->ctx, va, ORACLE_SITE(ORACLE_OTHER));
+}
+
+static void drop(struct aspace *as, vaddr_t va, unsigned i)
+{
+	flush_page(as, va + i * PAGE_SIZE);
+}
+
+/* Nothing is loaded meanwhile, so whoever would panic tells the next switch instead. */
+static bool found_stale(struct aspace *as, vaddr_t va,
+			void (*step)(struct aspace *as, vaddr_t va, unsigned i))
+{
+	struct page *pages[MANY];
+	u64 unmap = 0, words = 0, released = 0;
+
+	for (unsigned i = 0; i < MANY; i++)
+		step(as, va, i);
+	for (unsigned i = 0; i < MANY; i++) {
+		pages[i] = host_page(as, va + i * PAGE_SIZE);
+		unmap |= pages[i]->unmap;
+		words += pages[i]->unmap_word;
+	}
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		ev->slot[ev->loaded].released = 0;
+		ev->loaded += EVIDENCE_SLOTS;
+	}
+	oracle_release(pages, MANY, unmap, words);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		ev->loaded -= EVIDENCE_SLOTS;
+		released |= ev->slot[ev->loaded].released;
+		ev->slot[ev->loaded].released = 0;
+	}
+	for (unsigned i = 0; i < MANY; i++)
+		oracle_remapped(pages[i]);
+	return released;
+}
+
+static void in_order(struct aspace *as, vaddr_t va, unsigned i)
+{
+	take(as, va, i);
+	drop(as, va, i);
+}
+
+static void with_another(struct aspace *as, vaddr_t va, unsigned i)
+{
+	in_order(as, va, i);
+	if (i == ODD_ONE)
+		drop(as, va, MANY);
+}
+
+static void backwards(struct aspace *as, vaddr_t va, unsigned i)
+{
+	in_order(as, va, MANY - 1 - i);
+}
+
+static void one_left_out(struct aspace *as, vaddr_t va, unsigned i)
+{
+	take(as, va, i);
+	if (i != ODD_ONE)
+		drop(as, va, i);
+}
+
+static void one_in_another_s_stead(struct aspace *as, vaddr_t va, unsigned i)
+{
+	take(as, va, i);
+	drop(as, va, i == ODD_ONE ? i - 1 : i);
+}
+
+static void one_too_early(struct aspace *as, vaddr_t va, unsigned i)
+{
+	if (i == ODD_ONE)
+		drop(as, va, i);
+	take(as, va, i);
+	if (i != ODD_ONE)
+		drop(as, va, i);
+}
+
+static void one_without_a_tick(struct aspace *as, vaddr_t va, unsigned i)
+{
+	take(as, va, i);
+	if (i == ODD_ONE)
+		note_on_both(va + i * PAGE_SIZE, evidence_now(), 0);
+	else
+		drop(as, va, i);
+}
+
+static void one_of_another_slot(struct aspace *as, vaddr_t va, unsigned i)
+{
+	take(as, va, i);
+	note_on_both(va + i * PAGE_SIZE, evidence_tick(), i == ODD_ONE);
+}
+
+static void with_a_turn(struct aspace *as, vaddr_t va, unsigned i)
+{
+	in_order(as, va, i);
+	if (i == ODD_ONE)
+		note_on_both(va, evidence_now(), 1);
+}
+
+/* Each two flushed at the other's time: sums cannot tell. */
+static void in_pairs(struct aspace *as, vaddr_t va, unsigned i)
+{
+	take(as, va, i);
+	drop(as, va, i ^ 1);
+}
+
+TEST(oracle_takes_many_flushes_in_any_order_and_company)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_on_both(&va);
+
+	for (unsigned round = 0; round < 3; round++) {
+		CHECK(!found_stale(as, va, in_order));
+		CHECK(!found_stale(as, va, with_another));
+		CHECK(!found_stale(as, va, backwards));
+		CHECK(!found_stale(as, va, with_a_turn));
+	}
+	aspace_destroy(as);
+}
+
+TEST(oracle_misses_one_flush_of_many)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_on_both(&va);
+
+	for (unsigned round = 0; round < 3; round++) {
+		CHECK(found_stale(as, va, one_left_out));
+		CHECK(found_stale(as, va, one_in_another_s_stead));
+		CHECK(found_stale(as, va, one_too_early));
+		CHECK(found_stale(as, va, one_without_a_tick));
+		CHECK(found_stale(as, va, one_of_another_slot));
+		CHECK(!found_stale(as, va, in_order));
+	}
+	aspace_destroy(as);
+}
+
+TEST(oracle_finds_before_long_what_sums_cannot_tell)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_on_both(&va);
+	unsigned found = 0;
+
+	for (unsigned round = 0; round < 64; round++)
+		found += found_stale(as, va, in_pairs);
+	CHECK(found);
+	CHECK(found < 64); /* else there was no need for a sample */
 	aspace_destroy(as);
 }

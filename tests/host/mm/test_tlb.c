@@ -109,24 +109,24 @@ TEST(context_is_forgotten_by_every_cpu)
 	pmm_free(root);
 }
 
-static u64 page_stamp(unsigned cpu, vaddr_t va)
+static unsigned log_end(unsigned cpu)
 {
-	return cpu_ptr(cpu, tlb_evidence)->page[(va >> PAGE_SHIFT) % EVIDENCE_PAGES];
+	return cpu_ptr(cpu, tlb_evidence)->log.at;
 }
 
 TEST(kernel_mappings_are_flushed_everywhere)
 {
 	vaddr_t va = KERNEL_BASE + 5 * PAGE_SIZE;
-	u64 page[2], all[2];
+	u64 end[2], all[2];
 
 	host_mm();
 	for (unsigned cpu = 0; cpu < 2; cpu++) {
-		page[cpu] = page_stamp(cpu, va);
+		end[cpu] = log_end(cpu);
 		all[cpu] = cpu_ptr(cpu, tlb_evidence)->kernel_flushed;
 	}
 	tlb_flush_kernel(va, va + PAGE_SIZE);
 	for (unsigned cpu = 0; cpu < 2; cpu++) {
-		CHECK(page_stamp(cpu, va) != page[cpu]);
+		CHECK(log_end(cpu) != end[cpu]);
 		CHECK_EQ(cpu_ptr(cpu, tlb_evidence)->kernel_flushed, all[cpu]);
 	}
 	tlb_flush_kernel(KERNEL_BASE, KERNEL_BASE + HUGE_SIZE);

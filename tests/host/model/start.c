@@ -86,6 +86,11 @@ bool fake_oracle_keeps(const void *p, unsigned cpu)
 	return (u64)p - (u64)cpu_ptr(cpu, oracle_aliases) < sizeof(struct oracle_aliases);
 }
 
+bool fake_oracle_shares(const void *p)
+{
+	return p == &oracle_any_alias;
+}
+
 void fake_start_mm(struct bootinfo *bi)
 {
 	kernel_root[PT_INDEX(VMEMMAP_BASE, PT_LEVELS - 1)] =

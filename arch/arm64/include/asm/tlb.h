@@ -50,7 +50,7 @@ static inline u64 tlbi_operand(vaddr_t va, asid_t asid)
  */
 static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level __unused)
 {
-	u64 stamp = evidence_begin();
+	u64 stamp = evidence_now();
 
 	dsb(nsh);
 	if (asid == ASID_KERNEL)
@@ -59,7 +59,7 @@ static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level 
 		tlbi_arg(vae1, tlbi_operand(va, asid));
 	dsb(nsh);
 	isb();
-	if (!stamp)
+	if (!evidence_on())
 		return;
 	if (likely(asid == this_cpu_ptr(tlb_evidence)->loaded_asid))
 		evidence_page_here(stamp, va);

@@ -11,6 +11,7 @@ enum { FAKE_PAGE_STRUCT = 64 }; /* sizeof(struct page); checked where mm's heade
 void fake_start_mm(struct bootinfo *bi);
 /* Does this belong to what the oracle keeps of that CPU? Loads and stores of it are no switching points. */
 bool fake_oracle_keeps(const void *p, unsigned cpu);
+bool fake_oracle_shares(const void *p);
 /* Zeroed memory at a fixed place of the host's address space. */
 void fake_place(void *at, u64 len);
 /* Whole host pages: stores fault, or do not any more. */

@@ -39,15 +39,19 @@ static inline void invlpg(vaddr_t va)
 }
 
 /*
- * evidence_page_here() by way of GS: this is on the path of every page of baseline. A plain store is
- * release; the compiler keeps it behind the INVLPG, whose statement clobbers memory.
+ * evidence_page_here() by way of GS: this is on the path of every page of baseline, so with check=off
+ * too, as a test would cost a third of it. Plain stores are release; the compiler keeps them behind
+ * the INVLPG, whose statement clobbers memory.
  */
 static inline void x86_evidence_page(u64 stamp, vaddr_t va)
 {
-	u64 vpn = va >> PAGE_SHIFT;
+	u64 at = X86_THIS_CPU(tlb_evidence).log.at;
+	u64 word = evidence_word(va, stamp);
 
-	X86_THIS_CPU(tlb_evidence).page[vpn % EVIDENCE_PAGES] =
-		(vpn << EVIDENCE_VPN_SHIFT) + X86_THIS_CPU(tlb_evidence).loaded_key + stamp;
+	*(u64 __seg_gs *)((uintptr_t)tlb_evidence.log.word + at) = word;
+	barrier();
+	X86_THIS_CPU(tlb_evidence).log.at += sizeof(u64);
+	X86_THIS_CPU(tlb_evidence).log.sum += word;
 }
 
 static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level __unused)
@@ -59,14 +63,11 @@ static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level 
 		x86_flush_all();
 		return;
 	}
-	if (unlikely(!evidence_on())) {
-		invlpg(va);
-		return;
-	}
 	/* What INVLPG reaches is the PCID that is loaded, whatever the caller thinks that is. */
-	stamp = evidence_tick();
+	stamp = evidence_now();
 	invlpg(va);
-	x86_evidence_page(stamp, va);
+	if (ORACLE_BUILT)
+		x86_evidence_page(stamp, va);
 }
 
 static inline void tlb_flush_local_asid(asid_t asid)
