@@ -284,6 +284,7 @@ class Pool:
         if errors := first.make(*PROGRAMS):
             raise SystemExit(f"error: mutants: {errors}")
         if not options.unchecked:
+            print("first every check where nothing is broken", flush=True)
             check_unmutated(first)
         self.scratches = [first] + [first.copy(folder / str(i)) for i in range(1, jobs)]
         self.errors: list[BaseException] = []

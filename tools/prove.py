@@ -5,9 +5,11 @@ Usage: tools/prove.py SCHEME [--orderings N] [--seed N] [--arches 'x86_64 arm64'
                       [--no-boots]
 
 The explorer under all rule sets (10^6 orderings each, every plan with two deviations), races of plain
-accesses, host tests, the mutants of the scheme's own sources, litmus tests and a migration under full
-checks in QEMU on each architecture. Composed names such as batch+late-map work. Prints what each step
-found, and at the end what was checked, with figures, and what was not. The outputs are kept in
+accesses, host tests, the mutants of the scheme's own sources, litmus tests, and migrations of written and
+of read-only pages and the NUMA scan under full checks in QEMU on each architecture (read-only pages
+alone, if the scheme is unsafe for others). Composed names such as batch+late-map work, and
+those of deferral schemes alone: `skeleton` is batch+defer=skeleton. Prints what each step found, and at
+the end what was checked, with figures, and what was not. The outputs are kept in
 BUILD/prove/SCHEME/. Exit status 0, 1 if a step failed, 2 for a scheme that does not exist.
 """
 
@@ -24,11 +26,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tools"))
+from tarrylib import records  # noqa: E402
+
 BUILD = ROOT / os.environ.get("BUILD", "build")
 NOT_SHOWN = ROOT / "tests/host/model/not-shown.txt"
 EXPLORER = BUILD / "host/explore"
 RACE_ORDERINGS = 20000
-BENCH = "bench migrate --pages 512 --threads 3 --reps 2 --schemes "
+# As many pages as the emulated TLB holds: with more it forgets by itself, and hides what is stale.
+BENCH = "bench {} --pages 256 --threads 3 --reps 2 --schemes {}"
 BENCH_ARGS = "large=off poison=full check=full"
 TELL_SECONDS = 20  # between two lines that say how far a step is
 PASSED, FAILED, LEFT_OUT = "passed", "FAILED", "not done"
@@ -94,19 +101,31 @@ def of_last_line(text: str) -> str:
 
 def of_bench(text: str) -> str:
     verdicts = re.findall(r"TARRY-END rc=(\d+)", text)
-    return f"guest's verdict {verdicts[-1] if verdicts else 'missing'}"
+    parts = [f"guest's verdict {verdicts[-1] if verdicts else 'missing'}"]
+    for record in records.extract(text).records:
+        if record["name"] == "floor":
+            continue
+        counters, hidden = record["counters"], record["stale_hidden_by"]
+        stale = f"{counters['stale_reads']} stale" + (f" (could not show: {hidden})" if hidden else "")
+        parts.append(f"{record['name']} {record['params']['mapping']}: "
+                     + (record["skipped"] or f"{counters['pages_migrated']} pages moved, "
+                        f"{counters['reads_verified']} reads verified, {stale}, "
+                        f"{counters['oracle_checked']} frees checked"))
+    return "; ".join(parts)
 
 
 # --- steps -------------------------------------------------------------------------------
-def settings_of(scheme: str) -> str:
-    """What the name stands for; leaves the program if it stands for nothing."""
-    done = subprocess.run([EXPLORER, "--scheme", scheme, "--settings"], capture_output=True, text=True,
-                          check=False)
-    if done.returncode:
-        why = re.sub(r"^error: --scheme:? ?", "", done.stderr.strip()) or f"exit status {done.returncode}"
-        print(f"error: prove: {why}", file=sys.stderr)
-        raise SystemExit(2)
-    return done.stdout.strip()
+def settings_of(scheme: str) -> tuple[str, str]:
+    """Its full name, and what that stands for; leaves the program if it stands for nothing."""
+    errors = []
+    for name in scheme, f"batch+defer={scheme}":
+        done = subprocess.run([EXPLORER, "--scheme", name, "--settings"], capture_output=True, text=True,
+                              check=False)
+        if not done.returncode:
+            return name, done.stdout.strip()
+        errors.append(re.sub(r"^error: --scheme:? ?", "", done.stderr.strip()) or f"exit status {done.returncode}")
+    print(f"error: prove: {errors[0]}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 def own_source(settings: str) -> str:
@@ -131,15 +150,25 @@ def explorer_steps(args: argparse.Namespace) -> list[Step]:
 
 def mutant_steps(source: str) -> list[Step]:
     return [Step(f"mutants of {source}",
-                 [sys.executable, "tools/mutants.py", "--only", source, "--keep"], of_last_line, {})]
+                 [sys.executable, "tools/mutants.py", "--only", source, "--keep", "--results",
+                  str(BUILD / "mutants.json")], of_last_line, {})]
 
 
-def boot_steps(args: argparse.Namespace) -> list[Step]:
+def migrations(scheme: str, source: str) -> str:
+    """Console commands: what the scheme may be used for."""
+    unsafe = source and re.search(r"^\t\.unsafe = ", (ROOT / source).read_text(), re.MULTILINE)
+    commands = [BENCH.format("migrate", scheme) + " --mapping ro"]
+    if not unsafe:
+        commands += [BENCH.format("migrate", scheme), BENCH.format("numa_balance", scheme)]
+    return "; ".join(commands)
+
+
+def boot_steps(args: argparse.Namespace, commands: str) -> list[Step]:
     steps = [Step("litmus", [sys.executable, "tests/run.py", "--arches", args.arches, "--only", "litmus"],
                   of_last_line, {})]
     for arch in args.arches.split():
         steps.append(Step(f"migration on {arch}", [sys.executable, "tools/launch.py", "exec"], of_bench,
-                          {"ARCH": arch, "SMP": "4", "NODES": "2", "CMD": BENCH + args.scheme,
+                          {"ARCH": arch, "SMP": "4", "NODES": "2", "CMD": commands,
                            "ARGS": BENCH_ARGS}))
     return steps
 
@@ -166,13 +195,13 @@ def main() -> int:
     parser.add_argument("--no-boots", action="store_true")
     args = parser.parse_args()
 
-    settings = settings_of(args.scheme)
+    args.scheme, settings = settings_of(args.scheme)
     source = own_source(settings)
     steps = explorer_steps(args)
     if source and not args.no_mutants:
         steps += mutant_steps(source)
     if not args.no_boots:
-        steps += boot_steps(args)
+        steps += boot_steps(args, migrations(args.scheme, source))
     folder = BUILD / "prove" / args.scheme
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{args.scheme}: {settings}", flush=True)
