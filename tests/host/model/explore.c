@@ -10,15 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Declared by hand: the header's constants have the names of mm's. */
-int madvise(void *addr, size_t len, int advice);
-enum { HOST_HUGE_PAGES = 14 };
-
 enum {
-	STATES =
-		1
-		<< 22, /* remembered for pruning, 8 bytes each; more orderings are then tried twice */
-	BUDGET = 7, /* bits of a state: 1 and the deviations that were left when it was explored */
 	QUEUED = 1 << 22, /* plans, 28 bytes each */
 	ALIVE_EACH = 256, /* executions: some milliseconds */
 	REPEAT_EACH = 128, /* executions: about one percent of the time */
@@ -46,10 +38,6 @@ struct reversal {
 struct explorer {
 	const struct explore_order *order;
 	struct explore_result *result;
-	u64 *orderings, *states; /* hash sets, 0 = free */
-	u64 orderings_size, states_size, states_count;
-	unsigned left; /* in this execution */
-	u64 asked; /* the state before; 0 = none yet */
 	u64 runs; /* executions, those given up included */
 	struct short_plan *queue;
 	u64 queue_len, queue_room;
@@ -58,55 +46,6 @@ struct explorer {
 	u64 reversals, reversed; /* noted; done with */
 };
 static struct explorer *ex;
-
-/* ---- hash sets of 64-bit keys ------------------------------------------------------- */
-
-static bool ordering_is_new(u64 key)
-{
-	u64 i = key & (ex->orderings_size - 1);
-
-	key |= !key;
-	while (ex->orderings[i] && ex->orderings[i] != key)
-		i = (i + 1) & (ex->orderings_size - 1);
-	if (ex->orderings[i])
-		return false;
-	ex->orderings[i] = key;
-	return true;
-}
-
-/*
- * True: explored with at least as many deviations left. Else remember it. The low
- * bits, which decide where it is, give way to that number, so that one access finds both.
- */
-static bool state_known(u64 key)
-{
-	u64 i = key & (ex->states_size - 1), budget = 1 + ex->left;
-
-	key &= ~(u64)BUDGET;
-	while (ex->states[i] && (ex->states[i] & ~(u64)BUDGET) != key)
-		i = (i + 1) & (ex->states_size - 1);
-	if (ex->states[i]) {
-		/* The same execution passes each state once, so this is another one. */
-		if ((ex->states[i] & BUDGET) >= budget)
-			return true;
-	} else {
-		if (ex->states_count * 2 > ex->states_size)
-			return false; /* full: no more pruning */
-		ex->states_count++;
-	}
-	ex->states[i] = key | budget;
-	return false;
-}
-
-/* About the state before: while one step is executed, memory brings what the next call asks for. */
-static bool state_seen(u64 key)
-{
-	bool seen = ex->asked && state_known(ex->asked);
-
-	ex->asked = key;
-	__builtin_prefetch(&ex->states[key & (ex->states_size - 1)], 1);
-	return seen;
-}
 
 /* ---- one execution -------------------------------------------------------------------- */
 
@@ -160,7 +99,7 @@ static bool count_execution(void)
 		r->duplicates++;
 		return true;
 	}
-	r->distinct += ordering_is_new(fake_order);
+	r->distinct += !seen_ordering(fake_order);
 	r->digest = fake_mix(r->digest, fake_order);
 	return r->executions++ % REPEAT_EACH || repeats();
 }
@@ -365,9 +304,8 @@ static bool run_short(const struct short_plan *s, unsigned bound)
 	memcpy(p->deviation, s->deviation, sizeof(s->deviation));
 	p->random = false;
 	p->record = true;
-	p->seen = state_seen;
-	ex->left = bound - s->count;
-	ex->asked = 0;
+	p->seen = seen_state;
+	seen_begin(bound - s->count);
 	if (!run_and_count())
 		return false;
 	if (!s->count && fake_abandoned) {
@@ -437,28 +375,6 @@ static bool wander(void)
 	return true;
 }
 
-static u64 table_size(u64 entries)
-{
-	u64 size = 1024;
-
-	while (size < 2 * entries)
-		size *= 2;
-	return size;
-}
-
-/* Looked up at random: large pages of the host keep its own TLB out of that. */
-static u64 *new_table(u64 entries)
-{
-	u64 bytes = entries * sizeof(u64);
-	u64 *table = bytes < HUGE_SIZE ? calloc(1, bytes) : aligned_alloc(HUGE_SIZE, bytes);
-
-	if (bytes >= HUGE_SIZE) {
-		madvise(table, bytes, HOST_HUGE_PAGES);
-		memset(table, 0, bytes);
-	}
-	return table;
-}
-
 static void count_pair(const struct fake_pair *pair, void *arg)
 {
 	struct explore_result *r = arg;
@@ -474,10 +390,7 @@ void explore(const struct explore_order *order, struct explore_result *result)
 	ex = calloc(1, sizeof(*ex));
 	ex->order = order;
 	ex->result = result;
-	ex->orderings_size = table_size(order->orderings);
-	ex->orderings = new_table(ex->orderings_size);
-	ex->states_size = table_size(MIN(order->orderings * 64, STATES / 2UL));
-	ex->states = new_table(ex->states_size);
+	seen_init(order->orderings);
 	memset(result, 0, sizeof(*result));
 	fake_snapshot();
 	if (search())

@@ -87,6 +87,19 @@ void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages);
 /* A call that promised less access has returned (I7). */
 void work_expect_at_most(struct aspace *as, vaddr_t va, prot_t prot);
 
+/* ---- seen.c ---- */
+/* Room for so many orderings. */
+void seen_init(u64 orderings);
+/* True: seen before. Else remember it. */
+bool seen_ordering(u64 key);
+/* An execution that may be given up, with so many deviations left. */
+void seen_begin(unsigned left);
+/*
+ * True: what follows from the state that was asked about before this one was explored with at
+ * least as many deviations left. A step late, as memory then has brought what is looked at.
+ */
+bool seen_state(u64 key);
+
 /* ---- explore.c ---- */
 struct explore_result {
 	u64 executions; /* complete ones */
