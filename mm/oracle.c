@@ -114,6 +114,35 @@ static const struct tlb_context *context_of(u64 unmap)
 	return tlb_context_by_id((u16)(unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK));
 }
 
+/* By this CPU: page by page in its log, more at once in its records. Only what is complete counts. */
+static enum oracle_verdict ask_broadcasts_of(unsigned cpu, vaddr_t va, asid_t asid, u64 stamp)
+{
+	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+	struct oracle_walk w;
+	u64 lost = 0;
+
+	if (load_acquire(&ev->bcast_done) <= stamp) /* all that it ever completed is older */
+		return ORACLE_STALE;
+	if (evidence_bcast_by(cpu, va, asid, stamp, &lost))
+		return ORACLE_CLEAN;
+	oracle_walk_start_issued(&w, ev);
+	enum oracle_verdict v = oracle_walk(&w, EVIDENCE_ISSUED | asid, va, stamp);
+
+	return v == ORACLE_STALE && lost > stamp ? ORACLE_UNKNOWN : v;
+}
+
+/* One that is complete drops it on every CPU, whoever issued it: mostly who asks. */
+static enum oracle_verdict ask_broadcasts(vaddr_t va, asid_t asid, u64 stamp)
+{
+	unsigned self = cpu_id();
+	enum oracle_verdict best = ask_broadcasts_of(self, va, asid, stamp);
+
+	for (unsigned cpu = 0; best != ORACLE_CLEAN && cpu < cpu_count; cpu++)
+		if (cpu != self)
+			best = MIN(best, ask_broadcasts_of(cpu, va, asid, stamp));
+	return best;
+}
+
 /*
  * Every slot of every CPU. Ports with broadcast: one that came after the unmap
  * and is complete settles it for all CPUs; what none settles is asked of each
@@ -122,19 +151,17 @@ static const struct tlb_context *context_of(u64 unmap)
 static enum oracle_verdict ask(const struct oracle_unmap *u, bool demand)
 {
 	const struct tlb_context *ctx = context_of(u->unmap);
-	u64 stamp = u->unmap & ORACLE_STAMP_MASK, lost = 0;
-	enum oracle_verdict worst = ORACLE_CLEAN;
+	u64 stamp = oracle_stamp(u->unmap);
+	enum oracle_verdict worst = ORACLE_CLEAN, issued = ORACLE_STALE;
 
 	if (!stamp || !ctx)
 		return ORACLE_CLEAN;
-	if (tlb_has_bcast() && evidence_bcast_covers(oracle_va(u->unmap, u->unmap_word),
-						     asid_of(ctx, 0), stamp, &lost))
-		return ORACLE_CLEAN;
-	if (lost > stamp) {
-		if (demand)
-			count(oracle_unknown);
-		return ORACLE_UNKNOWN;
-	}
+	if (tlb_has_bcast())
+		issued = ask_broadcasts(oracle_va(u->unmap, u->unmap_word), asid_of(ctx, 0), stamp);
+	if (issued == ORACLE_UNKNOWN && demand)
+		count(oracle_unknown);
+	if (issued != ORACLE_STALE)
+		return issued;
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		for (unsigned i = 0; i < evidence_slots; i++)
 			if (load_acquire(&cpu_ptr(cpu, tlb_evidence)->slot[i].root) == ctx->root)
@@ -161,7 +188,7 @@ static inline struct oracle_unmap last_unmap(const struct page *page)
 
 enum {
 	SUM_MIN = 16, /* fewer frames, but for one, are looked at one by one */
-	SUM_ROUNDS = 64, /* and so is one batch of so many that the sums would do for */
+	SUM_ROUNDS = 256, /* and so is one batch of so many that the sums would do for */
 };
 
 /* What this CPU remembers: the sum of each CPU's log when it looked last, and how often it has. */
@@ -171,6 +198,12 @@ static PERCPU(
 		unsigned looks;
 	},
 	oracle_seen);
+
+static inline enum oracle_verdict walk_to(struct oracle_walk *w, u32 slot,
+					  const struct oracle_unmap *u)
+{
+	return oracle_walk(w, slot, oracle_va(u->unmap, u->unmap_word), oracle_stamp(u->unmap));
+}
 
 /*
  * Frames are freed in the order in which they were flushed, mostly: one walk for
@@ -187,8 +220,7 @@ static __noinline void check_one_by_one(const struct tlb_evidence *ev, unsigned 
 
 		if (!u.unmap) /* it was not unmapped since it was allocated */
 			continue;
-		if (likely(oracle_walk(&w, slot, oracle_va(u.unmap, u.unmap_word),
-				       oracle_stamp(u.unmap)) == ORACLE_CLEAN))
+		if (likely(walk_to(&w, slot, &u) == ORACLE_CLEAN))
 			continue;
 		judge(&u, cpu, slot, true);
 		oracle_walk_start(&w, &ev->log);
@@ -201,12 +233,12 @@ static __noinline void check_one_by_one(const struct tlb_evidence *ev, unsigned 
  * flushed in its stead, and it in the other's, both of this batch, adds up to the
  * same; one batch of SUM_ROUNDS is looked at closely for that.
  */
-static bool sums_agree(const struct evidence_log *log, unsigned cpu, unsigned slot,
-		       struct page **pages, unsigned n, u64 words)
+static bool sums_agree(const struct evidence_log *log, unsigned cpu, u32 slot, struct page **pages,
+		       unsigned n, u64 words)
 {
 	u64 site = oracle_site(pages[0]->unmap, pages[0]->unmap_word);
 	/* Acquire: slot before sum. A turn to another slot is in the sum, so all of it is of this one. */
-	unsigned newest = load_acquire(&log->place) >> 16;
+	u32 newest = (u32)(load_acquire(&log->place) >> 32);
 	u64 sum = load_acquire(&log->sum), grown = sum - this_cpu_ptr(oracle_seen)->sum[cpu];
 
 	this_cpu_ptr(oracle_seen)->sum[cpu] = sum;
@@ -259,26 +291,27 @@ static inline void check_cpu(unsigned cpu, const struct tlb_context *ctx, struct
 	} while (++i < evidence_slots);
 }
 
+/* Mostly this CPU has broadcast the pages itself, and waited for it. */
 static void check_broadcast(const struct tlb_context *ctx, struct page **pages, unsigned n,
-			    u64 newest)
+			    u64 newest, u64 words)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
-	u64 asid = asid_of(ctx, 0), done = ev->bcast_done;
+	u32 issued = EVIDENCE_ISSUED | asid_of(ctx, 0);
+	struct oracle_walk w;
 
-	if (evidence_bcast_asid_covers(asid, newest))
+	if (evidence_bcast_asid_covers(asid_of(ctx, 0), newest))
 		return;
-	for (unsigned i = 0; i < n; i++) {
-		const struct page *page = pages[i];
-		u64 vpn = oracle_va(page->unmap, page->unmap_word) >> PAGE_SHIFT;
-		const struct evidence_bcast *b = &ev->bcast[evidence_page_place(vpn)];
+	/* No stamp: nothing was prepared since it has waited last, so all of the log is complete. */
+	if (likely(sums_agree(&ev->log, cpu_id(), issued, pages, n, words) && !ev->bcast_stamp))
+		return;
+	oracle_walk_start_issued(&w, ev);
+	while (n--) {
+		struct oracle_unmap u = last_unmap(pages[n]);
 
-		/* Mostly this CPU has broadcast the page itself, and nothing else at its place since. */
-		if (likely(b->key == (vpn << 16 | asid) && b->stamp <= done &&
-			   b->stamp + ctx->tag > page->unmap))
+		if (!u.unmap || walk_to(&w, issued, &u) == ORACLE_CLEAN)
 			continue;
-		struct oracle_unmap u = last_unmap(page);
-
 		oracle_demand(&u);
+		oracle_walk_start_issued(&w, ev);
 	}
 }
 
@@ -291,7 +324,7 @@ static void check_context(struct page **pages, unsigned n, u64 all, u64 words)
 	if (unlikely(!ctx))
 		return;
 	if (tlb_has_bcast()) {
-		check_broadcast(ctx, pages, n, newest);
+		check_broadcast(ctx, pages, n, newest, words);
 		return;
 	}
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)

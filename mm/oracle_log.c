@@ -13,15 +13,23 @@ enum { MARGIN = 64 };
 
 void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log)
 {
-	u32 place = load_acquire(&log->place); /* what is before it was written before */
+	u64 place = load_acquire(&log->place); /* what is before it was written before */
 
 	*w = (struct oracle_walk){.log = log,
 				  .start = (u16)place,
 				  .at = (u16)place,
-				  .slot = (u16)(place >> 16),
+				  .slot = (u32)(place >> 32),
 				  .left = EVIDENCE_LOG_WORDS - MARGIN,
 				  .now = load_relaxed(&evidence_clock)};
 	w->latest = w->now;
+}
+
+void oracle_walk_start_issued(struct oracle_walk *w, const struct tlb_evidence *ev)
+{
+	u64 done = load_acquire(&ev->bcast_done); /* what is complete was logged before */
+
+	oracle_walk_start(w, &ev->log);
+	w->now = done;
 }
 
 /* What was read has not been overwritten meanwhile. */
@@ -31,9 +39,9 @@ static bool is_intact(const struct oracle_walk *w)
 	return (u16)(load_relaxed(&w->log->at) - w->start) <= MARGIN * sizeof(u64);
 }
 
-enum oracle_verdict oracle_walk(struct oracle_walk *w, unsigned slot, vaddr_t va, u64 stamp)
+enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64 stamp)
 {
-	u64 next = evidence_word(va, stamp + 1), span = w->now - stamp;
+	u64 next = evidence_word(va, stamp + 1), span = w->now > stamp ? w->now - stamp : 0;
 
 	while (w->left && w->latest > stamp) {
 		u16 at = (u16)(w->at - sizeof(u64));
@@ -44,7 +52,7 @@ enum oracle_verdict oracle_walk(struct oracle_walk *w, unsigned slot, vaddr_t va
 		w->at = at;
 		w->left--;
 		if (evidence_is_mark(word)) {
-			w->slot = (u16)word;
+			w->slot = (u32)word;
 			continue;
 		}
 		if (word - next < span && w->slot == slot)

@@ -19,7 +19,7 @@ extern char __start_percpu[], __stop_percpu[];
  */
 enum {
 	TEMPLATE_MAX = 192 << 10
-}; /* bytes; the kernel has 129 KiB, half of it the log of page flushes */
+}; /* bytes; the kernel has 113 KiB, most of it the log of page flushes */
 static char pristine[TEMPLATE_MAX] __aligned(CACHE_LINE);
 
 static size_t template_size(void)

@@ -28,11 +28,10 @@ enum {
 	EVIDENCE_LOG_WORDS =
 		1 << 13, /* page flushes remembered per CPU: 64 KiB, a 16-bit offset wraps */
 
-	/* Broadcasts remembered by the CPU that issued them, each in the one place it can be in. */
-	EVIDENCE_BCAST_PAGES = 512, /* a batch of migration */
+	/* Broadcasts of more than a page, remembered by the CPU that issued them, each in the one place it can be in. */
 	EVIDENCE_BCAST_CHUNKS = 32, /* what a range flush does to one 2 MiB chunk */
 	EVIDENCE_BCAST_ASIDS = 16,
-	EVIDENCE_BCAST_ALL = EVIDENCE_BCAST_PAGES + EVIDENCE_BCAST_CHUNKS + EVIDENCE_BCAST_ASIDS,
+	EVIDENCE_BCAST_ALL = EVIDENCE_BCAST_CHUNKS + EVIDENCE_BCAST_ASIDS,
 };
 
 /*
@@ -49,6 +48,7 @@ static inline u64 evidence_word(vaddr_t va, u64 stamp)
 
 /* In place of a flush: those before it are of the slot in the low bits. No address gives such a word. */
 #define EVIDENCE_MARK (2UL << 62)
+#define EVIDENCE_ISSUED (1U << 31)
 /* What it adds to the sum: odd, and few of them do not add up to what flushes could. */
 #define EVIDENCE_MARK_SUM 0x9e3779b97f4a7c15UL
 
@@ -65,10 +65,10 @@ static inline bool evidence_is_mark(u64 word)
  */
 struct evidence_log {
 	union { /* both change at once, so that whoever reads the end knows whose it is */
-		u32 place;
+		u64 place;
 		struct {
 			u16 at; /* where the next goes, in bytes */
-			u16 slot; /* of the newest */
+			u32 slot; /* of the newest; or EVIDENCE_ISSUED and the ASID of a broadcast */
 		};
 	};
 	u64 sum;
@@ -108,7 +108,7 @@ extern PERCPU_DECLARE(struct tlb_evidence, tlb_evidence);
 
 static inline bool evidence_on(void)
 {
-	return ORACLE_BUILT && evidence_enabled;
+	return ORACLE_BUILT && likely(evidence_enabled);
 }
 
 /* Advance the clock, after an unmap and before the flush that is to cover it. The stamp of the latter. */
@@ -136,41 +136,41 @@ static inline u64 evidence_begin(void)
 	return evidence_on() ? evidence_tick() : 0;
 }
 
-static inline void evidence_log_add(struct evidence_log *log, u64 word, u64 sum, u16 slot)
+static inline void evidence_log_add(struct evidence_log *log, u64 word, u64 sum)
+{
+	u64 at = log->at;
+
+	store_relaxed((u64 *)((u64)log->word + at), word);
+	store_relaxed(&log->sum, log->sum + sum);
+	/* Release: pairs with the acquire of who reads the log, mm/oracle_log.c. */
+	store_release(&log->at, (u16)(at + sizeof(u64)));
+}
+
+/* What follows in the log is of another slot: one store, so that nobody takes what is before for its. */
+static inline void evidence_log_turn(struct evidence_log *log, u32 slot)
 {
 	u16 at = log->at;
 
-	store_relaxed(&log->word[at / sizeof(u64)], word);
-	store_relaxed(&log->sum, log->sum + sum);
-	/* Release: pairs with the acquire of who reads the log, mm/oracle_log.c. */
-	store_release(&log->place, (u32)slot << 16 | (u16)(at + sizeof(u64)));
+	if (likely(log->slot == slot))
+		return;
+	store_relaxed(&log->word[at / sizeof(u64)], EVIDENCE_MARK | log->slot);
+	store_relaxed(&log->sum, log->sum + EVIDENCE_MARK_SUM);
+	store_release(&log->place, (u64)slot << 32 | (u16)(at + sizeof(u64)));
 }
 
-/* What follows in the log is of another slot. */
-static inline void evidence_log_turn(struct evidence_log *log, unsigned slot)
-{
-	if (log->slot != slot)
-		evidence_log_add(log, EVIDENCE_MARK | log->slot, EVIDENCE_MARK_SUM, (u16)slot);
-}
-
-/* One page of the slot that is loaded was flushed on this CPU by the instruction just executed. */
-static inline void evidence_page_here(u64 stamp, vaddr_t va)
+static inline void evidence_log_page(u64 stamp, vaddr_t va, u32 slot)
 {
 	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
 	u64 word = evidence_word(va, stamp);
 
-	evidence_log_add(log, word, word, log->slot);
+	evidence_log_turn(log, slot);
+	evidence_log_add(log, word, word);
 }
 
-/* The same of any slot. */
+/* One page of a slot was flushed on this CPU by the instruction just executed. */
 static inline void evidence_page(u64 stamp, vaddr_t va, unsigned slot)
 {
-	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
-	u16 loaded = log->slot;
-
-	evidence_log_turn(log, slot);
-	evidence_page_here(stamp, va);
-	evidence_log_turn(log, loaded);
+	evidence_log_page(stamp, va, slot);
 }
 
 /*
@@ -238,8 +238,10 @@ static inline void evidence_root(unsigned slot, paddr_t root)
 /* Call before the barrier of tlb_bcast_prepare(). */
 static inline void evidence_bcast_begin(void)
 {
+	/* Relaxed: what unmapped before has read a former value; the barrier is the caller's. */
 	if (evidence_on())
-		store_relaxed(&this_cpu_ptr(tlb_evidence)->bcast_stamp, evidence_tick());
+		store_relaxed(&this_cpu_ptr(tlb_evidence)->bcast_stamp,
+			      atomic_fetch_add_relaxed(&evidence_clock, 1) + 1);
 }
 
 /*
@@ -263,27 +265,23 @@ static inline void evidence_bcast_note(unsigned i, u64 what, u64 asid, u64 pages
 	store_release(&b->stamp, stamp);
 }
 
-static inline unsigned evidence_page_place(u64 vpn)
-{
-	return vpn % EVIDENCE_BCAST_PAGES;
-}
-
 static inline unsigned evidence_chunk_place(u64 vpn)
 {
-	return EVIDENCE_BCAST_PAGES + (vpn >> HUGE_ORDER) % EVIDENCE_BCAST_CHUNKS;
+	return (vpn >> HUGE_ORDER) % EVIDENCE_BCAST_CHUNKS;
 }
 
 static inline unsigned evidence_asid_place(u64 asid)
 {
-	return EVIDENCE_BCAST_PAGES + EVIDENCE_BCAST_CHUNKS + asid % EVIDENCE_BCAST_ASIDS;
+	return EVIDENCE_BCAST_CHUNKS + asid % EVIDENCE_BCAST_ASIDS;
 }
 
 /* Call these after the instruction: an interrupt between the two may then only count too little. */
 static inline void evidence_bcast_page(vaddr_t va, u64 asid)
 {
-	u64 vpn = va >> PAGE_SHIFT;
+	u64 stamp = ORACLE_BUILT ? this_cpu_ptr(tlb_evidence)->bcast_stamp : 0;
 
-	evidence_bcast_note(evidence_page_place(vpn), vpn, asid, 0);
+	if (likely(stamp))
+		evidence_log_page(stamp, va, EVIDENCE_ISSUED | (u32)asid);
 }
 
 static inline void evidence_bcast_range(vaddr_t va, u64 pages, u64 asid)
@@ -343,6 +341,11 @@ static inline u64 evidence_bcast_stamp(const struct tlb_evidence *ev, unsigned i
 	return stamp;
 }
 
+/*
+ * Has a broadcast of more than a page by this CPU, begun after `since`, and now complete, dropped va
+ * under this ASID (ASID_KERNEL: global entries) on every CPU? If not, *lost is raised to the stamp of a
+ * forgotten one that may have done it.
+ */
 static inline bool evidence_bcast_by(unsigned cpu, vaddr_t va, u64 asid, u64 since, u64 *lost)
 {
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
@@ -350,8 +353,7 @@ static inline bool evidence_bcast_by(unsigned cpu, vaddr_t va, u64 asid, u64 sin
 
 	if (load_acquire(&ev->bcast_done) <= since) /* all that it ever completed is older */
 		return false;
-	if (evidence_bcast_stamp(ev, evidence_page_place(vpn), vpn, asid, &pages, lost) > since ||
-	    evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, lost) > since ||
+	if (evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, lost) > since ||
 	    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, lost) > since)
 		return true;
 	return evidence_bcast_stamp(ev, evidence_chunk_place(vpn), vpn >> HUGE_ORDER, asid, &pages,
@@ -359,25 +361,7 @@ static inline bool evidence_bcast_by(unsigned cpu, vaddr_t va, u64 asid, u64 sin
 	       first >= pages >> 16 && first < (pages >> 16) + (u16)pages;
 }
 
-/*
- * Has a broadcast begun after `since`, and now complete, dropped va under this
- * ASID (ASID_KERNEL: global entries) on every CPU? If not, *lost is the stamp
- * of a forgotten flush that may have done it; start with 0.
- */
-static inline bool evidence_bcast_covers(vaddr_t va, u64 asid, u64 since, u64 *lost)
-{
-	unsigned self = cpu_id();
-
-	/* Mostly whoever asks has flushed. */
-	if (evidence_bcast_by(self, va, asid, since, lost))
-		return true;
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		if (cpu != self && evidence_bcast_by(cpu, va, asid, since, lost))
-			return true;
-	return false;
-}
-
-/* The same for everything of an ASID: has one broadcast dropped all of it? */
+/* Has one broadcast, by any CPU, dropped everything of an ASID? */
 static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
 {
 	u64 pages, lost = 0;

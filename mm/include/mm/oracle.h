@@ -141,16 +141,20 @@ enum oracle_verdict { ORACLE_CLEAN, ORACLE_UNKNOWN, ORACLE_STALE };
 /* Where a reader of a log is. */
 struct oracle_walk {
 	const struct evidence_log *log;
-	u16 start, at, slot; /* slot: of the words before `at` */
+	u16 start, at;
+	u32 slot; /* of the words before `at` */
 	u32 left; /* words that may be read */
-	u64 now, latest; /* clock at the start; no flush before `at` can be later than this */
+	u64 now; /* clock at the start: a flush is not later */
+	u64 latest; /* nor is one before `at` later than this */
 };
 void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log);
+/* For broadcasts: what its CPU has not waited for is passed over. */
+void oracle_walk_start_issued(struct oracle_walk *w, const struct tlb_evidence *ev);
 /*
  * Go on until a flush of va in this slot, later than stamp: ORACLE_CLEAN. STALE:
  * there is none in what was left; UNKNOWN: there may have been one.
  */
-enum oracle_verdict oracle_walk(struct oracle_walk *w, unsigned slot, vaddr_t va, u64 stamp);
+enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64 stamp);
 
 /* May any CPU still hold it? The worst answer of all slots of all CPUs. */
 enum oracle_verdict oracle_ask(const struct oracle_unmap *u);

@@ -265,7 +265,7 @@ TEST(oracle_tells_pages_and_slots_apart_when_stamps_reach_into_the_address)
 
 /* ---- many frames at once ------------------------------------------------------------ */
 
-enum { MANY = 32, ODD_ONE = 9 };
+enum { MANY = 32, ODD_ONE = 9, ROUNDS = 256 };
 
 static void take(struct aspace *as, vaddr_t va, unsigned i)
 {
@@ -416,9 +416,9 @@ TEST(oracle_finds_before_long_what_sums_cannot_tell)
 	struct aspace *as = loaded_on_both(&va);
 	unsigned found = 0;
 
-	for (unsigned round = 0; round < 64; round++)
+	for (unsigned round = 0; round < ROUNDS; round++)
 		found += found_stale(as, va, in_pairs);
 	CHECK(found);
-	CHECK(found < 64); /* else there was no need for a sample */
+	CHECK(found < ROUNDS); /* else there was no need for a sample */
 	aspace_destroy(as);
 }

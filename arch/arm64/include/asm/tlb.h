@@ -62,7 +62,7 @@ static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level 
 	if (!evidence_on())
 		return;
 	if (likely(asid == this_cpu_ptr(tlb_evidence)->loaded_asid))
-		evidence_page_here(stamp, va);
+		evidence_page(stamp, va, this_cpu_ptr(tlb_evidence)->loaded);
 	else
 		tlb_evidence_page(stamp, va, asid);
 }
