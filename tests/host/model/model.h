@@ -12,6 +12,7 @@ enum {
 	MODEL_PAGES = 5, /* of a scenario, by number in its object */
 	MODEL_WORDS = FAKE_CPUS,
 	MODEL_LARGE = 1, /* 2 MiB pages of a scenario, at most */
+	MODEL_HINT_OPEN = 0x4f50, /* knobs.hint until a scenario sets it: none of enum hint_order */
 };
 
 struct scenario {

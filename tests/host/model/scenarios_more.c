@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include <mm/hint.h>
+#include <mm/scheme.h>
 
 static struct aspace *a;
 
@@ -64,6 +65,7 @@ static void setup_clean(void)
 {
 	a = work_space("a", VA, 2, RW);
 	load_everywhere();
+	knobs.hint = HINT_EARLY; /* either: one fault has no page follow its user */
 	pt_change(pgwalk_find(a->root, VA, 0).ptep, pte_mk_clean);
 	tlb_flush_context(&a->ctx);
 }

@@ -1,7 +1,9 @@
 /* The machines that the explorer builds, and the schemes that they can run. */
 #include "jobs.h"
 
+#include <kernel/trap.h>
 #include <mm/scheme.h>
+#include <mm/stats.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -46,15 +48,30 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 	if (scheme_apply(scheme_name, err, size))
 		return false;
 	named = knobs;
-	/* Scenarios in which it matters set it themselves, to either order: no scheme decides it. */
-	knobs.hint = HINT_EARLY;
+	/* Scenarios that take hint faults set it themselves, to either order: no scheme decides it. */
+	knobs.hint = MODEL_HINT_OPEN;
 	knobs.batch_2m = MIN(knobs.batch_2m, (u32)MODEL_LARGE); /* more makes no difference */
 	return true;
+}
+
+static bool (*handle_fault)(struct trapframe *tf);
+
+/* Schemes that differ in hint= are run once: that holds while no hint fault depends on it. */
+static bool check_hint_chosen(struct trapframe *tf)
+{
+	const struct mm_counters *c = this_cpu_ptr(mm_counters);
+	bool handled = handle_fault(tf);
+
+	if (knobs.hint == MODEL_HINT_OPEN && (c->hint_faults || c->hint_faults_second))
+		fake_fail("scenario: takes hint faults and does not set knobs.hint");
+	return handled;
 }
 
 void setup_scenario(const struct scenario *s)
 {
 	invariants_install();
+	handle_fault = trap_page_fault_handler;
+	trap_page_fault_handler = check_hint_chosen;
 	fake_ignore_invariants = options.checks && !strstr(options.checks, "invariants");
 	fake_ignore_contents = options.checks && !strstr(options.checks, "contents");
 	s->setup();
