@@ -54,9 +54,9 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 	bool keep = found && asid_count() > 1 && me->slots[slot].gen == gen &&
 		    me->slots[slot].token == token;
 
+	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
 	if (keep)
 		oracle_check_keep(ctx, asid_of(ctx, slot));
-	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
 	me->slots[slot].ctx = ctx;
 	me->slots[slot].gen = gen;
 	me->slots[slot].token = token;

@@ -83,15 +83,24 @@ static enum oracle_verdict ask_slot(const struct tlb_evidence *ev, unsigned slot
 	return oracle_walk(&w, slot, va, stamp);
 }
 
-/* A violation, if the slot can be used before its next switch; else the switch is told. */
+/*
+ * A violation, if the slot can be used before its next switch; else the switch
+ * is told. If that came in the meantime, it may have flushed.
+ */
 static void blame(const struct oracle_unmap *u, unsigned cpu, unsigned slot)
 {
 	struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-	u64 wanted = oracle_stamp(u->unmap) + 1;
+	u64 wanted = oracle_stamp(u->unmap) + 1, told = load_relaxed(&ev->slot[slot].released);
 
-	if (load_relaxed(&ev->loaded) == slot)
+	while (told < wanted && !atomic_cmpxchg(&ev->slot[slot].released, &told, wanted))
+		;
+	/* Told before we look, and a switch looks after it has loaded: pairs with oracle_check_keep(). */
+	smp_mb();
+	/* Acquire: pairs with evidence_loaded(), behind the stamp of what a switch flushes. */
+	if (load_acquire(&ev->loaded) == slot &&
+	    ask_slot(ev, slot, oracle_va(u->unmap, u->unmap_word), oracle_stamp(u->unmap)) ==
+		    ORACLE_STALE)
 		stale(u, cpu);
-	store_relaxed(&ev->slot[slot].released, MAX(ev->slot[slot].released, wanted));
 }
 
 static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, unsigned slot,
@@ -191,13 +200,19 @@ enum {
 	SUM_ROUNDS = 256, /* and so is one batch of so many that the sums would do for */
 };
 
-/* What this CPU remembers: the sum of each CPU's log when it looked last, and how often it has. */
+/* What this CPU remembers: the sum of each CPU's log when it looked last, and how many batches it looked for. */
 static PERCPU(
 	struct {
 		u64 sum[MAX_CPUS];
-		unsigned looks;
+		unsigned batches;
 	},
 	oracle_seen);
+
+/* Is every frame to be looked for in every log, whatever the sums say? */
+static inline bool look_closely(unsigned n)
+{
+	return n > 1 && (n < SUM_MIN || ++this_cpu_ptr(oracle_seen)->batches % SUM_ROUNDS == 0);
+}
 
 static inline enum oracle_verdict walk_to(struct oracle_walk *w, u32 slot,
 					  const struct oracle_unmap *u)
@@ -229,9 +244,10 @@ static __noinline void check_one_by_one(const struct tlb_evidence *ev, unsigned 
 
 /*
  * The log has grown by as much as the flushes of these pages would have added,
- * each at the first tick after its unmap. Only a page for which another was
- * flushed in its stead, and it in the other's, both of this batch, adds up to the
- * same; one batch of SUM_ROUNDS is looked at closely for that.
+ * each at the first tick after its unmap. Mistakes that cancel out add up to the
+ * same, as two pages of which each was flushed in the other's stead do, or a flush
+ * that came a tick too early and one that came a tick later: one batch of SUM_ROUNDS
+ * is looked at closely for that. `words` of one that is agrees with no sum.
  */
 static bool sums_agree(const struct evidence_log *log, unsigned cpu, u32 slot, struct page **pages,
 		       unsigned n, u64 words)
@@ -242,9 +258,7 @@ static bool sums_agree(const struct evidence_log *log, unsigned cpu, u32 slot, s
 	u64 sum = load_acquire(&log->sum), grown = sum - this_cpu_ptr(oracle_seen)->sum[cpu];
 
 	this_cpu_ptr(oracle_seen)->sum[cpu] = sum;
-	if (grown != words + n * (1 - site) || newest != slot)
-		return false;
-	return n == 1 || (n >= SUM_MIN && ++this_cpu_ptr(oracle_seen)->looks % SUM_ROUNDS);
+	return grown == words + n * (1 - site) && newest == slot;
 }
 
 static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned slot,
@@ -323,6 +337,8 @@ static void check_context(struct page **pages, unsigned n, u64 all, u64 words)
 
 	if (unlikely(!ctx))
 		return;
+	if (unlikely(look_closely(n)))
+		words = ~words;
 	if (tlb_has_bcast()) {
 		check_broadcast(ctx, pages, n, newest, words);
 		return;
@@ -368,7 +384,10 @@ void oracle_check_keep(const struct tlb_context *ctx, asid_t asid)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
-	for (unsigned i = 0; oracle_checks() && i < evidence_slots; i++)
+	if (!oracle_checks())
+		return;
+	smp_mb(); /* `loaded` before `released`: pairs with blame() */
+	for (unsigned i = 0; i < evidence_slots; i++)
 		if (ev->slot[i].root == ctx->root && ev->slot[i].asid == asid &&
 		    ev->slot[i].flushed < ev->slot[i].released)
 			panic("oracle: CPU %u keeps its entries of context %u, last flushed at "

@@ -3,8 +3,9 @@
  *
  * A word of it, less an address, is the stamp if the flush was of that address.
  * As the clock at the end is known, and stamps do not ascend backwards, the low
- * bits tell for every word how late its flush can have been at most: who looks for
- * something newer stops there.
+ * bits tell for every word how late its flush can have been at most, which is when
+ * it was, if the log never paused for 2^15 ticks: who looks for something newer
+ * stops there, and only where both agree the flush was of that address.
  */
 #include <mm/oracle.h>
 
@@ -16,8 +17,8 @@ void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log)
 	u64 place = load_acquire(&log->place); /* what is before it was written before */
 
 	*w = (struct oracle_walk){.log = log,
-				  .start = (u16)place,
-				  .at = (u16)place,
+				  .start = (u32)place,
+				  .at = (u32)place,
 				  .slot = (u32)(place >> 32),
 				  .left = EVIDENCE_LOG_WORDS - MARGIN,
 				  .now = load_relaxed(&evidence_clock)};
@@ -36,28 +37,35 @@ void oracle_walk_start_issued(struct oracle_walk *w, const struct tlb_evidence *
 static bool is_intact(const struct oracle_walk *w)
 {
 	smp_rmb(); /* pairs with the release of each word */
-	return (u16)(load_relaxed(&w->log->at) - w->start) <= MARGIN * sizeof(u64);
+	return load_relaxed(&w->log->at) - w->start <= MARGIN * sizeof(u64);
 }
 
 enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64 stamp)
 {
-	u64 next = evidence_word(va, stamp + 1), span = w->now > stamp ? w->now - stamp : 0;
+	bool unsure = false;
 
 	while (w->left && w->latest > stamp) {
-		u16 at = (u16)(w->at - sizeof(u64));
-		u64 word = load_relaxed(&w->log->word[at / sizeof(u64)]);
+		u32 at = w->at - (u32)sizeof(u64);
+		u64 word = load_relaxed(&w->log->word[(u16)at / sizeof(u64)]);
 
-		if (!word)
-			return ORACLE_STALE; /* as old as the machine */
+		if (!word) /* as old as the machine */
+			return unsure ? ORACLE_UNKNOWN : ORACLE_STALE;
 		w->at = at;
 		w->left--;
 		if (evidence_is_mark(word)) {
 			w->slot = (u32)word;
 			continue;
 		}
-		if (word - next < span && w->slot == slot)
-			return ORACLE_CLEAN;
 		w->latest -= (w->latest - word) & ((1UL << EVIDENCE_STAMP_BITS) - 1);
+		/* When that was, if it was of this page. */
+		u64 then = word - evidence_word(va, 0);
+
+		if (w->slot != slot || then <= stamp || then > w->now)
+			continue;
+		if (then == w->latest)
+			return ORACLE_CLEAN;
+		/* Another page's; or of this one, and then nothing for so long that low bits do not tell. */
+		unsure |= then < w->latest;
 	}
-	return w->latest <= stamp && is_intact(w) ? ORACLE_STALE : ORACLE_UNKNOWN;
+	return !unsure && w->latest <= stamp && is_intact(w) ? ORACLE_STALE : ORACLE_UNKNOWN;
 }

@@ -34,8 +34,8 @@ PERCPU(struct tlb_cpu, tlb_cpu);
 
 static struct tlb_context kernel_ctx;
 bool tlb_issues_late;
-static bool
-	alone_unusual; /* masks of several words, or no evidence: set once, a test on a short path */
+/* Masks of several words, or no evidence: set once, a test on a short path. */
+static bool alone_unusual;
 
 /* ---- flushing this CPU --------------------------------------------------- */
 

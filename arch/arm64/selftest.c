@@ -201,8 +201,10 @@ TEST(arm64, a_root_that_leaves_the_table_was_flushed)
 	u64 since = load_relaxed(&evidence_clock);
 
 	for (unsigned i = 0; i < 3 * EVIDENCE_SLOTS; i++) {
-		tlb_evidence_load(TEST_ROOT + i, (asid_t)(TEST_ASID + i));
-		tlb_evidence_load(TEST_ROOT + i, (asid_t)(TEST_ASID + i));
+		asid_t asid = (asid_t)(TEST_ASID + i);
+
+		evidence_loaded(tlb_evidence_load(TEST_ROOT + i, asid), asid);
+		evidence_loaded(tlb_evidence_load(TEST_ROOT + i, asid), asid);
 		EXPECT_EQ(slots_with(TEST_ROOT + i, TEST_ASID + i), 1);
 	}
 	EXPECT_EQ(slots_with(TEST_ROOT, TEST_ASID), 0);

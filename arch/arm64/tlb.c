@@ -125,20 +125,23 @@ static void evidence_drop_former(struct tlb_evidence *ev, paddr_t root, asid_t a
 			evidence_drop(ev, i);
 }
 
-/* Before the load of TTBR0; the DSB of mmu_switch() puts it before any walk of the new table. */
-void tlb_evidence_load(paddr_t root, asid_t asid)
+/*
+ * Before the load of TTBR0; the DSB of mmu_switch() puts it before any walk of the new table.
+ * Returns the slot for evidence_loaded() behind it; for the empty table that is none.
+ */
+unsigned tlb_evidence_load(paddr_t root, asid_t asid)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
-	unsigned i = 0;
+	unsigned i = EVIDENCE_SLOTS;
 
-	if (root == arm64_empty_root) {
-		evidence_loaded(EVIDENCE_SLOTS, ~0UL);
-		return;
+	if (root != arm64_empty_root) {
+		evidence_drop_former(ev, root, asid);
+		for (i = 0; i < EVIDENCE_SLOTS; i++)
+			if (ev->slot[i].root == root && ev->slot[i].asid == asid)
+				break;
+		if (i == EVIDENCE_SLOTS)
+			i = evidence_take(ev, root, asid);
 	}
-	evidence_drop_former(ev, root, asid);
-	while (i < EVIDENCE_SLOTS && (ev->slot[i].root != root || ev->slot[i].asid != asid))
-		i++;
-	if (i == EVIDENCE_SLOTS)
-		i = evidence_take(ev, root, asid);
-	evidence_loaded(i, asid);
+	store_relaxed(&ev->loaded, EVIDENCE_SLOTS); /* none while it changes */
+	return i;
 }

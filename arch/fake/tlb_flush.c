@@ -281,7 +281,7 @@ void fake_bcast_sync(void)
 
 /* ---- loading roots ------------------------------------------------------------------------ */
 
-static void evidence_load(paddr_t root, asid_t asid);
+static unsigned evidence_load(paddr_t root, asid_t asid);
 
 static void check_kept(const struct cpu_tlb *t, const struct tlb_tag *tag)
 {
@@ -308,6 +308,7 @@ void fake_switch(paddr_t root, asid_t asid, bool keep)
 {
 	struct cpu_tlb *t = &fake_tlbs[fake_self->id];
 	u64 stamp = 0;
+	unsigned slot = EVIDENCE_SLOTS;
 
 	fake_point(26);
 	dsb(EVERYWHERE);
@@ -323,7 +324,7 @@ void fake_switch(paddr_t root, asid_t asid, bool keep)
 	if (!keep)
 		stamp = evidence_begin();
 	if (fake_config.arm64)
-		evidence_load(root, asid);
+		slot = evidence_load(root, asid);
 	else
 		evidence_root(asid, root);
 	fake_tlb_stop(t);
@@ -337,6 +338,10 @@ void fake_switch(paddr_t root, asid_t asid, bool keep)
 	fake_tlb_refill(fake_self->id);
 	if (stamp)
 		evidence_of_asid(stamp, asid);
+	if (fake_config.arm64)
+		evidence_loaded(slot, asid);
+	else
+		evidence_loaded_slot(asid);
 }
 
 paddr_t fake_empty_root(void)
@@ -422,18 +427,14 @@ static unsigned evidence_take(struct tlb_evidence *ev, paddr_t root, asid_t asid
 	return i;
 }
 
-static void evidence_load(paddr_t root, asid_t asid)
+static unsigned evidence_load(paddr_t root, asid_t asid)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
-	unsigned i = 0;
 
-	if (!evidence_enabled)
-		return;
-	if (root == fake_empty_root()) {
-		evidence_loaded(EVIDENCE_SLOTS, ~0UL);
-		return;
-	}
-	while (i < EVIDENCE_SLOTS && (ev->slot[i].root != root || ev->slot[i].asid != asid))
-		i++;
-	evidence_loaded(i < EVIDENCE_SLOTS ? i : evidence_take(ev, root, asid), asid);
+	if (!evidence_enabled || root == fake_empty_root())
+		return EVIDENCE_SLOTS;
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		if (ev->slot[i].root == root && ev->slot[i].asid == asid)
+			return i;
+	return evidence_take(ev, root, asid);
 }

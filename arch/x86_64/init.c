@@ -64,6 +64,7 @@ void arch_init_cpu(unsigned cpu __unused)
 	features_enable_cpu();
 	x86_flush_all();
 	evidence_all(stamp);
+	evidence_loaded_slot(0);
 	apic_init_cpu();
 	timer_init_cpu();
 }

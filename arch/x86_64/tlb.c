@@ -17,6 +17,7 @@ void arch_load_kernel_root(paddr_t root)
 	if (x86_has(X86_PGE))
 		cr4_write(cr4_read() | CR4_PGE);
 	x86_flush_all();
+	evidence_loaded_slot(0);
 }
 
 paddr_t arch_kernel_phys(void)

@@ -17,9 +17,8 @@ extern char __start_percpu[], __stop_percpu[];
  * memory for copies exists; by then it holds page caches and counts that no
  * other CPU may inherit.
  */
-enum {
-	TEMPLATE_MAX = 192 << 10
-}; /* bytes; the kernel has 113 KiB, most of it the log of page flushes */
+/* Bytes; the kernel has 113 KiB, most of it the log of page flushes. */
+enum { TEMPLATE_MAX = 192 << 10 };
 static char pristine[TEMPLATE_MAX] __aligned(CACHE_LINE);
 
 static size_t template_size(void)

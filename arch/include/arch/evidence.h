@@ -26,7 +26,7 @@
 enum {
 	EVIDENCE_SLOTS = 6, /* address spaces whose entries one CPU may keep at once */
 	EVIDENCE_LOG_WORDS =
-		1 << 13, /* page flushes remembered per CPU: 64 KiB, a 16-bit offset wraps */
+		1 << 13, /* page flushes remembered per CPU: 64 KiB, 16 bits of offset */
 
 	/* Broadcasts of more than a page, remembered by the CPU that issued them, each in the one place it can be in. */
 	EVIDENCE_BCAST_CHUNKS = 32, /* what a range flush does to one 2 MiB chunk */
@@ -60,21 +60,24 @@ static inline bool evidence_is_mark(u64 word)
 /*
  * Page flushes in their order, those that were overwritten excepted, and the sum
  * of all that there ever were: who knows what it was and what should have come
- * since need not read them (mm/oracle_log.c). Written with interrupts off by its
- * CPU, so stamps ascend; read by all.
+ * since need not read them (mm/oracle_log.c). Read by all. Written by its CPU
+ * alone: by flushes of its own with interrupts off, so that stamps ascend, and
+ * by broadcasts; what interrupts these switches roots at most, which is not
+ * logged on ports with broadcast, as long as nobody flushes while the transport
+ * is changed.
  */
 struct evidence_log {
 	union { /* both change at once, so that whoever reads the end knows whose it is */
 		u64 place;
 		struct {
-			u16 at; /* where the next goes, in bytes */
+			u32 at; /* bytes written so far, and in the low 16 bits where the next go */
 			u32 slot; /* of the newest; or EVIDENCE_ISSUED and the ASID of a broadcast */
 		};
 	};
 	u64 sum;
 	u64 word[EVIDENCE_LOG_WORDS]; /* 0: never written */
 };
-_Static_assert(sizeof(u64) * EVIDENCE_LOG_WORDS == 1 << 16, "offsets wrap where the log does");
+_Static_assert(sizeof(u64) * EVIDENCE_LOG_WORDS == 1 << 16, "u16 wraps where the log does");
 
 /* A broadcast is complete if its stamp is not newer than the CPU's bcast_done. */
 struct evidence_bcast {
@@ -93,7 +96,8 @@ struct tlb_evidence {
 		u64 released; /* what `flushed` must be before it is loaded: frames were released whose entries it had */
 		u64 asid; /* tag of the entries: the slot itself where ASIDs are per CPU */
 	} slot[EVIDENCE_SLOTS];
-	unsigned loaded; /* the slot in use; the others cannot be used before a switch */
+	unsigned
+		loaded; /* the slot in use, none while it changes; the others cannot be used before a switch */
 	u64 loaded_asid; /* its tag, on ports with one table of slots for many ASIDs */
 	u64 kernel_flushed; /* clock of the last flush that included global entries */
 
@@ -138,39 +142,34 @@ static inline u64 evidence_begin(void)
 
 static inline void evidence_log_add(struct evidence_log *log, u64 word, u64 sum)
 {
-	u64 at = log->at;
+	u32 at = log->at;
 
-	store_relaxed((u64 *)((u64)log->word + at), word);
+	store_relaxed((u64 *)((u64)log->word + (u16)at), word);
 	store_relaxed(&log->sum, log->sum + sum);
 	/* Release: pairs with the acquire of who reads the log, mm/oracle_log.c. */
-	store_release(&log->at, (u16)(at + sizeof(u64)));
+	store_release(&log->at, at + (u32)sizeof(u64));
 }
 
 /* What follows in the log is of another slot: one store, so that nobody takes what is before for its. */
 static inline void evidence_log_turn(struct evidence_log *log, u32 slot)
 {
-	u16 at = log->at;
+	u32 at = log->at;
 
 	if (likely(log->slot == slot))
 		return;
-	store_relaxed(&log->word[at / sizeof(u64)], EVIDENCE_MARK | log->slot);
+	store_relaxed(&log->word[(u16)at / sizeof(u64)], EVIDENCE_MARK | log->slot);
 	store_relaxed(&log->sum, log->sum + EVIDENCE_MARK_SUM);
-	store_release(&log->place, (u64)slot << 32 | (u16)(at + sizeof(u64)));
+	store_release(&log->place, (u64)slot << 32 | (u32)(at + sizeof(u64)));
 }
 
-static inline void evidence_log_page(u64 stamp, vaddr_t va, u32 slot)
+/* One page of a slot was flushed on this CPU by the instruction just executed. */
+static inline void evidence_page(u64 stamp, vaddr_t va, u32 slot)
 {
 	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
 	u64 word = evidence_word(va, stamp);
 
 	evidence_log_turn(log, slot);
 	evidence_log_add(log, word, word);
-}
-
-/* One page of a slot was flushed on this CPU by the instruction just executed. */
-static inline void evidence_page(u64 stamp, vaddr_t va, unsigned slot)
-{
-	evidence_log_page(stamp, va, slot);
 }
 
 /*
@@ -205,25 +204,37 @@ static inline void evidence_all(u64 stamp)
 	store_release(&ev->kernel_flushed, stamp);
 }
 
-/* From now on translations are filled into this slot, and flushed from it. */
-static inline void evidence_loaded(unsigned slot, u64 asid)
-{
-	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
-
-	store_relaxed(&ev->loaded, slot);
-	evidence_log_turn(&ev->log, slot);
-	store_relaxed(&ev->loaded_asid, asid);
-}
-
-/* The root of a slot is about to change to `root`: call before the load. */
+/*
+ * A load of a root is stamped in two parts, interrupts off. Before it: from now
+ * on there may be entries of the root in its slot; nobody is accused of using
+ * them, as the flush that may come with the load has not left its stamp yet.
+ */
 static inline void evidence_root(unsigned slot, paddr_t root)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
 	if (!ORACLE_BUILT)
 		return;
+	store_relaxed(&ev->loaded, EVIDENCE_SLOTS);
 	store_relaxed(&ev->slot[slot].asid, slot);
 	store_release(&ev->slot[slot].root, root);
+}
+
+/* Behind it and its flush: this slot is in use. Release: the stamp first, pairs with blame(). */
+static inline void evidence_loaded(unsigned slot, u64 asid)
+{
+	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+
+	store_relaxed(&ev->loaded_asid, asid);
+	store_release(&ev->loaded, slot);
+}
+
+/* The same on ports where a slot is an ASID; page flushes may then leave out whose they are. */
+static inline void evidence_loaded_slot(unsigned slot)
+{
+	if (!ORACLE_BUILT)
+		return;
+	evidence_log_turn(&this_cpu_ptr(tlb_evidence)->log, slot);
 	evidence_loaded(slot, slot);
 }
 
@@ -281,7 +292,7 @@ static inline void evidence_bcast_page(vaddr_t va, u64 asid)
 	u64 stamp = ORACLE_BUILT ? this_cpu_ptr(tlb_evidence)->bcast_stamp : 0;
 
 	if (likely(stamp))
-		evidence_log_page(stamp, va, EVIDENCE_ISSUED | (u32)asid);
+		evidence_page(stamp, va, EVIDENCE_ISSUED | (u32)asid);
 }
 
 static inline void evidence_bcast_range(vaddr_t va, u64 pages, u64 asid)

@@ -98,7 +98,7 @@ static inline void oracle_remapped(struct page *page)
  */
 void oracle_release(struct page **pages, unsigned n, u64 unmap, u64 words);
 
-/* A CPU is about to load a context and keep what it holds under this ASID. */
+/* This CPU has just loaded a context, and kept what it held under this ASID. */
 void oracle_check_keep(const struct tlb_context *ctx, asid_t asid);
 
 /* ---- between mm/oracle.c, mm/oracle_log.c and mm/oracle_alias.c ---- */
@@ -141,7 +141,7 @@ enum oracle_verdict { ORACLE_CLEAN, ORACLE_UNKNOWN, ORACLE_STALE };
 /* Where a reader of a log is. */
 struct oracle_walk {
 	const struct evidence_log *log;
-	u16 start, at;
+	u32 start, at; /* as evidence_log.at */
 	u32 slot; /* of the words before `at` */
 	u32 left; /* words that may be read */
 	u64 now; /* clock at the start: a flush is not later */

@@ -59,7 +59,7 @@ struct page {
 	};
 	/* The oracle's record of the entry that was taken down last, see mm/oracle.h. */
 	u64 unmap; /* context's tag + evidence clock after that; 0 = none since it was allocated */
-	u64 unmap_word; /* the same clock, address and statement: ORACLE_WORD */
+	u64 unmap_word; /* the same clock, the address and the statement: see mm/oracle.h */
 };
 
 _Static_assert(sizeof(struct page) == 64, "one cache line, and cheap arithmetic");

@@ -263,6 +263,45 @@ TEST(oracle_tells_pages_and_slots_apart_when_stamps_reach_into_the_address)
 	aspace_destroy(as);
 }
 
+TEST(oracle_does_not_take_a_neighbours_flush_for_an_old_debt_s)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_on_both(&va);
+	u64 clock = evidence_clock, lost = 1UL << EVIDENCE_STAMP_BITS;
+	struct oracle_unmap u = taken(as, va);
+
+	evidence_clock += lost + 10;
+	/* As a word, this is of va: a moment after it was unmapped. */
+	note_on_both(va - PAGE_SIZE, evidence_now(), 0);
+	CHECK_EQ(oracle_ask(&u), ORACLE_UNKNOWN);
+	note_on_both(va, evidence_now(), 0);
+	CHECK_EQ(oracle_ask(&u), ORACLE_CLEAN);
+	tlb_flush_context(&as->ctx);
+	evidence_clock = clock;
+	aspace_destroy(as);
+}
+
+TEST(oracle_knows_that_a_log_went_round_while_it_was_read)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_on_both(&va);
+	const struct tlb_evidence *ev = cpu_ptr(1, tlb_evidence);
+	u64 clock = evidence_clock;
+
+	evidence_clock += 2UL << EVIDENCE_STAMP_BITS; /* so that a stamp may seem that much older */
+	struct oracle_unmap u = taken(as, va);
+	struct oracle_walk w;
+
+	note_on_both(va + PAGE_SIZE, evidence_tick(), 0);
+	oracle_walk_start(&w, &ev->log);
+	for (unsigned i = 0; i < EVIDENCE_LOG_WORDS; i++)
+		note_on_both(va + PAGE_SIZE, evidence_tick(), 0);
+	CHECK_EQ(oracle_walk(&w, ev->loaded, va, oracle_stamp(u.unmap)), ORACLE_UNKNOWN);
+	tlb_flush_context(&as->ctx);
+	evidence_clock = clock;
+	aspace_destroy(as);
+}
+
 /* ---- many frames at once ------------------------------------------------------------ */
 
 enum { MANY = 32, ODD_ONE = 9, ROUNDS = 256 };
@@ -373,11 +412,28 @@ static void with_a_turn(struct aspace *as, vaddr_t va, unsigned i)
 		note_on_both(va, evidence_now(), 1);
 }
 
-/* Each two flushed at the other's time: sums cannot tell. */
-static void in_pairs(struct aspace *as, vaddr_t va, unsigned i)
+/* On one CPU each two are flushed at the other's time: sums cannot tell. */
+static void in_pairs_on(unsigned wrong, struct aspace *as, vaddr_t va, unsigned i)
 {
 	take(as, va, i);
-	drop(as, va, i ^ 1);
+
+	u64 stamp = evidence_tick();
+
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		struct flush f = {va + (cpu == wrong ? i ^ 1 : i) * PAGE_SIZE, stamp, 0};
+
+		fake_on_cpu(cpu, note, &f);
+	}
+}
+
+static void in_pairs_here(struct aspace *as, vaddr_t va, unsigned i)
+{
+	in_pairs_on(0, as, va, i);
+}
+
+static void in_pairs_there(struct aspace *as, vaddr_t va, unsigned i)
+{
+	in_pairs_on(1, as, va, i);
 }
 
 TEST(oracle_takes_many_flushes_in_any_order_and_company)
@@ -414,12 +470,14 @@ TEST(oracle_finds_before_long_what_sums_cannot_tell)
 {
 	vaddr_t va;
 	struct aspace *as = loaded_on_both(&va);
-	unsigned found = 0;
+	unsigned here = 0, there = 0;
 
 	CHECK(!found_stale(as, va, in_order)); /* from now on the sums are known */
 	for (unsigned round = 0; round < ROUNDS; round++)
-		found += found_stale(as, va, in_pairs);
-	CHECK(found);
-	CHECK(found < ROUNDS); /* else there was no need for a sample */
+		here += found_stale(as, va, in_pairs_here);
+	for (unsigned round = 0; round < ROUNDS; round++)
+		there += found_stale(as, va, in_pairs_there);
+	CHECK(here && there);
+	CHECK(here < ROUNDS && there < ROUNDS); /* else there was no need for a sample */
 	aspace_destroy(as);
 }

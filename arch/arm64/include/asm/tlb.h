@@ -25,7 +25,7 @@ extern paddr_t arm64_empty_root; /* a table of zeroes in the image */
 
 void tlb_evidence_page(u64 stamp, vaddr_t va, asid_t asid);
 void tlb_evidence_asid(u64 stamp, asid_t asid);
-void tlb_evidence_load(paddr_t root, asid_t asid);
+unsigned tlb_evidence_load(paddr_t root, asid_t asid);
 
 static inline unsigned asid_count(void)
 {
@@ -172,13 +172,15 @@ static inline unsigned tlb_bcast_issue_range(vaddr_t va, u64 pages, asid_t asid)
  */
 static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
 {
-	if (evidence_on())
-		tlb_evidence_load(root, asid);
+	unsigned slot = evidence_on() ? tlb_evidence_load(root, asid) : EVIDENCE_SLOTS;
+
 	dsb(ish);
 	sysreg_write(ttbr0_el1, root | (u64)asid << 48);
 	isb();
 	if (!keep)
 		tlb_flush_local_asid(asid);
+	if (evidence_on())
+		evidence_loaded(slot, asid);
 }
 
 static inline paddr_t mmu_empty_root(void)

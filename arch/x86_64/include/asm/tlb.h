@@ -39,13 +39,13 @@ static inline void invlpg(vaddr_t va)
 }
 
 /*
- * evidence_page_here() by way of GS: this is on the path of every page of baseline, so with check=off
- * too, as a test would cost a third of it. Plain stores are release; the compiler keeps them behind
+ * evidence_page() of the loaded slot by way of GS: this is on the path of every page of baseline, so with
+ * check=off too, as a test would cost a third of it. Plain stores are release; the compiler keeps them behind
  * the INVLPG, whose statement clobbers memory.
  */
 static inline void x86_evidence_page(u64 stamp, vaddr_t va)
 {
-	u64 at = X86_THIS_CPU(tlb_evidence).log.at;
+	u16 at = (u16)X86_THIS_CPU(tlb_evidence).log.at;
 	u64 word = evidence_word(va, stamp);
 
 	*(u64 __seg_gs *)((uintptr_t)tlb_evidence.log.word + at) = word;
@@ -135,6 +135,7 @@ static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
 	evidence_root(asid, root);
 	cr3_write(root | asid | (keep ? CR3_NOFLUSH : 0));
 	evidence_slot(stamp, asid);
+	evidence_loaded_slot(asid);
 }
 
 static inline paddr_t mmu_empty_root(void)
