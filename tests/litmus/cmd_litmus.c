@@ -181,10 +181,12 @@ static void list_litmus(void)
 {
 	static const char *const verdicts[] = {"forbidden", "allowed", "broken"};
 	const struct litmus_test *test;
+	unsigned count = 0;
 
-	for (unsigned i = 0; (test = litmus_test_at(i)); i++)
+	for (; (test = litmus_test_at(count)); count++)
 		kprintf("%-36s %-9s %-14s %s\n", test->name, verdicts[test->verdict],
 			shown_by(test), test->program);
+	kprintf("# %u tests\n", count);
 }
 
 LISTER(list_of_litmus) = {
