@@ -24,12 +24,15 @@ from tarrylib import guest, ktap, pmbench_xml, qemu, records  # noqa: E402
 from tarrylib.settings import Settings, UsageError, parse, words  # noqa: E402
 
 __all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "guest",
-           "longest_waits", "main", "median", "phase_per_page", "pmbench_xml", "qemu", "records", "result",
+           "longest_waits", "main", "median", "note_verdicts", "phase_per_page", "pmbench_xml", "qemu", "records", "result",
            "settings", "skip"]
 
 _out = ktap.Writer()
 result, skip = _out.result, _out.skip
 _boots = 0
+_judged = 0  # records of runs with the oracle
+_unjudged: list[str] = []  # those in which it too often had no verdict
+_tolerated: list[int] = []  # how often it had none in others
 
 
 class Missing(Exception):
@@ -57,8 +60,11 @@ def boot(cmd: str, **changes: object) -> guest.Run:
     return run
 
 
-def bench(cmd: str, **changes: object) -> dict[str, dict]:
-    """The records of one boot that must end with rc=0, whole, by scheme ("floor": the floor's)."""
+def bench(cmd: str, unknown_max: float = 0, **changes: object) -> dict[str, dict]:
+    """The records of one boot that must end with rc=0, whole, by scheme ("floor": the floor's).
+
+    unknown_max: see note_verdicts().
+    """
     run = boot(cmd, **changes)
     block = records.extract(run.text)
     if block.damaged:
@@ -69,7 +75,24 @@ def bench(cmd: str, **changes: object) -> dict[str, dict]:
     for record in block.records:
         if record.get("skipped"):
             raise Missing(f"{record['scheme']} was skipped: {record['skipped']}")
+    note_verdicts(cmd, block.records, unknown_max)
     return {"floor" if r["name"] == "floor" else r["scheme"]: r for r in block.records}
+
+
+def note_verdicts(cmd: str, found: list[dict], unknown_max: float = 0) -> None:
+    """An oracle that cannot tell accuses nobody: main() has the script fail for that.
+
+    unknown_max: of the hint entries taken down without a flush, the share for which it need not tell.
+    """
+    global _judged
+    for record in found:
+        if record.get("check") == "full" and "counters" in record:
+            _judged += 1
+            unknown = record["counters"]["oracle_unknown"]
+            if unknown > unknown_max * record["counters"]["hint_unflushed"]:
+                _unjudged.append(f"{cmd}, {record['scheme']}: {unknown} times none")
+            elif unknown:
+                _tolerated.append(unknown)
 
 
 def changed(new: float, old: float) -> float:
@@ -138,6 +161,10 @@ def main(body) -> None:
     """Run the script's body, end with its verdict."""
     try:
         body()
+        if _judged:
+            result("oracle.has-verdicts", not _unjudged,
+                   "\n".join(_unjudged) or f"{_judged} records with check=full, {sum(_tolerated)} times "
+                   "none where that may be")
     except Missing as error:
         result("run", False, str(error))
     except qemu.CannotRun as error:

@@ -10,7 +10,7 @@ import re
 import time
 import xml.etree.ElementTree as ET
 
-from common import Console, Missing, boot, main, pmbench_xml, records, result
+from common import Console, Missing, boot, main, note_verdicts, pmbench_xml, records, result
 
 PATTERNS = ("linear", "uniform", "normal", "normal_ih", "pareto", "zipf")
 THREADS, ACCESSES, REPS, READ_PCT = 2, 5000, 2, 70
@@ -111,6 +111,7 @@ def run(command: str, count: int = 1) -> tuple[list[Report], list[dict], str]:
     if done.guest_rc != 0 or block.damaged or not len(reports) == len(found) == count:
         raise Missing(f"{command}: rc={done.guest_rc}, {len(reports)} reports, {len(found)} "
                       f"records, {count} expected")
+    note_verdicts(command, found)
     return reports, found, done.text
 
 
