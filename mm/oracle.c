@@ -123,7 +123,7 @@ static const struct tlb_context *context_of(u64 unmap)
 	return tlb_context_by_id((u16)(unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK));
 }
 
-/* By this CPU: page by page in its log, more at once in its records. Only what is complete counts. */
+/* By this CPU: pages and ranges in its log, whole ASIDs in its records. Only what is complete counts. */
 static enum oracle_verdict ask_broadcasts_of(unsigned cpu, vaddr_t va, asid_t asid, u64 stamp)
 {
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
@@ -132,7 +132,7 @@ static enum oracle_verdict ask_broadcasts_of(unsigned cpu, vaddr_t va, asid_t as
 
 	if (load_acquire(&ev->bcast_done) <= stamp) /* all that it ever completed is older */
 		return ORACLE_STALE;
-	if (evidence_bcast_by(cpu, va, asid, stamp, &lost))
+	if (evidence_bcast_by(cpu, asid, stamp, &lost))
 		return ORACLE_CLEAN;
 	oracle_walk_start_issued(&w, ev);
 	enum oracle_verdict v = oracle_walk(&w, EVIDENCE_ISSUED | asid, va, stamp);

@@ -12,6 +12,8 @@
 /* Words that the CPU may write while its oldest ones are read. */
 enum { MARGIN = 64 };
 
+#define STAMP_MASK ((1UL << EVIDENCE_STAMP_BITS) - 1)
+
 void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log)
 {
 	u64 place = load_acquire(&log->place); /* what is before it was written before */
@@ -21,6 +23,7 @@ void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log)
 				  .at = (u32)place,
 				  .slot = (u32)(place >> 32),
 				  .left = EVIDENCE_LOG_WORDS - MARGIN,
+				  .pages = 1,
 				  .now = load_relaxed(&evidence_clock)};
 	w->latest = w->now;
 }
@@ -40,32 +43,60 @@ static bool is_intact(const struct oracle_walk *w)
 	return load_relaxed(&w->log->at) - w->start <= MARGIN * sizeof(u64);
 }
 
+/* The word before `at`, which is now behind it. False: it was no flush. */
+static bool step_back(struct oracle_walk *w, u64 word)
+{
+	w->at -= (u32)sizeof(u64);
+	w->left--;
+	if (!evidence_is_mark(word)) {
+		w->latest -= (w->latest - word) & STAMP_MASK;
+		return true;
+	}
+	if (evidence_is_range(word))
+		w->pages = word & ~EVIDENCE_RANGE;
+	else
+		w->slot = (u32)word;
+	return false;
+}
+
+/*
+ * The last word read is a flush at w->latest, unless nothing came behind it for
+ * 2^15 ticks or more: then it was n * 2^15 earlier, and n pages higher.
+ */
+static enum oracle_verdict match(const struct oracle_walk *w, u64 word, vaddr_t va, u64 stamp)
+{
+	u64 above =
+		(evidence_word(va, w->latest) - word) >> EVIDENCE_STAMP_BITS; /* its first page */
+	u64 pauses = (w->latest - stamp - 1) >> EVIDENCE_STAMP_BITS;
+
+	if (above < w->pages && w->latest <= w->now)
+		return ORACLE_CLEAN;
+	return pauses && above < w->pages + pauses ? ORACLE_UNKNOWN : ORACLE_STALE;
+}
+
 enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64 stamp)
 {
 	bool unsure = false;
 
 	while (w->left && w->latest > stamp) {
-		u32 at = w->at - (u32)sizeof(u64);
-		u64 word = load_relaxed(&w->log->word[(u16)at / sizeof(u64)]);
+		u16 at = (u16)(w->at - sizeof(u64));
+		u64 word = load_relaxed(&w->log->word[at / sizeof(u64)]);
 
 		if (!word) /* as old as the machine */
 			return unsure ? ORACLE_UNKNOWN : ORACLE_STALE;
-		w->at = at;
-		w->left--;
-		if (evidence_is_mark(word)) {
-			w->slot = (u32)word;
+		if (!step_back(w, word))
 			continue;
-		}
-		w->latest -= (w->latest - word) & ((1UL << EVIDENCE_STAMP_BITS) - 1);
-		/* When that was, if it was of this page. */
-		u64 then = word - evidence_word(va, 0);
+		if (w->slot == slot && w->latest > stamp) {
+			enum oracle_verdict v = match(w, word, va, stamp);
 
-		if (w->slot != slot || then <= stamp || then > w->now)
-			continue;
-		if (then == w->latest)
-			return ORACLE_CLEAN;
-		/* Another page's; or of this one, and then nothing for so long that low bits do not tell. */
-		unsure |= then < w->latest;
+			if (v == ORACLE_CLEAN) {
+				if (w->pages > 1) /* may be of the next that is asked about, too */
+					w->at += (u32)sizeof(u64), w->left++;
+				return v;
+			}
+			unsure |= v == ORACLE_UNKNOWN;
+		}
+		w->pages = 1;
 	}
 	return !unsure && w->latest <= stamp && is_intact(w) ? ORACLE_STALE : ORACLE_UNKNOWN;
 }

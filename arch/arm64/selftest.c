@@ -103,22 +103,30 @@ TEST(arm64, ranges_take_few_operations)
 
 /* ---- evidence ---- */
 
-/* By a broadcast of a page, one of the newest in the log, or of more. */
+/* By a broadcast of a page or a range, one of the newest in the log, or of the ASID. */
 static bool covers(vaddr_t va, asid_t asid, u64 since)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 	const struct evidence_log *log = &ev->log;
-	u64 lost = 0;
-	bool paged = false;
+	u64 lost = 0, pages = 1;
+	bool logged = false;
 
 	for (unsigned i = 1; i <= 33; i++) {
-		u64 stamp = log->word[(u16)(log->at - i * sizeof(u64)) / sizeof(u64)] -
-			    evidence_word(va, 0);
+		u64 word = log->word[(u16)(log->at - i * sizeof(u64)) / sizeof(u64)];
 
-		paged |= stamp > since && stamp <= ev->bcast_done;
+		if (evidence_is_range(word)) {
+			pages = word & ~EVIDENCE_RANGE;
+			continue;
+		}
+		for (; pages; pages--) {
+			u64 stamp = word - evidence_word(va - (pages - 1) * PAGE_SIZE, 0);
+
+			logged |= stamp > since && stamp <= ev->bcast_done;
+		}
+		pages = 1;
 	}
-	return (paged && log->slot == (EVIDENCE_ISSUED | asid)) ||
-	       evidence_bcast_by(cpu_id(), va, asid, since, &lost);
+	return (logged && log->slot == (EVIDENCE_ISSUED | asid)) ||
+	       evidence_bcast_by(cpu_id(), asid, since, &lost);
 }
 
 TEST(arm64, broadcast_is_evidence_after_its_completion)
@@ -151,20 +159,40 @@ TEST(arm64, broadcast_without_prepare_is_none)
 	EXPECT(covers(TEST_VA, TEST_ASID, since - 1));
 }
 
-TEST(arm64, broadcast_ranges_cover_their_pages)
+static void expect_range_covered(unsigned pages)
 {
 	vaddr_t start = TEST_VA + 500 * PAGE_SIZE; /* into the next 2 MiB */
+	u64 since = load_relaxed(&evidence_clock);
+
+	tlb_bcast_prepare();
+	tlb_bcast_issue_range(start, pages, TEST_ASID);
+	tlb_bcast_sync();
+	for (unsigned i = 0; i < pages; i++)
+		EXPECT(covers(start + i * PAGE_SIZE, TEST_ASID, since));
+	EXPECT(!covers(start - PAGE_SIZE, TEST_ASID, since));
+	EXPECT(!covers(start + pages * PAGE_SIZE, TEST_ASID, since));
+}
+
+TEST(arm64, broadcast_ranges_cover_their_pages)
+{
+	if (!evidence_enabled)
+		SKIP("check=off");
+	expect_range_covered(33);
+	expect_range_covered(600);
+}
+
+TEST(arm64, ranges_do_not_forget_each_other)
+{
 	u64 since = load_relaxed(&evidence_clock);
 
 	if (!evidence_enabled)
 		SKIP("check=off");
 	tlb_bcast_prepare();
-	tlb_bcast_issue_range(start, 33, TEST_ASID);
+	tlb_bcast_issue_range(TEST_VA, 4, TEST_ASID);
+	tlb_bcast_issue_range(TEST_VA + 2 * PAGE_SIZE, 4, TEST_ASID);
 	tlb_bcast_sync();
-	for (unsigned i = 0; i < 33; i++)
-		EXPECT(covers(start + i * PAGE_SIZE, TEST_ASID, since));
-	EXPECT(!covers(start - PAGE_SIZE, TEST_ASID, since));
-	EXPECT(!covers(start + 33 * PAGE_SIZE, TEST_ASID, since));
+	for (unsigned i = 0; i < 6; i++)
+		EXPECT(covers(TEST_VA + i * PAGE_SIZE, TEST_ASID, since));
 }
 
 TEST(arm64, forgotten_broadcasts_are_known_as_such)
@@ -177,7 +205,7 @@ TEST(arm64, forgotten_broadcasts_are_known_as_such)
 	tlb_bcast_issue_asid(TEST_ASID);
 	tlb_bcast_issue_asid(TEST_ASID + EVIDENCE_BCAST_ASIDS);
 	tlb_bcast_sync();
-	EXPECT(!evidence_bcast_by(cpu_id(), TEST_VA, TEST_ASID, since, &lost));
+	EXPECT(!evidence_bcast_by(cpu_id(), TEST_ASID, since, &lost));
 	EXPECT(lost > since);
 	EXPECT(covers(TEST_VA, TEST_ASID + EVIDENCE_BCAST_ASIDS, since));
 }

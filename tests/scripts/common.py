@@ -32,7 +32,6 @@ result, skip = _out.result, _out.skip
 _boots = 0
 _judged = 0  # records of runs with the oracle
 _unjudged: list[str] = []  # those in which it too often had no verdict
-_tolerated: list[int] = []  # how often it had none in others
 
 
 class Missing(Exception):
@@ -60,11 +59,8 @@ def boot(cmd: str, **changes: object) -> guest.Run:
     return run
 
 
-def bench(cmd: str, unknown_max: float = 0, **changes: object) -> dict[str, dict]:
-    """The records of one boot that must end with rc=0, whole, by scheme ("floor": the floor's).
-
-    unknown_max: see note_verdicts().
-    """
+def bench(cmd: str, **changes: object) -> dict[str, dict]:
+    """The records of one boot that must end with rc=0, whole, by scheme ("floor": the floor's)."""
     run = boot(cmd, **changes)
     block = records.extract(run.text)
     if block.damaged:
@@ -75,24 +71,18 @@ def bench(cmd: str, unknown_max: float = 0, **changes: object) -> dict[str, dict
     for record in block.records:
         if record.get("skipped"):
             raise Missing(f"{record['scheme']} was skipped: {record['skipped']}")
-    note_verdicts(cmd, block.records, unknown_max)
+    note_verdicts(cmd, block.records)
     return {"floor" if r["name"] == "floor" else r["scheme"]: r for r in block.records}
 
 
-def note_verdicts(cmd: str, found: list[dict], unknown_max: float = 0) -> None:
-    """An oracle that cannot tell accuses nobody: main() has the script fail for that.
-
-    unknown_max: of the hint entries taken down without a flush, the share for which it need not tell.
-    """
+def note_verdicts(cmd: str, found: list[dict]) -> None:
+    """An oracle that cannot tell accuses nobody: main() has the script fail for that."""
     global _judged
     for record in found:
         if record.get("check") == "full" and "counters" in record:
             _judged += 1
-            unknown = record["counters"]["oracle_unknown"]
-            if unknown > unknown_max * record["counters"]["hint_unflushed"]:
+            if unknown := record["counters"]["oracle_unknown"]:
                 _unjudged.append(f"{cmd}, {record['scheme']}: {unknown} times none")
-            elif unknown:
-                _tolerated.append(unknown)
 
 
 def changed(new: float, old: float) -> float:
@@ -163,8 +153,7 @@ def main(body) -> None:
         body()
         if _judged:
             result("oracle.has-verdicts", not _unjudged,
-                   "\n".join(_unjudged) or f"{_judged} records with check=full, {sum(_tolerated)} times "
-                   "none where that may be")
+                   "\n".join(_unjudged) or f"{_judged} records with check=full")
     except Missing as error:
         result("run", False, str(error))
     except qemu.CannotRun as error:

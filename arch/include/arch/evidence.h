@@ -28,10 +28,9 @@ enum {
 	EVIDENCE_LOG_WORDS =
 		1 << 13, /* page flushes remembered per CPU: 64 KiB, 16 bits of offset */
 
-	/* Broadcasts of more than a page, remembered by the CPU that issued them, each in the one place it can be in. */
-	EVIDENCE_BCAST_CHUNKS = 32, /* what a range flush does to one 2 MiB chunk */
+	/* Broadcasts of all of an ASID, remembered by the CPU that issued them, each in the one place it can be in. */
 	EVIDENCE_BCAST_ASIDS = 16,
-	EVIDENCE_BCAST_ALL = EVIDENCE_BCAST_CHUNKS + EVIDENCE_BCAST_ASIDS,
+	EVIDENCE_BCAST_ALL = EVIDENCE_BCAST_ASIDS,
 };
 
 /*
@@ -46,8 +45,12 @@ static inline u64 evidence_word(vaddr_t va, u64 stamp)
 	return (va << EVIDENCE_VA_SHIFT) + stamp;
 }
 
-/* In place of a flush: those before it are of the slot in the low bits. No address gives such a word. */
+/*
+ * In place of a flush, and no address gives such a word: those before it are of
+ * the slot in the low bits; or the one before it is of so many pages.
+ */
 #define EVIDENCE_MARK (2UL << 62)
+#define EVIDENCE_RANGE (EVIDENCE_MARK | 1UL << 61)
 #define EVIDENCE_ISSUED (1U << 31)
 /* What it adds to the sum: odd, and few of them do not add up to what flushes could. */
 #define EVIDENCE_MARK_SUM 0x9e3779b97f4a7c15UL
@@ -55,6 +58,11 @@ static inline u64 evidence_word(vaddr_t va, u64 stamp)
 static inline bool evidence_is_mark(u64 word)
 {
 	return word >> 62 == EVIDENCE_MARK >> 62;
+}
+
+static inline bool evidence_is_range(u64 word)
+{
+	return word >> 61 == EVIDENCE_RANGE >> 61;
 }
 
 /*
@@ -81,8 +89,7 @@ _Static_assert(sizeof(u64) * EVIDENCE_LOG_WORDS == 1 << 16, "u16 wraps where the
 
 /* A broadcast is complete if its stamp is not newer than the CPU's bcast_done. */
 struct evidence_bcast {
-	u64 key; /* what was flushed << 16 | ASID */
-	u64 pages; /* of a range flush: first page in the chunk << 16 | count */
+	u64 asid;
 	u64 stamp; /* clock of the prepare before it; 0 while the record is being written */
 	u64 lost; /* stamp of the flush that was overwritten here last */
 };
@@ -256,11 +263,11 @@ static inline void evidence_bcast_begin(void)
 }
 
 /*
- * One record. Readers on other CPUs look at key, stamp, key again, lost, in
+ * One record. Readers on other CPUs look at ASID, stamp, ASID again, lost, in
  * that order; each store here is ordered so that they see either the old
  * record, or none and the old stamp in `lost`, or the new record.
  */
-static inline void evidence_bcast_note(unsigned i, u64 what, u64 asid, u64 pages)
+static inline void evidence_bcast_note(unsigned i, u64 asid)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 	struct evidence_bcast *b = &ev->bcast[i];
@@ -270,20 +277,13 @@ static inline void evidence_bcast_note(unsigned i, u64 what, u64 asid, u64 pages
 		return;
 	store_relaxed(&b->lost, b->stamp);
 	store_release(&b->stamp, 0);
-	store_release(&b->key, what << 16 | asid);
-	if (pages)
-		store_relaxed(&b->pages, pages);
+	store_release(&b->asid, asid);
 	store_release(&b->stamp, stamp);
-}
-
-static inline unsigned evidence_chunk_place(u64 vpn)
-{
-	return (vpn >> HUGE_ORDER) % EVIDENCE_BCAST_CHUNKS;
 }
 
 static inline unsigned evidence_asid_place(u64 asid)
 {
-	return EVIDENCE_BCAST_CHUNKS + asid % EVIDENCE_BCAST_ASIDS;
+	return asid % EVIDENCE_BCAST_ASIDS;
 }
 
 /* Call these after the instruction: an interrupt between the two may then only count too little. */
@@ -297,25 +297,22 @@ static inline void evidence_bcast_page(vaddr_t va, u64 asid)
 
 static inline void evidence_bcast_range(vaddr_t va, u64 pages, u64 asid)
 {
-	u64 vpn = va >> PAGE_SHIFT, end = vpn + pages;
+	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
 
-	while (vpn < end) {
-		u64 n = MIN(end - vpn, HUGE_PAGES - vpn % HUGE_PAGES);
-
-		evidence_bcast_note(evidence_chunk_place(vpn), vpn >> HUGE_ORDER, asid,
-				    (vpn % HUGE_PAGES) << 16 | n);
-		vpn += n;
-	}
+	if (!ORACLE_BUILT || unlikely(!this_cpu_ptr(tlb_evidence)->bcast_stamp))
+		return;
+	evidence_bcast_page(va, asid);
+	evidence_log_add(log, EVIDENCE_RANGE | pages, EVIDENCE_MARK_SUM);
 }
 
 static inline void evidence_bcast_asid(u64 asid)
 {
-	evidence_bcast_note(evidence_asid_place(asid), 0, asid, 0);
+	evidence_bcast_note(evidence_asid_place(asid), asid);
 }
 
 static inline void evidence_bcast_all(void)
 {
-	evidence_bcast_note(EVIDENCE_BCAST_ALL, 0, 0, 0);
+	evidence_bcast_note(EVIDENCE_BCAST_ALL, 0);
 }
 
 /* The completing barrier has returned on this CPU: what is issued without a new prepare is no evidence. */
@@ -330,20 +327,19 @@ static inline void evidence_bcast_complete(void)
 	store_relaxed(&ev->bcast_stamp, 0);
 }
 
-/* Stamp of the record if it is a complete flush of this key, else 0; *lost is raised. */
-static inline u64 evidence_bcast_stamp(const struct tlb_evidence *ev, unsigned i, u64 what,
-				       u64 asid, u64 *pages, u64 *lost)
+/* Stamp of the record if it is a complete flush of this ASID, else 0; *lost is raised. */
+static inline u64 evidence_bcast_stamp(const struct tlb_evidence *ev, unsigned i, u64 asid,
+				       u64 *lost)
 {
 	const struct evidence_bcast *b = &ev->bcast[i];
-	u64 key = what << 16 | asid, stamp = 0, done = load_acquire(&ev->bcast_done), over;
+	u64 stamp = 0, done = load_acquire(&ev->bcast_done), over;
 
-	if (load_acquire(&b->key) == key) {
+	if (load_acquire(&b->asid) == asid) {
 		stamp = load_acquire(&b->stamp);
-		*pages = load_relaxed(&b->pages);
 		if (stamp > done)
 			stamp = 0;
 		smp_rmb(); /* the record is read before the second look; pairs with the releases above */
-		if (load_relaxed(&b->key) != key)
+		if (load_relaxed(&b->asid) != asid)
 			stamp = 0;
 	}
 	over = load_relaxed(&b->lost);
@@ -353,39 +349,26 @@ static inline u64 evidence_bcast_stamp(const struct tlb_evidence *ev, unsigned i
 }
 
 /*
- * Has a broadcast of more than a page by this CPU, begun after `since`, and now complete, dropped va
- * under this ASID (ASID_KERNEL: global entries) on every CPU? If not, *lost is raised to the stamp of a
- * forgotten one that may have done it.
+ * Has one broadcast by this CPU, begun after `since`, and now complete, dropped everything of this ASID
+ * (ASID_KERNEL: and all else) on every CPU? If not, *lost is raised to the stamp of a forgotten one that may have.
  */
-static inline bool evidence_bcast_by(unsigned cpu, vaddr_t va, u64 asid, u64 since, u64 *lost)
+static inline bool evidence_bcast_by(unsigned cpu, u64 asid, u64 since, u64 *lost)
 {
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-	u64 vpn = va >> PAGE_SHIFT, first = vpn % HUGE_PAGES, pages = 0;
 
 	if (load_acquire(&ev->bcast_done) <= since) /* all that it ever completed is older */
 		return false;
-	if (evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, lost) > since ||
-	    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, lost) > since)
-		return true;
-	return evidence_bcast_stamp(ev, evidence_chunk_place(vpn), vpn >> HUGE_ORDER, asid, &pages,
-				    lost) > since &&
-	       first >= pages >> 16 && first < (pages >> 16) + (u16)pages;
+	return evidence_bcast_stamp(ev, evidence_asid_place(asid), asid, lost) > since ||
+	       evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, lost) > since;
 }
 
-/* Has one broadcast, by any CPU, dropped everything of an ASID? */
+/* The same by any CPU. */
 static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
 {
-	u64 pages, lost = 0;
+	u64 lost = 0;
 
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
-		const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-
-		if (load_acquire(&ev->bcast_done) <= since)
-			continue;
-		if (evidence_bcast_stamp(ev, evidence_asid_place(asid), 0, asid, &pages, &lost) >
-			    since ||
-		    evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, 0, &pages, &lost) > since)
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		if (evidence_bcast_by(cpu, asid, since, &lost))
 			return true;
-	}
 	return false; /* what is forgotten is left to the question for each page, which counts it */
 }

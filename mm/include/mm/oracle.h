@@ -144,6 +144,7 @@ struct oracle_walk {
 	u32 start, at; /* as evidence_log.at */
 	u32 slot; /* of the words before `at` */
 	u32 left; /* words that may be read */
+	u64 pages; /* of the word before `at` */
 	u64 now; /* clock at the start: a flush is not later */
 	u64 latest; /* nor is one before `at` later than this */
 };

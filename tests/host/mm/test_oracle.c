@@ -281,6 +281,39 @@ TEST(oracle_does_not_take_a_neighbours_flush_for_an_old_debt_s)
 	aspace_destroy(as);
 }
 
+static void note_range(void *arg)
+{
+	const struct flush *f = arg;
+	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+
+	evidence_page(f->stamp, f->va, ev->loaded);
+	evidence_log_add(&ev->log, EVIDENCE_RANGE | 3, 0);
+}
+
+TEST(oracle_finds_each_page_of_a_range_and_no_other)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_on_both(&va);
+	struct oracle_walk w;
+	const struct tlb_evidence *ev = cpu_ptr(0, tlb_evidence);
+	u64 before = evidence_now();
+	struct flush f = {va, evidence_tick(), 0};
+
+	fake_on_cpu(0, note, &f);
+	f = (struct flush){va + 4 * PAGE_SIZE, evidence_tick(), 0};
+	fake_on_cpu(0, note_range, &f);
+	oracle_walk_start(&w, &ev->log);
+	for (unsigned i = 7; i-- > 4;) /* one walk for all, as for frames that are freed together */
+		CHECK_EQ(oracle_walk(&w, ev->loaded, va + i * PAGE_SIZE, before), ORACLE_CLEAN);
+	CHECK_EQ(oracle_walk(&w, ev->loaded, va, before), ORACLE_CLEAN);
+	for (unsigned i = 1; i < 9; i++) {
+		oracle_walk_start(&w, &ev->log);
+		CHECK_EQ(oracle_walk(&w, ev->loaded, va + i * PAGE_SIZE, before),
+			 i >= 4 && i < 7 ? ORACLE_CLEAN : ORACLE_STALE);
+	}
+	aspace_destroy(as);
+}
+
 TEST(oracle_knows_that_a_log_went_round_while_it_was_read)
 {
 	vaddr_t va;
