@@ -139,6 +139,11 @@ void fake_lock_left(const void *lock)
 	struct holder *me = &holders[fake_self->id];
 	unsigned i = me->count;
 
+	/* Release orders the next holder, but not its walks: pt_install() has published what it wrote. */
+	if (fake_installed_under_way())
+		fake_fail("CPU %u leaves a lock, and an entry that it installed is still a fault: "
+			  "walkers need not see it",
+			  fake_self->id);
 	while (i > 0 && me->held[i - 1].lock != lock)
 		i--;
 	if (!i)

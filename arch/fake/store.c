@@ -6,6 +6,7 @@
  * release and barriers allow. A CPU sees its own stores early.
  */
 #include "memory.h"
+#include <arch/pgtable.h>
 #include <string.h>
 
 u64 fake_write_seq;
@@ -139,6 +140,15 @@ bool fake_entry_under_way(void)
 {
 	for (unsigned n = 0; n < fake_self->store_count; n++)
 		if (fake_self->stores[n].kind == FAKE_ENTRY)
+			return fake_config.arm64;
+	return false;
+}
+
+bool fake_installed_under_way(void)
+{
+	for (unsigned n = 0; n < fake_self->store_count; n++)
+		if (fake_self->stores[n].kind == FAKE_ENTRY &&
+		    pte_is_present((pte_t){fake_self->stores[n].value}))
 			return fake_config.arm64;
 	return false;
 }

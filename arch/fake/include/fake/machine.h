@@ -199,6 +199,8 @@ unsigned fake_drainable(struct fake_cpu *cpu);
 bool fake_store_under_way(u64 frame);
 /* Has this CPU written an entry that walkers may not see yet? (x86 rules: stores leave in order, soon.) */
 bool fake_entry_under_way(void);
+/* The same of one that is present. */
+bool fake_installed_under_way(void);
 /* Stores through these translations have been performed: what a completed broadcast waits for. */
 void fake_drain_workload(void);
 
