@@ -1,11 +1,12 @@
 /* Address spaces and areas: what is mapped where. What happens to pages is in range.c and fault.c. */
 #include <mm/aspace.h>
+#include <mm/change.h>
 #include <mm/mm.h>
 #include <mm/kmap.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include <mm/range.h>
-#include <mm/scheme.h>
+#include <mm/deferral.h>
 #include <mm/split.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
@@ -440,22 +441,4 @@ void aspace_count_nodes(struct aspace *as, vaddr_t va, u64 len, u64 pages[])
 				(next - va) >> PAGE_SHIFT;
 		va = next;
 	}
-}
-
-/* ---- range changes ---------------------------------------------------------- */
-
-/* Debts of the range are paid before anything about it changes (I7, I9). */
-void change_begin(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end)
-{
-	/* A page that moves or is split is flushed, or was: nothing older can be left at its address. */
-	if (why != CHANGE_MIGRATE && why != CHANGE_SPLIT)
-		scheme->range_change(&as->ctx, start, end);
-}
-
-void change_end(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end)
-{
-	(void)as;
-	(void)why;
-	(void)start;
-	(void)end;
 }

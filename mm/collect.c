@@ -1,6 +1,6 @@
 /* Migration, first step: isolate pages of a range that are on the wrong node. */
-#include <mm/batch.h>
-#include <mm/scheme.h>
+#include <mm/knob.h>
+#include <mm/migrate_batch.h>
 
 static inline void collect_page(struct migration *m, struct page *page)
 {

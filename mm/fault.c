@@ -3,11 +3,12 @@
  * either finishes, or waits without any lock and starts over (attempt + 1).
  */
 #include <mm/aspace.h>
+#include <mm/fault.h>
 #include <mm/hint.h>
-#include <mm/migration.h>
+#include <mm/migrate_wait.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
-#include <mm/scheme.h>
+#include <mm/deferral.h>
 #include <mm/stats.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
@@ -128,7 +129,7 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 		page = page_of_slot(slot, page);
 		/* Another mapping of it may have a debt: paid before this one can write (I5). */
 		if (page && area->prot & PROT_WRITE)
-			scheme->write_upgrade(page);
+			deferral->write_upgrade(page);
 	} else {
 		page = new_page(area, slot, index, order, f->strict);
 		if (!page && !load_relaxed(slot))
@@ -180,7 +181,7 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 {
 	if (f->write && !pte_is_writable(f->seen) && area->prot & PROT_WRITE) {
 		/* Debts of the page first: nobody may read the old frame once this one is written (I5). */
-		scheme->write_upgrade(phys_to_page(pte_pa(f->seen, pos.level)));
+		deferral->write_upgrade(phys_to_page(pte_pa(f->seen, pos.level)));
 		return fault_change(f, pos, pte_mk_writable);
 	}
 	if (f->write && !pte_is_dirty(f->seen)) /* ports whose software sets it */
@@ -362,7 +363,7 @@ int aspace_pin(struct aspace *as, vaddr_t va, bool write, struct page **page)
 		read_unlock(&as->lock);
 		if (!err) {
 			/* A pin outlives everything else that would pay: the page's debts go now. */
-			scheme->write_upgrade(*page);
+			deferral->write_upgrade(*page);
 			return 0;
 		}
 		if (err == -EFAULT && !fault_handle(as, va, write, false))

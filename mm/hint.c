@@ -17,11 +17,12 @@
  * With numa_split=shared it is split while its entry is a hint entry, which
  * costs no flush either, and each part then goes its own way.
  */
+#include <mm/fault.h>
 #include <mm/hint.h>
+#include <mm/knob.h>
 #include <mm/migrate.h>
 #include <mm/numa.h>
 #include <mm/oracle.h>
-#include <mm/scheme.h>
 #include <mm/split.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>

@@ -2,7 +2,8 @@
  * Knobs: the independent choices about flushing, as a table. Changing one
  * settles all debts first, so that no debt outlives the rules it was made under.
  */
-#include <mm/scheme.h>
+#include <mm/deferral.h>
+#include <mm/knob.h>
 #include <kernel/error.h>
 #include <kernel/option.h>
 #include <kernel/panic.h>
@@ -16,7 +17,7 @@ static const char *const hint_orders[] = {"early", "late", NULL};
 static const char *const splits[] = {"off", "shared", NULL};
 static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
 enum { MAX_DEFER = 16 };
-static const char *defer_names[MAX_DEFER + 1]; /* from tlb_schemes[] */
+static const char *defer_names[MAX_DEFER + 1]; /* from deferrals[] */
 
 struct knob knob_table[] = {
 	{.name = "batch",
@@ -40,7 +41,7 @@ struct knob knob_table[] = {
 	 .value = &knobs.defer,
 	 .choices = defer_names,
 	 .summary = "which flushes may wait, and for what",
-	 .decided_in = "mm/schemes/"},
+	 .decided_in = "mm/defer/"},
 	{.name = "transport",
 	 .unit = "",
 	 .value = &knobs.transport,
@@ -151,15 +152,15 @@ static const char *refusal(const struct knob *k, u64 value)
 {
 	if (k->value == &knobs.transport && value != TRANSPORT_IPI && !tlb_has_bcast())
 		return "this CPU has no broadcast TLB invalidation";
-	if (k->value == &knobs.defer && tlb_schemes[value]->refuse)
-		return tlb_schemes[value]->refuse();
+	if (k->value == &knobs.defer && deferrals[value]->refuse)
+		return deferrals[value]->refuse();
 	return NULL;
 }
 
 /* What follows from the values. Nothing may be owed. */
 void knobs_changed(void)
 {
-	scheme_use(knobs.defer);
+	deferral_use(knobs.defer);
 	tlb_issues_late = knobs.transport == TRANSPORT_BCAST_LATE;
 }
 
@@ -182,7 +183,7 @@ int knob_set(const char *name, const char *text, const char *source, char *err, 
 		ksnprintf(err, size, "%s=%s: %s", name, text, why);
 		return -ENOTSUP;
 	}
-	scheme_settle();
+	deferral_settle();
 	*k->value = (u32)value;
 	k->source = source;
 	knobs_changed();
@@ -213,10 +214,10 @@ void knob_init(void)
 {
 	unsigned n = 0;
 
-	for (; tlb_schemes[n]; n++) {
+	for (; deferrals[n]; n++) {
 		if (n == MAX_DEFER)
-			panic("more than %d deferral schemes", MAX_DEFER);
-		defer_names[n] = tlb_schemes[n]->name;
+			panic("more than %d deferrals", MAX_DEFER);
+		defer_names[n] = deferrals[n]->name;
 	}
 	/* The port's native way: broadcast where the hardware does it, completed once per flush. */
 	if (tlb_has_bcast()) {

@@ -16,11 +16,13 @@
  * source is frozen when its references equal the entries taken down, and the
  * destination inherits that count.
  */
-#include <mm/batch.h>
-#include <mm/migration.h>
+#include <mm/change.h>
+#include <mm/knob.h>
+#include <mm/migrate_batch.h>
+#include <mm/migrate_wait.h>
 #include <mm/oracle.h>
 #include <mm/pmm.h>
-#include <mm/scheme.h>
+#include <mm/deferral.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>
 #include <kernel/panic.h>
@@ -94,8 +96,8 @@ static __noinline void allocate(struct migration *m)
 {
 	for (unsigned i = 0; i < m->count; i++) {
 		m->dst[i] = NULL;
-		if (unlikely(scheme->lends) && only_read(m->src[i]))
-			m->dst[i] = scheme->frame_wanted(m->req->to_node, m->order);
+		if (unlikely(deferral->lends) && only_read(m->src[i]))
+			m->dst[i] = deferral->frame_wanted(m->req->to_node, m->order);
 		if (!m->dst[i])
 			m->dst[i] = pmm_alloc(m->req->to_node, m->order, PMM_STRICT);
 		if (unlikely(!m->dst[i]))
@@ -139,7 +141,7 @@ static __always_inline enum migrate_reason take_entry(struct migration *m, struc
 		oracle_unmapped(src, &as->ctx, va, ORACLE_SITE(ORACLE_MIGRATE));
 	else
 		oracle_unmapped_alias(src, &as->ctx, va, ORACLE_SITE(ORACLE_MIGRATE));
-	if (only_one && unlikely(scheme->may_defer(src, &as->ctx, va, got)))
+	if (only_one && unlikely(deferral->may_defer(src, &as->ctx, va, got)))
 		m->state[src->slot] = PAIR_DEFERRED;
 	else
 		tlb_gather_add(&m->gather, &as->ctx, va, m->level);
@@ -378,7 +380,7 @@ static __always_inline void move(struct migration *m, unsigned i, unsigned last)
 static void hold_source(struct page *src)
 {
 	src->state = PAGE_QUARANTINE;
-	scheme->frame_held(src);
+	deferral->frame_held(src);
 }
 
 static __noinline void free_sources(struct migration *m)
@@ -396,8 +398,8 @@ static __noinline void free_sources(struct migration *m)
 			m->src[n++] = src;
 	}
 	/* One of them may have been lent: older entries of other addresses may still lead to it (I1). */
-	if (unlikely(scheme->lends) && n)
-		scheme->settle();
+	if (unlikely(deferral->lends) && n)
+		deferral->settle();
 	pmm_free_bulk(m->src, n);
 }
 

@@ -1,11 +1,13 @@
 /* Start-up of the memory manager, and its ties to kernel/core: faults, contexts, leak checks. */
+#include <mm/deferral.h>
+#include <mm/fault.h>
+#include <mm/knob.h>
 #include <mm/mm.h>
 #include <mm/aspace.h>
 #include <mm/kmem.h>
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/pmm.h>
-#include <mm/scheme.h>
 #include <kernel/context.h>
 #include <kernel/ktest.h>
 #include <kernel/option.h>
@@ -45,7 +47,7 @@ static bool leak_check(char *reason, size_t size)
 {
 	u64 now, before = in_use_before;
 
-	scheme_settle();
+	deferral_settle();
 	now = in_use();
 	in_use_before = now;
 	if (!size || now <= before)

@@ -14,7 +14,7 @@
  */
 #include <mm/oracle.h>
 #include <mm/asid.h>
-#include <mm/scheme.h>
+#include <mm/deferral.h>
 #include <mm/stats.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
@@ -61,7 +61,7 @@ static void stale(const struct oracle_unmap *u, unsigned cpu)
 	      page_to_phys(u->page), freed_by(name, sizeof(name)), cpu,
 	      u->unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK, oracle_va(u->unmap, u->unmap_word),
 	      oracle_files[site >> ORACLE_LINE_BITS], site % (1U << ORACLE_LINE_BITS),
-	      oracle_stamp(u->unmap), scheme->held(), scheme->name);
+	      oracle_stamp(u->unmap), deferral->held(), deferral->name);
 }
 
 /* ---- one entry, one slot ----------------------------------------------------------- */

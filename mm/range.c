@@ -2,8 +2,9 @@
  * Ranges: taking down, protecting. Unhook, flush, free, in that order: pages
  * leave through a small gather that flushes when it is full.
  */
+#include <mm/change.h>
 #include <mm/range.h>
-#include <mm/migration.h>
+#include <mm/migrate_wait.h>
 #include <mm/oracle.h>
 
 enum {

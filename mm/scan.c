@@ -7,9 +7,10 @@
  * before the first entry of a window changes, lowered when the flush is
  * complete. See aspace_may_be_cached().
  */
+#include <mm/change.h>
 #include <mm/hint.h>
+#include <mm/knob.h>
 #include <mm/oracle.h>
-#include <mm/scheme.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>
 #include <kernel/fixed.h>

@@ -1,94 +1,14 @@
 /* Named combinations of knobs: applying, composing and restoring them. */
+#include <mm/knob.h>
 #include <mm/scheme.h>
+#include <mm/deferral.h>
 #include <kernel/error.h>
-#include <kernel/panic.h>
 #include <kernel/printf.h>
 #include <kernel/string.h>
 
 enum { MAX_KNOBS = 32 };
 static u32 saved[MAX_KNOBS];
 static const char *saved_source[MAX_KNOBS];
-
-/* ---- the scheme in force ------------------------------------------------------- */
-
-static bool no_defer(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old)
-{
-	(void)src, (void)ctx, (void)va, (void)old;
-	return false;
-}
-
-static void no_held(struct page *src)
-{
-	panic("scheme %s deferred frame %#lx but has nowhere to hold it", scheme->name,
-	      page_to_phys(src));
-}
-
-static struct page *no_frame(u32 node, unsigned order)
-{
-	(void)node, (void)order;
-	return NULL;
-}
-
-static void no_upgrade(struct page *page)
-{
-	(void)page;
-}
-
-static void no_change(struct tlb_context *ctx, vaddr_t start, vaddr_t end)
-{
-	(void)ctx, (void)start, (void)end;
-}
-
-static void nothing(void)
-{
-}
-
-static u64 none_held(void)
-{
-	return 0;
-}
-
-#define NO_HOOKS                                                                                   \
-	.enable = nothing, .may_defer = no_defer, .frame_held = no_held, .frame_wanted = no_frame, \
-	.write_upgrade = no_upgrade, .range_change = no_change, .settle = nothing,                 \
-	.held = none_held
-
-/* A copy with every hook set, so that call sites need no tests. */
-static struct tlb_scheme active = {.name = "none", NO_HOOKS};
-const struct tlb_scheme *scheme = &active;
-
-#define KEEP(hook)                                                                                 \
-	do {                                                                                       \
-		if (wanted->hook)                                                                  \
-			active.hook = wanted->hook;                                                \
-	} while (0)
-
-void scheme_use(u32 index)
-{
-	const struct tlb_scheme *wanted = tlb_schemes[index];
-
-	active = (struct tlb_scheme){.name = wanted->name,
-				     .summary = wanted->summary,
-				     .unsafe = wanted->unsafe,
-				     .lends = wanted->lends,
-				     NO_HOOKS};
-	KEEP(enable);
-	KEEP(may_defer);
-	KEEP(frame_held);
-	KEEP(frame_wanted);
-	KEEP(write_upgrade);
-	KEEP(range_change);
-	KEEP(settle);
-	KEEP(held);
-	active.enable();
-}
-
-/* ---- named combinations ----------------------------------------------------------- */
-
-void scheme_settle(void)
-{
-	scheme->settle();
-}
 
 static const struct scheme_def *find_def(const char *name, size_t len)
 {
@@ -108,7 +28,7 @@ static void save(void)
 
 void scheme_restore(void)
 {
-	scheme_settle();
+	deferral_settle();
 	for (unsigned i = 0; i < knob_count; i++) {
 		*knob_table[i].value = saved[i];
 		knob_table[i].source = saved_source[i];

@@ -15,6 +15,7 @@
  * reference is one mapping, and nobody else looks into the slots of the parts
  * before the table is there.
  */
+#include <mm/change.h>
 #include <mm/split.h>
 #include <mm/oracle.h>
 #include <mm/stats.h>

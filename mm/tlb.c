@@ -21,9 +21,9 @@
  * initiator's `unacked`, one bit per initiator in the target's `pending`. Any
  * number of CPUs initiate at once; a waiter serves others by interrupt.
  */
+#include <mm/knob.h>
 #include <mm/tlb_cpu.h>
 #include <mm/asid.h>
-#include <mm/scheme.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>
 #include <kernel/panic.h>

@@ -41,7 +41,7 @@ LAYERS: list[tuple[str, str]] = [
     ("kernel/drivers/", r"(arch|kernel)/.*"),
     ("kernel/bench/", r"(mm|kernel)/.*|arch/cpu\.h"),
     ("kernel/shell/", r"(mm|kernel)/.*|arch/cpu\.h"),
-    ("mm/schemes/", rf"mm/(tlb|scheme|debt)\.h|{LIB}"),  # never arch/, never an IPI by hand
+    ("mm/defer/", rf"mm/(tlb|deferral|knob|debt)\.h|{LIB}"),  # never arch/, never an IPI by hand
     ("mm/", r"(mm|arch|kernel)/(?!bench|shell).*"),
     ("arch/fake/", r"(arch|asm|fake|kernel)/.*|std(io|lib)\.h|string\.h|pthread\.h"),
     ("arch/", r"(arch|asm|kernel)/.*"),

@@ -8,7 +8,7 @@ The explorer under all rule sets (10^6 orderings each, every plan with two devia
 accesses, host tests, the mutants of the scheme's own sources, litmus tests, and migrations of written and
 of read-only pages and the NUMA scan under full checks in QEMU on each architecture (read-only pages
 alone, if the scheme is unsafe for others). Composed names such as batch+late-map work, and
-those of deferral schemes alone: `skeleton` is batch+defer=skeleton. Prints what each step found, and at
+those of deferrals alone: `skeleton` is batch+defer=skeleton. Prints what each step found, and at
 the end what was checked, with figures, and what was not. The outputs are kept in
 BUILD/prove/SCHEME/. Exit status 0, 1 if a step failed, 2 for a scheme that does not exist.
 """
@@ -129,9 +129,9 @@ def settings_of(scheme: str) -> tuple[str, str]:
 
 
 def own_source(settings: str) -> str:
-    """The file of the deferral scheme that the settings put in force, or nothing."""
+    """The file of the deferral that the settings put in force, or nothing."""
     defer = re.findall(r"defer=(\S+)", settings.replace("+", " "))
-    path = f"mm/schemes/{defer[-1]}.c" if defer and defer[-1] != "none" else ""
+    path = f"mm/defer/{defer[-1]}.c" if defer and defer[-1] != "none" else ""
     return path if path and (ROOT / path).exists() else ""
 
 

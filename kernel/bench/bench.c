@@ -7,6 +7,7 @@
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include <mm/numa.h>
+#include <mm/scheme.h>
 #include "kept.h"
 #include "run.h"
 

@@ -1,7 +1,7 @@
 /* Pages that a run with --keep leaves in place, for the console to look at and to move about. */
+#include <mm/deferral.h>
 #include <kernel/command.h>
 #include <kernel/printk.h>
-#include <mm/scheme.h>
 #include "kept.h"
 #include "run.h"
 
@@ -37,7 +37,7 @@ u64 kept_drop(void)
 
 	if (!kept.count)
 		return 0;
-	scheme_settle(); /* what deferral holds for them is not theirs */
+	deferral_settle(); /* what deferral holds for them is not theirs */
 	before = bench_memory_in_use();
 	while (kept.count)
 		region_destroy(&kept.region[--kept.count]);

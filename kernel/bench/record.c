@@ -8,6 +8,7 @@
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/version.h>
+#include <mm/knob.h>
 #include <mm/numa.h>
 #include "run.h"
 

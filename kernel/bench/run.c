@@ -11,9 +11,12 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/aspace.h>
+#include <mm/deferral.h>
 #include <mm/kmem.h>
+#include <mm/knob.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
+#include <mm/scheme.h>
 #include "kept.h"
 #include "run.h"
 
@@ -96,11 +99,11 @@ void bench_part_begin(struct bench_part *part)
 
 u64 bench_part_end(struct bench_part *part, u64 cycles, struct bench_totals *t)
 {
-	u64 held = scheme->held(), start, took;
+	u64 held = deferral->held(), start, took;
 
 	mm_counters_read(&part->middle);
 	start = cycles_now();
-	scheme_settle();
+	deferral_settle();
 	took = cycles_now() - start;
 	mm_counters_read(&part->after);
 	ipi_counts_read(&part->ipis_after);
@@ -178,11 +181,11 @@ int bench_variant_try(struct bench *b, struct bench_variant *v)
 
 	if (rc)
 		return rc;
-	if (scheme->unsafe) {
-		v->unsafe = scheme->unsafe;
+	if (deferral->unsafe) {
+		v->unsafe = deferral->unsafe;
 		if (!b->params.read_only)
 			ksnprintf(v->skipped, sizeof(v->skipped), "%s needs --mapping ro: %s",
-				  scheme->name, scheme->unsafe);
+				  deferral->name, deferral->unsafe);
 		else
 			b->any_unsafe = true;
 	}

@@ -8,7 +8,6 @@
 #include <kernel/cpumask.h>
 #include <kernel/json.h>
 #include <mm/migrate.h>
-#include <mm/scheme.h>
 #include <mm/stats.h>
 #include <kernel/pattern.h>
 #include <kernel/samples.h>

@@ -4,6 +4,7 @@
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/string.h>
+#include <mm/fault.h>
 #include <mm/numa.h>
 #include "run.h"
 #include "victims.h"

@@ -4,6 +4,7 @@
 #include <kernel/printk.h>
 #include <kernel/registry.h>
 #include <kernel/string.h>
+#include <mm/knob.h>
 #include <mm/scheme.h>
 
 enum { VALUE_LEN = 32, ERROR_LEN = 160 };

@@ -5,9 +5,9 @@
 #include <kernel/registry.h>
 #include <kernel/string.h>
 #include <mm/aspace.h>
+#include <mm/deferral.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
-#include <mm/scheme.h>
 
 /* ---- frames ----------------------------------------------------------------------- */
 
@@ -48,15 +48,15 @@ static unsigned look_debts(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	kprintf("defer=%s: %s\nframes held back: %lu", scheme->name, scheme->summary,
-		scheme->held());
+	kprintf("defer=%s: %s\nframes held back: %lu", deferral->name, deferral->summary,
+		deferral->held());
 	for (u32 node = 0; node < numa_node_count(); node++) {
 		pmm_node_stats(node, &s);
 		kprintf("%s node %u: %lu", node ? "," : "; in quarantine on", node, s.quarantined);
 	}
 	kprintf("\n");
-	if (scheme->unsafe)
-		kprintf("UNSAFE: %s\n", scheme->unsafe);
+	if (deferral->unsafe)
+		kprintf("UNSAFE: %s\n", deferral->unsafe);
 	return RC_PASS;
 }
 

@@ -6,6 +6,7 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/hint.h>
+#include <mm/knob.h>
 #include "core_fixture.h"
 #include "mm_fixture.h"
 

@@ -1,4 +1,7 @@
 /* Migration: pages arrive whole, failures stay where they were, every scheme keeps the promises. */
+#include <mm/deferral.h>
+#include <mm/knob.h>
+#include <mm/scheme.h>
 #include "mm_fixture.h"
 #include <kernel/error.h>
 #include <arch/cpu.h>
@@ -48,22 +51,22 @@ TEST(migrate, deferral_holds_and_pays)
 	NEED_TWO_NODES(from, to);
 	char err[128];
 
-	for (unsigned i = 1; tlb_schemes[i]; i++) {
+	for (unsigned i = 1; deferrals[i]; i++) {
 		struct fixture fx;
 
 		REQUIRE(fixture_init(&fx, 64, RW, false, from));
 		EXPECT_EQ(aspace_populate(fx.as, fx.va, fx.len, from), 64);
 		fixture_fill(&fx, 3, 0);
 		EXPECT_EQ(aspace_protect(fx.as, fx.va, fx.len, PROT_READ), 0);
-		EXPECT_EQ(knob_set("defer", tlb_schemes[i]->name, "test", err, sizeof(err)), 0);
+		EXPECT_EQ(knob_set("defer", deferrals[i]->name, "test", err, sizeof(err)), 0);
 		EXPECT_EQ(fixture_migrate(&fx, to, NULL), 0);
-		EXPECT_EQ(scheme->held(), 64);
+		EXPECT_EQ(deferral->held(), 64);
 		EXPECT_EQ(fixture_wrong(&fx, 3, 0), 0);
 		EXPECT_EQ(aspace_protect(fx.as, fx.va, fx.len, RW), 0);
-		EXPECT_EQ(scheme->held(), 0);
+		EXPECT_EQ(deferral->held(), 0);
 		fixture_fill(&fx, 4, 0);
 		EXPECT_EQ(fixture_migrate(&fx, from, NULL), 0);
-		EXPECT_EQ(scheme->held(), 0);
+		EXPECT_EQ(deferral->held(), 0);
 		EXPECT_EQ(fixture_wrong(&fx, 4, 0), 0);
 		EXPECT_EQ(knob_set("defer", "none", "test", err, sizeof(err)), 0);
 		fixture_fini(&fx);

@@ -7,7 +7,6 @@
 #include <mm/migrate.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
-#include <mm/scheme.h>
 #include <mm/stats.h>
 
 struct fixture {

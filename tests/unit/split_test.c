@@ -1,7 +1,7 @@
 /* 2 MiB pages of which two nodes use a part each: split by hint faults, without a flush. */
 #include <kernel/error.h>
 #include <mm/hint.h>
-#include <mm/scheme.h>
+#include <mm/knob.h>
 #include <mm/stats.h>
 #include "core_fixture.h"
 #include "mm_fixture.h"

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FILES = ("mm/tlb.c", "mm/context.c", "mm/asid.c", "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
-         "mm/include/mm/page.h", "mm/collect.c", "mm/migrate.c", "mm/migration.c", "mm/fault.c",
+         "mm/include/mm/page.h", "mm/collect.c", "mm/migrate.c", "mm/migrate_wait.c", "mm/fault.c",
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/split.c", "mm/aspace.c", "mm/include/mm/aspace.h", "kernel/include/kernel/cpumask.h",
-         "mm/schemes/*.c")
+         "mm/defer/*.c")
 
 @dataclass
 class Site:
@@ -130,7 +130,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
                                          "(page_isolate(page), wanted)")),
     ("flush not pending", statements(r"hint_flush_begins|hint_flush_ended")),
     ("flush not pending", replaced(r" \|\| load_relaxed\(&\w+->flush_pending\)", "")),
-    ("debts not paid", statements(r"debts_pay|scheme->(?:write_upgrade|range_change|settle)|change_begin|"
+    ("debts not paid", statements(r"debts_pay|deferral->(?:write_upgrade|range_change|settle)|change_begin|"
                                   r"debts_owe|never_settle")),
     ("defers writable entries", replaced(r"if \(pte_is_writable\(old\)\)", "if (false)")),
     ("defers one of several", replaced(r"only_one && ", "")),

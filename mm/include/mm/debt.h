@@ -1,6 +1,6 @@
 /*
  * Debts: frames held back and the contexts that still owe a flush for them.
- * What a deferral scheme keeps; it decides only when to owe and when to pay.
+ * What a deferral keeps; it decides only when to owe and when to pay.
  */
 #pragma once
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <mm/aspace.h>
+#include <mm/fault.h>
 #include <mm/migrate.h>
 
 /*

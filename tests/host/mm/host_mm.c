@@ -1,8 +1,8 @@
 /* Booting the modelled machine for tests of the memory manager. */
+#include <mm/fault.h>
 #include "host_mm.h"
 
 #include <fake/machine.h>
-#include <mm/scheme.h>
 
 void host_mm(void)
 {

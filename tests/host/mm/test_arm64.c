@@ -2,7 +2,8 @@
 #include "host_mm.h"
 
 #include <fake/machine.h>
-#include <mm/scheme.h>
+#include <mm/fault.h>
+#include <mm/knob.h>
 #include <mm/stats.h>
 #include <arch/evidence.h>
 

@@ -3,6 +3,7 @@
 
 #include <fake/machine.h>
 #include <kernel/error.h>
+#include <mm/fault.h>
 #include <mm/kmem.h>
 #include <mm/mm.h>
 

@@ -2,8 +2,9 @@
 #include "host_mm.h"
 
 #include <fake/machine.h>
+#include <mm/deferral.h>
 #include <mm/hint.h>
-#include <mm/scheme.h>
+#include <mm/knob.h>
 #include <mm/stats.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -84,18 +85,18 @@ static bool was_told(struct aspace *as, vaddr_t va, u64 pages)
 
 TEST(scheme_hears_of_each_change_before_it)
 {
-	const struct tlb_scheme *real;
-	struct tlb_scheme probe;
+	const struct deferral *real;
+	struct deferral probe;
 	struct page *page;
 	vaddr_t va;
 	struct aspace *as = filled(4, &va);
 	struct hint_scan scan = {.as = as};
 
-	real = scheme;
+	real = deferral;
 	probe = *real;
 	probe.range_change = note_range;
 	probe.write_upgrade = note_page;
-	scheme = &probe;
+	deferral = &probe;
 	told.times = 0;
 
 	CHECK_EQ(hint_mark(as, va, va + 2 * PAGE_SIZE), 2);
@@ -112,7 +113,7 @@ TEST(scheme_hears_of_each_change_before_it)
 	CHECK(told_page == page);
 	page_put(page, PAGE_PIN);
 
-	scheme = real;
+	deferral = real;
 	aspace_destroy(as);
 }
 

@@ -2,6 +2,7 @@
 #include "host_mm.h"
 
 #include <fake/machine.h>
+#include <mm/deferral.h>
 #include <mm/kmem.h>
 #include <mm/scheme.h>
 
@@ -64,8 +65,8 @@ TEST(migrate_under_every_scheme)
 			struct aspace *as = filled(130, writable ? RW : PROT_READ, 0, &va);
 
 			CHECK_EQ(host_migrate(as, va, 130, 1, &stats, NULL), 0);
-			scheme_settle();
-			CHECK_EQ(scheme->held(), 0);
+			deferral_settle();
+			CHECK_EQ(deferral->held(), 0);
 			CHECK(holds(as, va, 130, 1));
 			aspace_destroy(as);
 		}
@@ -269,10 +270,10 @@ TEST(schemes_that_lend_pay_before_anything_is_freed)
 	struct aspace *other = filled(2, RW, 0, &other_va);
 
 	CHECK(as && other);
-	CHECK(scheme->lends);
-	CHECK_EQ(scheme->held(), 2);
+	CHECK(deferral->lends);
+	CHECK_EQ(deferral->held(), 2);
 	CHECK_EQ(host_migrate(other, other_va, 2, 1, &stats, NULL), 0);
-	CHECK_EQ(scheme->held(), 0);
+	CHECK_EQ(deferral->held(), 0);
 	scheme_restore();
 	aspace_destroy(as);
 	aspace_destroy(other);
@@ -288,22 +289,22 @@ TEST(debts_are_paid_at_each_event)
 		struct aspace *as = moved_with_debts(deferring[i], &va);
 
 		CHECK(as);
-		CHECK_EQ(scheme->held(), 2);
+		CHECK_EQ(deferral->held(), 2);
 		CHECK_EQ(aspace_pin(as, va, false, &page), 0);
-		CHECK_EQ(scheme->held(), 0); /* by write_upgrade: a pin */
+		CHECK_EQ(deferral->held(), 0); /* by write_upgrade: a pin */
 		page_put(page, PAGE_PIN);
 		aspace_destroy(as);
 
 		as = moved_with_debts(deferring[i], &va);
-		CHECK_EQ(scheme->held(), 2);
+		CHECK_EQ(deferral->held(), 2);
 		CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
-		CHECK_EQ(scheme->held(), 0); /* by range_change */
+		CHECK_EQ(deferral->held(), 0); /* by range_change */
 		aspace_destroy(as);
 
 		as = moved_with_debts(deferring[i], &va);
-		CHECK_EQ(scheme->held(), 2);
-		scheme_settle();
-		CHECK_EQ(scheme->held(), 0);
+		CHECK_EQ(deferral->held(), 2);
+		deferral_settle();
+		CHECK_EQ(deferral->held(), 0);
 		aspace_destroy(as);
 		scheme_restore();
 	}
@@ -320,7 +321,7 @@ TEST(writable_pages_are_not_deferred)
 
 		CHECK(scheme_is(deferring[i]));
 		CHECK_EQ(host_migrate(as, va, 2, 1, &stats, NULL), 0);
-		CHECK_EQ(scheme->held(), 0);
+		CHECK_EQ(deferral->held(), 0);
 		aspace_destroy(as);
 		scheme_restore();
 	}

@@ -3,8 +3,8 @@
 
 #include <fake/machine.h>
 #include <kernel/error.h>
+#include <mm/fault.h>
 #include <mm/hint.h>
-#include <mm/scheme.h>
 #include <mm/split.h>
 #include <mm/stats.h>
 

@@ -1,8 +1,8 @@
 /* Scenarios made for one place each: two CPUs that meet in a window of a few instructions. */
+#include <mm/knob.h>
 #include "model.h"
 
 #include <kernel/atomic.h>
-#include <mm/scheme.h>
 
 static struct aspace *a, *b;
 

@@ -3,10 +3,10 @@
  * what CPUs may hold, at the moments when it matters. None of it looks at the
  * masks and generations that decide whether to flush.
  */
+#include <mm/deferral.h>
 #include "model.h"
 
 #include <kernel/atomic.h>
-#include <mm/scheme.h>
 
 static struct frame {
 	u32 copied_to; /* the last copy of it, which may replace it or be thrown away */
@@ -207,7 +207,7 @@ void invariants_at_end(void)
 		if (frames[f].entries && frames[f].entries != page_of(f)->mapcount)
 			fake_fail("frame %#lx at the end: %u entries, %u mappings counted", f,
 				  frames[f].entries, page_of(f)->mapcount);
-	scheme_settle();
-	if (scheme->held())
-		fake_fail("%lu frames held after settling", scheme->held());
+	deferral_settle();
+	if (deferral->held())
+		fake_fail("%lu frames held after settling", deferral->held());
 }

@@ -59,7 +59,7 @@ bool setup_knows(const char *scheme_name, char *err, size_t size);
 bool setup_is_alike(const char *a, const char *b, const char *rules, char *differing, size_t size);
 /* The settings that a scheme's name stands for. */
 void setup_print(const char *scheme_name);
-/* Does a part of the name put a deferral scheme in force that is not safe? */
+/* Does a part of the name put a deferral in force that is not safe? */
 bool setup_is_unsafe(const char *scheme_name);
 
 /* ---- report.c ---- */

@@ -17,6 +17,7 @@
  */
 #include "jobs.h"
 
+#include <mm/deferral.h>
 #include <mm/scheme.h>
 
 #include <stdio.h>
@@ -42,7 +43,7 @@ static void add_scheme(const char *prefix, const char *name)
 	snprintf(scheme_names[scheme_count++], sizeof(scheme_names[0]), "%s%s", prefix, name);
 }
 
-/* Every named combination once, and every deferral scheme with batches. */
+/* Every named combination once, and every deferral with batches. */
 static void list_schemes(void)
 {
 	for (unsigned i = 0; i < scheme_def_count; i++) {
@@ -53,11 +54,11 @@ static void list_schemes(void)
 		if (!again)
 			add_scheme("", scheme_defs[i].name);
 	}
-	for (unsigned i = 0; tlb_schemes[i]; i++) {
+	for (unsigned i = 0; deferrals[i]; i++) {
 		char word[40];
-		bool named = !strcmp(tlb_schemes[i]->name, "none");
+		bool named = !strcmp(deferrals[i]->name, "none");
 
-		snprintf(word, sizeof(word), "defer=%.33s", tlb_schemes[i]->name);
+		snprintf(word, sizeof(word), "defer=%.33s", deferrals[i]->name);
 		for (unsigned j = 0; j < scheme_def_count; j++)
 			named |= strstr(scheme_defs[j].settings, word) != NULL;
 		if (!named)

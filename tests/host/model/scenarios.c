@@ -1,8 +1,8 @@
 /* The scenarios: two to four CPUs, a few operations each, chosen to collide. */
+#include <mm/deferral.h>
 #include "model.h"
 
 #include <kernel/atomic.h>
-#include <mm/scheme.h>
 
 static struct aspace *a, *b;
 
@@ -65,7 +65,7 @@ static void migrate_there_and_back(unsigned cpu __unused)
 {
 	work_migrate(a, VA, 2, 1);
 	work_migrate(a, VA, 2, 0);
-	scheme_settle();
+	deferral_settle();
 }
 
 static void read_same(unsigned cpu __unused)

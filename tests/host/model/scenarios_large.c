@@ -2,7 +2,7 @@
 #include "model.h"
 
 #include <mm/hint.h>
-#include <mm/scheme.h>
+#include <mm/knob.h>
 
 static struct aspace *a;
 

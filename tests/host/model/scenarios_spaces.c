@@ -1,8 +1,9 @@
 /* Scenarios of several address spaces: switching, tags that run out, spaces and tables that go. */
+#include <mm/deferral.h>
+#include <mm/knob.h>
 #include "model.h"
 
 #include <kernel/atomic.h>
-#include <mm/scheme.h>
 
 static struct aspace *a, *b, *c, *d;
 
@@ -226,7 +227,7 @@ static void change_without_it(unsigned cpu)
 	work_migrate(a, VA, 2, 0);
 	aspace_protect(a, VA, PAGE_SIZE, RW);
 	work_write(VA, cpu);
-	scheme_settle();
+	deferral_settle();
 	store_release(&back, 1UL);
 	aspace_protect(a, VA, PAGE_SIZE, PROT_READ);
 	work_expect_at_most(a, VA, PROT_READ);

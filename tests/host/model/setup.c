@@ -2,6 +2,8 @@
 #include "jobs.h"
 
 #include <kernel/trap.h>
+#include <mm/deferral.h>
+#include <mm/knob.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
 
@@ -195,9 +197,9 @@ bool setup_is_unsafe(const char *scheme_name)
 	snprintf(names, sizeof(names), "%s", scheme_name);
 	for (char *name = strtok(names, "+"); name; name = strtok(NULL, "+")) {
 		snprintf(settings, sizeof(settings), "%s ", expand(name));
-		for (unsigned i = 0; tlb_schemes[i]; i++) {
-			snprintf(word, sizeof(word), "defer=%s ", tlb_schemes[i]->name);
-			if (tlb_schemes[i]->unsafe && strstr(settings, word))
+		for (unsigned i = 0; deferrals[i]; i++) {
+			snprintf(word, sizeof(word), "defer=%s ", deferrals[i]->name);
+			if (deferrals[i]->unsafe && strstr(settings, word))
 				return true;
 		}
 	}

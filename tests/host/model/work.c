@@ -7,7 +7,6 @@
 #include "model.h"
 
 #include <kernel/atomic.h>
-#include <mm/scheme.h>
 
 #define MAGIC 0x57aUL
 

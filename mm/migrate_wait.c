@@ -1,6 +1,6 @@
 /* Waiting for pages that are being moved. */
-#include <mm/batch.h>
-#include <mm/migration.h>
+#include <mm/migrate_batch.h>
+#include <mm/migrate_wait.h>
 #include <mm/stats.h>
 #include <kernel/smp.h>
 

@@ -3,7 +3,7 @@
  *
  * Holds the source of every page that was mapped read-only and pays for all of
  * them at the first event that demands it. To make a scheme of it: copy this
- * file, give `scheme_NAME` a line in schemes.c and mm/files.mk, and it has its
+ * file, give `defer_NAME` a line in schemes.c and mm/files.mk, and it has its
  * console name (`set defer=NAME`), counters, the oracle and the tests.
  *
  * Keeps     I1: frames leave only through debts_pay(), after the flush.
@@ -14,7 +14,7 @@
  * Costs     one frame per deferred page.
  * Saves     the shootdown of every batch of read-only pages.
  */
-#include <mm/scheme.h>
+#include <mm/deferral.h>
 #include <mm/debt.h>
 
 static struct debts debts;
@@ -61,8 +61,8 @@ static u64 skeleton_held(void)
 	return debts_held(&debts);
 }
 
-extern const struct tlb_scheme scheme_skeleton;
-const struct tlb_scheme scheme_skeleton = {
+extern const struct deferral defer_skeleton;
+const struct deferral defer_skeleton = {
 	.name = "skeleton",
 	.summary =
 		"example: hold read-only sources, pay for all at the first event that demands it",

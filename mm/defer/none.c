@@ -5,10 +5,10 @@
  * Stale for the time between an entry's exchange and the flush of its batch.
  * Costs     one shootdown per batch.
  */
-#include <mm/scheme.h>
+#include <mm/deferral.h>
 
-extern const struct tlb_scheme scheme_none;
-const struct tlb_scheme scheme_none = {
+extern const struct deferral defer_none;
+const struct deferral defer_none = {
 	.name = "none",
 	.summary = "no flush waits: every batch is flushed before it is copied",
 };

@@ -1,17 +1,5 @@
-/*
- * The list of schemes. A new deferral scheme is one file here and one line in
- * tlb_schemes[]; a new combination of knobs is one entry in scheme_defs[].
- */
+/* The list of schemes: names for combinations of knobs. A new one is one entry here. */
 #include <mm/scheme.h>
-
-extern const struct tlb_scheme scheme_none, scheme_never, scheme_skeleton;
-
-const struct tlb_scheme *const tlb_schemes[] = {
-	&scheme_none,
-	&scheme_never,
-	&scheme_skeleton,
-	NULL,
-};
 
 const struct scheme_def scheme_defs[] = {
 	{"baseline", "the historical kernel: one shootdown per migrated page",

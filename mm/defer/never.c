@@ -13,7 +13,7 @@
  * Stale     until settle(), or until a write, a pin or a range change pays.
  * Costs     every moved page's source, held.
  */
-#include <mm/scheme.h>
+#include <mm/deferral.h>
 #include <mm/debt.h>
 
 static struct debts debts;
@@ -61,8 +61,8 @@ static u64 never_held(void)
 	return debts_held(&debts);
 }
 
-extern const struct tlb_scheme scheme_never;
-const struct tlb_scheme scheme_never = {
+extern const struct deferral defer_never;
+const struct deferral defer_never = {
 	.name = "never",
 	.summary = "no flush until the run ends: what all schemes together can win at most",
 	.unsafe = "stale entries stay in use; only for read-only pages with identical contents",

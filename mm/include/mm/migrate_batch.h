@@ -1,4 +1,4 @@
-/* Pages on their way to another node, as mm/migrate.c, mm/collect.c and mm/migration.c keep them. */
+/* Pages on their way to another node, as mm/migrate.c, mm/collect.c and mm/migrate_wait.c keep them. */
 #pragma once
 
 #include <mm/migrate.h>
