@@ -4,6 +4,7 @@
 #include <arch/tlb.h>
 #include <asm/hyp.h>
 #include <asm/mmu.h>
+#include <asm/sysreg.h>
 #include <kernel/ktest.h>
 
 enum {
@@ -250,6 +251,15 @@ TEST(arm64, a_root_that_leaves_the_table_was_flushed)
 }
 
 /* ---- EL2 ---- */
+
+/* What traps does not return: the stub stops this CPU. Copying with vector registers is in every run. */
+TEST(arm64, el1_may_use_the_physical_timer)
+{
+	if (arm64_entry_el != 2)
+		SKIP("entered at EL1");
+	EXPECT(sysreg_read(cntpct_el0) > 0);
+	EXPECT(!(sysreg_read(cntp_ctl_el0) & 1));
+}
 
 TEST(arm64, the_stub_at_el2_answers)
 {

@@ -207,35 +207,52 @@ mmu_off:
 6:	ret
 	.size	mmu_off, . - mmu_off
 
-/* Translation off. Comes back at EL1, with x23 = the level it was called at. Changes x0 to x2. */
+/*
+ * Translation off. Comes back at EL1, with x23 = the level it was called at. Changes x0 to x2.
+ * While HCR_EL2.E2H is set, the names of many EL1 registers mean EL2's own at EL2 (Arm ARM D8.11,
+ * FEAT_VHE): none is written there before E2H is settled.
+ */
 	.type	enter_el1, %function
 enter_el1:
 	mrs	x0, CurrentEL
 	ldr	x1, =SCTLR_RES1
-	msr	sctlr_el1, x1
-	isb
 	lsr	x23, x0, #2
 	cmp	x0, #CURRENT_EL2
 	b.eq	1f
+	msr	sctlr_el1, x1
+	isb
 	ret
 
 /*
  * EL2 keeps nothing from EL1: AArch64 below (HCR.RW), no trap of counters, floating point, PMU or
  * interrupt controller, the CPU's own identity. Registers of extensions only where the extension
  * is; what is not listed resets to "no trap" or exists only with a stage 2, which is off.
+ *
+ * E2H cannot be cleared where ID_AA64MMFR4_EL1.E2H0 is negative, nor on some older CPUs, which
+ * only show it by reading as set. Where it stays, CNTHCTL and CPTR have other layouts.
  */
-1:	mov	x0, #(1 << 31)
-	msr	hcr_el2, x0
+1:	mov	x0, #HCR_RW
+	mrs	x2, s3_0_c0_c7_4	// ID_AA64MMFR4_EL1
+	tbz	x2, #MMFR4_NO_E2H0_BIT, 2f
+	orr	x0, x0, #(1 << HCR_E2H_BIT)
+2:	msr	hcr_el2, x0
 	isb
-	mov	x0, #3
-	msr	cnthctl_el2, x0
+	mrs	x0, hcr_el2
+	tbnz	x0, #HCR_E2H_BIT, 3f
+	msr	sctlr_el1, x1
+	mov	x1, #3			// EL1PCTEN, EL1PCEN
+	mov	x2, #0x33ff		// SVE and SME trap, FP does not; the rest is RES1
+	b	4f
+3:	msr	s3_5_c1_c0_0, x1	// SCTLR_EL12
+	mov	x1, #(3 << 10)		// EL1PCTEN, EL1PTEN
+	mov	x2, #CPACR_FPEN		// the layout of CPACR_EL1: SVE and SME trap, FP does not
+4:	msr	cnthctl_el2, x1
+	msr	cptr_el2, x2
 	msr	cntvoff_el2, xzr
 	mrs	x0, midr_el1
 	msr	vpidr_el2, x0
 	mrs	x0, mpidr_el1
 	msr	vmpidr_el2, x0
-	mov	x0, #0x33ff
-	msr	cptr_el2, x0
 	msr	hstr_el2, xzr
 	msr	vttbr_el2, xzr
 
@@ -244,37 +261,37 @@ enter_el1:
 	sub	x1, x1, #1
 	mov	x0, #0
 	cmp	x1, #14
-	b.hs	2f
+	b.hs	5f
 	mrs	x0, pmcr_el0
 	ubfx	x0, x0, #11, #5		// all counters are EL1's
-2:	msr	mdcr_el2, x0
+5:	msr	mdcr_el2, x0
 
 	mrs	x1, id_aa64pfr0_el1	// GIC by system registers
 	ubfx	x1, x1, #24, #4
-	cbz	x1, 3f
+	cbz	x1, 6f
 	mrs	x0, icc_sre_el2
 	mov	x2, #9			// SRE, Enable: EL1 may use them
 	orr	x0, x0, x2
 	msr	icc_sre_el2, x0
 	isb
 	mrs	x0, icc_sre_el2
-	tbz	x0, #0, 3f
+	tbz	x0, #0, 6f
 	msr	ich_hcr_el2, xzr
 
-3:	mrs	x1, id_aa64mmfr0_el1	// FEAT_FGT: fine-grained traps
+6:	mrs	x1, id_aa64mmfr0_el1	// FEAT_FGT: fine-grained traps
 	ubfx	x1, x1, #56, #4
-	cbz	x1, 4f
+	cbz	x1, 7f
 	msr	s3_4_c1_c1_4, xzr	// HFGRTR_EL2
 	msr	s3_4_c1_c1_5, xzr	// HFGWTR_EL2
 	msr	s3_4_c1_c1_6, xzr	// HFGITR_EL2
 	msr	s3_4_c3_c1_4, xzr	// HDFGRTR_EL2
 	msr	s3_4_c3_c1_5, xzr	// HDFGWTR_EL2
-4:	mrs	x1, id_aa64mmfr1_el1	// FEAT_HCX
+7:	mrs	x1, id_aa64mmfr1_el1	// FEAT_HCX
 	ubfx	x1, x1, #40, #4
-	cbz	x1, 5f
+	cbz	x1, 8f
 	msr	s3_4_c1_c2_2, xzr	// HCRX_EL2
 
-5:	adr_sym	x0, hyp_stub_vectors
+8:	adr_sym	x0, hyp_stub_vectors
 	msr	vbar_el2, x0
 	mov	x0, #SPSR_EL1H_MASKED
 	msr	spsr_el2, x0

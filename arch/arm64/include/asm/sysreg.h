@@ -54,4 +54,9 @@ static inline unsigned id_field(u64 reg, unsigned lsb)
 #define SPSR_EL1H_MASKED 0x3c5
 #define CURRENT_EL2 (2 << 2)
 
+/* HCR_EL2: AArch64 at EL1; EL2 hosts an operating system (FEAT_VHE). ID_AA64MMFR4_EL1.E2H0, its sign: E2H is always set. */
+#define HCR_RW (1 << 31)
+#define HCR_E2H_BIT 34
+#define MMFR4_NO_E2H0_BIT 27
+
 #define MPIDR_AFFINITY 0xff00ffffff /* Aff3, Aff2..0; the rest are flags */
