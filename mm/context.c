@@ -2,7 +2,7 @@
  * Which context a CPU has loaded, and under which tag.
  *
  * A switch sets this CPU's bit in the mask (full barrier), then reads the
- * generation; see the top of tlb.c for the other side. What a slot remembers
+ * generation; see the top of tlb_ipi.c for the other side. What a slot remembers
  * decides whether its entries may be kept.
  */
 #include <mm/tlb_cpu.h>

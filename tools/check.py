@@ -122,15 +122,18 @@ def _calls(sources: list[Source], names: list[str], allowed: tuple[str, ...],
                 yield f"{source.name}:{line}: {call.rstrip('( ')}(): {why}"
 
 
+SHOOTDOWN_CORE = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c")
+
+
 def flushes(sources: list[Source]) -> Iterator[str]:
     names = declared("arch/include/arch/tlb.h", r"tlb_(?:flush|bcast)_\w+")
     if len(names) < 5:
         yield f"arch/include/arch/tlb.h: only {names} look like flush functions; adapt this rule"
-    yield from _calls(sources, names, ("mm/tlb.c",), "only mm/tlb.c flushes")
+    yield from _calls(sources, names, SHOOTDOWN_CORE, "only the shootdown core flushes")
     for source in sources:
-        if not source.is_in("arch/", "tests/", "mm/tlb.c"):
+        if not source.is_in("arch/", "tests/", "mm/tlb_ipi.c"):
             for line, _ in source.find(r"\bipi_send\w*\s*\([^;]*\bIPI_TLB\b"):
-                yield f"{source.name}:{line}: only mm/tlb.c sends the shootdown interrupt"
+                yield f"{source.name}:{line}: only mm/tlb_ipi.c sends the shootdown interrupt"
 
 
 def entry_writes(sources: list[Source]) -> Iterator[str]:

@@ -50,7 +50,8 @@ COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap
               "fault-upgrade", "same-upgrade", "two-migrators", "alias-full", "hint-scan", "hint-late",
               "hint-dirty")
 # With two, for orders that single files rely on: what one CPU does and another reads too early.
-NARROW = (("switch-one", re.compile(r"mm/(?:tlb|context)\.c")), ("switch-two", re.compile(r"mm/(?:tlb|context)\.c")),
+NARROW = (("switch-one", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
+          ("switch-two", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")))
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.

@@ -32,15 +32,15 @@ PLANTS = {
     "mask-bit-missing": (
         "x86", "mm/context.c", "	cpumask_set_atomic(&ctx->mask, cpu_id());\n", ""),
     "generation-stepped-early": (
-        "x86", "mm/tlb.c", "	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);\n",
+        "x86", "mm/tlb_ipi.c", "	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);\n",
         "	int pages = mine % 2 ? -1 : flush_part(me, part, false);\n"),
     "flush-skipped": (
-        "x86", "mm/tlb.c", "		tlb_flush_local_page(va, asid, part->level);\n", ""),
+        "x86", "mm/tlb_ipi.c", "		tlb_flush_local_page(va, asid, part->level);\n", ""),
     "not-waited-for": (
-        "x86", "mm/tlb.c",
+        "x86", "mm/tlb_ipi.c",
         """	wait_until_blame(cpumask_empty(&me->unacked), "shootdown", blame_unacked, me);\n""", ""),
-    "broadcast-not-prepared": ("arm64", "mm/tlb.c", "	tlb_bcast_prepare();\n", ""),
-    "broadcast-not-completed": ("arm64", "mm/tlb.c", "	tlb_bcast_sync();\n", ""),
+    "broadcast-not-prepared": ("arm64", "mm/tlb_bcast.c", "	tlb_bcast_prepare();\n", ""),
+    "broadcast-not-completed": ("arm64", "mm/tlb_bcast.c", "	tlb_bcast_sync();\n", ""),
     "only-the-last-mapping-flushed": (
         "x86", "mm/range.c", "			tlb_gather_add(&z->gather, &z->as->ctx, *va, level);\n",
         "			if (load_relaxed(&page->mapcount) == 1)\n"

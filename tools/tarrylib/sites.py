@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FILES = ("mm/tlb.c", "mm/context.c", "mm/asid.c", "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
+FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/context.c", "mm/asid.c",
+         "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
          "mm/include/mm/page.h", "mm/collect.c", "mm/migrate.c", "mm/migrate_wait.c", "mm/fault.c",
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/split.c", "mm/aspace.c", "mm/include/mm/aspace.h", "kernel/include/kernel/cpumask.h",

@@ -8,7 +8,7 @@
  * had read it and before the flush did, so the flush began after the entry was
  * gone. Whoever advances it proves that, and need not be trusted: a tick that
  * is missing, or too early, leaves stamps equal, and that is an alarm. Page
- * flushes only read it, and mm/tlb.c advances it once per shootdown; all others
+ * flushes only read it, and the shootdown core advances it once per shootdown; all others
  * advance it themselves. mm/oracle.c draws the conclusions; nothing else reads
  * this.
  */

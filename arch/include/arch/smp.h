@@ -5,7 +5,7 @@
 #include <kernel/cpumask.h>
 
 enum ipi {
-	IPI_TLB, /* shootdown request: mm/tlb.c */
+	IPI_TLB, /* shootdown request: mm/tlb_ipi.c */
 	IPI_CALL, /* remote call: kernel/core/smp.c */
 	IPI_WAKE, /* end a halt; the handler does nothing */
 	IPI_STOP, /* panic elsewhere: stop here for good */

@@ -1,5 +1,6 @@
 /*
- * CONTRACT: TLB instructions. Only mm/tlb.c may call the flush functions.
+ * CONTRACT: TLB instructions. Only the shootdown core may call the flush functions:
+ * mm/gather.c, mm/tlb_ipi.c, mm/tlb_bcast.c.
  *
  * Every port stamps the oracle's evidence (<arch/evidence.h>) exactly where
  * the instruction executes, so that "flushed" is never inferred from the

@@ -120,7 +120,7 @@ void smp_call_serve(void); /* run what others asked of this CPU; interrupts off 
 void ipi_handle(enum ipi ipi); /* interrupt context */
 void timer_handle(void);
 
-/* The subsystem above registers the shootdown handler (mm/tlb.c): interrupt context, may find nothing to do. */
+/* The subsystem above registers the shootdown handler (mm/tlb_ipi.c): interrupt context, may find nothing to do. */
 extern void (*ipi_tlb_handler)(void);
 
 /* idle=halt|poll */

@@ -21,7 +21,7 @@ struct tlb_context {
 	u16 id; /* 0 = kernel */
 	u64 tag; /* the id as the oracle's records of frames have it */
 	paddr_t root;
-	u64 gen; /* flushes asked for so far; starts at 1 (see the top of tlb.c) */
+	u64 gen; /* flushes asked for so far; starts at 1 (see the top of tlb_ipi.c) */
 	struct cpumask mask; /* superset of the CPUs that may hold translations */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
 };

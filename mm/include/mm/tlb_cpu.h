@@ -1,6 +1,7 @@
-/* What each CPU knows of its TLB: for mm/tlb.c and mm/context.c alone. */
+/* Inside the shootdown core: what each CPU knows of its TLB. For mm/gather.c, mm/tlb_*.c and mm/context.c alone. */
 #pragma once
 
+#include <mm/knob.h>
 #include <mm/tlb.h>
 #include <arch/evidence.h>
 
@@ -39,3 +40,23 @@ void context_leave(struct tlb_cpu *me);
 void context_init(struct tlb_context *kernel);
 /* All of this CPU's TLB, before it loads an ASID of a new generation. Interrupts off. */
 void tlb_flush_rolled_over(void);
+
+extern struct tlb_context tlb_kernel_context;
+
+/* More pages than are worth flushing one by one. */
+static inline bool tlb_wants_full(const struct tlb_part *part)
+{
+	return part->full || (part->end - part->start) >> PT_LEVEL_SHIFT(part->level) > knobs.range;
+}
+
+/* ---- mm/tlb_ipi.c ---- */
+/* Ask every CPU in the masks of what is gathered, flush here, wait. Interrupts on, no spinlock held. */
+void tlb_flush_by_ipi(struct tlb_gather *g);
+/* IPI_TLB handler, and polled by waiters with interrupts off. May find nothing to do. */
+void tlb_serve(void);
+
+/* ---- mm/tlb_bcast.c ---- */
+/* Broadcast what of it was not broadcast yet, and wait until every CPU has done it. */
+void tlb_flush_by_bcast(struct tlb_gather *g);
+/* transport=bcast-late: an entry was added. */
+void tlb_issue_now(struct tlb_part *part, vaddr_t va, unsigned level);

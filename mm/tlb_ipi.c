@@ -1,6 +1,6 @@
 /*
- * The shootdown core: the only caller of flush instructions and the only
- * sender of IPI_TLB.
+ * Shootdowns by interrupt: what a target does with a request, and how an
+ * initiator sends it and waits. The only sender of IPI_TLB.
  *
  * Generations. ctx.gen counts flushes asked for; each CPU remembers, per slot,
  * the generation its TLB has reached. A request carries the generation its own
@@ -21,7 +21,6 @@
  * initiator's `unacked`, one bit per initiator in the target's `pending`. Any
  * number of CPUs initiate at once; a waiter serves others by interrupt.
  */
-#include <mm/knob.h>
 #include <mm/tlb_cpu.h>
 #include <mm/asid.h>
 #include <mm/stats.h>
@@ -31,11 +30,6 @@
 #include <kernel/string.h>
 
 PERCPU(struct tlb_cpu, tlb_cpu);
-
-static struct tlb_context kernel_ctx;
-bool tlb_issues_late;
-/* Masks of several words, or no evidence: set once, a test on a short path. */
-static bool alone_unusual;
 
 /* ---- flushing this CPU --------------------------------------------------- */
 
@@ -74,7 +68,7 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 
 	if (unlikely(me->loaded != ctx))
 		/* If it is cached in a slot, that is behind now, which tlb_switch() will see. */
-		return ctx == &kernel_ctx ? serve_kernel_part(part) : -1;
+		return ctx == &tlb_kernel_context ? serve_kernel_part(part) : -1;
 	if (unlikely(me->lazy)) {
 		/* Nobody here needs it: leave, so that we are not asked again. */
 		context_leave(me);
@@ -166,7 +160,7 @@ static bool serve_initiator(struct tlb_cpu *me, unsigned initiator)
 }
 
 /* IPI_TLB handler, and polled by waiters with interrupts off. May find nothing to do. */
-static void tlb_serve(void)
+void tlb_serve(void)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
 	u64 start = cycles_now();
@@ -266,12 +260,7 @@ static __always_inline bool find_targets(const struct tlb_gather *g, struct cpum
 	return here;
 }
 
-static inline bool wants_full(const struct tlb_part *part)
-{
-	return part->full || (part->end - part->start) >> PT_LEVEL_SHIFT(part->level) > knobs.range;
-}
-
-static void flush_by_ipi(struct tlb_gather *g)
+void tlb_flush_by_ipi(struct tlb_gather *g)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
 	struct cpumask targets;
@@ -280,7 +269,7 @@ static void flush_by_ipi(struct tlb_gather *g)
 	struct tlb_part *part = g->part, *end = part + g->count;
 
 	do {
-		part->full = wants_full(part);
+		part->full = tlb_wants_full(part);
 		/* Full barrier: entry changes before the mask is read, see the top of the file. */
 		if (likely(!part->gen))
 			part->gen = atomic_fetch_add(&part->ctx->gen, 1) + 1;
@@ -296,202 +285,4 @@ static void flush_by_ipi(struct tlb_gather *g)
 		flush_here(me, g->part, g->count);
 	if (others)
 		wait_for_acks(me);
-}
-
-static void issue_part(const struct tlb_part *part)
-{
-	asid_t asid = part->ctx == &kernel_ctx ? ASID_KERNEL : asid_of(part->ctx, 0);
-	u64 pages = (part->end - part->start) >> PAGE_SHIFT;
-
-	tlb_bcast_prepare();
-	if (wants_full(part)) {
-		if (asid == ASID_KERNEL)
-			tlb_bcast_issue_all();
-		else
-			tlb_bcast_issue_asid(asid);
-		count(bcast_ops);
-		return;
-	}
-	if (!part->level && pages > 1) {
-		count_add(bcast_ops, tlb_bcast_issue_range(part->start, pages, asid));
-		return;
-	}
-	for (vaddr_t va = part->start; va < part->end; va += PT_LEVEL_SIZE(part->level)) {
-		tlb_bcast_issue_page(va, asid, part->level);
-		count(bcast_ops);
-	}
-}
-
-/* Issue and completion on one CPU: contexts do not move between CPUs. */
-static void flush_by_bcast(struct tlb_gather *g)
-{
-	for (unsigned i = 0; i < g->count; i++)
-		if (g->part[i].full || g->part[i].issued != g->part[i].pages)
-			issue_part(&g->part[i]);
-	tlb_bcast_sync();
-	count(bcast_syncs);
-}
-
-/*
- * The shortest shootdown: one page of the context that is loaded here and
- * nowhere else. Same steps, same order as below, nobody to ask. False: the rest
- * is still to be done, under the generation that part.gen holds now.
- */
-static __always_inline bool flush_alone(struct tlb_part *part)
-{
-	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
-	struct tlb_slot *slot = &me->slots[me->slot];
-	struct tlb_context *ctx = part->ctx;
-	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1;
-
-	part->gen = gen;
-	if (unlikely(load_relaxed(&ctx->mask.bits[0]) != 1UL << cpu_id() % 64))
-		return false;
-	if (likely(!alone_unusual))
-		evidence_step();
-	else if (cpu_words > 1)
-		return false; /* the long way */
-	irqflags_t flags = irq_save();
-	bool quick = me->loaded == ctx && slot->gen + 1 == gen;
-
-	if (likely(quick)) {
-		tlb_flush_local_page(part->start, asid_of(ctx, me->slot), part->level);
-		slot->gen = gen;
-		count(flush_local_page);
-	}
-	irq_restore(flags);
-	return quick;
-}
-
-static inline void gather_reset(struct tlb_part *part)
-{
-	part->start = ~0UL;
-	part->end = 0;
-	part->gen = 0;
-	part->pages = part->issued = 0;
-	part->full = false;
-}
-
-static __noinline void flush_gathered(struct tlb_gather *g)
-{
-	count(shootdowns);
-	if (knobs.transport == TRANSPORT_IPI)
-		flush_by_ipi(g);
-	else
-		flush_by_bcast(g);
-	g->count = 1;
-	gather_reset(&g->part[0]);
-}
-
-void tlb_gather_flush(struct tlb_gather *g)
-{
-	struct tlb_part *part = &g->part[0];
-
-	if (likely(g->count == 1)) {
-		if (!part->pages)
-			return;
-		if (part->pages == 1 && !part->full && knobs.transport == TRANSPORT_IPI &&
-		    flush_alone(part)) {
-			count(shootdowns);
-			gather_reset(part);
-			return;
-		}
-	}
-	flush_gathered(g);
-}
-
-/* ---- gathering ----------------------------------------------------------- */
-
-static struct tlb_part *part_of(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
-{
-	for (unsigned i = 0; i < g->count; i++)
-		if (g->part[i].ctx == ctx) {
-			g->part[i].level = (u8)MIN(g->part[i].level, level);
-			return &g->part[i];
-		}
-	if (unlikely(g->count == TLB_GATHER_CONTEXTS))
-		tlb_gather_flush(g); /* early is always allowed */
-	if (g->count == 1 && !g->part[0].pages)
-		g->count = 0; /* nothing came of the context that was expected */
-	struct tlb_part *part = &g->part[g->count++];
-
-	g->quick = NULL;
-	*part = (struct tlb_part){.ctx = ctx, .start = ~0UL, .level = (u8)level};
-	return part;
-}
-
-static void widen(struct tlb_part *part, vaddr_t start, vaddr_t end, unsigned level)
-{
-	part->start = MIN(part->start, start);
-	part->end = MAX(part->end, end);
-	part->pages += (u32)((end - start) >> PT_LEVEL_SHIFT(level));
-}
-
-/*
- * Late broadcast issues as entries are taken down, so that the flush has only
- * to wait; past the ceiling it stops and flushes the context at the end.
- */
-static void issue_now(struct tlb_part *part, vaddr_t va, unsigned level)
-{
-	if (part->pages > knobs.range)
-		return; /* flush_by_bcast() sees that not all was issued */
-	tlb_bcast_prepare();
-	tlb_bcast_issue_page(va, asid_of(part->ctx, 0), level);
-	count(bcast_ops);
-	part->issued++;
-}
-
-void tlb_gather_add_slow(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level)
-{
-	struct tlb_part *part = part_of(g, ctx, level);
-
-	widen(part, va, va + PT_LEVEL_SIZE(level), level);
-	if (unlikely(tlb_issues_late))
-		issue_now(part, va, level);
-}
-
-void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t start, vaddr_t end,
-			  unsigned level)
-{
-	widen(part_of(g, ctx, level), start, end, level);
-}
-
-void tlb_flush_context(struct tlb_context *ctx)
-{
-	struct tlb_gather g;
-
-	tlb_gather_init(&g, ctx, 0);
-	g.part[0].full = true;
-	g.part[0].pages = 1;
-	tlb_gather_flush(&g);
-}
-
-void tlb_flush_kernel(vaddr_t start, vaddr_t end)
-{
-	struct tlb_gather g;
-
-	tlb_gather_init(&g, &kernel_ctx, 0);
-	tlb_gather_add_range(&g, &kernel_ctx, start, end, 0);
-	tlb_gather_flush(&g);
-}
-
-void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level)
-{
-	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
-	irqflags_t flags = irq_save();
-
-	if (me->loaded == ctx) {
-		tlb_flush_local_page(ALIGN_DOWN(va, PT_LEVEL_SIZE(level)), asid_of(ctx, me->slot),
-				     level);
-		evidence_page_aside();
-		count(flush_local_page);
-	}
-	irq_restore(flags);
-}
-
-void tlb_init(void)
-{
-	context_init(&kernel_ctx);
-	alone_unusual = cpu_words > 1 || (ORACLE_BUILT && !evidence_on());
-	ipi_tlb_handler = tlb_serve;
 }

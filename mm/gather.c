@@ -1,0 +1,164 @@
+/*
+ * What was taken down, gathered until it is flushed; and the shortest shootdown,
+ * which needs neither an interrupt nor a broadcast.
+ */
+#include <mm/tlb_cpu.h>
+#include <mm/asid.h>
+#include <mm/stats.h>
+
+struct tlb_context tlb_kernel_context;
+bool tlb_issues_late;
+/* Masks of several words, or no evidence: set once, a test on a short path. */
+static bool alone_unusual;
+
+/* ---- flushing what was gathered ------------------------------------------ */
+
+/*
+ * The shortest shootdown: one page of the context that is loaded here and
+ * nowhere else. Same steps, same order as below, nobody to ask. False: the rest
+ * is still to be done, under the generation that part.gen holds now.
+ */
+static __always_inline bool flush_alone(struct tlb_part *part)
+{
+	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+	struct tlb_slot *slot = &me->slots[me->slot];
+	struct tlb_context *ctx = part->ctx;
+	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1;
+
+	part->gen = gen;
+	if (unlikely(load_relaxed(&ctx->mask.bits[0]) != 1UL << cpu_id() % 64))
+		return false;
+	if (likely(!alone_unusual))
+		evidence_step();
+	else if (cpu_words > 1)
+		return false; /* the long way */
+	irqflags_t flags = irq_save();
+	bool quick = me->loaded == ctx && slot->gen + 1 == gen;
+
+	if (likely(quick)) {
+		tlb_flush_local_page(part->start, asid_of(ctx, me->slot), part->level);
+		slot->gen = gen;
+		count(flush_local_page);
+	}
+	irq_restore(flags);
+	return quick;
+}
+
+static inline void gather_reset(struct tlb_part *part)
+{
+	part->start = ~0UL;
+	part->end = 0;
+	part->gen = 0;
+	part->pages = part->issued = 0;
+	part->full = false;
+}
+
+static __noinline void flush_gathered(struct tlb_gather *g)
+{
+	count(shootdowns);
+	if (knobs.transport == TRANSPORT_IPI)
+		tlb_flush_by_ipi(g);
+	else
+		tlb_flush_by_bcast(g);
+	g->count = 1;
+	gather_reset(&g->part[0]);
+}
+
+void tlb_gather_flush(struct tlb_gather *g)
+{
+	struct tlb_part *part = &g->part[0];
+
+	if (likely(g->count == 1)) {
+		if (!part->pages)
+			return;
+		if (part->pages == 1 && !part->full && knobs.transport == TRANSPORT_IPI &&
+		    flush_alone(part)) {
+			count(shootdowns);
+			gather_reset(part);
+			return;
+		}
+	}
+	flush_gathered(g);
+}
+
+/* ---- gathering ----------------------------------------------------------- */
+
+static struct tlb_part *part_of(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
+{
+	for (unsigned i = 0; i < g->count; i++)
+		if (g->part[i].ctx == ctx) {
+			g->part[i].level = (u8)MIN(g->part[i].level, level);
+			return &g->part[i];
+		}
+	if (unlikely(g->count == TLB_GATHER_CONTEXTS))
+		tlb_gather_flush(g); /* early is always allowed */
+	if (g->count == 1 && !g->part[0].pages)
+		g->count = 0; /* nothing came of the context that was expected */
+	struct tlb_part *part = &g->part[g->count++];
+
+	g->quick = NULL;
+	*part = (struct tlb_part){.ctx = ctx, .start = ~0UL, .level = (u8)level};
+	return part;
+}
+
+static void widen(struct tlb_part *part, vaddr_t start, vaddr_t end, unsigned level)
+{
+	part->start = MIN(part->start, start);
+	part->end = MAX(part->end, end);
+	part->pages += (u32)((end - start) >> PT_LEVEL_SHIFT(level));
+}
+
+void tlb_gather_add_slow(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level)
+{
+	struct tlb_part *part = part_of(g, ctx, level);
+
+	widen(part, va, va + PT_LEVEL_SIZE(level), level);
+	if (unlikely(tlb_issues_late))
+		tlb_issue_now(part, va, level);
+}
+
+void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t start, vaddr_t end,
+			  unsigned level)
+{
+	widen(part_of(g, ctx, level), start, end, level);
+}
+
+void tlb_flush_context(struct tlb_context *ctx)
+{
+	struct tlb_gather g;
+
+	tlb_gather_init(&g, ctx, 0);
+	g.part[0].full = true;
+	g.part[0].pages = 1;
+	tlb_gather_flush(&g);
+}
+
+void tlb_flush_kernel(vaddr_t start, vaddr_t end)
+{
+	struct tlb_gather g;
+
+	tlb_gather_init(&g, &tlb_kernel_context, 0);
+	tlb_gather_add_range(&g, &tlb_kernel_context, start, end, 0);
+	tlb_gather_flush(&g);
+}
+
+void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level)
+{
+	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+	irqflags_t flags = irq_save();
+
+	if (me->loaded == ctx) {
+		tlb_flush_local_page(ALIGN_DOWN(va, PT_LEVEL_SIZE(level)), asid_of(ctx, me->slot),
+				     level);
+		evidence_page_aside();
+		count(flush_local_page);
+	}
+	irq_restore(flags);
+}
+
+void tlb_init(void)
+{
+	context_init(&tlb_kernel_context);
+	alone_unusual = cpu_words > 1 || (ORACLE_BUILT && !evidence_on());
+	ipi_tlb_handler = tlb_serve;
+}

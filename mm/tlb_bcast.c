@@ -1,0 +1,54 @@
+/*
+ * Shootdowns by broadcast instructions. Issue and completion happen on one CPU:
+ * contexts do not move between CPUs while they gather.
+ */
+#include <mm/tlb_cpu.h>
+#include <mm/asid.h>
+#include <mm/stats.h>
+
+static void issue_part(const struct tlb_part *part)
+{
+	asid_t asid = part->ctx == &tlb_kernel_context ? ASID_KERNEL : asid_of(part->ctx, 0);
+	u64 pages = (part->end - part->start) >> PAGE_SHIFT;
+
+	tlb_bcast_prepare();
+	if (tlb_wants_full(part)) {
+		if (asid == ASID_KERNEL)
+			tlb_bcast_issue_all();
+		else
+			tlb_bcast_issue_asid(asid);
+		count(bcast_ops);
+		return;
+	}
+	if (!part->level && pages > 1) {
+		count_add(bcast_ops, tlb_bcast_issue_range(part->start, pages, asid));
+		return;
+	}
+	for (vaddr_t va = part->start; va < part->end; va += PT_LEVEL_SIZE(part->level)) {
+		tlb_bcast_issue_page(va, asid, part->level);
+		count(bcast_ops);
+	}
+}
+
+void tlb_flush_by_bcast(struct tlb_gather *g)
+{
+	for (unsigned i = 0; i < g->count; i++)
+		if (g->part[i].full || g->part[i].issued != g->part[i].pages)
+			issue_part(&g->part[i]);
+	tlb_bcast_sync();
+	count(bcast_syncs);
+}
+
+/*
+ * Late broadcast issues as entries are taken down, so that the flush has only
+ * to wait; past the ceiling it stops and flushes the context at the end.
+ */
+void tlb_issue_now(struct tlb_part *part, vaddr_t va, unsigned level)
+{
+	if (part->pages > knobs.range)
+		return; /* tlb_flush_by_bcast() sees that not all was issued */
+	tlb_bcast_prepare();
+	tlb_bcast_issue_page(va, asid_of(part->ctx, 0), level);
+	count(bcast_ops);
+	part->issued++;
+}
