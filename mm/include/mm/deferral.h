@@ -1,7 +1,7 @@
 /*
  * Deferrals: who decides that a flush may wait, and when it is paid.
  *
- * the shootdown core does the flushing and mm/migrate.c the moving, so a deferral cannot
+ * The shootdown core does the flushing and mm/migrate.c the moving, so a deferral cannot
  * free early. Hooks are named after the event at which a debt may be made or
  * must be paid; unset hooks become no-ops at registration. A deferral is one
  * file in mm/defer/ and one line in mm/defer/deferrals.c. A scheme
