@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Tests of the host tools: what a wrong verdict or a damaged record would hide behind."""
 
+import contextlib
+import io
 import json
 import sys
 import tempfile
@@ -9,8 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib import exports, guest, iso, ktap, qemu, records  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests"))
+from tarrylib import cases, exports, guest, iso, ktap, qemu, records  # noqa: E402
 from tarrylib import results, settings, summary  # noqa: E402
+import mutants  # noqa: E402
+import planted  # noqa: E402
+import run as runner  # noqa: E402
 
 OUT = ktap.Writer()
 MIB = 1 << 20
@@ -148,12 +154,78 @@ def test_records() -> None:
           {"a.b": "1 2", "c": ""})
 
 
+class Raises(cases.Case):
+    """A case of which nothing is left but that it was planned."""
+
+    def execute(self) -> tuple[str, list[ktap.Test]]:
+        raise OSError(28, "No space left on device")
+
+
+class Vanishes(cases.Case):
+    def run(self) -> cases.Outcome:
+        raise SystemExit(0)
+
+
+class Passes(cases.Case):
+    def execute(self) -> tuple[str, list[ktap.Test]]:
+        return cases.PASSED, [ktap.Test(self.name, ktap.PASS)]
+
+
+def silently(body, *args):
+    """What it returns; what it prints is another document's."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return body(*args)
+
+
+def test_runners() -> None:
+    """Whatever becomes of a case, a mistake or a mutant, it is not lost and not taken for something else."""
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        logs = Path(folder)
+        todo = [Passes("passes", logs), Raises("raises", logs), Vanishes("vanishes", logs)]
+        report = runner.Reporter()
+        silently(runner.run_all, todo, 2, report)
+        got = {o.case: (o.status, ktap.count(o.tests)) for o in report.outcomes}
+        equal("runner.every-case-has-an-outcome", got,
+              {"passes": ("passed", (1, 0, 0)), "raises": ("failed", (0, 1, 0)), "vanishes": ("failed", (0, 1, 0))})
+        equal("runner.exit-status", silently(runner.summarise, report.outcomes, logs, 0.0), 1)
+
+    def no_bench(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    mistakes = [planted.Mistake(name, "kind", "what", "", rules=["x86"]) for name in "ab"]
+    real, planted.Bench = planted.Bench, no_bench
+    try:
+        silently(planted.run_all, mistakes, 2, True, lambda m: None)
+        said = "nothing"
+    except planted.ConfigError as error:
+        said = str(error)
+    finally:
+        planted.Bench = real
+    equal("planted.untried-is-an-error", said.startswith("error: 2 of 2 mistakes were not tried"), True)
+    equal("planted.untried-is-bad", [m.bad for m in mistakes], [True, True])
+
+    class Host:
+        """A scratch copy whose programs end like this."""
+        def __init__(self, code: int, out: str):
+            self.end = code, out
+
+        def run(self, argv: list[str]) -> tuple[int, str]:
+            return self.end
+
+    for name, host, kill in (("timeout", Host(124, "# timeout: no end"), False),
+                             ("silent", Host(1, ""), False),
+                             ("failure", Host(1, "# x86, scheme batch, scenario a: I1: frame"), True)):
+        equal(f"mutants.{name}", silently(mutants.explore, host, 1, 0)[0] == "invariants", kill)
+    equal("mutants.host-timeout", silently(mutants.host_tests, Host(124, ""))[0], "")
+
+
 def main() -> int:
     test_settings()
     test_qemu()
     test_verdicts()
     test_ktap()
     test_records()
+    test_runners()
     return OUT.end()
 
 

@@ -72,6 +72,7 @@ class Reporter:
 
 
 def run_all(todo: list[cases.Case], jobs: int, report: Reporter) -> None:
+    """Every case has an outcome afterwards, whatever became of it."""
     slots = Slots(jobs)
     threads = []
 
@@ -88,6 +89,8 @@ def run_all(todo: list[cases.Case], jobs: int, report: Reporter) -> None:
         threads.append(thread)
     for thread in threads:
         thread.join()
+    for lost in cases.missing(todo, report.outcomes, Path("-")):
+        report.add(lost)
 
 
 def summarise(outcomes: list[cases.Outcome], logs: Path, seconds: float) -> int:

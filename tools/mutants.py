@@ -12,6 +12,8 @@ survived" and exits with 1 if a site neither was killed nor is argued to be equi
 tools/mutants.cfg, if more than 10 % are argued, or if fewer than half of the sites were killed by
 two independent checks. --doc keeps the table in that file up to date.
 
+A check that did not run, or did not end in its time, has not failed: that is no kill, and is printed.
+
 Each result goes to --results at once. --resume takes from there what was found with the same
 sources, --keep also what was found when the site's own file was the same.
 """
@@ -65,6 +67,13 @@ ORDERING = re.compile("weakened|barrier")  # rules whose mutants the emulator ca
 # --- checks ------------------------------------------------------------------------
 Found = tuple[str, str]  # kind of check, what it said; or two empty strings
 NOTHING: Found = ("", "")
+TIMEOUT = 124  # exit status of what was ended from outside
+
+
+def undecided(what: str, code: int, out: str) -> Found:
+    """A check that says nothing of a failure shows none: it is told, and counts as not failed."""
+    print(f"undecided: {what}: exit status {code}: {out.strip()[-160:]!r}", flush=True)
+    return NOTHING
 
 
 def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | None = None,
@@ -78,7 +87,9 @@ def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | No
         if code:
             lines = [l[2:] for l in out.splitlines() if l.startswith("# ")
                      and ("scheme" in l or "replay" in l or "no end" in l)]
-            text = "; ".join(lines[:2]) or f"exit status {code}"
+            if not lines or code == TIMEOUT:
+                return undecided(" ".join(argv), code, out)
+            text = "; ".join(lines[:2])
             return kind_of(text), text
     return NOTHING
 
@@ -116,8 +127,11 @@ def narrow(scratch: Scratch, file: str) -> Found:
 def host_tests(scratch: Scratch) -> Found:
     for program in "build/host/test_mm", "build/host/test_mm_arm64":
         code, out = scratch.run([program])
-        bad = next((l for l in out.splitlines() if l.startswith("not ok")), f"exit status {code}")
-        if code:
+        if code == TIMEOUT:
+            undecided(program, code, out)
+        elif code:
+            bad = next((l for l in out.splitlines() if re.match("not ok|.*ERROR: .*Sanitizer|panic:", l)),
+                       f"exit status {code}")
             return "host tests", f"{Path(program).name}: {bad}"
     return NOTHING
 
@@ -133,7 +147,10 @@ def emulator(scratch: Scratch, arch: str) -> list[Found]:
         if not code:
             continue
         bad = [l for l in out.splitlines() if re.search(r"^not ok|panic:|^error: |stuck", l)]
-        text = bad[0] if bad else f"exit status {code}"
+        if not bad:
+            undecided(f"{arch}, {command}", code, out)
+            continue
+        text = bad[0]
         kind = ("oracle" if "oracle" in text else "litmus" if "not ok" in text and "litmus" in text
                 else "emulator")
         found.append((kind, f"{arch}, {command.split(' --')[0]}: {text}"))

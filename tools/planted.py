@@ -74,10 +74,11 @@ class Mistake:
     hidden: str = ""  # why the emulator does not show it
     found: list[Found] = field(default_factory=list)
     booted: dict[str, str] = field(default_factory=dict)
+    untried: str = ""  # why it could not be tried; a mistake that was not tried was not found
 
     @property
     def bad(self) -> bool:
-        return not self.why and (any(f.wrong for f in self.found) or (not self.found and not self.boot)
+        return not self.why and (bool(self.untried) or any(f.wrong for f in self.found) or (not self.found and not self.boot)
                                  or any(v.startswith("NOT") for v in self.booted.values()))
 
 
@@ -241,7 +242,7 @@ def judge(bench: Bench, m: Mistake, quick: bool) -> None:
         try:
             bench.build([m.program])
         except RuntimeError as error:
-            raise RuntimeError(f"[{m.name}]: {error}") from error
+            raise RuntimeError(f"[{m.name}] does not build: {error}") from error
         for rules, scheme, scenario in todo:
             found = explore(bench, command(m.program, m.alone), scheme, rules, m.orderings, scenario)
             if not found.check:
@@ -273,8 +274,8 @@ def run_all(mistakes: list[Mistake], jobs: int, quick: bool, done: Callable[[Mis
                     done(m)
         except queue.Empty:
             pass
-        except RuntimeError as error:
-            errors.append(str(error))
+        except Exception as error:  # a full disk, a program that is not there: said below, not lost
+            errors.append(f"{type(error).__name__}: {error}")
 
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         threads = [threading.Thread(target=work, args=(Path(folder) / str(i),)) for i in range(jobs)]
@@ -282,8 +283,12 @@ def run_all(mistakes: list[Mistake], jobs: int, quick: bool, done: Callable[[Mis
             thread.start()
         for thread in threads:
             thread.join()
+    untried = [m for m in mistakes if not m.found and not (m.boot and not m.rules)]
+    for m in untried:
+        m.untried = errors[0].splitlines()[0] if errors else "nothing was run for it"
     if errors:
-        raise ConfigError(f"error: does not build: {errors[0].splitlines()[0]}")
+        raise ConfigError(f"error: {len(untried)} of {len(mistakes)} mistakes were not tried: "
+                          f"{errors[0].splitlines()[0]}")
 
 
 # --- what a boot shows -------------------------------------------------------------------
@@ -361,6 +366,8 @@ def summary(mistakes: list[Mistake]) -> str:
 def describe(m: Mistake) -> str:
     """For people: what was tried and what became of it."""
     lines = [f"{m.name}: {m.kind}: {m.what or 'does not apply: ' + m.why}"]
+    if m.untried:
+        lines.append(f"    NOT TRIED: {m.untried}")
     for f in m.found:
         verdict = f"found by {f.check} in {f.executions or 'any'} executions" if f.check else "NOT FOUND"
         lines.append(f"    {f.rules} {f.scheme}: {f.wrong or verdict}")
@@ -394,6 +401,8 @@ def main() -> int:
         mistakes = [m for m in read_config(schemes_of_the_explorer())
                     if re.search(args.only, f"{m.name}: {m.kind}")]
         real = [m for m in mistakes if not m.why]
+        if not real:
+            raise ConfigError(f"error: no mistake fits {args.only}")
         run_all(real, min(args.jobs, len(real)), args.quick, lambda m: print(describe(m), flush=True))
         if not args.quick and not args.no_boots:
             boot_all(real, lambda m, arch: print(f"{m.name} on {arch}: {m.booted[arch]}", flush=True))

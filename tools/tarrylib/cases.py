@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +44,11 @@ class Case:
 
     def run(self) -> Outcome:
         begin = time.monotonic()
-        status, tests = self.execute()
+        try:
+            status, tests = self.execute()
+        except Exception as error:  # whatever happens to a case, it has an outcome
+            self.log.write_text(traceback.format_exc())
+            status, tests = self.one(FAILED, f"the case could not be run: {type(error).__name__}: {error}")
         if status == PASSED and not tests:
             status, tests = FAILED, [Test(self.name, FAIL, "no test ran")]
         if status == PASSED and any(test.verdict == FAIL for test in tests):
@@ -129,6 +134,13 @@ def host_cases(programs: list[str], logs: Path) -> list[Case]:
     scripts = [Path("tests/host_tools.py"), *sorted(Path("tests/host").glob("test_*.py"))]
     todo = [[sys.executable, str(script)] for script in scripts] + [[p] for p in programs]
     return [ProgramCase("host/" + Path(argv[-1]).stem, logs, argv=argv) for argv in todo]
+
+
+def missing(planned: list[Case], outcomes: list[Outcome], logs: Path) -> list[Outcome]:
+    """A failure for each case that was planned and has no outcome: a runner that lost it is broken."""
+    seen = {outcome.case for outcome in outcomes}
+    return [Outcome(case.name, FAILED, [Test(case.name, FAIL, "was planned, and has no outcome")], 0.0, logs)
+            for case in planned if case.name not in seen]
 
 
 def select(todo: list[Case], pattern: str) -> list[Case]:
