@@ -186,7 +186,7 @@ prove: setup-test
 	@$(PYTHON) tools/prove.py '$(SCHEME)' $(if $(ORDERINGS),--orderings $(ORDERINGS)) \
 		$(if $(SEED),--seed $(SEED)) --arches '$(ARCHES)'
 mutants: setup-test
-	@$(PYTHON) tools/mutants.py --doc docs/verification.md
+	@$(PYTHON) tools/mutants.py --arches '$(ARCHES)' --doc docs/verification.md
 
 # Mistakes of tools/planted.cfg; ONLY=regex.
 planted: setup-test

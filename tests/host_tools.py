@@ -16,6 +16,7 @@ from tarrylib import cases, exports, guest, iso, ktap, qemu, records  # noqa: E4
 from tarrylib import results, settings, summary  # noqa: E402
 import mutants  # noqa: E402
 import planted  # noqa: E402
+import prove  # noqa: E402
 import run as runner  # noqa: E402
 
 OUT = ktap.Writer()
@@ -219,6 +220,14 @@ def test_runners() -> None:
     equal("mutants.host-timeout", silently(mutants.host_tests, Host(124, ""))[0], "")
 
 
+def test_prove() -> None:
+    few = "# x86 new: 3 scenarios\n# conflicting pairs in both orders: less than 95 %; --pairs lists the rest\nnot ok 1 x86.new\n"
+    equal("prove.incomplete", prove.verdict_of(1, few), "INCOMPLETE")
+    equal("prove.failed", prove.verdict_of(1, few + "# x86, scheme new, scenario a: I1: frame\n"), "FAILED")
+    equal("prove.crashed", prove.verdict_of(139, ""), "FAILED")
+    equal("prove.passed", prove.verdict_of(0, "ok 1 x86.new\n"), "passed")
+
+
 def main() -> int:
     test_settings()
     test_qemu()
@@ -226,6 +235,7 @@ def main() -> int:
     test_ktap()
     test_records()
     test_runners()
+    test_prove()
     return OUT.end()
 
 

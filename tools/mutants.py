@@ -2,7 +2,7 @@
 """`make mutants`: is every flush, barrier, wait, mask update, generation step and recheck needed, and missed?
 
 Usage: tools/mutants.py [--list] [--only REGEX] [--jobs N] [--doc FILE] [--orderings N]
-                        [--results FILE] [--resume | --keep] [--unchecked]
+                        [--results FILE] [--resume | --keep] [--unchecked] [--arches 'x86_64 arm64']
 
 Finds the sites itself by pattern rules over the memory manager (tools/tarrylib/sites.py), builds
 one mutant per site in a scratch copy, and runs checks against it: host tests, the explorer, the
@@ -161,8 +161,8 @@ def emulator(scratch: Scratch, arch: str) -> list[Found]:
 class Judge:
     """Three passes: cheap checks for every mutant, all for survivors, more for those killed once."""
 
-    def __init__(self, scratch: Scratch, site: Site, orderings: int):
-        self.scratch, self.site, self.orderings = scratch, site, orderings
+    def __init__(self, scratch: Scratch, site: Site, orderings: int, arches: list[str]):
+        self.scratch, self.site, self.orderings, self.arches = scratch, site, orderings, arches
 
     def note(self, found: Found) -> None:
         if found[0]:
@@ -206,7 +206,7 @@ class Judge:
             self.note(narrow(self.scratch, self.site.file))
         if not self.done:
             self.without(lambda checks: collisions(self.scratch, checks))
-        for arch in IMAGES:
+        for arch in self.arches:
             if not self.done and not ORDERING.search(self.site.rule):
                 for found in emulator(self.scratch, arch):
                     self.note(found)
@@ -214,10 +214,10 @@ class Judge:
             self.note(explore(self.scratch, self.orderings, 1))
 
 
-def judge(scratch: Scratch, site: Site, text: str, orderings: int, cheap: bool) -> None:
+def judge(scratch: Scratch, site: Site, text: str, options: argparse.Namespace, cheap: bool) -> None:
     scratch.put(site.file, site.apply(text))
     try:
-        mutant = Judge(scratch, site, orderings)
+        mutant = Judge(scratch, site, options.orderings, options.arches)
         if cheap:
             mutant.cheap()
         else:
@@ -273,12 +273,12 @@ class Results:
 
 
 # --- all ------------------------------------------------------------------------------------
-def check_unmutated(scratch: Scratch) -> None:
+def check_unmutated(scratch: Scratch, arches: list[str]) -> None:
     """Every check passes where nothing is broken, or a kill would mean nothing."""
     found = [explore(scratch, 6000, 0), races(scratch), collisions(scratch, None), host_tests(scratch)]
     for silent in SILENCED:
         found.append(explore(scratch, 6000, 0, [c for c in SILENCED if c != silent]))
-    for arch in IMAGES:
+    for arch in arches:
         found += emulator(scratch, arch)
     for kind, text in found:
         if kind:
@@ -296,14 +296,14 @@ class Pool:
     """Scratch copies, and a thread for each."""
 
     def __init__(self, folder: Path, texts: dict[str, str], results: Results, options: argparse.Namespace):
-        self.texts, self.results, self.orderings = texts, results, options.orderings
+        self.texts, self.results, self.options = texts, results, options
         jobs = options.jobs
         first = Scratch(ROOT, folder / "0", texts)
         if errors := first.make(*PROGRAMS):
             raise SystemExit(f"error: mutants: {errors}")
         if not options.unchecked:
             print("first every check where nothing is broken", flush=True)
-            check_unmutated(first)
+            check_unmutated(first, options.arches)
         self.scratches = [first] + [first.copy(folder / str(i)) for i in range(1, jobs)]
         self.errors: list[BaseException] = []
 
@@ -314,7 +314,7 @@ class Pool:
             except queue.Empty:
                 return
             try:
-                judge(scratch, site, self.texts[site.file], self.orderings, cheap)
+                judge(scratch, site, self.texts[site.file], self.options, cheap)
             except BaseException as error:  # the other threads stop, and run() tells
                 self.errors.append(error)
                 return
@@ -395,6 +395,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="and kills in files that are the same")
     parser.add_argument("--unchecked", action="store_true",
                         help="do not see first that every check passes where nothing is broken")
+    parser.add_argument("--arches", type=str.split, default=list(IMAGES), help="of the kernels that are booted")
     parser.add_argument("--orderings", type=int, default=150000,
                         help="per scheme and rule set, for what survives the first few")
     args = parser.parse_args()
@@ -423,6 +424,9 @@ def main() -> int:
     if args.doc:
         keep_in(args.doc, "mutants", f"{tally}{note}\n\n{text}")
     print(tally)
+    if tally.survived:
+        print("A survivor wants a test that sees it. If nothing can, since what it breaks cannot be told from outside, "
+              "tools/mutants.cfg says so: a section [FILE RULE: TEXT], as --list prints it, with a line `why = ...`.")
     return 0 if tally.good() and not stale else 1
 
 

@@ -35,8 +35,6 @@ static struct races {
 	struct shadow shadow[SHADOWS];
 } * races;
 
-extern char __executable_start[]; /* of the linker: makes addresses comparable with nm's */
-
 void fake_races_begin(void)
 {
 	if (!races)
@@ -115,9 +113,8 @@ static bool of_interest(const void *addr)
 static void tell(const struct shadow *s, unsigned other, const void *where, const char *what)
 {
 	fake_fail("race: CPU %u %s what CPU %u has %s without order, at %#lx and %#lx",
-		  fake_self->id, what, other, s->where ? "written" : "read",
-		  (u64)where - (u64)__executable_start,
-		  s->where ? (u64)s->where - (u64)__executable_start : 0);
+		  fake_self->id, what, other, s->where ? "written" : "read", (u64)where,
+		  (u64)s->where);
 }
 
 static void plain(const void *addr, bool write, const void *where)

@@ -5,8 +5,30 @@
 #include <kernel/percpu.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 extern char __start_percpu[];
+
+/* Functions, files and lines of a race's two places: the program lies where it was linked, so they are addr2line's. */
+static void print_places(const char *failure)
+{
+	const char *at = strstr(failure, "race: ") ? strstr(failure, ", at 0x") : NULL;
+	char command[160], line[400];
+	u64 first, second;
+
+	if (!at || sscanf(at, ", at %lx and %lx", &first, &second) != 2)
+		return;
+	/* What follows a call is not part of it: one byte back lies in the access itself. */
+	snprintf(command, sizeof(command), "addr2line -p -f -i -s -e /proc/%d/exe %#lx %#lx",
+		 (int)getpid(), first - 1, second ? second - 1 : 0);
+	FILE *names = popen(command, "r");
+
+	while (names && fgets(line, sizeof(line), names))
+		printf("#   %s", line);
+	if (names)
+		pclose(names);
+	fflush(stdout);
+}
 
 void report_failure_now(const struct job *job, const char *failure, const char *schedule)
 {
@@ -23,6 +45,7 @@ void report_failure_now(const struct job *job, const char *failure, const char *
 	fflush(stdout);
 	fputs(text, stdout);
 	fflush(stdout);
+	print_places(failure);
 }
 
 static void describe(const void *address, char *buf, size_t size)
