@@ -4,6 +4,9 @@
  */
 #include <fake/sched.h>
 
+_Static_assert(FAKE_STORES <= 32, "a deviation names a store of a CPU by 5 bits");
+_Static_assert(FAKE_CPUS <= 4, "drainable stores are noted in 2 bits per CPU");
+
 enum {
 	ANY_GAP = 10, /* log2 of the longest stretch by chance: longer than most executions */
 	RESTLESS = 4, /* mean steps between deviations, in executions of a few dozen steps */

@@ -56,6 +56,21 @@ void fake_work_store(u64 *word, u64 value, unsigned tag)
 
 /* ---- frames ----------------------------------------------------------------------------------- */
 
+/* Room for a frame as it was that no store under way keeps: there is one more than those can be. */
+static u8 *take_before(void)
+{
+	for (;;) {
+		u8 *at = befores + befores_used++ % BEFORES * PAGE_SIZE;
+		bool kept = false;
+
+		for (unsigned i = 0; i < fake_config.cpus; i++)
+			for (unsigned n = 0; n < fake_cpus[i].store_count; n++)
+				kept |= fake_cpus[i].stores[n].before == at;
+		if (!kept)
+			return at;
+	}
+}
+
 /* Own stores to the frame come before; then the bytes change, for others only later (arm64 rules). */
 static void frame_changes(void *frame)
 {
@@ -69,7 +84,7 @@ static void frame_changes(void *frame)
 		}
 	if (!fake_live || !fake_config.arm64 || !fake_plan->lazy)
 		return;
-	s.before = befores + befores_used++ % BEFORES * PAGE_SIZE;
+	s.before = take_before();
 	memcpy(s.before, frame, PAGE_SIZE);
 	fake_store_enter(s);
 }

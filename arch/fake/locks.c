@@ -87,8 +87,14 @@ static const struct fake_place *first_place(const void *lock, const struct fake_
 
 	if (!i)
 		lock = NULL;
-	while (locks->known[i].run == locks->run && locks->known[i].lock != lock)
+	for (unsigned looked = 0; locks->known[i].run == locks->run && locks->known[i].lock != lock;
+	     looked++) {
+		if (looked == KNOWN) {
+			fake_fail("model: more than %d locks in an execution", KNOWN - 1);
+			return here;
+		}
 		i = i == KNOWN - 1 ? 1 : i + 1;
+	}
 	if (locks->known[i].run != locks->run)
 		locks->known[i] = (struct known){lock, locks->run, here};
 	return locks->known[i].place;

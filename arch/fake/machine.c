@@ -75,9 +75,31 @@ static struct bootinfo *describe(void)
 	return bi;
 }
 
+/* What tables of the model and of mm/ have room for. */
+static void check_config(const struct fake_config *config)
+{
+	unsigned tags =
+		config->arm64 ? FAKE_ASIDS : MIN((unsigned)FAKE_ASIDS, (unsigned)EVIDENCE_SLOTS);
+	const char *wrong = NULL;
+
+	if (!config->cpus || config->cpus > FAKE_CPUS)
+		wrong = "CPUs";
+	else if (!config->nodes || config->nodes > MAX_NODES)
+		wrong = "nodes";
+	else if (!config->asids || config->asids > tags)
+		wrong = "tags";
+	else if (fake_last_frame() > FAKE_FRAMES_MAX)
+		wrong = "frames";
+	if (!wrong)
+		return;
+	printf("Bail out! model: a machine of so many %s has no room\n", wrong);
+	exit(1);
+}
+
 void fake_boot(const struct fake_config *config)
 {
 	fake_config = *config;
+	check_config(config);
 	fake_plan = calloc(1, sizeof(*fake_plan));
 	fake_plan->limit = 100000;
 	fake_sched_init();

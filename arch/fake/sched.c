@@ -286,10 +286,17 @@ static const char *const what_names[] = {
 	[43] = "device store",
 };
 
+static const char *name_of(unsigned what)
+{
+	const char *name = what < ARRAY_SIZE(what_names) ? what_names[what] : NULL;
+
+	return name ? name : "point without a name";
+}
+
 static inline void step(unsigned what, bool waiting)
 {
 	if (unlikely(fake_trace))
-		printf("%6u cpu %u %s\n", fake_steps + 1, fake_self->id, what_names[what]);
+		printf("%6u cpu %u %s\n", fake_steps + 1, fake_self->id, name_of(what));
 	fake_steps++;
 	fake_order = fake_mix(fake_order, what);
 	fake_self->history = fake_mix(fake_self->history, what);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 struct cpu_tlb fake_tlbs[FAKE_CPUS];
+static const paddr_t GONE = ~0UL; /* a root that was freed: its index has no other owner */
 static paddr_t roots[FAKE_ROOTS];
 static unsigned root_count;
 vaddr_t fake_vas[FAKE_VAS];
@@ -206,7 +207,7 @@ static void note_presence(unsigned root, unsigned va, bool found)
 void fake_entry_changed(void)
 {
 	for (unsigned r = 0; r < root_count; r++)
-		for (unsigned v = 0; v < fake_va_count; v++) {
+		for (unsigned v = 0; roots[r] != GONE && v < fake_va_count; v++) {
 			struct walk w;
 
 			walk(roots[r], fake_vas[v], &w);
@@ -256,16 +257,44 @@ unsigned fake_root_index(paddr_t root)
 	return FAKE_ROOTS;
 }
 
+/* False: there is no room for more. */
+static bool add_root(paddr_t root)
+{
+	if (fake_root_index(root) < FAKE_ROOTS)
+		return true;
+	if (root_count == FAKE_ROOTS) {
+		fake_fail("model: more than %d address spaces are watched", FAKE_ROOTS);
+		return false;
+	}
+	roots[root_count++] = root;
+	return true;
+}
+
+static bool add_va(vaddr_t va)
+{
+	for (unsigned v = 0; v < fake_va_count; v++)
+		if (fake_vas[v] == va)
+			return true;
+	if (fake_va_count == FAKE_VAS) {
+		fake_fail("model: more than %d addresses are watched", FAKE_VAS);
+		return false;
+	}
+	fake_vas[fake_va_count++] = va;
+	return true;
+}
+
+void fake_unwatch(paddr_t root)
+{
+	unsigned r = fake_root_index(root);
+
+	if (r < FAKE_ROOTS)
+		roots[r] = GONE;
+}
+
 void fake_watch(paddr_t root, vaddr_t va)
 {
-	unsigned v = 0;
-
-	if (fake_root_index(root) == FAKE_ROOTS)
-		roots[root_count++] = root;
-	while (v < fake_va_count && fake_vas[v] != va)
-		v++;
-	if (v == fake_va_count)
-		fake_vas[fake_va_count++] = va;
+	if (!add_root(root) || !add_va(va))
+		return;
 	fake_entry_changed();
 	for (unsigned c = 0; c < fake_config.cpus; c++) {
 		fake_tlbs[c].root_index = fake_root_index(fake_tlbs[c].root);

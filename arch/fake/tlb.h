@@ -51,6 +51,8 @@ extern unsigned fake_va_count;
 void fake_tlb_touch(bool write);
 /* Index of a watched root, or FAKE_ROOTS. */
 unsigned fake_root_index(paddr_t root);
+/* This root was freed. */
+void fake_unwatch(paddr_t root);
 /* The CPU leaves its tag: walks find nothing more for it. */
 void fake_tlb_stop(struct cpu_tlb *t);
 /* What walks of all watched addresses find with the root that the CPU has loaded. */

@@ -59,6 +59,8 @@ bool fake_may_walk(u64 frame, unsigned *cpu)
 		const struct cpu_tlb *t = &fake_tlbs[*cpu];
 		const struct tlb_tag *tag = &t->tag[t->asid];
 
+		if (t->root == frame << PAGE_SHIFT)
+			return true;
 		for (unsigned i = 0; i < tag->walked_count; i++)
 			if (tag->walked[i].frame == frame)
 				return true;
@@ -81,6 +83,7 @@ void fake_frame_freed(u64 frame)
 		for (unsigned a = 0; a < FAKE_ASIDS; a++)
 			if (a != fake_tlbs[c].asid)
 				tag_frame_freed(&fake_tlbs[c].tag[a], frame);
+	fake_unwatch(frame << PAGE_SHIFT);
 }
 
 bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot)

@@ -9,7 +9,8 @@
 #define RW (PROT_READ | PROT_WRITE)
 
 enum {
-	MODEL_PAGES = 5, /* of a scenario, by number in its object */
+	MODEL_PAGES = 8, /* of a scenario, by number in its object */
+	MODEL_MAPPED = 32, /* mappings of them */
 	MODEL_WORDS = FAKE_CPUS,
 	MODEL_LARGE = 1, /* 2 MiB pages of a scenario, at most */
 	MODEL_HINT_OPEN = 0x4f50, /* knobs.hint until a scenario sets it: none of enum hint_order */

@@ -28,7 +28,7 @@ static struct mapped {
 	struct aspace *as;
 	vaddr_t va;
 	unsigned page, slot; /* of the address */
-} mapped[16];
+} mapped[MODEL_MAPPED];
 static unsigned mapped_count, pages_used;
 static u64 same_word;
 
@@ -51,6 +51,10 @@ static unsigned slot_at(vaddr_t va)
 
 static void map_note(struct aspace *as, vaddr_t va, unsigned page)
 {
+	if (mapped_count == MODEL_MAPPED) {
+		fake_fail("scenario: more than %d mappings of pages", MODEL_MAPPED);
+		return;
+	}
 	mapped[mapped_count++] = (struct mapped){as, va, page, slot_at(va)};
 	fake_watch(as->ctx.root, va);
 }
@@ -85,12 +89,22 @@ static vaddr_t word_va(vaddr_t va, unsigned word)
 }
 
 /* The next page of the history is the one that is mapped here. */
+static unsigned next_page(struct aspace *as, vaddr_t va)
+{
+	if (pages_used == MODEL_PAGES) {
+		fake_fail("scenario: more than %d pages", MODEL_PAGES);
+		return 0;
+	}
+	map_note(as, va, pages_used);
+	return pages_used++;
+}
+
 static void fill(struct aspace *as, vaddr_t va)
 {
-	map_note(as, va, pages_used);
+	unsigned page = next_page(as, va);
+
 	for (unsigned w = 0; w < MODEL_WORDS; w++)
-		*direct(as, word_va(va, w)) = stamp_of(pages_used, w, 0);
-	pages_used++;
+		*direct(as, word_va(va, w)) = stamp_of(page, w, 0);
 }
 
 struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t prot)
@@ -138,10 +152,8 @@ void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, 
 
 void work_fresh(struct aspace *as, vaddr_t va, unsigned pages)
 {
-	for (unsigned p = 0; p < pages; p++, pages_used++) {
-		map_note(as, va + p * PAGE_SIZE, pages_used);
-		history[pages_used].may_be_zero = true;
-	}
+	for (unsigned p = 0; p < pages; p++)
+		history[next_page(as, va + p * PAGE_SIZE)].may_be_zero = true;
 }
 
 void work_make_identical(struct aspace *as, vaddr_t va, unsigned pages)

@@ -18,9 +18,9 @@
 enum {
 	FAKE_CPUS = 4,
 	FAKE_STORES = 24, /* entries of a store buffer; real ones have 40 to 70 */
-	FAKE_FRAMES_MAX = 4096, /* frame numbers are below this */
+	FAKE_FRAMES_MAX = 16384, /* frame numbers are below this */
 	FAKE_VAS = 8, /* watched workload addresses */
-	FAKE_ROOTS = 4, /* watched address spaces */
+	FAKE_ROOTS = 12, /* watched address spaces, those included that are gone */
 	FAKE_ASIDS = 8,
 	FAKE_HELD = 6, /* translations of one address that one CPU may hold at a time */
 	FAKE_PLACES = 1024, /* memory places told apart in histories */
@@ -295,7 +295,7 @@ struct fake_set {
 	struct fake_held held[FAKE_HELD];
 };
 
-/* Translations that matter: walked at every entry change. */
+/* Translations that matter: walked at every entry change. Too many roots or addresses fail. */
 void fake_watch(paddr_t root, vaddr_t va);
 void fake_watch_reset(void);
 bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry);
@@ -327,11 +327,11 @@ struct fake_set *fake_held_here(vaddr_t va, unsigned *index);
 void fake_fault_drops(struct fake_set *set);
 /* Some CPU could use a translation to this frame now (write: one that allows stores). Not loaded tags are marked. */
 bool fake_may_hold(u64 frame, bool write, unsigned *cpu);
-/* Some CPU's walk cache may point to this frame as a table. */
+/* Some CPU's walk cache may point to this frame as a table, or it has that loaded as its root. */
 bool fake_may_walk(u64 frame, unsigned *cpu);
 /* Does any CPU hold, for this space and address, more than prot allows (0 = anything)? */
 bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot);
-/* The frame was freed: entries of tags that are not loaded must never be used again. */
+/* The frame was freed: entries of tags that are not loaded must never be used again. A root is watched no more. */
 void fake_frame_freed(u64 frame);
 /* Some CPU may use a translation of this watched address to another frame than this. */
 bool fake_others_held(unsigned va_index, u64 frame, unsigned *cpu);
