@@ -1,11 +1,25 @@
 /*
- * Global ASIDs with rollover (the usual arm64 scheme; x86 never gets here).
+ * Global ASIDs: one number per space on all CPUs (arm64; x86 never gets here).
  *
- * A token is generation << 16 | asid. When the ASIDs of a generation are used
- * up, a new generation starts: ASIDs loaded on some CPU are carried over, all
- * others are free again, and every CPU must flush everything before it loads
- * an ASID of the new generation (I11). Everything happens under one lock, with
- * interrupts off, so a switch and a rollover cannot cross.
+ * A token is generation << 16 | asid. A context keeps its token as long as the
+ * generation lasts. When the numbers are used up, a new generation starts: all
+ * numbers are free again but those that a CPU has loaded, and each CPU flushes
+ * its whole TLB before it loads anything of the new generation (I11).
+ *
+ * The rule: as long as a CPU has a root loaded, nobody else gets the ASID that
+ * it is loaded under, and the root's context keeps that number. A broadcast
+ * names the context's number, so it then reaches every CPU that walks the root.
+ * A CPU that switches has the old root loaded until the new one is. So it holds
+ * the lock from before its token changes until the new root is loaded: under
+ * the lock, every other CPU's token says what that CPU walks under.
+ *
+ * A CPU that left for the empty root keeps its token until it loads something
+ * else. That reserves a number for nothing, and does no harm.
+ *
+ * Linux lets go of its lock before it loads the root (arch/arm64/mm/context.c)
+ * and bears that a CPU may walk the old root a moment longer under a number
+ * that is no longer its own. We promise that a frame is reused only when no CPU
+ * can reach it, so we cannot.
  */
 #include <mm/asid.h>
 #include <kernel/spinlock.h>
@@ -17,7 +31,7 @@ static struct spinlock lock; /* all below */
 static u64 generation = 1;
 static u64 used[ASID_MAX / 64];
 static unsigned next = 1; /* ASID 0 belongs to the empty root */
-static PERCPU(u64, active_token); /* loaded on this CPU; under lock */
+static PERCPU(u64, active_token); /* of what this CPU has loaded, or had last; under lock */
 static PERCPU(bool, flush_due); /* a rollover happened since this CPU flushed; under lock */
 
 static bool used_test_and_set(unsigned asid)
@@ -50,7 +64,11 @@ static bool loaded_somewhere(u64 token)
 	return false;
 }
 
-/* Ends: other CPUs have at most cpu_count - 1 loaded, and tlb_init() made sure that there are more. */
+/*
+ * A number that nobody uses in this generation. There is one after a rollover at
+ * the latest: that leaves only the numbers of other CPUs taken, one each at most,
+ * and context_init() made sure that there is one for every CPU beside 0.
+ */
 static unsigned take_free(void)
 {
 	for (;; roll_over())
@@ -59,31 +77,42 @@ static unsigned take_free(void)
 				return next++;
 }
 
-u64 asid_assign(struct tlb_context *ctx, bool *flush)
+/* Under its number of the former generation, if a CPU still walks under that; else under a free one. */
+static u64 new_token(u64 old)
 {
-	*flush = false;
-	if (!asid_is_global())
-		return 0;
+	u64 asid = old && loaded_somewhere(old) ? (u16)old : take_free();
+	u64 token = generation << 16 | asid;
+
+	for_each_online_cpu (cpu)
+		if (old && *cpu_ptr(cpu, active_token) == old)
+			*cpu_ptr(cpu, active_token) = token;
+	return token;
+}
+
+u64 asid_lock_and_assign(struct tlb_context *ctx, bool *flush)
+{
 	spin_lock(&lock);
-	/* What this CPU has loaded it is about to leave: a rollover need not carry it over. */
+	/*
+	 * A rollover of our own need not spare the number of the root that we are about to leave:
+	 * if the new root gets it, mmu_switch() flushes it behind the load, as it has to for a
+	 * number that this CPU did not have the context under.
+	 */
 	*this_cpu_ptr(active_token) = 0;
 	u64 token = ctx->asid_token;
 
 	if (token >> 16 != generation) {
-		u64 asid = token && loaded_somewhere(token) ? (u16)token : take_free();
-
-		token = generation << 16 | asid;
-		if (ctx->asid_token)
-			for_each_online_cpu (cpu)
-				if (*cpu_ptr(cpu, active_token) == ctx->asid_token)
-					*cpu_ptr(cpu, active_token) = token;
+		token = new_token(token);
 		store_relaxed(&ctx->asid_token, token);
 	}
 	*this_cpu_ptr(active_token) = token;
 	*flush = *this_cpu_ptr(flush_due);
 	*this_cpu_ptr(flush_due) = false;
-	spin_unlock(&lock);
 	return token;
+}
+
+void asid_unlock(void)
+{
+	spin_unlock(&lock);
 }
 
 void asid_release(struct tlb_context *ctx)

@@ -44,7 +44,7 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 	/* Full barrier between our bit and the read of ctx.gen: pairs with the increment in flush_by_ipi(). */
 	cpumask_set_atomic(&ctx->mask, cpu_id());
 	/* Before ctx.gen is read: waiting for its lock, this CPU may answer a request for ctx by doing nothing. */
-	u64 token = asid_assign(ctx, &rolled_over);
+	u64 token = asid_begin(ctx, &rolled_over);
 	/* Relaxed: mmu_switch() is a full barrier between it and any walk. */
 	u64 gen = load_relaxed(&ctx->gen);
 	unsigned slot = find_slot(me, ctx, &found);
@@ -55,6 +55,8 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 		    me->slots[slot].token == token;
 
 	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
+	/* Not before: the old root is walked under the old ASID until here. */
+	asid_end();
 	if (keep)
 		oracle_check_keep(ctx, asid_of(ctx, slot));
 	me->slots[slot].ctx = ctx;

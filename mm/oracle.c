@@ -103,20 +103,6 @@ static void blame(const struct oracle_unmap *u, unsigned cpu, unsigned slot)
 		stale(u, cpu);
 }
 
-static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, unsigned slot,
-				 bool demand)
-{
-	enum oracle_verdict v =
-		ask_slot(cpu_ptr(cpu, tlb_evidence), slot, oracle_va(u->unmap, u->unmap_word),
-			 oracle_stamp(u->unmap));
-
-	if (demand && v == ORACLE_STALE)
-		blame(u, cpu, slot);
-	else if (demand && v == ORACLE_UNKNOWN)
-		count(oracle_unknown);
-	return v;
-}
-
 static const struct tlb_context *context_of(u64 unmap)
 {
 	/* NULL: gone; it was flushed everywhere when it was destroyed. */
@@ -152,29 +138,53 @@ static enum oracle_verdict ask_broadcasts(vaddr_t va, asid_t asid, u64 stamp)
 	return best;
 }
 
+/* What broadcasts have done about the entry under one ASID: slots often share that, and it takes long. */
+struct issued {
+	u64 asid;
+	enum oracle_verdict verdict;
+};
+#define NOT_ASKED                                                                                  \
+	{                                                                                          \
+		~0UL, ORACLE_STALE                                                                 \
+	}
+
 /*
- * Every slot of every CPU. Ports with broadcast: one that came after the unmap
- * and is complete settles it for all CPUs; what none settles is asked of each
- * CPU, as transport=ipi flushes there, too.
+ * One slot. A broadcast reaches this CPU, whoever sent it, but only what is held under the ASID
+ * that it named: the one that this slot was loaded with, not the one that the context has now.
  */
+static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, unsigned slot,
+				 struct issued *issued, bool demand)
+{
+	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+	vaddr_t va = oracle_va(u->unmap, u->unmap_word);
+	u64 stamp = oracle_stamp(u->unmap), asid = load_relaxed(&ev->slot[slot].asid);
+
+	if (tlb_has_bcast() && issued->asid != asid)
+		*issued = (struct issued){asid, ask_broadcasts(va, (asid_t)asid, stamp)};
+	enum oracle_verdict v = issued->verdict;
+
+	if (v == ORACLE_STALE) /* no broadcast did it; transport=ipi flushes on the CPU itself */
+		v = ask_slot(ev, slot, va, stamp);
+	if (demand && v == ORACLE_STALE)
+		blame(u, cpu, slot);
+	else if (demand && v == ORACLE_UNKNOWN)
+		count(oracle_unknown);
+	return v;
+}
+
+/* Every slot of every CPU that was loaded with the root. */
 static enum oracle_verdict ask(const struct oracle_unmap *u, bool demand)
 {
 	const struct tlb_context *ctx = context_of(u->unmap);
-	u64 stamp = oracle_stamp(u->unmap);
-	enum oracle_verdict worst = ORACLE_CLEAN, issued = ORACLE_STALE;
+	struct issued issued = NOT_ASKED;
+	enum oracle_verdict worst = ORACLE_CLEAN;
 
-	if (!stamp || !ctx)
+	if (!oracle_stamp(u->unmap) || !ctx)
 		return ORACLE_CLEAN;
-	if (tlb_has_bcast())
-		issued = ask_broadcasts(oracle_va(u->unmap, u->unmap_word), asid_of(ctx, 0), stamp);
-	if (issued == ORACLE_UNKNOWN && demand)
-		count(oracle_unknown);
-	if (issued != ORACLE_STALE)
-		return issued;
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		for (unsigned i = 0; i < evidence_slots; i++)
 			if (load_acquire(&cpu_ptr(cpu, tlb_evidence)->slot[i].root) == ctx->root)
-				worst = MAX(worst, judge(u, cpu, i, demand));
+				worst = MAX(worst, judge(u, cpu, i, &issued, demand));
 	return worst;
 }
 
@@ -191,6 +201,15 @@ void oracle_demand(const struct oracle_unmap *u)
 static inline struct oracle_unmap last_unmap(const struct page *page)
 {
 	return (struct oracle_unmap){page, page->unmap, page->unmap_word};
+}
+
+static __noinline void check_mixed(struct page **pages, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct oracle_unmap u = last_unmap(pages[i]);
+
+		oracle_demand(&u);
+	}
 }
 
 /* ---- many frames ---------------------------------------------------------------------- */
@@ -237,7 +256,7 @@ static __noinline void check_one_by_one(const struct tlb_evidence *ev, unsigned 
 			continue;
 		if (likely(walk_to(&w, slot, &u) == ORACLE_CLEAN))
 			continue;
-		judge(&u, cpu, slot, true);
+		judge(&u, cpu, slot, &(struct issued)NOT_ASKED, true);
 		oracle_walk_start(&w, &ev->log);
 	}
 }
@@ -305,15 +324,34 @@ static inline void check_cpu(unsigned cpu, const struct tlb_context *ctx, struct
 	} while (++i < evidence_slots);
 }
 
-/* Mostly this CPU has broadcast the pages itself, and waited for it. */
+/* Has a CPU the root loaded under another ASID than the context's present one, or had it? */
+static inline bool has_other_asid(const struct tlb_context *ctx, asid_t asid)
+{
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		for (unsigned i = 0; i < evidence_slots; i++)
+			if (unlikely(load_acquire(&ev->slot[i].root) == ctx->root &&
+				     load_relaxed(&ev->slot[i].asid) != asid))
+				return true;
+	}
+	return false;
+}
+
+/* Mostly this CPU has broadcast the pages itself, and waited for it, and all have the root under one ASID. */
 static void check_broadcast(const struct tlb_context *ctx, struct page **pages, unsigned n,
 			    u64 newest, u64 words)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
-	u32 issued = EVIDENCE_ISSUED | asid_of(ctx, 0);
+	asid_t asid = asid_of(ctx, 0);
+	u32 issued = EVIDENCE_ISSUED | asid;
 	struct oracle_walk w;
 
-	if (evidence_bcast_asid_covers(asid_of(ctx, 0), newest))
+	if (unlikely(has_other_asid(ctx, asid))) {
+		check_mixed(pages, n);
+		return;
+	}
+	if (evidence_bcast_asid_covers(asid, newest))
 		return;
 	/* No stamp: nothing was prepared since it has waited last, so all of the log is complete. */
 	if (likely(sums_agree(&ev->log, cpu_id(), issued, pages, n, words) && !ev->bcast_stamp))
@@ -345,15 +383,6 @@ static void check_context(struct page **pages, unsigned n, u64 all, u64 words)
 	}
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		check_cpu(cpu, ctx, pages, n, newest, words);
-}
-
-static __noinline void check_mixed(struct page **pages, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		struct oracle_unmap u = last_unmap(pages[i]);
-
-		oracle_demand(&u);
-	}
 }
 
 static __noinline void check_aliases(struct page **pages, unsigned n)

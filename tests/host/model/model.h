@@ -30,15 +30,17 @@ extern const struct scenario *const scenarios[]; /* NULL at the end */
 extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faults, hint_protect,
 	hint_wake;
 /* ---- scenarios_spaces.c ---- */
-extern const struct scenario switch_shootdown, free_table, free_tables, destroy_space, rollover,
-	initiators, leave_return;
+extern const struct scenario switch_shootdown, free_table, free_tables, destroy_space, initiators,
+	leave_return;
+/* ---- scenarios_asids.c ---- */
+extern const struct scenario rollover, rollover_load, rollover_leave, rollover_lazy;
 /* ---- scenarios_more.c ---- */
 extern const struct scenario debts_grow, hint_dirty;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
 /* ---- scenarios_four.c ---- */
-extern const struct scenario four_protect, four_initiators, four_shared, rollover_load;
+extern const struct scenario four_protect, four_initiators, four_shared;
 /* ---- collisions.c ---- */
 extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
 	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade, alias_full, switch_one,

@@ -1,11 +1,11 @@
-/* Scenarios of several address spaces: switching, tags that run out, spaces and tables that go. */
+/* Scenarios of several address spaces: switching, spaces and tables that go. */
 #include <mm/deferral.h>
 #include <mm/knob.h>
 #include "model.h"
 
 #include <kernel/atomic.h>
 
-static struct aspace *a, *b, *c, *d;
+static struct aspace *a, *b;
 
 #define VA MODEL_VA
 #define VA2 (MODEL_VA + PAGE_SIZE)
@@ -269,82 +269,6 @@ const struct scenario leave_return = {
 	.setup = setup_leaving,
 	.program = {change_without_it, only_read, leave_and_return},
 	.end = NULL,
-};
-
-/* ---- tags used up ---------------------------------------------------------------------- */
-
-static void setup_four_spaces(void)
-{
-	a = work_space("a", VA, 2, RW);
-	b = work_space("b", VA, 1, RW);
-	c = work_space("c", VA, 1, RW);
-	d = work_space("d", VA, 1, RW);
-	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
-		work_load(a, cpu);
-}
-
-/* More spaces than tags (arm64 rules): a tag gets another owner while its old entries are around. */
-static void through_all_four(unsigned cpu)
-{
-	/* The fourth needs a new generation; then back and forth between an old and a new owner. */
-	struct aspace *const spaces[] = {b, c, d, a, d, a};
-
-	work_write(VA, cpu);
-	for (unsigned i = 0; i < ARRAY_SIZE(spaces); i++) {
-		aspace_load(spaces[i]);
-		work_write(VA, cpu);
-		work_read(VA, cpu, cpu);
-	}
-}
-
-static void migrate_and_visit(unsigned cpu)
-{
-	work_migrate(a, VA, 2, 1);
-	aspace_load(d);
-	work_write(VA, cpu);
-	aspace_load(a);
-	work_migrate(a, VA, 1, 0);
-	work_read(VA, cpu, cpu);
-}
-
-static void end_four(void)
-{
-	work_expect_all(a, VA, 2);
-	work_expect_all(b, VA, 1);
-	work_expect_all(c, VA, 1);
-	work_expect_all(d, VA, 1);
-}
-
-const struct scenario rollover = {
-	.name = "rollover",
-	.summary = "a CPU goes through more spaces than there are tags while another moves pages",
-	.cpus = 2,
-	.setup = setup_four_spaces,
-	.program = {migrate_and_visit, through_all_four},
-	.end = end_four,
-};
-
-/* Each needs all tags that there are, the other way round: generations end under each other. */
-static void through_all(unsigned cpu)
-{
-	struct aspace *const up[] = {b, c, d, a}, *const down[] = {d, c, b, a};
-
-	work_write(VA, cpu);
-	for (unsigned i = 0; i < ARRAY_SIZE(up); i++) {
-		aspace_load(cpu == 1 ? up[i] : down[i]);
-		work_write(VA, cpu);
-		work_read(VA, cpu, 3 - cpu);
-	}
-}
-
-/* Three CPUs: four leave so many tags (arm64 rules) that four spaces do not use them up. */
-const struct scenario rollover_load = {
-	.name = "rollover-load",
-	.summary = "two CPUs use up the tags in opposite orders while pages move under them",
-	.cpus = 3,
-	.setup = setup_four_spaces,
-	.program = {migrate_two, through_all, through_all},
-	.end = end_four,
 };
 
 /* ---- shootdowns against each other ----------------------------------------------------------- */

@@ -1,0 +1,139 @@
+/* Scenarios of tags that run out: more spaces than ASIDs (arm64 rules), loaded in turns. */
+#include "model.h"
+
+static struct aspace *a, *b, *c, *d;
+
+#define VA MODEL_VA
+#define VA2 (MODEL_VA + PAGE_SIZE)
+
+static void migrate_two(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 2, 1);
+}
+
+static void setup_four_spaces(void)
+{
+	a = work_space("a", VA, 2, RW);
+	b = work_space("b", VA, 1, RW);
+	c = work_space("c", VA, 1, RW);
+	d = work_space("d", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+}
+
+/* More spaces than tags (arm64 rules): a tag gets another owner while its old entries are around. */
+static void through_all_four(unsigned cpu)
+{
+	/* The fourth needs a new generation; then back and forth between an old and a new owner. */
+	struct aspace *const spaces[] = {b, c, d, a, d, a};
+
+	work_write(VA, cpu);
+	for (unsigned i = 0; i < ARRAY_SIZE(spaces); i++) {
+		aspace_load(spaces[i]);
+		work_write(VA, cpu);
+		work_read(VA, cpu, cpu);
+	}
+}
+
+static void migrate_and_visit(unsigned cpu)
+{
+	work_migrate(a, VA, 2, 1);
+	aspace_load(d);
+	work_write(VA, cpu);
+	aspace_load(a);
+	work_migrate(a, VA, 1, 0);
+	work_read(VA, cpu, cpu);
+}
+
+static void end_four(void)
+{
+	work_expect_all(a, VA, 2);
+	work_expect_all(b, VA, 1);
+	work_expect_all(c, VA, 1);
+	work_expect_all(d, VA, 1);
+}
+
+const struct scenario rollover = {
+	.name = "rollover",
+	.summary = "a CPU goes through more spaces than there are tags while another moves pages",
+	.cpus = 2,
+	.setup = setup_four_spaces,
+	.program = {migrate_and_visit, through_all_four},
+	.end = end_four,
+};
+
+/* Each needs all tags that there are, the other way round: generations end under each other. */
+static void through_all(unsigned cpu)
+{
+	struct aspace *const up[] = {b, c, d, a}, *const down[] = {d, c, b, a};
+
+	work_write(VA, cpu);
+	for (unsigned i = 0; i < ARRAY_SIZE(up); i++) {
+		aspace_load(cpu == 1 ? up[i] : down[i]);
+		work_write(VA, cpu);
+		work_read(VA, cpu, 3 - cpu);
+	}
+}
+
+/* Three CPUs: four leave so many tags (arm64 rules) that four spaces do not use them up. */
+const struct scenario rollover_load = {
+	.name = "rollover-load",
+	.summary = "two CPUs use up the tags in opposite orders while pages move under them",
+	.cpus = 3,
+	.setup = setup_four_spaces,
+	.program = {migrate_two, through_all, through_all},
+	.end = end_four,
+};
+
+/* ---- a CPU leaves the space whose pages move ---------------------------------------------- */
+
+/* Uses up the tags while the other CPU leaves a, comes back to a under another tag, and moves its pages. */
+static void use_up_and_migrate(unsigned cpu)
+{
+	aspace_load(c);
+	aspace_load(d);
+	aspace_load(a);
+	work_write(VA, cpu);
+	work_migrate(a, VA, 2, 1);
+	work_read(VA, cpu, cpu);
+}
+
+static void leave_and_come_back(unsigned cpu)
+{
+	work_write(VA, cpu);
+	aspace_load(b);
+	work_write(VA, cpu);
+	aspace_load(a);
+	work_read(VA, cpu, cpu);
+	work_read(VA2, cpu, cpu);
+}
+
+const struct scenario rollover_leave = {
+	.name = "rollover-leave",
+	.summary =
+		"a CPU leaves a space while the tags run out under it and the space's pages move",
+	.cpus = 2,
+	.setup = setup_four_spaces,
+	.program = {use_up_and_migrate, leave_and_come_back},
+	.end = end_four,
+};
+
+static void leave_while_lazy(unsigned cpu)
+{
+	work_write(VA, cpu);
+	aspace_load(NULL);
+	aspace_load(b);
+	work_write(VA, cpu);
+	aspace_load(NULL);
+	aspace_load(a);
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario rollover_lazy = {
+	.name = "rollover-lazy",
+	.summary = "the same, and the CPU that leaves was lazy",
+	.cpus = 2,
+	.setup = setup_four_spaces,
+	.program = {use_up_and_migrate, leave_while_lazy},
+	.end = end_four,
+};
