@@ -151,6 +151,14 @@ def test_records() -> None:
     equal("summary.numa-table", summary.tables_of(boot)[0].rows,
           [["batch", "8", "30", "1", "1.5000", "0.0000", "n/a", "n/a", "5", "99.5 %", "1.25",
             "5,000", "n/a"]])
+    times = [1000.0 + 10 * i for i in range(30)]
+    pair = [records.check(record(scheme=name, trust="time", median=value, samples=samples)) for name, value, samples
+            in (("baseline", 3000, [2 * x + 710 for x in times]), ("batch", 1145, times))]
+    trip = {"points": [{"name": "ipi_busy", "trust": "time", "median": 2000}]}
+    equal("summary.median-interval", summary.median_interval(times), (1090.0, 1200.0))
+    equal("summary.honest-baseline", [line.partition(" same boot ")[2][:18] for line in summary.honest_baseline(pair, trip)],
+          ["(95 %: 0.90 to 1.0"])
+    equal("summary.honest-baseline-untrusted", summary.honest_baseline(pair, {"points": []}), [])
     equal("exports.flatten", exports.flatten({"a": {"b": [1, 2]}, "c": None}),
           {"a.b": "1 2", "c": ""})
 

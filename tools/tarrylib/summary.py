@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
 from statistics import median
 
 from .results import Boot, Results
@@ -200,6 +201,27 @@ def _gain(group: list[dict]) -> list[str]:
             f"(measured for Linux on a 2-socket server: {SERVER_GAIN})"]
 
 
+def median_interval(samples: list[float]) -> tuple[float, float]:
+    """Between which samples the median lies at 95 %, whatever their distribution (ranks of a binomial)."""
+    ranked = sorted(samples)
+    reach = 0.98 * len(ranked) ** 0.5  # 1.96 standard deviations of Binomial(n, 1/2)
+    low, high = floor((len(ranked) - 1) / 2 - reach), ceil((len(ranked) - 1) / 2 + reach)
+    return ranked[max(low, 0)], ranked[min(high, len(ranked) - 1)]
+
+
+def honest_baseline(group: list[dict], floor_record: dict | None) -> list[str]:
+    """Is a page-by-page flush as dear as it must be, batching's path plus one interrupt round trip, and no dearer?"""
+    found = {label(r): r for r in group if r["trust"] == "time" and r.get("samples")}
+    trip = next((p["median"] for p in (floor_record or {}).get("points") or []
+                 if p["name"] == "ipi_busy" and p["trust"] == "time"), None)
+    if not trip or not {"baseline", "batch"} <= set(found):
+        return []
+    (low, high), (least, most) = (median_interval(found[name]["samples"]) for name in ("baseline", "batch"))
+    ratio = found["baseline"]["median"] / (found["batch"]["median"] + trip)
+    return [f"baseline is {ratio:.2f} times batch plus the floor's round trip of an interrupt to a busy CPU, same boot "
+            f"(95 %: {low / (most + trip):.2f} to {high / (least + trip):.2f}; 1 = it pays for the flush and nothing else)"]
+
+
 def _caveats(group: list[dict]) -> list[str]:
     notes = []
     for record in group:
@@ -259,6 +281,7 @@ def tables_of(boot: Boot) -> list[Table]:
         if any(scale(r) for r in compared):
             out.append(time_table(boot, compared))
         floors = [r for r in others if r["name"] == "floor"]
+        out[-1].notes += honest_baseline(compared, next(iter(floors), None))
         out[-1].notes = [floor_line(r) for r in floors] + out[-1].notes + _caveats(compared)
         others = [r for r in others if r["name"] != "floor"]
     # The floor beside another workload is in short; by itself it is the subject.
