@@ -34,25 +34,6 @@ enum {
 #define X2APIC_ID_ALL 0xffffffffu
 #define MPIDR_AFFINITY 0xff00ffffffull /* Arm ARM, MPIDR_EL1: Aff3 and Aff2..0 */
 
-void acpi_add_cpu(const struct acpi_table *t, u64 off, const struct boot_cpu *cpu)
-{
-	struct bootinfo *bi = t->bi;
-
-	for (unsigned i = 0; i < bi->cpu_count; i++) {
-		if (bi->cpus[i].hw_id != cpu->hw_id)
-			continue;
-		if (bi->cpus[i].listed & cpu->listed)
-			boot_warn(bi, "%s+0x%lx: CPU 0x%lx is listed twice", t->name, off,
-				  cpu->hw_id);
-		bi->cpus[i].listed |= cpu->listed;
-		return;
-	}
-	if (bi->cpu_count == MAX_CPUS)
-		bi->cpu_dropped_count++;
-	else
-		bi->cpus[bi->cpu_count++] = *cpu;
-}
-
 /* LAPIC and x2APIC entries: the same thing with fields of different size. */
 static void madt_apic(const struct acpi_table *t, u64 off, u32 id, u32 uid, u32 flags, u8 listed)
 {

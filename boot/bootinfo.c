@@ -1,4 +1,4 @@
-/* What every parser of boot/ needs: warnings, the command line, modules, unaligned fields. */
+/* What every parser of boot/ needs: warnings, the command line, unaligned fields. */
 #include <boot/bootinfo.h>
 #include <kernel/printf.h>
 #include <kernel/string.h>
@@ -69,22 +69,4 @@ void boot_set_cmdline(struct bootinfo *bi, const char *s, u64 max, const char *t
 	}
 	memcpy(bi->cmdline, s, len);
 	bi->cmdline[len] = '\0';
-}
-
-void boot_add_module(struct bootinfo *bi, paddr_t base, u64 len)
-{
-	if (!len)
-		return;
-	if (base + len < base) {
-		boot_warn(bi, "module at 0x%lx: length 0x%lx wraps around", base, len);
-		return;
-	}
-	boot_add_range(bi, base, len, BOOT_MEM_RESERVED);
-	if (bi->module_count == BOOT_MAX_MODULES) {
-		boot_warn(bi, "module at 0x%lx: more than %u modules, not used", base,
-			  BOOT_MAX_MODULES);
-		return;
-	}
-	bi->modules[bi->module_count].base = base;
-	bi->modules[bi->module_count++].len = len;
 }

@@ -2,6 +2,7 @@
  * The physical memory map: ranges sorted by address, disjoint, from unsorted
  * and overlapping input of bounded size. Losing RAM is safe, losing a
  * reservation is not: that decides every case in which the table is full.
+ * The modules are here because their memory must be reserved in it.
  */
 #include <boot/bootinfo.h>
 #include <kernel/string.h>
@@ -225,4 +226,22 @@ void boot_add_e820(struct bootinfo *bi, paddr_t base, u64 len, u32 type)
 	};
 
 	boot_add_range(bi, base, len, type < ARRAY_SIZE(types) ? types[type] : BOOT_MEM_RESERVED);
+}
+
+void boot_add_module(struct bootinfo *bi, paddr_t base, u64 len)
+{
+	if (!len)
+		return;
+	if (base + len < base) {
+		boot_warn(bi, "module at 0x%lx: length 0x%lx wraps around", base, len);
+		return;
+	}
+	boot_add_range(bi, base, len, BOOT_MEM_RESERVED);
+	if (bi->module_count == BOOT_MAX_MODULES) {
+		boot_warn(bi, "module at 0x%lx: more than %u modules, not used", base,
+			  BOOT_MAX_MODULES);
+		return;
+	}
+	bi->modules[bi->module_count].base = base;
+	bi->modules[bi->module_count++].len = len;
 }

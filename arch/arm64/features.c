@@ -181,6 +181,11 @@ static const struct {
 	{0x430af, "ThunderX2"},	  {0x00051, "QEMU max"},
 };
 
+u64 cpu_hw_id(void)
+{
+	return sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
+}
+
 void cpu_describe(char *buf, size_t size)
 {
 	static const u8 pa_bits[] = {32, 36, 40, 42, 44, 48, 52, 56};

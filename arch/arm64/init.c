@@ -30,11 +30,6 @@ void cpu_set_percpu(unsigned cpu, u64 offset)
 	sysreg_write(tpidrro_el0, cpu);
 }
 
-u64 cpu_hw_id(void)
-{
-	return sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
-}
-
 void arch_init(struct bootinfo *bi)
 {
 	char text[160];

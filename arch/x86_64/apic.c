@@ -3,9 +3,9 @@
  * 254, and x2APIC, machine-specific registers for any id. We keep what the
  * firmware chose unless ids force x2APIC.
  */
+#include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/platform.h>
-#include <arch/smp.h>
 #include <asm/apic.h>
 #include <asm/features.h>
 #include <asm/io.h>
@@ -14,7 +14,6 @@
 #include <kernel/bootinfo.h>
 #include <kernel/option.h>
 #include <kernel/printk.h>
-#include <kernel/smp.h>
 
 enum {
 	XAPIC_MAX_ID = 254, /* 255 means everybody */
@@ -99,20 +98,6 @@ void apic_command(u32 apic_id, u32 command)
 		x2apic_command(apic_id, command);
 	else
 		xapic_command(apic_id, command);
-}
-
-void ipi_send(unsigned cpu, enum ipi ipi)
-{
-	if (unlikely(ipi == IPI_STOP))
-		nmi_stop_cpu(cpu);
-	else
-		apic_command(apic_ids[cpu], APIC_ICR_FIXED | (VECTOR_IPI_BASE + ipi));
-}
-
-void ipi_send_mask(const struct cpumask *mask, enum ipi ipi)
-{
-	cpumask_for_each (cpu, mask)
-		ipi_send(cpu, ipi);
 }
 
 static bool apic_ids_need_x2apic(const struct bootinfo *bi)

@@ -74,6 +74,12 @@ static void acpi_power_off(void)
 	}
 }
 
+void cpu_halt_forever(void)
+{
+	for (;;)
+		asm volatile("cli; hlt");
+}
+
 void arch_exit(unsigned code)
 {
 	irq_disable();

@@ -68,9 +68,3 @@ void arch_init_cpu(unsigned cpu __unused)
 	apic_init_cpu();
 	timer_init_cpu();
 }
-
-void cpu_halt_forever(void)
-{
-	for (;;)
-		asm volatile("cli; hlt");
-}

@@ -7,7 +7,6 @@
  * each critical section opens them; the seed says at which ones.
  */
 #include <kernel/det.h>
-#include <kernel/option.h>
 #include <kernel/percpu.h>
 #include <kernel/rng.h>
 
@@ -24,11 +23,11 @@ static PERCPU(u64, det_state); /* 0: not yet seeded */
  */
 enum { DET_YIELD_ONE_IN = 8 };
 
-void det_init(void)
+void det_init(bool on, u64 seed)
 {
-	det_mode = option_u64("det", 0, 0, 1);
-	det_seed = option_u64("det.seed", 0, 0, UINT64_MAX);
-	det_yield_enabled = det_mode && det_seed;
+	det_mode = on;
+	det_seed = seed;
+	det_yield_enabled = on && seed;
 }
 
 void det_yield(void)

@@ -77,7 +77,7 @@ void kernel_main(struct bootinfo *bi)
 	option_init(bi->cmdline);
 	print_first_line(bi);
 	panic_init();
-	det_init();
+	det_init(option_u64("det", 0, 0, 1), option_u64("det.seed", 0, 0, UINT64_MAX));
 	init_memory(bi);
 	init_cpus(bi);
 	mm_start();

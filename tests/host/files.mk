@@ -1,6 +1,6 @@
 # Host programs: HOST_TESTS += NAME, NAME_SRCS := sources. Run by `make test` and `make test-host`.
 
-BOOT_PARSERS := boot/acpi.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c \
+BOOT_PARSERS := boot/acpi.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c \
 		boot/bootinfo.c boot/numa.c boot/ranges.c kernel/lib/printf.c
 
 HOST_TESTS += test_acpi

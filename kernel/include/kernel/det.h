@@ -10,7 +10,8 @@
 
 extern bool det_mode; /* det=1 */
 extern bool det_yield_enabled; /* det=1 and det.seed != 0 */
-void det_init(void);
+/* Start-up, with the boot options; takes no options itself, as reading them may print. */
+void det_init(bool on, u64 seed);
 void det_yield(void);
 
 static inline void det_yield_point(void)
