@@ -7,12 +7,13 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "tests"))
-from tarrylib import cases, exports, guest, iso, ktap, qemu, records  # noqa: E402
+from tarrylib import cases, circles, exports, guest, iso, ktap, qemu, records  # noqa: E402
 from tarrylib import results, settings, summary  # noqa: E402
 import mutants  # noqa: E402
 import planted  # noqa: E402
@@ -53,6 +54,34 @@ def test_settings() -> None:
     equal("boot-line", line, 'large=off x="a b" det=1 det.seed=3 tarry.run="test *; show"')
     line = settings.boot_line(settings.parse({"CMD": "show"}))
     equal("boot-line.host-cpus", line, f"host.cpus={settings.host_cpus()} tarry.run=show")
+
+
+def test_circles() -> None:
+    def found(sources: dict[str, str], allowed: list[str] | None = None,
+              to_dissolve: list[str] | None = None) -> list[str]:
+        files = [SimpleNamespace(name=name, text=code, code=code) for name, code in sources.items()]
+        return list(circles.check(files, {"one": allowed} if allowed else {}, [to_dissolve] if to_dissolve else []))
+
+    pair = {"mm/a.c": "void a(void)\n{\n\tb(1);\n}\n", "mm/b.c": "int b(int n)\n{\n\ta();\n}\n"}
+    both = ["mm/a.c", "mm/b.c"]
+    equal("circles.calls", found(pair), ["mm/a.c:1: in a circle with mm/b.c"])
+    equal("circles.subsystem", found(pair, both), [])
+    equal("circles.to-dissolve", found(pair, None, both), [])
+    # static, a member, a port's own through the contract: no dependence
+    for name, change in {"static": {"mm/b.c": "int b(int n)\n{\n}\n\nstatic int a(void)\n{\n\tb(0);\n}\n"},
+                         "member": {"mm/b.c": "int b(int n)\n{\n\tops->a();\n}\n"},
+                         "contract": {"mm/b.c": "", "arch/arm64/b.c": pair["mm/b.c"],
+                                      "arch/include/arch/b.h": "int b(int n);\n"}}.items():
+        equal(f"circles.none-by-{name}", found(pair | change), [])
+    one_way = pair | {"mm/b.c": "int b(int n)\n{\n}\n"}
+    equal("circles.subsystem-gone", len(found(one_way, both)), 1)
+    equal("circles.dissolved", len(found(one_way, None, both)), 1)
+    equal("circles.smaller", len(found(pair, None, [*both, "mm/c.c"])), 1)
+    inline = {"mm/a.c": "void a(void)\n{\n\tc();\n}\n", "mm/b.c": pair["mm/b.c"],
+              "mm/include/mm/c.h": "static inline void c(void)\n{\n\tb(1);\n}\n"}
+    equal("circles.inline", len(found(inline)), 1)
+    headers = {"mm/include/mm/x.h": "#include <mm/y.h>\n", "mm/include/mm/y.h": "#include <mm/x.h>\n"}
+    equal("circles.headers", len(found(headers)), 1)
 
 
 def test_qemu() -> None:
@@ -238,6 +267,7 @@ def test_prove() -> None:
 
 def main() -> int:
     test_settings()
+    test_circles()
     test_qemu()
     test_verdicts()
     test_ktap()

@@ -3,7 +3,7 @@
 
 Usage: tools/check.py [--arches 'x86_64 arm64'] [--only NAME]
 
-Layering, who may flush and who may write entries, no architecture in neutral code, shared state by
+Layering, circles of files, who may flush and who may write entries, no architecture in neutral code, shared state by
 accessors only, headers that stand alone, formatting, static analysis. Ends with
 "N passed, N failed, N skipped"; exit status 0, or 1 if a check failed.
 """
@@ -18,6 +18,8 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from tarrylib import circles
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE_FOLDERS = ("arch", "boot", "kernel", "mm", "tests", "tools")
@@ -49,6 +51,12 @@ LAYERS: list[tuple[str, str]] = [
     ("boot/arm64/", BOOT_ISA),
     ("boot/", rf"boot/.*|kernel/bootinfo\.h|libfdt\.h|{LIB}"),
 ]
+
+# Folders with sources. A new one gets a line here, and a row above that says who it may know.
+FOLDERS = (r"arch/(x86_64|arm64)(/include/asm)?|arch/include/arch|arch/fake(/include/(asm|fake|override/kernel))?|"
+           r"boot(/x86_64|/arm64|/include/boot)?|kernel/(lib|core|drivers|shell|bench|include/kernel)|"
+           r"mm(/defer|/include/mm)?|tests/unit|tests/litmus(/x86_64|/arm64)?|tests/host(/mm|/model|/litmus)?|"
+           r"tools/topology")
 
 ARCH_MACRO = r"__x86_64__|__i386__|__amd64__|__aarch64__|__arm__|\bARCH_(X86|ARM)\w*"
 
@@ -94,6 +102,15 @@ def layering(sources: list[Source]) -> Iterator[str]:
             path = include[include.index('"') + 1:-1]
             if "/" in path and not source.is_in("tests/"):
                 yield f"{source.name}:{line}: {include}: headers of other folders go in <...>"
+
+
+def folders(sources: list[Source]) -> Iterator[str]:
+    """Every source lies in a folder that we know, and a row of LAYERS speaks of it."""
+    for source in sources:
+        folder = str(source.path.parent)
+        known = re.fullmatch(FOLDERS, folder) and any(source.is_in(prefix) for prefix, _ in LAYERS)
+        if not known and source.name != "linker.ld":
+            yield f"{source.name}:1: {folder}/ is no folder of this project (FOLDERS, LAYERS in tools/check.py)"
 
 
 def lib_headers(sources: list[Source]) -> Iterator[str]:
@@ -182,6 +199,8 @@ def first_line(sources: list[Source]) -> Iterator[str]:
 
 TEXT_RULES: dict[str, Callable[[list[Source]], Iterator[str]]] = {
     "layering": layering,
+    "layering-folders": folders,
+    "circles": circles.check,
     "library-headers": lib_headers,
     "only-tlb-flushes": flushes,
     "only-pgwalk-writes-entries": entry_writes,
