@@ -6,7 +6,7 @@
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include <mm/range.h>
-#include <mm/deferral.h>
+#include <mm/pay.h>
 #include <mm/split.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
@@ -46,6 +46,7 @@ void aspace_destroy(struct aspace *as)
 	spin_lock(&spaces_lock);
 	list_del(&as->link);
 	spin_unlock(&spaces_lock);
+	pay(PAY_EXIT, pay_context(&as->ctx));
 	while (!list_empty(&as->areas)) {
 		struct area *area = container_of(as->areas.next, struct area, link);
 

@@ -8,6 +8,7 @@
 #include <mm/tlb_cpu.h>
 #include <mm/asid.h>
 #include <mm/oracle.h>
+#include <mm/pay.h>
 #include <kernel/panic.h>
 
 void context_leave(struct tlb_cpu *me)
@@ -72,6 +73,11 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 void tlb_switch(struct tlb_context *ctx)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+
+	if (ctx)
+		pay(PAY_SWITCH, pay_context(ctx));
+	else
+		pay(PAY_IDLE, pay_all());
 	irqflags_t flags = irq_save();
 
 	if (!ctx) {

@@ -24,7 +24,7 @@ void debts_hold(struct debts *d, struct page *page)
 	spin_lock(&d->lock);
 	page->next = *list;
 	*list = page;
-	d->held_pages += 1UL << page->order;
+	store_relaxed(&d->held_pages, d->held_pages + (1UL << page->order));
 	spin_unlock(&d->lock);
 	pmm_set_quarantined(page->node, 1L << page->order);
 }
@@ -32,7 +32,7 @@ void debts_hold(struct debts *d, struct page *page)
 static void left_quarantine(struct debts *d, struct page *page)
 {
 	spin_lock(&d->lock);
-	d->held_pages -= 1UL << page->order;
+	store_relaxed(&d->held_pages, d->held_pages - (1UL << page->order));
 	spin_unlock(&d->lock);
 	pmm_set_quarantined(page->node, -(1L << page->order));
 }
@@ -55,6 +55,16 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order)
 	page->unmap = 0;
 	store_relaxed(&page->refs, PAGE_REF);
 	return page;
+}
+
+static u64 count_owing(const u64 *owing)
+{
+	u64 n = 0;
+
+	for (unsigned w = 0; w < DEBT_CONTEXT_WORDS; w++)
+		for (u64 ids = owing[w]; ids; ids &= ids - 1)
+			n++;
+	return n;
 }
 
 static void flush_owing(const u64 *owing)
@@ -80,7 +90,7 @@ static void free_held(struct debts *d, struct page *page)
 	}
 }
 
-void debts_pay(struct debts *d)
+u64 debts_pay(struct debts *d)
 {
 	struct page *held[MAX_NODES][2];
 	u64 owing[DEBT_CONTEXT_WORDS];
@@ -98,10 +108,12 @@ void debts_pay(struct debts *d)
 	memset(d->owing, 0, sizeof(d->owing));
 	spin_unlock(&d->lock);
 	flush_owing(owing);
+
 	for (u32 node = 0; node < MAX_NODES; node++)
 		for (unsigned large = 0; large < 2; large++)
 			free_held(d, held[node][large]);
 	write_unlock(&d->payer);
+	return count_owing(owing);
 }
 
 u64 debts_held(const struct debts *d)

@@ -1,6 +1,17 @@
 /* The deferral in force: a copy of the chosen one in which every hook is set. */
 #include <mm/deferral.h>
+#include <mm/stats.h>
 #include <kernel/panic.h>
+#include <kernel/string.h>
+
+const char *const pay_event_names[PAY_EVENT_COUNT] = {
+#define X(name, constant) #name,
+	PAY_EVENTS(X)
+#undef X
+};
+_Static_assert(PAY_EVENT_COUNT <= 32, "a bit each in pay_heard");
+
+u32 pay_heard;
 
 static bool no_defer(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old)
 {
@@ -20,16 +31,6 @@ static struct page *no_frame(u32 node, unsigned order)
 	return NULL;
 }
 
-static void no_upgrade(struct page *page)
-{
-	(void)page;
-}
-
-static void no_change(struct tlb_context *ctx, vaddr_t start, vaddr_t end)
-{
-	(void)ctx, (void)start, (void)end;
-}
-
 static void nothing(void)
 {
 }
@@ -39,42 +40,59 @@ static u64 none_held(void)
 	return 0;
 }
 
-#define NO_HOOKS                                                                                   \
-	.enable = nothing, .may_defer = no_defer, .frame_held = no_held, .frame_wanted = no_frame, \
-	.write_upgrade = no_upgrade, .range_change = no_change, .settle = nothing,                 \
-	.held = none_held
+#define KEEP(hook, otherwise) .hook = wanted->hook ? wanted->hook : (otherwise)
 
-/* A copy with every hook set, so that call sites need no tests. */
-static struct deferral active = {.name = "none", NO_HOOKS};
+/* A copy with every hook set but `pay`, so that call sites need no tests; pay_heard tells about that. */
+static struct deferral active = {.name = "none",
+				 .may_defer = no_defer,
+				 .frame_held = no_held,
+				 .frame_wanted = no_frame,
+				 .held = none_held};
 const struct deferral *deferral = &active;
 
-#define KEEP(hook)                                                                                 \
-	do {                                                                                       \
-		if (wanted->hook)                                                                  \
-			active.hook = wanted->hook;                                                \
-	} while (0)
-
-void deferral_use(u32 index)
+void deferral_use(const struct deferral *wanted)
 {
-	const struct deferral *wanted = deferrals[index];
-
+	ASSERT(wanted->pay || !wanted->may_defer);
+	ASSERT(wanted->counter_count <= DEFERRAL_COUNTERS_MAX);
 	active = (struct deferral){.name = wanted->name,
 				   .summary = wanted->summary,
 				   .unsafe = wanted->unsafe,
 				   .lends = wanted->lends,
-				   NO_HOOKS};
-	KEEP(enable);
-	KEEP(may_defer);
-	KEEP(frame_held);
-	KEEP(frame_wanted);
-	KEEP(write_upgrade);
-	KEEP(range_change);
-	KEEP(settle);
-	KEEP(held);
+				   .pay = wanted->pay,
+				   .events = wanted->events,
+				   .counters = wanted->counters,
+				   .counter_count = wanted->counter_count,
+				   KEEP(enable, nothing),
+				   KEEP(may_defer, no_defer),
+				   KEEP(frame_held, no_held),
+				   KEEP(frame_wanted, no_frame),
+				   KEEP(held, none_held)};
+	pay_heard = wanted->pay ? PAY_DEMANDS | wanted->events : 0;
 	active.enable();
+}
+
+void pay_now(enum pay_event why, struct pay_scope scope)
+{
+	u64 paid = deferral->pay(why, &scope);
+
+	if (!paid)
+		return;
+	count_add(debts_forced, paid);
+	this_cpu_ptr(mm_counters)->forced[why] += paid;
 }
 
 void deferral_settle(void)
 {
-	deferral->settle();
+	pay(PAY_SETTLE, pay_all());
+}
+
+void deferral_counters_read(u64 sum[DEFERRAL_COUNTERS_MAX])
+{
+	for (unsigned i = 0; i < deferral->counter_count; i++) {
+		const struct deferral_counter *c = &deferral->counters[i];
+
+		sum[i] = 0;
+		for_each_online_cpu (cpu)
+			sum[i] += load_relaxed(cpu_ptr(cpu, *c->percpu));
+	}
 }

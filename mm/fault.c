@@ -8,7 +8,7 @@
 #include <mm/migrate_wait.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
-#include <mm/deferral.h>
+#include <mm/pay.h>
 #include <mm/stats.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
@@ -127,9 +127,6 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 
 	if (page) {
 		page = page_of_slot(slot, page);
-		/* Another mapping of it may have a debt: paid before this one can write (I5). */
-		if (page && area->prot & PROT_WRITE)
-			deferral->write_upgrade(page);
 	} else {
 		page = new_page(area, slot, index, order, f->strict);
 		if (!page && !load_relaxed(slot))
@@ -144,6 +141,16 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 		cpu_relax();
 		return FAULT_RETRY;
 	}
+	/*
+	 * Another mapping of it may have a debt (I5), or what was mapped here before
+	 * (I6). We hold a reference, so it does not move meanwhile; if nobody maps it,
+	 * no stale entry leads to an older copy of it.
+	 */
+	pay(PAY_MAP, (struct pay_scope){.page = load_relaxed(&page->mapcount) ? page : NULL,
+					.ctx = &f->as->ctx,
+					.start = va,
+					.end = va + PT_LEVEL_SIZE(pos.level),
+					.write = area->prot & PROT_WRITE});
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 
 	spin_lock(ptl);
@@ -181,7 +188,11 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 {
 	if (f->write && !pte_is_writable(f->seen) && area->prot & PROT_WRITE) {
 		/* Debts of the page first: nobody may read the old frame once this one is written (I5). */
-		deferral->write_upgrade(phys_to_page(pte_pa(f->seen, pos.level)));
+		pay(PAY_WRITE_UPGRADE,
+		    (struct pay_scope){.page = phys_to_page(pte_pa(f->seen, pos.level)),
+				       .ctx = &f->as->ctx,
+				       .start = f->va,
+				       .end = f->va + 1});
 		return fault_change(f, pos, pte_mk_writable);
 	}
 	if (f->write && !pte_is_dirty(f->seen)) /* ports whose software sets it */
@@ -363,7 +374,7 @@ int aspace_pin(struct aspace *as, vaddr_t va, bool write, struct page **page)
 		read_unlock(&as->lock);
 		if (!err) {
 			/* A pin outlives everything else that would pay: the page's debts go now. */
-			deferral->write_upgrade(*page);
+			pay(PAY_PIN, pay_page(*page));
 			return 0;
 		}
 		if (err == -EFAULT && !fault_handle(as, va, write, false))

@@ -1,8 +1,8 @@
 /*
- * Knobs: the independent choices about flushing, as a table. Changing one
- * settles all debts first, so that no debt outlives the rules it was made under.
+ * Knobs: finding, reading, changing them. What they are is told by those who
+ * have them (knobs.c, deferrals). Changing one settles all debts first, so that
+ * no debt outlives the rules it was made under.
  */
-#include <mm/deferral.h>
 #include <mm/knob.h>
 #include <kernel/error.h>
 #include <kernel/option.h>
@@ -11,113 +11,39 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 
-struct knobs knobs;
+struct knob_hooks knob_hooks;
 
-static const char *const hint_orders[] = {"early", "late", NULL};
-static const char *const splits[] = {"off", "shared", NULL};
-static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
-enum { MAX_DEFER = 16 };
-static const char *defer_names[MAX_DEFER + 1]; /* from deferrals[] */
+static struct knob *list[KNOBS_MAX];
+static unsigned count;
 
-struct knob knob_table[] = {
-	{.name = "batch",
-	 .unit = "entries",
-	 .value = &knobs.batch,
-	 .min = 1,
-	 .max = 512,
-	 .def = 1,
-	 .summary = "4 KiB entries per shootdown in migration; 1 = one flush per page",
-	 .decided_in = "mm/migrate.c"},
-	{.name = "batch_2m",
-	 .unit = "entries",
-	 .value = &knobs.batch_2m,
-	 .min = 1,
-	 .max = 512,
-	 .def = 8,
-	 .summary = "2 MiB entries per shootdown in migration",
-	 .decided_in = "mm/migrate.c"},
-	{.name = "defer",
-	 .unit = "",
-	 .value = &knobs.defer,
-	 .choices = defer_names,
-	 .summary = "which flushes may wait, and for what",
-	 .decided_in = "mm/defer/"},
-	{.name = "transport",
-	 .unit = "",
-	 .value = &knobs.transport,
-	 .choices = transports,
-	 .summary = "how other CPUs are reached",
-	 .decided_in = "mm/gather.c"},
-	{.name = "range",
-	 .unit = "pages",
-	 .value = &knobs.range,
-	 .min = 0,
-	 .max = 4096,
-	 .def = 33,
-	 .summary = "flushed one by one up to here, above it everything of the context",
-	 .decided_in = "mm/tlb_cpu.h"},
-	{.name = "pad",
-	 .unit = "ns",
-	 .value = &knobs.pad,
-	 .min = 0,
-	 .max = 1000000,
-	 .def = 0,
-	 .summary = "bookkeeping added per migrated page: does a gain survive a heavier kernel?",
-	 .decided_in = "mm/migrate.c"},
-	{.name = "hint",
-	 .unit = "",
-	 .value = &knobs.hint,
-	 .choices = hint_orders,
-	 .summary = "hint faults: map the page, then move it, or move it, then map it",
-	 .decided_in = "mm/hint.c"},
-	{.name = "numa_split",
-	 .unit = "",
-	 .value = &knobs.numa_split,
-	 .choices = splits,
-	 .summary =
-		 "hint faults: split 2 MiB pages that two nodes use in turns, or move them whole",
-	 .decided_in = "mm/hint.c"},
-	{.name = "scan_size",
-	 .unit = "pages",
-	 .value = &knobs.scan_size,
-	 .min = 1,
-	 .max = 1 << 24,
-	 .def = 65536,
-	 .summary = "window of the NUMA scan, one flush each; 65536 = 256 MiB, as Linux",
-	 .decided_in = "mm/scan.c"},
-	{.name = "scan_min",
-	 .unit = "us",
-	 .value = &knobs.scan_min,
-	 .min = 1,
-	 .max = 3600000000U,
-	 .def = 1000,
-	 .summary = "shortest time in which a space is scanned once; Linux: as many ms",
-	 .decided_in = "mm/scan.c"},
-	{.name = "scan_max",
-	 .unit = "us",
-	 .value = &knobs.scan_max,
-	 .min = 1,
-	 .max = 3600000000U,
-	 .def = 60000,
-	 .summary = "longest such time; between the two it follows the hint faults",
-	 .decided_in = "mm/scan.c"},
-	{.name = "scan_load",
-	 .unit = "percent",
-	 .value = &knobs.scan_load,
-	 .min = 1,
-	 .max = 100,
-	 .def = 3,
-	 .summary = "of its CPU's time: what the scan may take; 3 as Linux (1 part in 32)",
-	 .decided_in = "mm/scan.c"},
-};
-const unsigned knob_count = ARRAY_SIZE(knob_table);
-
-static struct knob *find_knob(const char *name)
+unsigned knob_count(void)
 {
-	for (unsigned i = 0; i < knob_count; i++)
-		if (!strcmp(knob_table[i].name, name))
-			return &knob_table[i];
+	return count;
+}
+
+struct knob *knob_at(unsigned i)
+{
+	return list[i];
+}
+
+struct knob *knob_find(const char *name)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!strcmp(list[i]->name, name))
+			return list[i];
 	return NULL;
+}
+
+void knob_add(struct knob *knobs_of, unsigned n)
+{
+	for (struct knob *k = knobs_of; k < knobs_of + n; k++) {
+		if (count == KNOBS_MAX)
+			panic("no room for knob %s: more than %d", k->name, KNOBS_MAX);
+		if (strlen(k->name) >= KNOB_NAME_LEN || knob_find(k->name))
+			panic("knob %s: %s", k->name,
+			      knob_find(k->name) ? "there is one of that name" : "name too long");
+		list[count++] = k;
+	}
 }
 
 static int parse_choice(const struct knob *k, const char *text, u64 *value, char *err, size_t size)
@@ -147,26 +73,9 @@ static int parse_value(const struct knob *k, const char *text, u64 *value, char 
 	return 0;
 }
 
-/* What this port or CPU cannot offer. */
-static const char *refusal(const struct knob *k, u64 value)
-{
-	if (k->value == &knobs.transport && value != TRANSPORT_IPI && !tlb_has_bcast())
-		return "this CPU has no broadcast TLB invalidation";
-	if (k->value == &knobs.defer && deferrals[value]->refuse)
-		return deferrals[value]->refuse();
-	return NULL;
-}
-
-/* What follows from the values. Nothing may be owed. */
-void knobs_changed(void)
-{
-	deferral_use(knobs.defer);
-	tlb_issues_late = knobs.transport == TRANSPORT_BCAST_LATE;
-}
-
 int knob_set(const char *name, const char *text, const char *source, char *err, size_t size)
 {
-	struct knob *k = find_knob(name);
+	struct knob *k = knob_find(name);
 	u64 value;
 
 	if (!k) {
@@ -177,31 +86,54 @@ int knob_set(const char *name, const char *text, const char *source, char *err, 
 
 	if (rc)
 		return rc;
-	const char *why = refusal(k, value);
+	const char *why = k->refuse ? k->refuse((u32)value) : NULL;
 
 	if (why) {
 		ksnprintf(err, size, "%s=%s: %s", name, text, why);
 		return -ENOTSUP;
 	}
-	deferral_settle();
+	knob_hooks.settle();
 	*k->value = (u32)value;
 	k->source = source;
-	knobs_changed();
+	knob_hooks.changed();
 	return 0;
+}
+
+void knobs_save(void)
+{
+	for (unsigned i = 0; i < count; i++) {
+		list[i]->saved = *list[i]->value;
+		list[i]->saved_source = list[i]->source;
+	}
+}
+
+void knobs_restore(void)
+{
+	knob_hooks.settle();
+	for (unsigned i = 0; i < count; i++) {
+		*list[i]->value = list[i]->saved;
+		list[i]->source = list[i]->saved_source;
+	}
+	knob_hooks.changed();
+}
+
+void knob_format_value(const struct knob *k, u32 value, char *buf, size_t size)
+{
+	if (k->choices)
+		ksnprintf(buf, size, "%s", k->choices[value]);
+	else
+		ksnprintf(buf, size, "%u", value);
 }
 
 void knob_format(const struct knob *k, char *buf, size_t size)
 {
-	if (k->choices)
-		ksnprintf(buf, size, "%s", k->choices[*k->value]);
-	else
-		ksnprintf(buf, size, "%u", *k->value);
+	knob_format_value(k, *k->value, buf, size);
 }
 
 /* knob.batch=512 on the boot line. */
 static void boot_value(struct knob *k)
 {
-	char option[32], err[128];
+	char option[KNOB_NAME_LEN + 5], err[128];
 	const char *text;
 
 	ksnprintf(option, sizeof(option), "knob.%s", k->name);
@@ -210,26 +142,13 @@ static void boot_value(struct knob *k)
 		printk("boot line: %s\n", err);
 }
 
-void knob_init(void)
+void knob_set_defaults(void)
 {
-	unsigned n = 0;
-
-	for (; deferrals[n]; n++) {
-		if (n == MAX_DEFER)
-			panic("more than %d deferrals", MAX_DEFER);
-		defer_names[n] = deferrals[n]->name;
+	for (unsigned i = 0; i < count; i++) {
+		*list[i]->value = list[i]->def;
+		list[i]->source = "default";
 	}
-	/* The port's native way: broadcast where the hardware does it, completed once per flush. */
-	if (tlb_has_bcast()) {
-		find_knob("transport")->def = TRANSPORT_BCAST_LATE;
-		find_knob("range")->def =
-			512; /* a leaf table's worth, as arm64 Linux without range instructions */
-	}
-	for (unsigned i = 0; i < knob_count; i++) {
-		*knob_table[i].value = knob_table[i].def;
-		knob_table[i].source = "default";
-	}
-	knobs_changed();
-	for (unsigned i = 0; i < knob_count; i++)
-		boot_value(&knob_table[i]);
+	knob_hooks.changed();
+	for (unsigned i = 0; i < count; i++)
+		boot_value(list[i]);
 }

@@ -399,7 +399,7 @@ static __noinline void free_sources(struct migration *m)
 	}
 	/* One of them may have been lent: older entries of other addresses may still lead to it (I1). */
 	if (unlikely(deferral->lends) && n)
-		deferral->settle();
+		pay(PAY_FREE, pay_all());
 	pmm_free_bulk(m->src, n);
 }
 

@@ -1,7 +1,7 @@
 /* Start-up of the memory manager, and its ties to kernel/core: faults, contexts, leak checks. */
 #include <mm/deferral.h>
 #include <mm/fault.h>
-#include <mm/knob.h>
+#include <mm/knobs.h>
 #include <mm/mm.h>
 #include <mm/aspace.h>
 #include <mm/kmem.h>
@@ -66,7 +66,7 @@ void mm_start(void)
 	evidence_enabled = oracle_on;
 	pmm_enable_caches();
 	tlb_init();
-	knob_init();
+	knobs_init();
 	trap_page_fault_handler = page_fault;
 	context_load_aspace = aspace_load;
 	ktest_leak_check = leak_check;

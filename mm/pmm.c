@@ -10,7 +10,7 @@
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/pgwalk.h>
-#include <mm/deferral.h>
+#include <mm/pay.h>
 #include <kernel/kmem.h>
 #include <kernel/option.h>
 #include <kernel/panic.h>
@@ -244,7 +244,7 @@ static struct page *alloc_after_settling(u32 node, unsigned order, unsigned flag
 {
 	if (!load_relaxed(&nodes[node].quarantined))
 		return NULL;
-	deferral->settle();
+	pay(PAY_PRESSURE, pay_frames(node, order));
 	return alloc_on(node, order, flags);
 }
 

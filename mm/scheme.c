@@ -1,14 +1,9 @@
 /* Named combinations of knobs: applying, composing and restoring them. */
 #include <mm/knob.h>
 #include <mm/scheme.h>
-#include <mm/deferral.h>
 #include <kernel/error.h>
 #include <kernel/printf.h>
 #include <kernel/string.h>
-
-enum { MAX_KNOBS = 32 };
-static u32 saved[MAX_KNOBS];
-static const char *saved_source[MAX_KNOBS];
 
 static const struct scheme_def *find_def(const char *name, size_t len)
 {
@@ -18,28 +13,15 @@ static const struct scheme_def *find_def(const char *name, size_t len)
 	return NULL;
 }
 
-static void save(void)
-{
-	for (unsigned i = 0; i < knob_count; i++) {
-		saved[i] = *knob_table[i].value;
-		saved_source[i] = knob_table[i].source;
-	}
-}
-
 void scheme_restore(void)
 {
-	deferral_settle();
-	for (unsigned i = 0; i < knob_count; i++) {
-		*knob_table[i].value = saved[i];
-		knob_table[i].source = saved_source[i];
-	}
-	knobs_changed();
+	knobs_restore();
 }
 
 /* One "knob=value" word that no earlier part of the name has set to something else. */
 static int apply_setting(const char *word, size_t len, const char *def_name, char *err, size_t size)
 {
-	char name[32], *value;
+	char name[KNOB_NAME_LEN + 12], *value; /* a value of 10 digits, or a choice */
 
 	if (len >= sizeof(name)) {
 		ksnprintf(err, size, "%.*s: too long", (int)len, word);
@@ -76,7 +58,7 @@ int scheme_apply(const char *names, char *err, size_t size)
 {
 	int rc = 0;
 
-	save();
+	knobs_save();
 	while (*names && !rc) {
 		size_t len = 0;
 

@@ -159,12 +159,16 @@ static void put_knobs(const struct bench_variant *v, struct json *j)
 {
 	json_key(j, "knobs");
 	json_object(j);
-	for (unsigned i = 0; i < MIN(knob_count, (unsigned)BENCH_MAX_KNOBS); i++) {
-		json_key(j, knob_table[i].name);
-		if (knob_table[i].choices || !v->knob[i][0])
-			json_string(j, v->knob[i][0] ? v->knob[i] : NULL);
+	for (unsigned i = 0; i < knob_count(); i++) {
+		const struct knob *k = knob_at(i);
+
+		json_key(j, k->name);
+		if (!v->knobs_known)
+			json_null(j);
+		else if (k->choices)
+			json_string(j, k->choices[v->knob[i]]);
 		else
-			json_u64(j, v->knob_value[i]);
+			json_u64(j, v->knob[i]);
 	}
 	json_object_end(j);
 }

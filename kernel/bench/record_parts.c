@@ -62,6 +62,16 @@ static void put_failed(const struct bench_totals *t, struct json *j)
 	json_object_end(j);
 }
 
+/* Debts paid, by the event that demanded it. */
+static void put_forced(const struct mm_counters *c, struct json *j)
+{
+	json_key(j, "debts_forced_by");
+	json_object(j);
+	for (unsigned i = 0; i < PAY_EVENT_COUNT; i++)
+		put(j, pay_event_names[i], c->forced[i]);
+	json_object_end(j);
+}
+
 void record_counters(const struct bench_variant *v, struct json *j)
 {
 	const struct bench_totals *t = &v->totals;
@@ -72,6 +82,9 @@ void record_counters(const struct bench_variant *v, struct json *j)
 	MM_COUNTERS(X)
 #undef X
 	put_failed(t, j);
+	put_forced(c, j);
+	for (unsigned i = 0; i < v->counter_count; i++)
+		put(j, v->counters[i].name, t->deferral[i]);
 	put(j, "pages_migrated_2m", t->migrate.moved_huge);
 	put(j, "batches", t->migrate.batches);
 	put(j, "ipis_wake", t->ipis_wake);

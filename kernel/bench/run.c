@@ -95,6 +95,17 @@ void bench_part_begin(struct bench_part *part)
 {
 	ipi_counts_read(&part->ipis_before);
 	mm_counters_read(&part->before);
+	deferral_counters_read(part->deferral_before);
+}
+
+/* What the deferral in force counted since. */
+static void add_deferral_counters(u64 *sum, const u64 *before)
+{
+	u64 now[DEFERRAL_COUNTERS_MAX];
+
+	deferral_counters_read(now);
+	for (unsigned i = 0; i < deferral->counter_count; i++)
+		sum[i] += now[i] - before[i];
 }
 
 u64 bench_part_end(struct bench_part *part, u64 cycles, struct bench_totals *t)
@@ -106,6 +117,7 @@ u64 bench_part_end(struct bench_part *part, u64 cycles, struct bench_totals *t)
 	deferral_settle();
 	took = cycles_now() - start;
 	mm_counters_read(&part->after);
+	add_deferral_counters(t->deferral, part->deferral_before);
 	ipi_counts_read(&part->ipis_after);
 	counters_add_difference(&t->mm, &part->after, &part->before);
 	t->ipis_wake += part->ipis_after.sent_wake - part->ipis_before.sent_wake;
@@ -134,6 +146,8 @@ static void totals_add(struct bench_totals *sum, const struct bench_totals *t)
 	sum->settle_flushes += t->settle_flushes;
 	sum->debts_at_end = MAX(sum->debts_at_end, t->debts_at_end);
 	sum->held_pages_max = MAX(sum->held_pages_max, t->held_pages_max);
+	for (unsigned i = 0; i < DEFERRAL_COUNTERS_MAX; i++)
+		sum->deferral[i] += t->deferral[i];
 	sum->units += t->units;
 	sum->migrate.moved += t->migrate.moved;
 	sum->migrate.moved_huge += t->migrate.moved_huge;
@@ -189,10 +203,11 @@ int bench_variant_try(struct bench *b, struct bench_variant *v)
 		else
 			b->any_unsafe = true;
 	}
-	for (unsigned i = 0; i < MIN(knob_count, (unsigned)BENCH_MAX_KNOBS); i++) {
-		knob_format(&knob_table[i], v->knob[i], sizeof(v->knob[i]));
-		v->knob_value[i] = *knob_table[i].value;
-	}
+	v->knobs_known = true;
+	for (unsigned i = 0; i < knob_count(); i++)
+		v->knob[i] = *knob_at(i)->value;
+	v->counters = deferral->counters;
+	v->counter_count = deferral->counter_count;
 	scheme_restore();
 	return 0;
 }

@@ -7,6 +7,8 @@
 #include <kernel/bench.h>
 #include <kernel/cpumask.h>
 #include <kernel/json.h>
+#include <mm/deferral.h>
+#include <mm/knob.h>
 #include <mm/migrate.h>
 #include <mm/stats.h>
 #include <kernel/pattern.h>
@@ -18,7 +20,6 @@ enum {
 	BENCH_MAX_SERIES = 160,
 	BENCH_ERROR_LEN = 200,
 	BENCH_KNOB_LEN = 24,
-	BENCH_MAX_KNOBS = 24,
 	BENCH_MAX_REPS = 10000,
 	BENCH_MAX_PROCS = 64,
 	BENCH_MAX_SETS = 16,
@@ -71,6 +72,7 @@ struct bench_totals {
 	u64 held_pages_max;
 	u64 units; /* pages, or what else the headline is per */
 	struct migrate_stats migrate;
+	u64 deferral[DEFERRAL_COUNTERS_MAX]; /* its own counters */
 };
 
 struct bench_variant {
@@ -79,8 +81,10 @@ struct bench_variant {
 	const char *vary_value; /* of params' vary knob, or NULL */
 	char skipped[BENCH_ERROR_LEN]; /* why it is not measured, or "" */
 	const char *unsafe, *not_modelled;
-	char knob[BENCH_MAX_KNOBS][BENCH_KNOB_LEN]; /* values in force while it was measured */
-	u32 knob_value[BENCH_MAX_KNOBS];
+	bool knobs_known; /* else there is no such scheme or value */
+	u32 knob[KNOBS_MAX]; /* values in force while it was measured */
+	const struct deferral_counter *counters; /* of the deferral in force then */
+	unsigned counter_count;
 	struct bench_totals totals;
 	u64 *values; /* [series * reps + rep] */
 	/* What threads felt in the measured rounds; NULL and 0 without threads. */
@@ -151,6 +155,7 @@ u64 bench_ns_per(u64 cycles, u64 per, unsigned digits);
 struct bench_part {
 	struct mm_counters before, middle, after;
 	struct ipi_counts ipis_before, ipis_after;
+	u64 deferral_before[DEFERRAL_COUNTERS_MAX];
 };
 void bench_part_begin(struct bench_part *part);
 u64 bench_part_end(struct bench_part *part, u64 cycles, struct bench_totals *t);

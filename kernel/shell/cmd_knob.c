@@ -11,7 +11,7 @@ enum { VALUE_LEN = 32, ERROR_LEN = 160 };
 
 static const char *knob_name(unsigned i)
 {
-	return i < knob_count ? knob_table[i].name : NULL;
+	return i < knob_count() ? knob_at(i)->name : NULL;
 }
 
 static const char *scheme_name(unsigned i)
@@ -46,7 +46,7 @@ static int set_one(char *word, char err[ERROR_LEN])
 static unsigned run_set(int argc, char **argv)
 {
 	char err[ERROR_LEN];
-	unsigned rc = command_args("set", NULL, &argc, argv, 1, (int)knob_count + 1);
+	unsigned rc = command_args("set", NULL, &argc, argv, 1, (int)knob_count() + 1);
 
 	for (int i = 1; i < argc && !rc; i++)
 		if (set_one(argv[i], err))
@@ -65,21 +65,12 @@ COMMAND(cmd_set) = {
 
 /* ---- show --------------------------------------------------------------------- */
 
-/* A knob's default as `show` prints values. */
-static void format_default(const struct knob *k, char buf[VALUE_LEN])
-{
-	struct knob def = *k;
-
-	def.value = &def.def;
-	knob_format(&def, buf, VALUE_LEN);
-}
-
 static void show_knob(const struct knob *k)
 {
 	char value[VALUE_LEN], def[VALUE_LEN];
 
 	knob_format(k, value, sizeof(value));
-	format_default(k, def);
+	knob_format_value(k, k->def, def, sizeof(def));
 	kprintf("%-10s %-12s %-12s %-12s %-8s %-14s %s\n", k->name, value, def, k->source, k->unit,
 		k->decided_in, k->summary);
 }
@@ -102,15 +93,15 @@ static unsigned run_show(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	for (unsigned i = 0; i < knob_count; i++) {
-		if (argc == 2 && strcmp(argv[1], knob_table[i].name))
+	for (unsigned i = 0; i < knob_count(); i++) {
+		if (argc == 2 && strcmp(argv[1], knob_at(i)->name))
 			continue;
 		if (!shown++)
 			kprintf("%-10s %-12s %-12s %-12s %-8s %-14s\n", "knob", "value", "default",
 				"source", "unit", "decided in");
-		show_knob(&knob_table[i]);
+		show_knob(knob_at(i));
 		if (argc == 2)
-			show_choices(&knob_table[i]);
+			show_choices(knob_at(i));
 	}
 	return shown ? RC_PASS
 		     : command_usage_error("show", "%.40s: no such knob (see `list knobs`)",
@@ -129,8 +120,8 @@ COMMAND(cmd_show) = {
 
 static void list_knobs(void)
 {
-	for (unsigned i = 0; i < knob_count; i++)
-		kprintf("%-16s %s\n", knob_table[i].name, knob_table[i].summary);
+	for (unsigned i = 0; i < knob_count(); i++)
+		kprintf("%-16s %s\n", knob_at(i)->name, knob_at(i)->summary);
 }
 
 LISTER(list_of_knobs) = {

@@ -1,16 +1,18 @@
 /*
  * never - no flush at all until the run settles. UNSAFE.
  *
- * The upper bound of what any scheme can win: what migration costs when
- * shootdowns are free. Only for read-only pages whose contents are all
- * identical, as a stale reader then reads the same words; workloads refuse it
- * otherwise.
+ * Promise   The upper bound of what any scheme can win: what migration costs
+ *           when shootdowns are free. Only for read-only pages whose contents
+ *           are all identical, as a stale reader then reads the same words;
+ *           workloads refuse it otherwise.
+ * Pays      all of it, at the events at which skeleton.c does.
+ * Tunables  none.
  *
  * Keeps     the rest of the system safe: a source frame never reaches the
  *           allocator before debts_pay() has flushed; until then it is used
  *           only as the destination of another page of the same contents.
  * Breaks    I6: a VA reads from a frame that is not the mapped one.
- * Stale     until settle(), or until a write, a pin or a range change pays.
+ * Stale     until a settle, or until a write, a pin or a range change pays.
  * Costs     every moved page's source, held.
  */
 #include <mm/deferral.h>
@@ -39,21 +41,11 @@ static struct page *never_frame_wanted(u32 node, unsigned order)
 	return debts_take(&debts, node, order);
 }
 
-static void never_write_upgrade(struct page *page)
+static u64 never_pay(enum pay_event why, const struct pay_scope *scope)
 {
-	(void)page;
-	debts_pay(&debts);
-}
-
-static void never_range_change(struct tlb_context *ctx, vaddr_t start, vaddr_t end)
-{
-	(void)ctx, (void)start, (void)end;
-	debts_pay(&debts);
-}
-
-static void never_settle(void)
-{
-	debts_pay(&debts);
+	if (why == PAY_MAP && !(scope->page && scope->write))
+		return 0;
+	return debts_pay(&debts);
 }
 
 static u64 never_held(void)
@@ -70,8 +62,6 @@ const struct deferral defer_never = {
 	.may_defer = never_may_defer,
 	.frame_held = never_frame_held,
 	.frame_wanted = never_frame_wanted,
-	.write_upgrade = never_write_upgrade,
-	.range_change = never_range_change,
-	.settle = never_settle,
+	.pay = never_pay,
 	.held = never_held,
 };

@@ -1,8 +1,10 @@
 /*
  * none - no flush waits.
  *
- * Keeps     I1-I12: migrate.c flushes each batch before it copies and frees.
- * Stale for the time between an entry's exchange and the flush of its batch.
+ * Promise   I1-I12: migrate.c flushes each batch before it copies and frees.
+ * Pays      nothing: there is never a debt.
+ * Tunables  none.
+ * Stale     for the time between an entry's exchange and the flush of its batch.
  * Costs     one shootdown per batch.
  */
 #include <mm/deferral.h>

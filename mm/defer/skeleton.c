@@ -1,65 +1,69 @@
 /*
  * skeleton - the smallest deferral that is correct; the file to copy.
  *
- * Holds the source of every page that was mapped read-only and pays for all of
- * them at the first event that demands it. To make a scheme of it: copy this
- * file, give `defer_NAME` a line in schemes.c and mm/files.mk, and it has its
- * console name (`set defer=NAME`), counters, the oracle and the tests.
+ * Promise   Nobody reads an older copy of a page than it may. Holds the source
+ *           of every page that was mapped read-only, and pays for all of them
+ *           at the first event that demands it.
+ * Pays      at every event of PAY_DEMANDS but the mapping of a page that nobody
+ *           maps or that stays read-only: all there is.
+ * Tunables  none. A knob of its own would stand in an array here, `.knobs`.
  *
  * Keeps     I1: frames leave only through debts_pay(), after the flush.
  *           I2: writable entries are not deferred.
- *           I5: write_upgrade pays before the new frame is written.
- *           I6, I7, I9: range_change pays before anything of a range changes.
- * Stale     until one of those events, or settle().
+ *           I5: WRITE_UPGRADE, MAP and PIN pay before the new frame is written.
+ *           I6, I7, I9: PROTECT, UNMAP, DROP and HINT pay before anything of a
+ *           range changes, so nothing new is mapped at an address that owes.
+ * Stale     until one of those events, or a settle.
  * Costs     one frame per deferred page.
  * Saves     the shootdown of every batch of read-only pages.
+ *
+ * To make a deferral of it: copy this file, replace `skeleton`, and add a line
+ * to mm/defer/deferrals.c. It has its console name then (`set defer=NAME`), its
+ * knobs and counters in every list and record, the oracle, the explorer and the
+ * tests.
  */
 #include <mm/deferral.h>
 #include <mm/debt.h>
 
 static struct debts debts;
+static PERCPU(u64, skeleton_writable);
 
 /* An entry was taken down. Under the PTL: decide and note, nothing that waits. */
 static bool skeleton_may_defer(const struct page *src, struct tlb_context *ctx, vaddr_t va,
 			       pte_t old)
 {
 	(void)src, (void)va;
-	if (pte_is_writable(old))
+	if (pte_is_writable(old)) {
+		++*this_cpu_ptr(skeleton_writable);
 		return false;
+	}
 	debts_owe(&debts, ctx);
 	return true;
 }
 
-/* The page has moved; its old frame is ours until we pay. Task context, no locks. */
+/* The page has moved; its old frame is ours until we pay. Task context, no spinlock. */
 static void skeleton_frame_held(struct page *src)
 {
 	debts_hold(&debts, src);
 }
 
-/* A page is about to be written: stale readers must not fall behind. Task context, no locks. */
-static void skeleton_write_upgrade(struct page *page)
+/* Task context, no spinlock; aspace.lock may be held. Returns how many debts were paid. */
+static u64 skeleton_pay(enum pay_event why, const struct pay_scope *scope)
 {
-	(void)page;
-	debts_pay(&debts);
-}
-
-/* A range is about to be unmapped, protected or dropped. aspace.lock held, no spinlock. */
-static void skeleton_range_change(struct tlb_context *ctx, vaddr_t start, vaddr_t end)
-{
-	(void)ctx, (void)start, (void)end;
-	debts_pay(&debts);
-}
-
-/* End of a measured part, change of a knob, memory pressure. */
-static void skeleton_settle(void)
-{
-	debts_pay(&debts);
+	/* Readers of an older copy fall behind only if this one can be written. */
+	if (why == PAY_MAP && !(scope->page && scope->write))
+		return 0;
+	return debts_pay(&debts);
 }
 
 static u64 skeleton_held(void)
 {
 	return debts_held(&debts);
 }
+
+static const struct deferral_counter counters[] = {
+	{"skeleton_writable", &skeleton_writable}, /* entries that could not wait */
+};
 
 extern const struct deferral defer_skeleton;
 const struct deferral defer_skeleton = {
@@ -68,8 +72,8 @@ const struct deferral defer_skeleton = {
 		"example: hold read-only sources, pay for all at the first event that demands it",
 	.may_defer = skeleton_may_defer,
 	.frame_held = skeleton_frame_held,
-	.write_upgrade = skeleton_write_upgrade,
-	.range_change = skeleton_range_change,
-	.settle = skeleton_settle,
+	.pay = skeleton_pay,
 	.held = skeleton_held,
+	.counters = counters,
+	.counter_count = sizeof(counters) / sizeof(counters[0]),
 };

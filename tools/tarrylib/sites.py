@@ -131,8 +131,8 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
                                          "(page_isolate(page), wanted)")),
     ("flush not pending", statements(r"hint_flush_begins|hint_flush_ended")),
     ("flush not pending", replaced(r" \|\| load_relaxed\(&\w+->flush_pending\)", "")),
-    ("debts not paid", statements(r"debts_pay|deferral->(?:write_upgrade|range_change|settle)|change_begin|"
-                                  r"debts_owe|never_settle")),
+    ("debts not paid", statements(r"pay|knob_hooks.settle|change_begin|debts_owe")),
+    ("debts not paid", replaced(r"return debts_pay\(&debts\);", "return 0;")),
     ("defers writable entries", replaced(r"if \(pte_is_writable\(old\)\)", "if (false)")),
     ("defers one of several", replaced(r"only_one && ", "")),
     ("rollover without a flush", replaced(r"flush_due\) = true;", "flush_due);")),

@@ -12,7 +12,7 @@ enum { DEBT_CONTEXT_WORDS = TLB_CONTEXT_IDS / 64 };
 struct debts {
 	struct spinlock lock; /* the fields below */
 	struct page *held[MAX_NODES][2]; /* by node and size (4 KiB, 2 MiB), linked by next */
-	u64 held_pages; /* 4 KiB frames */
+	u64 held_pages; /* 4 KiB frames; written under the lock, read without it */
 	u64 owing[DEBT_CONTEXT_WORDS]; /* contexts with a flush owed, by id */
 	struct rwlock payer; /* write side: one pays, others wait until it is paid */
 };
@@ -26,7 +26,9 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order);
 /*
  * Flush every context that owes and free every frame that was held when it was
  * called. Returns after somebody else's payment in progress, too. Interrupts
- * on, no spinlock held. The oracle checks each frame.
+ * on, no spinlock held. The oracle checks each frame. Returns how many
+ * contexts owed: what debts_created counted.
  */
-void debts_pay(struct debts *d);
+u64 debts_pay(struct debts *d);
+/* 4 KiB frames held now. Any context, no lock. */
 u64 debts_held(const struct debts *d);

@@ -1,17 +1,32 @@
 /*
  * Deferrals: who decides that a flush may wait, and when it is paid.
  *
- * The shootdown core does the flushing and mm/migrate.c the moving, so a deferral cannot
- * free early. Hooks are named after the event at which a debt may be made or
- * must be paid; unset hooks become no-ops at registration. A deferral is one
- * file in mm/defer/ and one line in mm/defer/deferrals.c. A scheme
- * (<mm/scheme.h>) is something else: a name for knobs, of which one chooses the
- * deferral.
+ * mm/tlb.c does the flushing and mm/migrate.c the moving, so a deferral cannot
+ * free early. It says which flush may wait (may_defer), keeps what is held for
+ * it (frame_held), and pays when an event of <mm/pay.h> demands it (pay). Hooks
+ * that are not set do nothing, and cost nothing that is noticed.
+ *
+ * A deferral is one file in mm/defer/ and one line in mm/defer/deferrals.c; its
+ * knobs and counters are in its file, and show up in every list and record. A
+ * scheme (<mm/scheme.h>) is something else: a name for knobs, of which one
+ * chooses the deferral.
  */
 #pragma once
 
 #include <mm/page.h>
+#include <mm/pay.h>
 #include <mm/tlb.h>
+#include <kernel/percpu.h>
+
+struct knob;
+
+enum { DEFERRALS_MAX = 16, DEFERRAL_COUNTERS_MAX = 16 }; /* more: panic at start */
+
+/* A number that a deferral counts, per CPU: PERCPU(u64, name), each CPU writes its own. */
+struct deferral_counter {
+	const char *name; /* in records */
+	u64 *percpu;
+};
 
 struct deferral {
 	const char *name; /* value of the knob `defer` */
@@ -19,16 +34,16 @@ struct deferral {
 	const char *unsafe; /* not NULL: what breaks; printed with every result */
 	/* Why this machine or these knobs cannot; NULL = can. */
 	const char *(*refuse)(void);
-	void (*enable)(void);
+	void (*enable)(void); /* put in force; nothing is owed */
 	/*
 	 * One entry of a page under migration was taken down. True: its flush
 	 * may wait, and frame_held() will be called with the source, unless the page
 	 * turns out to be pinned: it is mapped again where it was then. What the
-	 * scheme must know of the entry later, it notes here; a note of a page that
+	 * deferral must know of the entry later, it notes here; a note of a page that
 	 * stayed must do no harm. Under the PTL.
 	 */
 	bool (*may_defer)(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old);
-	/* The source of a moved page whose flush waits. The scheme owns the frame until it pays. */
+	/* The source of a moved page whose flush waits. The deferral owns the frame until it pays. */
 	void (*frame_held)(struct page *src);
 	/*
 	 * Held frames may serve as destinations before they are paid for. Only
@@ -38,19 +53,25 @@ struct deferral {
 	bool lends;
 	/* A destination on this node is wanted: a held frame that may be used without payment, or NULL. */
 	struct page *(*frame_wanted)(u32 node, unsigned order);
-	/* A read-only entry is about to become writable; returns with the page's debt paid. */
-	void (*write_upgrade)(struct page *page);
-	/* The range is about to change for this reason; returns with its debts paid. */
-	void (*range_change)(struct tlb_context *ctx, vaddr_t start, vaddr_t end);
-	/* Pay everything: nothing stale, nothing held afterwards. */
-	void (*settle)(void);
-	/* 4 KiB frames held back now. */
-	u64 (*held)(void);
+	/*
+	 * An event of PAY_DEMANDS or of `events` is about to happen. Pays what must
+	 * not survive it and returns how many debts that were, in the unit of
+	 * debts_created: 0 = none. After KNOB and SETTLE nothing is owed or held.
+	 */
+	u64 (*pay)(enum pay_event why, const struct pay_scope *scope);
+	u32 events; /* heard beside PAY_DEMANDS: PAY_BIT() of TICK, SWITCH, IDLE, MIGRATE, SPLIT */
+	u64 (*held)(void); /* 4 KiB frames held back now; any CPU, any time */
+	struct knob *knobs; /* its own: see <mm/knob.h> */
+	unsigned knob_count;
+	const struct deferral_counter *counters; /* its own */
+	unsigned counter_count;
 };
 
-extern const struct deferral *deferral; /* the one in force; never NULL */
+extern const struct deferral *deferral; /* the one in force; never NULL, every hook set */
 extern const struct deferral *const deferrals[]; /* NULL at the end; mm/defer/deferrals.c */
-/* Put deferrals[index] in force, with unset hooks replaced by no-ops. Nothing may be owed. */
-void deferral_use(u32 index);
+/* Put one in force, with unset hooks replaced by no-ops. Nothing may be owed. */
+void deferral_use(const struct deferral *wanted);
 /* Pay all debts now. Task context, interrupts on, no spinlock held. */
 void deferral_settle(void);
+/* Counters of the one in force, in its order, summed over all CPUs. */
+void deferral_counters_read(u64 sum[DEFERRAL_COUNTERS_MAX]);

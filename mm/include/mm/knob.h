@@ -27,20 +27,46 @@ enum numa_split {
 };
 extern struct knobs knobs;
 
+enum {
+	KNOBS_MAX = 64, /* more: panic at start */
+	KNOB_NAME_LEN = 20, /* longer names, too */
+};
+
 struct knob {
 	const char *name, *unit, *summary;
 	u32 *value;
 	u32 min, max;
-	u32 def; /* native default of this port, set by knob_init() */
+	u32 def; /* native default of this port */
 	const char *const *choices; /* NULL = number */
-	const char *source; /* "default", "boot line", "set", scheme name */
+	const char *(*refuse)(u32 value); /* why this machine cannot; NULL = can. May be NULL */
 	const char *decided_in;
+	/* The rest belongs to mm/knob.c. */
+	const char *source; /* "default", "boot line", "set", scheme name */
+	u32 saved;
+	const char *saved_source;
 };
-extern struct knob knob_table[];
-extern const unsigned knob_count;
 
-void knobs_changed(void); /* put the values in force, after they were written as a whole */
-void knob_init(void); /* defaults of the port, then boot options knob.NAME= */
+/* What a change brings about, set by who has knobs; task context, no locks. */
+struct knob_hooks {
+	void (*settle)(void); /* before values change: pay what is owed */
+	void (*changed)(void); /* put the values in force */
+};
+extern struct knob_hooks knob_hooks;
+
+/* At start: these are knobs from now on. Panics where a name is taken or there is no room. */
+void knob_add(struct knob *knobs_of, unsigned n);
+/* Every knob gets its default, then what the boot line says: knob.NAME=. */
+void knob_set_defaults(void);
+
+unsigned knob_count(void);
+struct knob *knob_at(unsigned i);
+struct knob *knob_find(const char *name); /* NULL: none */
 /* "batch" "512": 0, or negative code with the reason in err. Settles first. */
 int knob_set(const char *name, const char *value, const char *source, char *err, size_t size);
 void knob_format(const struct knob *k, char *buf, size_t size);
+/* Another value of it, as knob_format() has the one in force. */
+void knob_format_value(const struct knob *k, u32 value, char *buf, size_t size);
+/* Remember all values and sources; one level deep. */
+void knobs_save(void);
+/* As they were at the last knobs_save(); settles first. */
+void knobs_restore(void);

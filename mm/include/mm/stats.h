@@ -7,6 +7,7 @@
 
 #include <kernel/percpu.h>
 #include <kernel/atomic.h>
+#include <mm/pay.h>
 #include <mm/tlb.h>
 
 #define MM_COUNTERS(X)                                                                               \
@@ -57,6 +58,7 @@ struct mm_counters {
 	MM_COUNTERS(X)
 #undef X
 	u64 failed[8]; /* enum migrate_reason */
+	u64 forced[PAY_EVENT_COUNT]; /* debts paid, by event; their sum is debts_forced */
 	u64 wait_initiator, wait_faulter, target_stolen; /* cycles */
 	u64 ack[ACK_DISTANCES][ACK_BUCKETS];
 };

@@ -55,66 +55,78 @@ TEST(hint_window_is_flushed_everywhere_and_counted_apart)
 /* ---- what the scheme is told ---------------------------------------------------- */
 
 static struct {
-	struct tlb_context *ctx;
-	vaddr_t start, end;
+	enum pay_event why;
+	struct pay_scope scope;
 	unsigned times;
 } told;
-static struct page *told_page;
 
-static void note_range(struct tlb_context *ctx, vaddr_t start, vaddr_t end)
+static u64 note_event(enum pay_event why, const struct pay_scope *scope)
 {
-	told.ctx = ctx;
-	told.start = start;
-	told.end = end;
+	told.why = why;
+	told.scope = *scope;
 	told.times++;
+	return 3;
 }
 
-static void note_page(struct page *page)
+static bool was_told(enum pay_event why, struct aspace *as, vaddr_t va, u64 pages)
 {
-	told_page = page;
-}
-
-static bool was_told(struct aspace *as, vaddr_t va, u64 pages)
-{
-	bool right = told.times == 1 && told.ctx == &as->ctx && told.start == va &&
-		     told.end == va + pages * PAGE_SIZE;
+	u64 *counted = &this_cpu_ptr(mm_counters)->forced[why];
+	bool right = told.times == 1 && told.why == why && told.scope.ctx == &as->ctx &&
+		     told.scope.start == va && told.scope.end == va + pages * PAGE_SIZE &&
+		     *counted == 3;
 
 	told.times = 0;
+	*counted = 0;
 	return right;
 }
 
-TEST(scheme_hears_of_each_change_before_it)
+TEST(deferral_hears_of_each_change_before_it)
 {
-	const struct deferral *real;
-	struct deferral probe;
+	static const struct deferral probe = {.name = "probe",
+					      .pay = note_event,
+					      .events = PAY_BIT(PAY_MIGRATE) | PAY_BIT(PAY_SWITCH) |
+							PAY_BIT(PAY_IDLE)};
+	struct migrate_stats stats;
 	struct page *page;
 	vaddr_t va;
 	struct aspace *as = filled(4, &va);
 	struct hint_scan scan = {.as = as};
 
-	real = deferral;
-	probe = *real;
-	probe.range_change = note_range;
-	probe.write_upgrade = note_page;
-	deferral = &probe;
+	deferral_use(&probe);
 	told.times = 0;
+	memset(this_cpu_ptr(mm_counters)->forced, 0, sizeof(this_cpu_ptr(mm_counters)->forced));
 
 	CHECK_EQ(hint_mark(as, va, va + 2 * PAGE_SIZE), 2);
-	CHECK(was_told(as, va, 2));
+	CHECK(was_told(PAY_HINT, as, va, 2));
 	CHECK(hint_scan(&scan));
-	CHECK(was_told(as, va, 4)); /* what it scans, not the hole before it */
+	CHECK(was_told(PAY_HINT, as, va, 4)); /* what it scans, not the hole before it */
+	CHECK_EQ(host_migrate(as, va, 4, 1, &stats, NULL), 0);
+	CHECK(was_told(PAY_MIGRATE, as, va, 4));
 	CHECK_EQ(aspace_protect(as, va, 2 * PAGE_SIZE, PROT_READ), 0);
-	CHECK(was_told(as, va, 2));
+	CHECK(was_told(PAY_PROTECT, as, va, 2));
 	CHECK_EQ(aspace_drop(as, va, PAGE_SIZE), 0);
-	CHECK(was_told(as, va, 1));
+	CHECK(was_told(PAY_DROP, as, va, 1));
+	CHECK_EQ(aspace_populate(as, va, PAGE_SIZE, 0), 1);
+	CHECK(!told.scope.page && !told.scope.write); /* nobody maps it, nobody may write it */
+	CHECK(was_told(PAY_MAP, as, va, 1));
 	CHECK_EQ(aspace_unmap(as, va, PAGE_SIZE), 0);
-	CHECK(was_told(as, va, 1));
+	CHECK(was_told(PAY_UNMAP, as, va, 1));
 	CHECK_EQ(aspace_pin(as, va + 3 * PAGE_SIZE, true, &page), 0);
-	CHECK(told_page == page);
+	CHECK(told.why == PAY_PIN && told.scope.page == page);
 	page_put(page, PAGE_PIN);
+	told.times = 0;
+	aspace_load(as);
+	CHECK(told.times == 1 && told.why == PAY_SWITCH && told.scope.ctx == &as->ctx);
+	aspace_load(NULL);
+	CHECK(told.times == 2 && told.why == PAY_IDLE);
+	deferral_settle();
+	CHECK(told.times == 3 && told.why == PAY_SETTLE);
+	CHECK_EQ(this_cpu_ptr(mm_counters)->forced[PAY_SETTLE], 3);
 
-	deferral = real;
+	deferral_use(deferrals[0]);
+	told.times = 0;
 	aspace_destroy(as);
+	CHECK_EQ(told.times, 0);
 }
 
 /* ---- a page with an entry that a scan took and has not flushed yet ----------------- */

@@ -291,14 +291,14 @@ TEST(debts_are_paid_at_each_event)
 		CHECK(as);
 		CHECK_EQ(deferral->held(), 2);
 		CHECK_EQ(aspace_pin(as, va, false, &page), 0);
-		CHECK_EQ(deferral->held(), 0); /* by write_upgrade: a pin */
+		CHECK_EQ(deferral->held(), 0); /* a pin */
 		page_put(page, PAGE_PIN);
 		aspace_destroy(as);
 
 		as = moved_with_debts(deferring[i], &va);
 		CHECK_EQ(deferral->held(), 2);
 		CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
-		CHECK_EQ(deferral->held(), 0); /* by range_change */
+		CHECK_EQ(deferral->held(), 0); /* a change of the range */
 		aspace_destroy(as);
 
 		as = moved_with_debts(deferring[i], &va);

@@ -27,8 +27,25 @@ const struct variant variants[] = {
 };
 const unsigned variant_count = ARRAY_SIZE(variants);
 
-static struct knobs
+/* All knobs: read by another process than the one that has them. */
+struct values {
+	unsigned count;
+	u32 of[KNOBS_MAX];
+	char name[KNOBS_MAX][KNOB_NAME_LEN];
+};
+static struct values
 	named; /* as the scheme has set them, before what no run depends on is made equal */
+
+static struct values values_now(void)
+{
+	struct values values = {.count = knob_count()};
+
+	for (unsigned i = 0; i < values.count; i++) {
+		values.of[i] = *knob_at(i)->value;
+		snprintf(values.name[i], sizeof(values.name[i]), "%s", knob_at(i)->name);
+	}
+	return values;
+}
 
 bool setup_machine(const struct variant *v, unsigned cpus, bool large, const char *scheme_name,
 		   char *err, size_t size)
@@ -49,7 +66,7 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 	fake_boot(&config);
 	if (scheme_apply(scheme_name, err, size))
 		return false;
-	named = knobs;
+	named = values_now();
 	/* Scenarios that take hint faults set it themselves, to either order: no scheme decides it. */
 	knobs.hint = MODEL_HINT_OPEN;
 	knobs.batch_2m = MIN(knobs.batch_2m, (u32)MODEL_LARGE); /* more makes no difference */
@@ -116,7 +133,7 @@ bool setup_knows(const char *scheme_name, char *err, size_t size)
 /* What a name comes to under one variant; of zeroes if that cannot run it. */
 struct outcome {
 	bool known;
-	struct knobs named, used;
+	struct values named, used;
 };
 
 static struct outcome outcome_of(const struct variant *v, const char *scheme_name)
@@ -129,7 +146,7 @@ static struct outcome outcome_of(const struct variant *v, const char *scheme_nam
 		return outcome;
 	if (!fork()) {
 		if (setup_machine(v, 2, false, scheme_name, why, sizeof(why)))
-			outcome = (struct outcome){true, named, knobs};
+			outcome = (struct outcome){true, named, values_now()};
 		_exit(write(ends[1], &outcome, sizeof(outcome)) != sizeof(outcome));
 	}
 	close(ends[1]);
@@ -141,15 +158,13 @@ static struct outcome outcome_of(const struct variant *v, const char *scheme_nam
 }
 
 /* The knobs of which the values differ: "hint=, range=". */
-static void add_differing(const struct knobs *a, const struct knobs *b, char *buf, size_t size)
+static void add_differing(const struct values *a, const struct values *b, char *buf, size_t size)
 {
-	for (unsigned i = 0; i < knob_count; i++) {
-		size_t at = (size_t)((char *)knob_table[i].value - (char *)&knobs);
+	for (unsigned i = 0; i < a->count; i++) {
 		char word[32];
 
-		snprintf(word, sizeof(word), "%s%s=", *buf ? ", " : "", knob_table[i].name);
-		if (memcmp((const char *)a + at, (const char *)b + at, sizeof(u32)) &&
-		    strlen(buf) + strlen(word) < size)
+		snprintf(word, sizeof(word), "%s%s=", *buf ? ", " : "", a->name[i]);
+		if (a->of[i] != b->of[i] && strlen(buf) + strlen(word) < size)
 			strcat(buf, word);
 	}
 }

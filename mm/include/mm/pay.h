@@ -1,0 +1,103 @@
+/*
+ * Events at which a debt may have to be paid.
+ *
+ * Each place in mm/ that does something which a stale entry must not survive
+ * calls pay() before it: one call per event, which says why and what is
+ * concerned. The deferral in force answers how much it paid, and that is
+ * counted by event (debts_forced). With no deferral, or one that does not hear
+ * the event, a call is one load and one test.
+ *
+ * Events that nothing can raise yet get a line here with the code that raises
+ * them: copy on write (before the copy is mapped: page), a write to a file
+ * (before the page is written: page) and truncation (before pages leave the
+ * object: pages, or every context that maps it).
+ */
+#pragma once
+
+#include <kernel/types.h>
+
+struct page;
+struct tlb_context;
+
+/*
+ * X(name in records, constant, scope). The first ones are heard by every
+ * deferral; those behind SETTLE by the ones that ask for them (deferral.events).
+ */
+#define PAY_EVENTS(X)                                                                              \
+	X(write_upgrade, WRITE_UPGRADE) /* page, range: a read-only entry becomes writable */      \
+	X(map, MAP) /* page (NULL: nobody maps it), range, write: mapped where nothing was */      \
+	X(pin, PIN) /* page: somebody may hold it for ever, and write it */                        \
+	X(protect, PROTECT) /* range: other rights, also more */                                   \
+	X(unmap, UNMAP) /* range */                                                                \
+	X(drop, DROP) /* range: contents go, the area stays */                                     \
+	X(hint, HINT) /* range: entries are about to become hint entries */                        \
+	X(exit, EXIT) /* context: the space is about to go */                                      \
+	X(free, FREE) /* all: frames that were not deferred are freed; they may have been lent */  \
+	X(pressure, PRESSURE) /* node, order: an allocation fails unless frames come back */       \
+	X(knob, KNOB) /* all: the rules are about to change */                                     \
+	X(settle, SETTLE) /* all: end of a measured part, leak check */                            \
+	X(migrate, MIGRATE) /* range: pages of it are about to move (again) */                     \
+	X(split, SPLIT) /* range: a 2 MiB page becomes small ones; same frames, same rights */     \
+	X(switch, SWITCH) /* this CPU: it is about to load this context; no locks held */          \
+	X(idle, IDLE) /* this CPU: it has no context to run any more; no locks held */
+
+enum pay_event {
+#define X(name, constant) PAY_##constant,
+	PAY_EVENTS(X)
+#undef X
+		PAY_EVENT_COUNT
+};
+extern const char *const pay_event_names[PAY_EVENT_COUNT];
+
+#define PAY_BIT(event) (1U << (event))
+#define PAY_DEMANDS (PAY_BIT(PAY_SETTLE + 1) - 1) /* heard by every deferral that pays */
+
+/* What the event is about. Fields that say nothing are NULL or 0: all of it. */
+struct pay_scope {
+	struct page *page;
+	struct tlb_context *ctx;
+	vaddr_t start, end; /* of ctx; both 0: everything */
+	bool write; /* PAY_MAP: the new entry may be written */
+	u32 node; /* PAY_PRESSURE: where frames are wanted, ... */
+	unsigned order; /* ... and of which size */
+};
+
+static inline struct pay_scope pay_all(void)
+{
+	return (struct pay_scope){0};
+}
+
+static inline struct pay_scope pay_page(struct page *page)
+{
+	return (struct pay_scope){.page = page};
+}
+
+static inline struct pay_scope pay_range(struct tlb_context *ctx, vaddr_t start, vaddr_t end)
+{
+	return (struct pay_scope){.ctx = ctx, .start = start, .end = end};
+}
+
+static inline struct pay_scope pay_context(struct tlb_context *ctx)
+{
+	return (struct pay_scope){.ctx = ctx};
+}
+
+static inline struct pay_scope pay_frames(u32 node, unsigned order)
+{
+	return (struct pay_scope){.node = node, .order = order};
+}
+
+extern u32 pay_heard; /* events that the deferral in force hears, PAY_BIT(); changes with it */
+
+/* The same as pay(), of an event that is heard. */
+void pay_now(enum pay_event why, struct pay_scope scope);
+
+/*
+ * This is about to happen; returns with the debts paid that must not survive
+ * it. Task context, interrupts on, no spinlock held; aspace.lock may be.
+ */
+static __always_inline void pay(enum pay_event why, struct pay_scope scope)
+{
+	if (unlikely(pay_heard & PAY_BIT(why)))
+		pay_now(why, scope);
+}

@@ -1,0 +1,163 @@
+/*
+ * The list of mm's knobs, and what follows from their values. Each deferral's
+ * own are added behind them.
+ */
+#include <mm/deferral.h>
+#include <mm/knob.h>
+#include <mm/knobs.h>
+#include <kernel/panic.h>
+
+struct knobs knobs;
+
+static const char *const hint_orders[] = {"early", "late", NULL};
+static const char *const splits[] = {"off", "shared", NULL};
+static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
+static const char *defer_names[DEFERRALS_MAX + 1]; /* from deferrals[] */
+
+static const char *refuse_deferral(u32 value)
+{
+	return deferrals[value]->refuse ? deferrals[value]->refuse() : NULL;
+}
+
+static const char *refuse_transport(u32 value)
+{
+	return value != TRANSPORT_IPI && !tlb_has_bcast()
+		       ? "this CPU has no broadcast TLB invalidation"
+		       : NULL;
+}
+
+static struct knob table[] = {
+	{.name = "batch",
+	 .unit = "entries",
+	 .value = &knobs.batch,
+	 .min = 1,
+	 .max = 512,
+	 .def = 1,
+	 .summary = "4 KiB entries per shootdown in migration; 1 = one flush per page",
+	 .decided_in = "mm/migrate.c"},
+	{.name = "batch_2m",
+	 .unit = "entries",
+	 .value = &knobs.batch_2m,
+	 .min = 1,
+	 .max = 512,
+	 .def = 8,
+	 .summary = "2 MiB entries per shootdown in migration",
+	 .decided_in = "mm/migrate.c"},
+	{.name = "defer",
+	 .unit = "",
+	 .value = &knobs.defer,
+	 .choices = defer_names,
+	 .refuse = refuse_deferral,
+	 .summary = "which flushes may wait, and for what",
+	 .decided_in = "mm/defer/"},
+	{.name = "transport",
+	 .unit = "",
+	 .value = &knobs.transport,
+	 .choices = transports,
+	 .refuse = refuse_transport,
+	 .summary = "how other CPUs are reached",
+	 .decided_in = "mm/gather.c"},
+	{.name = "range",
+	 .unit = "pages",
+	 .value = &knobs.range,
+	 .min = 0,
+	 .max = 4096,
+	 .def = 33,
+	 .summary = "flushed one by one up to here, above it everything of the context",
+	 .decided_in = "mm/tlb_cpu.h"},
+	{.name = "pad",
+	 .unit = "ns",
+	 .value = &knobs.pad,
+	 .min = 0,
+	 .max = 1000000,
+	 .def = 0,
+	 .summary = "bookkeeping added per migrated page: does a gain survive a heavier kernel?",
+	 .decided_in = "mm/migrate.c"},
+	{.name = "hint",
+	 .unit = "",
+	 .value = &knobs.hint,
+	 .choices = hint_orders,
+	 .summary = "hint faults: map the page, then move it, or move it, then map it",
+	 .decided_in = "mm/hint.c"},
+	{.name = "numa_split",
+	 .unit = "",
+	 .value = &knobs.numa_split,
+	 .choices = splits,
+	 .summary =
+		 "hint faults: split 2 MiB pages that two nodes use in turns, or move them whole",
+	 .decided_in = "mm/hint.c"},
+	{.name = "scan_size",
+	 .unit = "pages",
+	 .value = &knobs.scan_size,
+	 .min = 1,
+	 .max = 1 << 24,
+	 .def = 65536,
+	 .summary = "window of the NUMA scan, one flush each; 65536 = 256 MiB, as Linux",
+	 .decided_in = "mm/scan.c"},
+	{.name = "scan_min",
+	 .unit = "us",
+	 .value = &knobs.scan_min,
+	 .min = 1,
+	 .max = 3600000000U,
+	 .def = 1000,
+	 .summary = "shortest time in which a space is scanned once; Linux: as many ms",
+	 .decided_in = "mm/scan.c"},
+	{.name = "scan_max",
+	 .unit = "us",
+	 .value = &knobs.scan_max,
+	 .min = 1,
+	 .max = 3600000000U,
+	 .def = 60000,
+	 .summary = "longest such time; between the two it follows the hint faults",
+	 .decided_in = "mm/scan.c"},
+	{.name = "scan_load",
+	 .unit = "percent",
+	 .value = &knobs.scan_load,
+	 .min = 1,
+	 .max = 100,
+	 .def = 3,
+	 .summary = "of its CPU's time: what the scan may take; 3 as Linux (1 part in 32)",
+	 .decided_in = "mm/scan.c"},
+};
+
+/* No debt outlives the rules it was made under. */
+static void settle(void)
+{
+	pay(PAY_KNOB, pay_all());
+}
+
+/* What follows from the values. Nothing may be owed. */
+static void changed(void)
+{
+	deferral_use(deferrals[knobs.defer]);
+	tlb_issues_late = knobs.transport == TRANSPORT_BCAST_LATE;
+}
+
+/* The port's native way: broadcast where the hardware does it, completed once per flush. */
+static void choose_native(void)
+{
+	if (!tlb_has_bcast())
+		return;
+	knob_find("transport")->def = TRANSPORT_BCAST_LATE;
+	/* A leaf table's worth, as arm64 Linux without range instructions. */
+	knob_find("range")->def = 512;
+}
+
+void knobs_init(void)
+{
+	knob_hooks = (struct knob_hooks){.settle = settle, .changed = changed};
+	for (unsigned n = 0; deferrals[n]; n++) {
+		if (n == DEFERRALS_MAX)
+			panic("more than %d deferrals", DEFERRALS_MAX);
+		defer_names[n] = deferrals[n]->name;
+	}
+	knob_add(table, ARRAY_SIZE(table));
+	for (unsigned n = 0; deferrals[n]; n++) {
+		if (deferrals[n]->counter_count > DEFERRAL_COUNTERS_MAX)
+			panic("deferral %s has more than %d counters", deferrals[n]->name,
+			      DEFERRAL_COUNTERS_MAX);
+		knob_add(deferrals[n]->knobs, deferrals[n]->knob_count);
+	}
+	choose_native();
+	knob_set_defaults();
+}
