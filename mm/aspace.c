@@ -118,22 +118,22 @@ static void object_link_locked(struct area *area)
 
 static void object_link(struct area *area)
 {
-	spin_lock(&area->object->lock);
+	write_lock(&area->object->lock);
 	object_link_locked(area);
-	spin_unlock(&area->object->lock);
+	write_unlock(&area->object->lock);
 }
 
 static void object_unlink(struct area *area)
 {
 	struct object *obj = area->object;
 
-	spin_lock(&obj->lock);
+	write_lock(&obj->lock);
 	list_del(&area->object_link);
 	obj->area_count--;
 	store_relaxed(&obj->sole, obj->area_count == 1
 					  ? container_of(obj->areas.next, struct area, object_link)
 					  : NULL);
-	spin_unlock(&obj->lock);
+	write_unlock(&obj->lock);
 }
 
 /* Write side held. The area that follows va, or the list head's container. */
@@ -279,10 +279,10 @@ static int area_split(struct aspace *as, vaddr_t va)
 	upper->nodes = area->nodes;
 	list_add_tail(area_position(as, upper->start), &upper->link);
 	/* In one step for migrators of other spaces, who walk the object's areas: each page is in one of the two. */
-	spin_lock(&area->object->lock);
+	write_lock(&area->object->lock);
 	area->end = va;
 	object_link_locked(upper);
-	spin_unlock(&area->object->lock);
+	write_unlock(&area->object->lock);
 	return 0;
 }
 

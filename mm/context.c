@@ -102,10 +102,21 @@ struct tlb_context *tlb_loaded(void)
 static struct tlb_context *contexts[TLB_CONTEXT_IDS];
 static u16 next_id;
 static struct spinlock contexts_lock; /* contexts, next_id */
+static struct rwlock contexts_life; /* read side: contexts that are found by id stay */
 
 struct tlb_context *tlb_context_by_id(u16 id)
 {
 	return load_relaxed(&contexts[id % TLB_CONTEXT_IDS]);
+}
+
+void tlb_contexts_hold(void)
+{
+	read_lock(&contexts_life);
+}
+
+void tlb_contexts_release(void)
+{
+	read_unlock(&contexts_life);
 }
 
 void tlb_context_init(struct tlb_context *ctx, paddr_t root)
@@ -143,9 +154,12 @@ void tlb_context_destroy(struct tlb_context *ctx)
 {
 	smp_call(&cpu_online, forget_here, ctx);
 	asid_release(ctx);
+	/* Whoever found it before may still flush it; nobody finds it afterwards. */
+	write_lock(&contexts_life);
 	spin_lock(&contexts_lock);
 	contexts[ctx->id] = NULL;
 	spin_unlock(&contexts_lock);
+	write_unlock(&contexts_life);
 }
 
 void context_init(struct tlb_context *kernel)

@@ -69,6 +69,7 @@ static u64 count_owing(const u64 *owing)
 
 static void flush_owing(const u64 *owing)
 {
+	tlb_contexts_hold();
 	for (unsigned w = 0; w < DEBT_CONTEXT_WORDS; w++)
 		for (u64 ids = owing[w]; ids; ids &= ids - 1) {
 			struct tlb_context *ctx =
@@ -77,6 +78,7 @@ static void flush_owing(const u64 *owing)
 			if (ctx) /* else destroyed, which flushed it everywhere */
 				tlb_flush_context(ctx);
 		}
+	tlb_contexts_release();
 }
 
 static void free_held(struct debts *d, struct page *page)

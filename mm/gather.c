@@ -5,6 +5,7 @@
 #include <mm/tlb_cpu.h>
 #include <mm/asid.h>
 #include <mm/stats.h>
+#include <kernel/panic.h>
 
 struct tlb_context tlb_kernel_context;
 bool tlb_issues_late;
@@ -90,8 +91,8 @@ static struct tlb_part *part_of(struct tlb_gather *g, struct tlb_context *ctx, u
 			g->part[i].level = (u8)MIN(g->part[i].level, level);
 			return &g->part[i];
 		}
-	if (unlikely(g->count == TLB_GATHER_CONTEXTS))
-		tlb_gather_flush(g); /* early is always allowed */
+	/* Not flushed here: the caller may hold a PTL, with which nobody waits. */
+	ASSERT(g->count < TLB_GATHER_CONTEXTS);
 	if (g->count == 1 && !g->part[0].pages)
 		g->count = 0; /* nothing came of the context that was expected */
 	struct tlb_part *part = &g->part[g->count++];

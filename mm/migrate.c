@@ -150,7 +150,42 @@ static __always_inline enum migrate_reason take_entry(struct migration *m, struc
 
 static void map_pair(struct migration *m, unsigned i, struct page *to);
 
-/* A page that several areas map, or whose area is in another space: walk the reverse map. */
+/*
+ * The areas of the object stay until the batch is over, and so their tables and
+ * contexts do: an entry may be mapped again before the flush. For the first
+ * object of a batch we wait; for more we only try, as others hold and want them
+ * in another order. False: what was taken down must be finished first.
+ */
+static bool hold_object(struct migration *m, struct object *obj)
+{
+	for (unsigned i = 0; i < m->held_count; i++)
+		if (m->held[i] == obj)
+			return true;
+	if (!m->held_count)
+		read_lock(&obj->lock);
+	else if (m->held_count == MIGRATE_OBJECTS || !read_trylock(&obj->lock))
+		return false;
+	m->held[m->held_count++] = obj;
+	return true;
+}
+
+static __noinline void release_objects(struct migration *m)
+{
+	while (m->held_count)
+		read_unlock(&m->held[--m->held_count]->lock);
+}
+
+/* Before the PTL of an entry of this space: nobody waits for acknowledgements with that held. */
+static void make_room(struct migration *m, const struct aspace *as)
+{
+	if (!tlb_gather_is_full(&m->gather, &as->ctx))
+		return;
+	phase_end(m, PHASE_UNMAP);
+	tlb_gather_flush(&m->gather);
+	phase_end(m, PHASE_FLUSH);
+}
+
+/* A page that several areas map, or whose area is in another space: walk the reverse map. Its object is held. */
 static __noinline enum migrate_reason unmap_shared(struct migration *m, struct page *src)
 {
 	struct object *obj = src->object;
@@ -160,7 +195,6 @@ static __noinline enum migrate_reason unmap_shared(struct migration *m, struct p
 	u32 taken = 0;
 
 	m->entry[src->slot] = NULL;
-	spin_lock(&obj->lock);
 	list_for_each_entry (area, &obj->areas, object_link) {
 		if (src->index < area->offset || va_in(area, src) >= area->end)
 			continue;
@@ -168,6 +202,7 @@ static __noinline enum migrate_reason unmap_shared(struct migration *m, struct p
 
 		if (pos.level != m->level)
 			continue;
+		make_room(m, area->aspace);
 		spin_lock(pt_lock_of(pos.ptep));
 		last = take_entry(m, src, area->aspace, pos.ptep, va_in(area, src), false);
 		taken += last == MIGRATE_OK;
@@ -175,7 +210,6 @@ static __noinline enum migrate_reason unmap_shared(struct migration *m, struct p
 			reason = last;
 		spin_unlock(pt_lock_of(pos.ptep));
 	}
-	spin_unlock(&obj->lock);
 	m->taken[src->slot] = taken;
 	if (taken == load_relaxed(&src->mapcount))
 		return MIGRATE_OK;
@@ -192,7 +226,7 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 	struct aspace *as = m->req->as;
 
 	if (unlikely(!area || area->aspace != as))
-		return unmap_shared(m, src);
+		return hold_object(m, src->object) ? unmap_shared(m, src) : BATCH_ENDS;
 	vaddr_t va = va_in(area, src);
 	pte_t *ptep = m->level ? pgwalk_find(as->root, va, m->level).ptep
 			       : pgwalk_cached(as->root, va, &m->cache);
@@ -205,16 +239,21 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 	return reason;
 }
 
-static __always_inline void unmap(struct migration *m, unsigned i, unsigned last)
+/* Returns where the batch ends: at `last`, or before a page of an object that cannot be held now. */
+static __always_inline unsigned unmap(struct migration *m, unsigned i, unsigned last)
 {
 	do {
 		if (unlikely(m->state[i] & PAIR_DONE))
 			continue;
 		enum migrate_reason reason = unmap_page(m, m->src[i]);
 
-		if (unlikely(reason != MIGRATE_OK))
-			drop_pair(m, i, reason);
+		if (likely(reason == MIGRATE_OK))
+			continue;
+		if (reason == BATCH_ENDS)
+			return i;
+		drop_pair(m, i, reason);
 	} while (++i < last);
+	return last;
 }
 
 /* ---- copy and map ------------------------------------------------------------------- */
@@ -235,11 +274,9 @@ static void map_entry(pte_t *ptep, struct page *to, unsigned level)
  */
 static void map_shared(const struct page *src, struct page *to, unsigned level)
 {
-	struct object *obj = to->object;
 	struct area *area;
 
-	spin_lock(&obj->lock);
-	list_for_each_entry (area, &obj->areas, object_link) {
+	list_for_each_entry (area, &to->object->areas, object_link) {
 		if (to->index < area->offset || va_in(area, to) >= area->end)
 			continue;
 		struct pt_pos pos = pgwalk_find(area->aspace->root, va_in(area, to), level);
@@ -248,7 +285,6 @@ static void map_shared(const struct page *src, struct page *to, unsigned level)
 		if (pte_is_migration(pte) && pte_pa(pte, level) == page_to_phys(src))
 			map_entry(pos.ptep, to, level);
 	}
-	spin_unlock(&obj->lock);
 }
 
 /* Entries of src now name `to`, which is the destination, or src itself to undo. */
@@ -413,15 +449,19 @@ static __noinline void pad(struct migration *m, u64 pages)
 	phase_end(m, PHASE_OTHER);
 }
 
-static __always_inline void migrate_batch(struct migration *m, unsigned first, unsigned last)
+/* Returns where the next one begins, at most `last`. */
+static __always_inline unsigned migrate_batch(struct migration *m, unsigned first, unsigned last)
 {
-	unmap(m, first, last);
+	last = unmap(m, first, last);
 	phase_end(m, PHASE_UNMAP);
 	tlb_gather_flush(&m->gather);
 	phase_end(m, PHASE_FLUSH);
 	move(m, first, last);
+	if (unlikely(m->held_count))
+		release_objects(m);
 	if (unlikely(knobs.pad))
 		pad(m, (u64)(last - first) << m->order);
+	return last;
 }
 
 /* What collect_pages() isolated, in batches of the size the knobs say. */
@@ -437,10 +477,9 @@ static void migrate_collected(struct migration *m)
 	memset(m->wanted, 0, sizeof(m->wanted));
 	allocate(m);
 	phase_end(m, PHASE_OTHER);
-	for (unsigned first = 0, count = m->count; first < count; first += step)
-		migrate_batch(m, first, MIN(first + step, count));
+	for (unsigned first = 0, count = m->count; first < count; m->stats.batches++)
+		first = migrate_batch(m, first, MIN(first + step, count));
 	free_sources(m);
-	m->stats.batches += (m->count + step - 1) / step;
 	m->stats.moved += (u64)m->moved << m->order;
 	m->stats.moved_huge += m->order ? m->moved : 0;
 }

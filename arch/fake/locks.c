@@ -108,19 +108,10 @@ void fake_locks_forget(const void *start, u64 bytes)
 			locks->known[i].lock = (const void *)~0UL;
 }
 
-void fake_lock_wanted(const void *lock, const struct fake_place *place, bool spins)
+static void note_wanted(struct holder *me, const void *lock, const struct fake_place *place,
+			bool spins)
 {
-	struct holder *me = &holders[fake_self->id];
-
-	if (!fake_live)
-		return;
 	locks->seen->same[number(place)][number(first_place(lock, place))] = 1;
-	for (unsigned i = 0; i < me->count; i++) {
-		locks->seen->after[number(me->held[i].place)][number(place)] = 1;
-		if (!spins && me->held[i].spins)
-			fake_fail("%s:%u may wait with the spinlock of %s:%u held", place->file,
-				  place->line, me->held[i].place->file, me->held[i].place->line);
-	}
 	if (me->count == HELD) {
 		fake_fail("model: more than %d locks held", HELD);
 		return;
@@ -129,6 +120,27 @@ void fake_lock_wanted(const void *lock, const struct fake_place *place, bool spi
 	me->held[me->count].place = place;
 	me->held[me->count].spins = spins;
 	me->wants = place;
+}
+
+void fake_lock_wanted(const void *lock, const struct fake_place *place, bool spins)
+{
+	struct holder *me = &holders[fake_self->id];
+
+	for (unsigned i = 0; fake_live && i < me->count; i++) {
+		locks->seen->after[number(me->held[i].place)][number(place)] = 1;
+		if (!spins && me->held[i].spins)
+			fake_fail("%s:%u may wait with the spinlock of %s:%u held", place->file,
+				  place->line, me->held[i].place->file, me->held[i].place->line);
+	}
+	if (fake_live)
+		note_wanted(me, lock, place, spins);
+}
+
+void fake_lock_tried(const void *lock, const struct fake_place *place)
+{
+	if (fake_live)
+		note_wanted(&holders[fake_self->id], lock, place, false);
+	fake_lock_taken();
 }
 
 void fake_lock_taken(void)

@@ -41,10 +41,8 @@ FAKE_MM := $(wildcard arch/fake/*.c) \
 HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)
 test_mm_CFLAGS = $$(LOCKS)
-test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_pmm.c \
-		tests/host/mm/test_pgwalk.c tests/host/mm/test_aspace.c \
-		tests/host/mm/test_migrate.c tests/host/mm/test_oracle.c tests/host/mm/test_tlb.c tests/host/mm/test_hint.c \
-		tests/host/mm/test_split.c tests/host/mm/test_limits.c tests/host/model/work.c $(FAKE_MM)
+test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/model/work.c \
+		$(filter-out %/test_arm64.c,$(wildcard tests/host/mm/test_*.c)) $(FAKE_MM)
 
 # What only the arm64 rules have: broadcasts, upgrades that need a flush, tags with an owner.
 HOST_TESTS += test_mm_arm64

@@ -146,6 +146,32 @@ TEST(lock, waiting_writer_stops_new_readers)
 	EXPECT_EQ(torn, 0);
 }
 
+/* Trying for the read side never waits: not beside a writer, nor behind one that waits. */
+TEST(lock, rwlock_try)
+{
+	unsigned writer_cpu = core_other_cpu();
+	struct context *writer;
+
+	NEED_CPUS(2);
+	rw = (struct rwlock){0};
+	flag = 0;
+	write_lock(&rw);
+	EXPECT(!read_trylock(&rw));
+	write_unlock(&rw);
+	EXPECT(read_trylock(&rw));
+	EXPECT(read_trylock(&rw)); /* what waits for nobody may be taken twice */
+	writer = context_spawn(writer_cpu, "core-test", write_once, NULL, NULL);
+	REQUIRE(writer);
+	REQUIRE(POLL_UNTIL(load_acquire(&rw.arrived) & RWLOCK_WRITER));
+	EXPECT(!read_trylock(&rw));
+	read_unlock(&rw);
+	EXPECT_EQ(load_acquire(&flag), 0);
+	read_unlock(&rw);
+	context_join(writer);
+	EXPECT_EQ(flag, 1);
+	EXPECT_EQ(rw.arrived, rw.left);
+}
+
 /* Take rw by `lock` here, let the other CPU fall asleep in fn, and let go: it must wake. */
 static void release_under_a_sleeper(void (*fn)(void *), void (*lock)(struct rwlock *),
 				    void (*unlock)(struct rwlock *))

@@ -79,6 +79,22 @@ static inline void read_lock(struct rwlock *lock)
 		rwlock_wait_read(lock, bits);
 }
 
+/*
+ * The read side, if no writer holds it or waits for it. False: it was not
+ * taken. For who holds the read side of another lock of the same kind: to wait
+ * for a second one could close a circle.
+ */
+static inline bool read_trylock(struct rwlock *lock)
+{
+	u32 arrived = load_relaxed(&lock->arrived);
+
+	/* Full barrier; pairs as the addition in read_lock(). */
+	while (!(arrived & RWLOCK_BITS))
+		if (atomic_cmpxchg(&lock->arrived, &arrived, arrived + RWLOCK_READER))
+			return true;
+	return false;
+}
+
 static inline void read_unlock(struct rwlock *lock)
 {
 	/* Full barrier: orders it before the load below; partner: the addition in write_lock(). */

@@ -4,7 +4,10 @@
 #include <mm/migrate.h>
 #include <mm/pgwalk.h>
 
-enum { MIGRATE_MAX = 512 }; /* entries isolated at a time; knob `batch` goes up to here */
+enum {
+	MIGRATE_MAX = 512, /* entries isolated at a time; knob `batch` goes up to here */
+	MIGRATE_OBJECTS = 8, /* whose areas are walked in one batch */
+};
 
 /* One per CPU: a context does not yield while it migrates. */
 struct migration {
@@ -21,9 +24,14 @@ struct migration {
 	pte_t *entry[MIGRATE_MAX]; /* of a page mapped once; NULL: through the reverse map */
 	u32 taken[MIGRATE_MAX]; /* entries of it that are migration entries now */
 	u8 state[MIGRATE_MAX]; /* PAIR_* */
+	struct object *held[MIGRATE_OBJECTS]; /* read sides of their locks, until the batch ends */
+	unsigned held_count;
 	u32 wanted_any; /* some bit of wanted is set; faults set it, release */
 	u64 wanted[MIGRATE_MAX / 64]; /* pages somebody waits for */
 };
+
+/* Not a result: the page belongs to the next batch, as its object cannot be held in this one. */
+#define BATCH_ENDS MIGRATE_REASONS
 
 enum {
 	PAIR_DEFERRED = 1 << 0, /* a scheme took the flush of its entry upon itself */

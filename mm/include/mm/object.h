@@ -11,7 +11,13 @@
 struct area;
 
 struct object {
-	struct spinlock lock; /* areas, area_count, sole */
+	/*
+	 * areas, area_count, sole. The read side keeps the areas that map the
+	 * object, and so their spaces, tables and contexts: it may be held across
+	 * a wait, even for acknowledgements. A migration does so from the first
+	 * entry that it takes down until it has mapped the page again.
+	 */
+	struct rwlock lock;
 	u32 refs; /* areas + creators; atomic */
 	struct list areas;
 	unsigned area_count;

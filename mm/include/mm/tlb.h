@@ -29,7 +29,7 @@ struct tlb_context {
 enum {
 	TLB_CONTEXT_IDS = 4096
 }; /* contexts alive at once; a record of the oracle has room for these */
-enum { TLB_GATHER_CONTEXTS = 4 }; /* more in one batch: what is gathered is flushed early */
+enum { TLB_GATHER_CONTEXTS = 4 }; /* more in one batch: see tlb_gather_is_full() */
 
 extern bool tlb_issues_late; /* transport=bcast-late: each addition is broadcast at once */
 
@@ -61,6 +61,20 @@ static inline void tlb_gather_init(struct tlb_gather *g, struct tlb_context *ctx
 }
 
 void tlb_gather_add_slow(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level);
+
+/*
+ * No room for this context: flush before the PTL is taken under which its entry
+ * is added. Whoever adds entries of several contexts asks first. Flushing early
+ * is always allowed.
+ */
+static inline bool tlb_gather_is_full(const struct tlb_gather *g, const struct tlb_context *ctx)
+{
+	unsigned i = 0;
+
+	while (i < g->count && g->part[i].ctx != ctx)
+		i++;
+	return i == TLB_GATHER_CONTEXTS;
+}
 
 /*
  * An entry of this level for va was taken down or lost permissions. Call after the entry was
@@ -99,6 +113,13 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root);
 /* Every CPU forgets it: nobody may have it loaded any more. Call before the root is freed. */
 void tlb_context_destroy(struct tlb_context *ctx);
 struct tlb_context *tlb_context_by_id(u16 id); /* NULL: no such context any more */
+/*
+ * No context found by its id goes away until the release: tlb_context_destroy()
+ * waits. The read side of a lock, which may be held across a flush and is not
+ * taken twice. Task context, interrupts on, no spinlock held.
+ */
+void tlb_contexts_hold(void);
+void tlb_contexts_release(void);
 /* Load a context on this CPU (NULL: run on lazily). Task context, at operation boundaries. */
 void tlb_switch(struct tlb_context *ctx);
 struct tlb_context *tlb_loaded(void);

@@ -118,7 +118,7 @@ TEST(late_broadcasts_begin_before_the_flush_and_stop_at_the_knob)
 	aspace_destroy(as);
 }
 
-TEST(gather_of_many_contexts_flushes_early)
+TEST(gather_says_when_it_has_room_for_no_other_context)
 {
 	struct aspace *as[TLB_GATHER_CONTEXTS + 1];
 	u64 gen[TLB_GATHER_CONTEXTS + 1];
@@ -132,12 +132,17 @@ TEST(gather_of_many_contexts_flushes_early)
 		gen[i] = as[i]->ctx.gen;
 	}
 	tlb_gather_init(&g, &as[0]->ctx, 0);
-	for (unsigned i = 0; i <= TLB_GATHER_CONTEXTS; i++) {
+	for (unsigned i = 0; i < TLB_GATHER_CONTEXTS; i++) {
+		CHECK(!tlb_gather_is_full(&g, &as[i]->ctx));
 		tlb_gather_add(&g, &as[i]->ctx, va, 0);
-		CHECK(g.count <= TLB_GATHER_CONTEXTS);
+		CHECK(!tlb_gather_is_full(&g, &as[i]->ctx));
 	}
+	CHECK(tlb_gather_is_full(&g, &as[TLB_GATHER_CONTEXTS]->ctx));
+	tlb_gather_flush(&g);
 	for (unsigned i = 0; i < TLB_GATHER_CONTEXTS; i++)
 		CHECK_EQ(as[i]->ctx.gen, gen[i] + 1);
+	CHECK(!tlb_gather_is_full(&g, &as[TLB_GATHER_CONTEXTS]->ctx));
+	tlb_gather_add(&g, &as[TLB_GATHER_CONTEXTS]->ctx, va, 0);
 	tlb_gather_flush(&g);
 	for (unsigned i = 0; i <= TLB_GATHER_CONTEXTS; i++) {
 		CHECK_EQ(as[i]->ctx.gen, gen[i] + 1);

@@ -14,6 +14,8 @@ struct fake_place {
 /* spins: a spinlock, so that the CPU must not wait for anything while it has it. */
 void fake_lock_wanted(const void *lock, const struct fake_place *place, bool spins);
 void fake_lock_taken(void);
+/* Taken without waiting for it, so that no order follows. */
+void fake_lock_tried(const void *lock, const struct fake_place *place);
 void fake_lock_left(const void *lock);
 
 #define fake_take(take, lock, spins)                                                               \
@@ -24,6 +26,16 @@ void fake_lock_left(const void *lock);
 		fake_lock_wanted(lock_, &place_, spins);                                           \
 		(take)(lock_);                                                                     \
 		fake_lock_taken();                                                                 \
+	})
+#define fake_try(try, lock)                                                                        \
+	({                                                                                         \
+		static const struct fake_place place_                                              \
+			__attribute__((section("fake_places"))) = {__FILE__, __LINE__};            \
+		__typeof__(lock) lock_ = (lock);                                                   \
+		bool taken_ = (try)(lock_);                                                        \
+		if (taken_)                                                                        \
+			fake_lock_tried(lock_, &place_);                                           \
+		taken_;                                                                            \
 	})
 #define fake_leave(leave, lock)                                                                    \
 	({                                                                                         \
@@ -36,6 +48,7 @@ void fake_lock_left(const void *lock);
 #define spin_lock(lock) fake_take(spin_lock, lock, true)
 #define spin_unlock(lock) fake_leave(spin_unlock, lock)
 #define read_lock(lock) fake_take(read_lock, lock, false)
+#define read_trylock(lock) fake_try(read_trylock, lock)
 #define read_unlock(lock) fake_leave(read_unlock, lock)
 #define write_lock(lock) fake_take(write_lock, lock, false)
 #define write_unlock(lock) fake_leave(write_unlock, lock)

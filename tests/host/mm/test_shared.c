@@ -1,0 +1,138 @@
+/* Pages that several spaces map: what is held while their entries are down. */
+#include "host_mm.h"
+
+#include <fake/machine.h>
+#include <mm/pgwalk.h>
+#include <kernel/smp.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+enum { SPACES = TLB_GATHER_CONTEXTS + 1 };
+
+static struct aspace *space[SPACES];
+static vaddr_t va[SPACES];
+static struct object *obj;
+static unsigned flushes, with_a_spinlock, without_the_object;
+
+/* One page of one object in every space. */
+static void share(void)
+{
+	int err;
+
+	host_mm();
+	obj = object_create(1);
+	for (unsigned i = 0; i < SPACES; i++) {
+		space[i] = aspace_create("shared", 0);
+		va[i] = aspace_map(space[i], obj, 0, 0, PAGE_SIZE, RW, false, 0, &err);
+		CHECK(va[i] && host_word(space[i], va[i], true));
+	}
+}
+
+static void unshare(void)
+{
+	for (unsigned i = 0; i < SPACES; i++)
+		aspace_destroy(space[i]);
+	object_put(obj);
+}
+
+static bool object_is_held(void)
+{
+	return (load_relaxed(&obj->lock.arrived) - load_relaxed(&obj->lock.left)) / RWLOCK_READER;
+}
+
+/* A flush begins as it takes its generation. */
+static void look_at_flushes(const void *addr, u64 old, u64 value, bool atomic)
+{
+	unsigned i = 0;
+
+	while (i < SPACES && addr != &space[i]->ctx.gen)
+		i++;
+	if (i == SPACES || !atomic || value != old + 1)
+		return;
+	flushes++;
+	without_the_object += !object_is_held();
+	for (i = 0; i < SPACES; i++)
+		with_a_spinlock +=
+			spin_is_locked(pt_lock_of(pgwalk_find(space[i]->root, va[i], 0).ptep));
+}
+
+static u64 migrate_watched(struct migrate_stats *stats)
+{
+	flushes = with_a_spinlock = without_the_object = 0;
+	fake_hooks.stored = look_at_flushes;
+	u64 failed = host_migrate(space[0], va[0], 1, 1, stats, NULL);
+
+	fake_hooks.stored = NULL;
+	return failed;
+}
+
+/* More contexts than a gather has room for: it is flushed on the way, where waiting is allowed. */
+TEST(shared_by_more_spaces_than_a_gather_holds)
+{
+	struct migrate_stats stats;
+
+	share();
+	CHECK_EQ(migrate_watched(&stats), 0);
+	CHECK_EQ(stats.moved, 1);
+	CHECK_EQ(flushes, SPACES);
+	CHECK_EQ(with_a_spinlock, 0);
+	CHECK_EQ(without_the_object, 0);
+	CHECK(!object_is_held());
+	for (unsigned i = 0; i < SPACES; i++)
+		CHECK(host_page(space[i], va[i])->node == 1);
+	unshare();
+}
+
+/* An entry that cannot be found: the others come back before the flush, and their spaces must outlive it. */
+TEST(shared_entries_come_back_and_their_spaces_stay_for_the_flush)
+{
+	struct migrate_stats stats;
+
+	share();
+	struct page *page = host_page(space[0], va[0]);
+
+	atomic_fetch_add(&page->mapcount, 1);
+	CHECK_EQ(migrate_watched(&stats), 1);
+	atomic_fetch_add(&page->mapcount, -1U);
+	CHECK_EQ(stats.failed[MIGRATE_RACED], 1);
+	CHECK_EQ(flushes, SPACES);
+	CHECK_EQ(with_a_spinlock, 0);
+	CHECK_EQ(without_the_object, 0);
+	CHECK(!object_is_held());
+	for (unsigned i = 0; i < SPACES; i++)
+		CHECK(host_page(space[i], va[i]) == page);
+	unshare();
+}
+
+/* Pages of many objects in one range: as many batches as it takes, and nothing stays held. */
+TEST(shared_objects_beyond_what_a_batch_holds)
+{
+	enum { OBJECTS = 20 };
+	struct object *objects[OBJECTS];
+	struct migrate_stats stats;
+	struct aspace *as, *other;
+	vaddr_t first, ignored;
+	int err;
+
+	as = host_space(1, RW, false, 0, &ignored);
+	other = aspace_create("other", 0);
+	first = ALIGN_UP(ignored, HUGE_SIZE) + HUGE_SIZE;
+	for (u64 i = 0; i < OBJECTS; i++) {
+		objects[i] = object_create(1);
+		CHECK(aspace_map(as, objects[i], 0, first + i * PAGE_SIZE, PAGE_SIZE, RW, false, 0,
+				 &err));
+		CHECK(aspace_map(other, objects[i], 0, first + i * PAGE_SIZE, PAGE_SIZE, RW, false,
+				 0, &err));
+		*host_word(as, first + i * PAGE_SIZE, true) = i;
+		CHECK_EQ(*host_word(other, first + i * PAGE_SIZE, true), i);
+	}
+	CHECK_EQ(host_migrate(as, first, OBJECTS, 1, &stats, NULL), 0);
+	CHECK_EQ(stats.moved, OBJECTS);
+	for (u64 i = 0; i < OBJECTS; i++) {
+		CHECK_EQ(host_page(other, first + i * PAGE_SIZE)->node, 1);
+		CHECK_EQ(objects[i]->lock.arrived, objects[i]->lock.left);
+		object_put(objects[i]);
+	}
+	aspace_destroy(as);
+	aspace_destroy(other);
+}
