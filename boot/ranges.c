@@ -180,6 +180,22 @@ static bool range_add_free(struct bootinfo *bi, u64 base, u64 end, enum boot_mem
 	return true;
 }
 
+/*
+ * The end of what can be used of [base, end), for what was said to be `len` long. Devices
+ * far up are no news; RAM that is lost is.
+ */
+static u64 range_reach(struct bootinfo *bi, u64 base, u64 end, u64 len, enum boot_mem_type type)
+{
+	u64 limit = bi->phys_limit;
+
+	if (!limit || end <= limit)
+		return end;
+	if (type != BOOT_MEM_RESERVED)
+		boot_warn(bi, "memory map: 0x%lx+0x%lx not used above 0x%lx, out of reach", base,
+			  len, limit);
+	return MAX(base, limit);
+}
+
 void boot_add_range(struct bootinfo *bi, paddr_t base, u64 len, enum boot_mem_type type)
 {
 	u64 end = base + len;
@@ -195,6 +211,9 @@ void boot_add_range(struct bootinfo *bi, paddr_t base, u64 len, enum boot_mem_ty
 				  base, len);
 		end = ~0ULL;
 	}
+	end = range_reach(bi, base, end, len, type);
+	if (base == end)
+		return;
 	range_cut_lower(bi, base, end, range_rank(type));
 	for (u64 pos = base; pos < end;) {
 		unsigned i = range_above(bi, pos);

@@ -103,12 +103,3 @@ bool early_active(void)
 {
 	return active;
 }
-
-paddr_t early_ram_end(void)
-{
-	paddr_t end = 0;
-
-	for (unsigned i = 0; i < piece_count; i++)
-		end = MAX(end, pieces[i].end);
-	return end;
-}

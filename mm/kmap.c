@@ -12,14 +12,10 @@
 bool kmap_large = true;
 
 static pte_t *kernel_root;
-static paddr_t direct_end; /* the direct map can be extended up to here */
 static struct spinlock kmap_lock; /* additions to the kernel's tables */
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[];
 extern char __rodata_start[], __rodata_end[], __data_start[], __data_end[], __bss_start[];
-
-/* MMIO and firmware tables may lie this far up without being in the memory map: 1 TiB. */
-#define PHYS_REACH (1UL << 40)
 
 const pte_t *kmap_root(void)
 {
@@ -64,12 +60,11 @@ static void map_direct(paddr_t base, paddr_t end)
 				   PROT_READ | PROT_GLOBAL | (i == 1 ? 0 : PROT_WRITE), kmap_large);
 }
 
-/*
- * Address spaces copy the kernel's top-level entries when they are created, so
- * those must all exist by then.
- */
+/* Devices and firmware tables may lie anywhere, so whatever the CPU can address can be added to the direct map. */
 static void create_top_level(vaddr_t start, vaddr_t end)
 {
+	if (!pt_root_is_copied())
+		return;
 	for (vaddr_t va = start; va < end && va >= start; va += PT_LEVEL_SIZE(PT_LEVELS - 1))
 		if (!pgwalk_create(&pt_kernel, kernel_root, va, PT_LEVELS - 2, 0).ptep)
 			panic("no memory for the kernel's page tables");
@@ -80,13 +75,13 @@ static const char *const on_off[] = {"on", "off", NULL};
 void kmap_init(const struct bootinfo *bi)
 {
 	kmap_large = option_choice("large", on_off, 0) == 0;
-	direct_end = MAX(early_ram_end(), PHYS_REACH);
+	u64 limit = arch_phys_limit();
+
 	kernel_root = pt_table_alloc(0, PT_LEVELS - 1);
 	if (!kernel_root)
 		panic("no memory for the kernel's page tables");
-	create_top_level(DIRECT_BASE, DIRECT_BASE + direct_end);
-	create_top_level(VMEMMAP_BASE,
-			 VMEMMAP_BASE + (direct_end >> PAGE_SHIFT) * sizeof(struct page));
+	create_top_level(DIRECT_BASE, DIRECT_BASE + limit);
+	create_top_level(VMEMMAP_BASE, VMEMMAP_BASE + (limit >> PAGE_SHIFT) * sizeof(struct page));
 	create_top_level(KVIRT_BASE, KVIRT_END);
 	map_image();
 	for (unsigned i = 0; i < bi->range_count; i++) {
@@ -112,7 +107,7 @@ static void *map_phys(paddr_t pa, u64 len, prot_t prot)
 {
 	paddr_t start = ALIGN_DOWN(pa, PAGE_SIZE), end = ALIGN_UP(pa + len, PAGE_SIZE);
 
-	if (pa + len < pa || end > direct_end)
+	if (pa + len < pa || end > arch_phys_limit())
 		return NULL;
 	if (kmap_map(DIRECT_BASE + start, start, end - start, prot))
 		return NULL;

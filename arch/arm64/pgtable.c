@@ -18,6 +18,15 @@ paddr_t arch_kernel_phys(void)
 	return arm64_kernel_phys;
 }
 
+/* Arm ARM D19.2.64, ID_AA64MMFR0_EL1.PARange; 52 bits take a format of entries that we do not use. */
+u64 arch_phys_limit(void)
+{
+	static const u8 bits[] = {32, 36, 40, 42, 44, 48};
+	unsigned range = id_field(sysreg_read(id_aa64mmfr0_el1), 0);
+
+	return MIN(1UL << (range < ARRAY_SIZE(bits) ? bits[range] : 48), DIRECT_SIZE);
+}
+
 /* Roots share nothing: the lower half is a register of its own. */
 void pt_root_init(pte_t *root __unused, const pte_t *kernel_root __unused)
 {

@@ -14,10 +14,12 @@ enum { /* bytes of register frames */
        GICR_LEN = 0x20000,
 };
 
-static void map_device(struct bootinfo *bi, const char *what, paddr_t pa, u64 len)
+static bool map_device(struct bootinfo *bi, const char *what, paddr_t pa, u64 len)
 {
-	if (pa && !kmap_device(pa, len))
-		boot_warn(bi, "%s at %#lx: cannot be mapped", what, pa);
+	if (!pa || kmap_device(pa, len))
+		return true;
+	boot_warn(bi, "%s at %#lx: cannot be mapped", what, pa);
+	return false;
 }
 
 static void map_redistributors(struct bootinfo *bi)
@@ -31,8 +33,10 @@ static void map_redistributors(struct bootinfo *bi)
 void boot_discover(struct bootinfo *bi)
 {
 	console_check_option(bi);
-	if (bi->console.type != BOOT_CONSOLE_NONE)
-		map_device(bi, "UART", bi->console.base, UART_LEN);
+	/* What is not mapped must not be touched: each print would fault, and print that. */
+	if (bi->console.type != BOOT_CONSOLE_NONE &&
+	    !map_device(bi, "UART", bi->console.base, UART_LEN))
+		bi->console.type = BOOT_CONSOLE_NONE;
 	uart_init(bi);
 	map_device(bi, "GIC distributor", bi->arm64.gicd_base, GICD_LEN);
 	if (bi->arm64.gic_version == 2)

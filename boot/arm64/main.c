@@ -131,6 +131,7 @@ void boot_main(paddr_t fdt, bool efi, unsigned entry_el)
 	struct bootinfo *bi = &boot_info;
 
 	arm64_entry_el = entry_el;
+	bi->phys_limit = arch_phys_limit();
 	bi->loader = efi ? "efi" : "linux-image";
 	if (efi)
 		efi_read_handover(bi);

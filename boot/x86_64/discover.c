@@ -8,6 +8,7 @@
 #include <asm/regs.h>
 #include <boot/acpi.h>
 #include <boot/discover.h>
+#include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/kmap.h>
@@ -85,20 +86,34 @@ static void map_apic(struct bootinfo *bi)
 		boot_warn(bi, "MADT: local APIC at %#lx, but the CPU has it at %#lx",
 			  bi->x86.lapic_base, base);
 	bi->x86.lapic_base = base;
-	kmap_device(base, PAGE_SIZE);
+	if (!kmap_device(base, PAGE_SIZE))
+		panic("local APIC at %#lx: cannot be mapped", base);
+}
+
+/* False: it cannot be used, and that was said. */
+static bool map_device(struct bootinfo *bi, const char *what, paddr_t pa, u64 len)
+{
+	if (!pa || kmap_device(pa, len))
+		return true;
+	boot_warn(bi, "%s at %#lx: cannot be mapped: not used", what, pa);
+	return false;
 }
 
 static void map_devices(struct bootinfo *bi)
 {
+	struct boot_x86 *x = &bi->x86;
+
 	map_apic(bi);
-	if (bi->x86.hpet_base)
-		kmap_device(bi->x86.hpet_base, HPET_LEN);
-	if (bi->console.type == BOOT_CONSOLE_16550_MMIO)
-		kmap_device(bi->console.base, UART_LEN);
-	if (bi->x86.reset_addr && bi->x86.reset_space == 0) /* system memory, ACPI 6.5 table 5.1 */
-		kmap_device(bi->x86.reset_addr, 1);
-	if (bi->x86.sleep_addr && bi->x86.sleep_space == 0)
-		kmap_device(bi->x86.sleep_addr, 1);
+	if (!map_device(bi, "HPET", x->hpet_base, HPET_LEN))
+		x->hpet_base = 0;
+	if (bi->console.type == BOOT_CONSOLE_16550_MMIO &&
+	    !map_device(bi, "UART", bi->console.base, UART_LEN))
+		bi->console.type = BOOT_CONSOLE_NONE;
+	/* Space 0 is system memory, ACPI 6.5 table 5.1. */
+	if (!x->reset_space && !map_device(bi, "reset register", x->reset_addr, 1))
+		x->reset_addr = 0;
+	if (!x->sleep_space && !map_device(bi, "sleep register", x->sleep_addr, 1))
+		x->sleep_addr = 0;
 }
 
 void boot_discover(struct bootinfo *bi)

@@ -88,6 +88,7 @@ void boot_main(u32 magic, u32 info)
 	struct bootinfo *bi = &bootinfo;
 	int err;
 
+	bi->phys_limit = arch_phys_limit();
 	if (magic == PVH_START_MAGIC) {
 		err = pvh_parse(info, map_boot, NULL, bi);
 	} else if (magic == MULTIBOOT2_LOADER_MAGIC) {

@@ -14,7 +14,8 @@ test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/ho
 
 HOST_TESTS += test_multiboot2
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
-			tests/host/test_ranges.c boot/multiboot2.c boot/pvh.c $(BOOT_PARSERS)
+			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/multiboot2.c boot/pvh.c \
+			boot/fdt.c boot/fdt_tree.c kernel/lib/rng.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_lib
 test_lib_SRCS := tests/host/check.c tests/host/test_lib.c kernel/lib/crc32.c kernel/lib/fixed.c \

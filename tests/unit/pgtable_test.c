@@ -1,4 +1,6 @@
 /* The page-table contract: what every port's entries promise, level by level. */
+#include <arch/platform.h>
+#include <mm/kmap.h>
 #include <arch/pgtable.h>
 #include <kernel/ktest.h>
 
@@ -133,4 +135,17 @@ TEST(pgtable, bbm_only_where_needed)
 	EXPECT(!pte_needs_bbm(pte_none(), a, 0));
 	EXPECT(!pte_needs_bbm(a, pte_none(), 0));
 	EXPECT(!pte_needs_bbm(pte_mk_old(a), pte_mk_young(a), 0));
+}
+
+/* UARTs and interrupt controllers of servers lie far above their RAM. */
+TEST(kmap, reaches_what_the_cpu_can_address_and_no_further)
+{
+	u64 limit = arch_phys_limit();
+
+	EXPECT(limit >= 1UL << 32 && limit <= DIRECT_SIZE);
+	EXPECT_EQ((u64)kmap_device(limit - PAGE_SIZE, PAGE_SIZE),
+		  (u64)phys_to_virt(limit - PAGE_SIZE));
+	EXPECT_EQ((u64)kmap_device(limit, 1), 0);
+	EXPECT_EQ((u64)kmap_device(limit - PAGE_SIZE, PAGE_SIZE + 1), 0);
+	EXPECT_EQ((u64)kmap_device(~0UL, 2), 0);
 }

@@ -88,5 +88,7 @@ static inline bool pte_upgrade_needs_flush(pte_t old, pte_t new);
 
 /* Root table of a new address space: fills what every address space shares (x86: the kernel half). */
 void pt_root_init(pte_t *root, const pte_t *kernel_root);
+/* True: pt_root_init() copies the kernel's top-level entries, so all must exist before the first address space. */
+static inline bool pt_root_is_copied(void);
 
 #include <asm/pgtable.h>

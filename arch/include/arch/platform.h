@@ -30,6 +30,8 @@ void arch_reboot(void) __noreturn;
 void arch_load_kernel_root(paddr_t root);
 /* Physical address of the loaded kernel image's first byte. */
 paddr_t arch_kernel_phys(void);
+/* The first physical address that this CPU cannot address or the direct map cannot hold. Any time. */
+u64 arch_phys_limit(void);
 
 #define phys_to_virt(pa) ((void *)((u64)(pa) + DIRECT_BASE))
 #define virt_to_phys(p) ((paddr_t)((u64)(p)-DIRECT_BASE)) /* of a direct-map address only */

@@ -41,6 +41,7 @@ void boot_add_module(struct bootinfo *bi, paddr_t base, u64 len);
  * RAM < ACPI < NVS < RESERVED wins where two overlap, so callers may also use
  * it to reserve parts of RAM. Ranges of one type that touch become one. When
  * the table is full the smallest RAM range is given up, never a reservation.
+ * What lies beyond bi->phys_limit is left off, and said where it is not reserved.
  */
 void boot_add_range(struct bootinfo *bi, paddr_t base, u64 len, enum boot_mem_type type);
 

@@ -153,6 +153,8 @@ struct bootinfo {
 	unsigned cpu_disabled_count; /* listed but not enabled */
 	unsigned cpu_dropped_count; /* enabled but more than MAX_CPUS */
 
+	/* No range reaches beyond: what neither the CPU can address nor the kernel map; 0 = no limit. Set before parsing. */
+	u64 phys_limit;
 	struct boot_range ranges[BOOT_MAX_RANGES]; /* sorted by base, not overlapping */
 	unsigned range_count;
 

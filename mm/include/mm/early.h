@@ -11,5 +11,3 @@ paddr_t early_alloc(u64 size, u64 align, paddr_t lo, paddr_t hi);
 /* Call fn for each piece of RAM that is still free, then refuse further requests. */
 void early_hand_over(void (*fn)(paddr_t base, u64 len));
 bool early_active(void);
-/* End of the highest RAM range. */
-paddr_t early_ram_end(void);

@@ -235,6 +235,12 @@ static inline bool pte_needs_bbm(pte_t old, pte_t new, unsigned level)
 	return (changed & (PTE_TYPE | PTE_ADDR | PTE_MEMORY)) || (changed & old.v & PTE_NG);
 }
 
+/* TTBR1 is the kernel's alone. */
+static inline bool pt_root_is_copied(void)
+{
+	return false;
+}
+
 /*
  * Access flag set: no, entries that would fault for it are not cached (Arm ARM D8.5.5). Read-only
  * taken off, or execution or user access granted: the entry without it may be cached and faults.

@@ -216,6 +216,11 @@ static inline bool pte_needs_bbm(pte_t old, pte_t new, unsigned level)
 	return fake_needs_bbm(old, new, level);
 }
 
+static inline bool pt_root_is_copied(void)
+{
+	return false; /* the modelled kernel runs on the host's mappings */
+}
+
 static inline bool pte_upgrade_needs_flush(pte_t old, pte_t new)
 {
 	return fake_upgrade_needs_flush(old, new);

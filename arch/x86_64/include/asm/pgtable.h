@@ -236,6 +236,11 @@ static inline bool pte_needs_bbm(pte_t old, pte_t new, unsigned level)
 	return level > 0 && (both & PTE_P) && (changed & PTE_PS);
 }
 
+static inline bool pt_root_is_copied(void)
+{
+	return true;
+}
+
 /* Taking a page fault drops the entries of its address (SDM vol. 3 4.10.4.1): a retry is enough. */
 static inline bool pte_upgrade_needs_flush(pte_t old __unused, pte_t new __unused)
 {

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Odd memory maps, booted: what the kernel cannot reach is named and not used, and the rest works.
+
+The map is put in place of QEMU's at the PVH entry point. The same kinds go through every loader's
+parser, in hundreds, in tests/host/test_memory_maps.c.
+"""
+
+import re
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+
+from common import Missing, guest, main, qemu, result, settings
+from gdb_stub import Stub
+
+KERNEL_OFFSET = 0xffffffff80000000  # arch/x86_64/include/asm/layout.h
+MAGIC = struct.pack("<I", 0x336ec578)  # of struct hvm_start_info
+TABLE = 0x2000000  # RAM that is free at the entry point
+RAM, RESERVED, ACPI = 1, 2, 3
+KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
+PHYS_BITS = 40  # of QEMU's CPU models
+LIMIT = 1 << PHYS_BITS
+# What QEMU's machine really has, in 1 GiB.
+LOW, HIGH = (0, 639 * KIB, RAM), (MIB, 1022 * MIB, RAM)
+REAL = [LOW, (639 * KIB, KIB, RESERVED), (960 * KIB, 64 * KIB, RESERVED), HIGH,
+        (0xfd000000, 48 * MIB, RESERVED)]
+PIECES = [(MIB + i * 2 * MIB, 2 * MIB - (i % 3) * 4 * KIB, RAM) for i in range(500)]
+# name: (map, what the console must say, MiB that node 0 has at least)
+MAPS = {
+    "as-it-is": (REAL, "", 1000),
+    "unsorted": (REAL[::-1], "", 1000),
+    "overlapping": (REAL + [(MIB, 512 * MIB, RAM), (16 * MIB, MIB, RESERVED)], "", 999),
+    "parts-of-a-page": (REAL[:3] + [(MIB, 1022 * MIB - 0x800, RAM), (0x500, 0x300, RAM)], "", 1000),
+    "beyond-the-cpu": (REAL + [(64 * TIB, GIB, RAM)], "0x400000000000+0x40000000 not used", 1000),
+    "at-the-limit": (REAL + [(LIMIT, MIB, RAM)], "0x10000000000+0x100000 not used", 1000),
+    "to-the-end-of-addresses": (REAL + [(0 - 4 * KIB & (1 << 64) - 1, 4 * KIB, RAM)],
+                                "0xfffffffffffff000+0x1000 not used", 1000),
+    "around-the-end": (REAL + [(0 - 8 * KIB & (1 << 64) - 1, MIB, RAM)], "longer than the address space", 1000),
+    "beyond-as-acpi": (REAL + [(LIMIT + GIB, MIB, ACPI)], "0x10040000000+0x100000 not used", 1000),
+    "hundreds": (REAL[:3] + PIECES, "more than 256 ranges", 400),
+}
+
+
+def entry_point() -> int:
+    debug = qemu.kernel(settings()).with_name("tarry.debug")
+    symbols = subprocess.run(["nm", debug], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"^(\w+) \w pvh_entry$", symbols, re.MULTILINE)
+    if not found:
+        raise Missing(f"{debug}: no pvh_entry")
+    return int(found[1], 16) - KERNEL_OFFSET  # translation is off there
+
+
+def replace_map(stub: Stub, entries: list[tuple[int, int, int]]) -> None:
+    """QEMU leaves its information somewhere in low memory."""
+    stub.run_to(entry_point())
+    places = [at + i for at in range(0, 0xa0000, KIB) if (i := stub.read(at, KIB).find(MAGIC)) >= 0]
+    info = next((at for at in places if stub.read(at + 4, 4) == struct.pack("<I", 1)), None)
+    if info is None:
+        raise Missing("no start information in low memory")
+    stub.write(TABLE, b"".join(struct.pack("<QQII", base, length, kind, 0) for base, length, kind in entries))
+    stub.write(info + 40, struct.pack("<Q", TABLE))
+    stub.write(info + 48, struct.pack("<I", len(entries)))
+    stub.go()
+
+
+def boot_with(entries: list[tuple[int, int, int]]) -> str:
+    s = settings(CMD="numa; bench mem --reps 1")
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        gdb = Path(folder, "gdb")
+        argv = qemu.command(s, Path(folder), ["-serial", "stdio", "-monitor", "none"])
+        process = guest.start([*argv, "-S", "-gdb", f"unix:{gdb},server=on,wait=off"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            replace_map(Stub(gdb), entries)
+            console = process.communicate(timeout=s.timeout)[0]
+        except (subprocess.TimeoutExpired, OSError, EOFError) as error:
+            raise Missing(f"{type(error).__name__}: {error}") from error
+        finally:
+            guest.kill(process)
+    return console.decode("utf-8", "replace")
+
+
+def check(name: str, entries: list[tuple[int, int, int]], says: str, least: int) -> None:
+    console = boot_with(entries)
+    size = re.search(r"^node 0 size: (\d+) MB", console, re.MULTILINE)
+    problems = [] if re.search(r"^TARRY-END rc=0", console, re.MULTILINE) else [console.strip()[-200:] or "silent"]
+    if says not in console:
+        problems.append(f"does not say {says!r}")
+    if not size or not least <= int(size[1]) <= 1022:
+        problems.append(f"node 0 has {size[1] if size else 'no'} MB, not {least} to 1022")
+    result(name, not problems, "\n".join(problems))
+
+
+def body() -> None:
+    for name, expected in MAPS.items():
+        check(name, *expected)
+
+
+main(body)
