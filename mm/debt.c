@@ -4,6 +4,28 @@
 #include <mm/stats.h>
 #include <kernel/string.h>
 
+/* 4 KiB frames held back by whoever holds any, now and at most. Under no lock: each list has its own. */
+static u64 held_now, held_most;
+
+static void count_held(s64 pages)
+{
+	u64 now = atomic_fetch_add_relaxed(&held_now, (u64)pages) + (u64)pages;
+	u64 most = load_relaxed(&held_most);
+
+	while (pages > 0 && now > most && !atomic_cmpxchg(&held_most, &most, now))
+		; /* somebody else raised it: `most` is theirs now */
+}
+
+u64 debts_held_max(void)
+{
+	return load_relaxed(&held_most);
+}
+
+void debts_held_max_restart(void)
+{
+	store_relaxed(&held_most, load_relaxed(&held_now));
+}
+
 void debts_owe(struct debts *d, const struct tlb_context *ctx)
 {
 	u64 *word = &d->owing[ctx->id / 64], bit = 1UL << (ctx->id % 64);
@@ -21,6 +43,8 @@ void debts_hold(struct debts *d, struct page *page)
 {
 	struct page **list = &d->held[page->node][page->order ? 1 : 0];
 
+	/* Before it is in the list, from where somebody else may give it back. */
+	count_held(1L << page->order);
 	spin_lock(&d->lock);
 	page->next = *list;
 	*list = page;
@@ -35,6 +59,7 @@ static void left_quarantine(struct debts *d, struct page *page)
 	store_relaxed(&d->held_pages, d->held_pages - (1UL << page->order));
 	spin_unlock(&d->lock);
 	pmm_set_quarantined(page->node, -(1L << page->order));
+	count_held(-(1L << page->order));
 }
 
 struct page *debts_take(struct debts *d, u32 node, unsigned order)

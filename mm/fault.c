@@ -296,6 +296,8 @@ bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
 		if (result != FAULT_RETRY)
 			break;
 	}
+	if (unlikely(f.attempt))
+		count(retried_faults);
 	note_wait(&f, waits);
 	return result == FAULT_DONE;
 }

@@ -56,7 +56,10 @@ static inline void gather_reset(struct tlb_part *part)
 
 static __noinline void flush_gathered(struct tlb_gather *g)
 {
-	count(shootdowns);
+	if (unlikely(g->apart))
+		count(shootdowns_scanner);
+	else
+		count(shootdowns);
 	if (knobs.transport == TRANSPORT_IPI)
 		tlb_flush_by_ipi(g);
 	else
@@ -69,9 +72,9 @@ void tlb_gather_flush(struct tlb_gather *g)
 {
 	struct tlb_part *part = &g->part[0];
 
-	if (likely(g->count == 1)) {
-		if (!part->pages)
-			return;
+	if (!part->pages)
+		return; /* then there is no second context either */
+	if (likely(g->count == 1 && !g->apart)) {
 		if (part->pages == 1 && !part->full && knobs.transport == TRANSPORT_IPI &&
 		    flush_alone(part)) {
 			count(shootdowns);

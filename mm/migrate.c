@@ -64,6 +64,8 @@ static void note_result(struct migration *m, struct page *page, enum migrate_rea
 
 void migration_note_failure(struct migration *m, struct page *page, enum migrate_reason reason)
 {
+	_Static_assert(MIGRATE_REASONS <= ARRAY_SIZE(((struct mm_counters *)0)->failed),
+		       "a place for each reason");
 	m->failure = reason;
 	m->stats.failed[reason] += 1UL << page->order;
 	this_cpu_ptr(mm_counters)->failed[reason] += 1UL << page->order;

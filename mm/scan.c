@@ -77,45 +77,18 @@ static void scan_part(struct window *w, vaddr_t va, vaddr_t end)
 	}
 }
 
-/*
- * What a flush counts in task context, moved to the scanner's counters when it
- * is over. Handlers count other things meanwhile, which stay where they are.
- */
-static void flush_apart(struct tlb_gather *g)
-{
-	struct mm_counters *c = this_cpu_ptr(mm_counters);
-	u64 shootdowns = c->shootdowns, sent = c->ipis_sent, merged = c->ipis_merged;
-	u64 page = c->flush_local_page, full = c->flush_local_full;
-	u64 ops = c->bcast_ops, syncs = c->bcast_syncs, waited = c->wait_initiator;
-
-	g->apart = true;
-	tlb_gather_flush(g);
-	c->shootdowns_scanner += c->shootdowns - shootdowns;
-	c->ipis_scanner += c->ipis_sent - sent;
-	c->flush_scanner +=
-		c->flush_local_page - page + c->flush_local_full - full + c->bcast_ops - ops;
-	c->bcast_scanner += c->bcast_syncs - syncs;
-	c->shootdowns = shootdowns;
-	c->ipis_sent = sent;
-	c->ipis_merged = merged;
-	c->flush_local_page = page;
-	c->flush_local_full = full;
-	c->bcast_ops = ops;
-	c->bcast_syncs = syncs;
-	c->wait_initiator = waited;
-}
-
 static void window_begin(struct window *w, struct aspace *as)
 {
 	w->as = as;
 	w->made = 0;
 	tlb_gather_init(&w->gather, &as->ctx, 1);
+	w->gather.apart = true;
 	hint_flush_begins(as);
 }
 
 static void window_end(struct window *w)
 {
-	flush_apart(&w->gather);
+	tlb_gather_flush(&w->gather);
 	hint_flush_ended(w->as);
 	count_add(hint_entries, w->made);
 }

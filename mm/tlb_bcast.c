@@ -6,7 +6,8 @@
 #include <mm/asid.h>
 #include <mm/stats.h>
 
-static void issue_part(const struct tlb_part *part)
+/* Returns the number of instructions issued. */
+static unsigned issue_part(const struct tlb_part *part)
 {
 	asid_t asid = part->ctx == &tlb_kernel_context ? ASID_KERNEL : asid_of(part->ctx, 0);
 	u64 pages = (part->end - part->start) >> PAGE_SHIFT;
@@ -17,26 +18,32 @@ static void issue_part(const struct tlb_part *part)
 			tlb_bcast_issue_all();
 		else
 			tlb_bcast_issue_asid(asid);
-		count(bcast_ops);
-		return;
+		return 1;
 	}
-	if (!part->level && pages > 1) {
-		count_add(bcast_ops, tlb_bcast_issue_range(part->start, pages, asid));
-		return;
-	}
-	for (vaddr_t va = part->start; va < part->end; va += PT_LEVEL_SIZE(part->level)) {
+	if (!part->level && pages > 1)
+		return tlb_bcast_issue_range(part->start, pages, asid);
+	unsigned ops = 0;
+
+	for (vaddr_t va = part->start; va < part->end; va += PT_LEVEL_SIZE(part->level), ops++)
 		tlb_bcast_issue_page(va, asid, part->level);
-		count(bcast_ops);
-	}
+	return ops;
 }
 
 void tlb_flush_by_bcast(struct tlb_gather *g)
 {
+	unsigned ops = 0;
+
 	for (unsigned i = 0; i < g->count; i++)
 		if (g->part[i].full || g->part[i].issued != g->part[i].pages)
-			issue_part(&g->part[i]);
+			ops += issue_part(&g->part[i]);
 	tlb_bcast_sync();
-	count(bcast_syncs);
+	if (unlikely(g->apart)) {
+		count_add(flush_scanner, ops);
+		count(bcast_scanner);
+	} else {
+		count_add(bcast_ops, ops);
+		count(bcast_syncs);
+	}
 }
 
 /*

@@ -86,22 +86,29 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 	return pages;
 }
 
+/* The scanner's flush instructions, on any CPU. */
+static void count_apart(int pages)
+{
+	count_add(flush_scanner, pages > 0 ? (unsigned)pages : !pages);
+}
+
 /* Interrupts off: a handler that flushes in between would tear generation and evidence. */
-static __always_inline void flush_here(struct tlb_cpu *me, const struct tlb_part *parts,
-				       unsigned count)
+static __always_inline void flush_here(struct tlb_cpu *me, const struct tlb_gather *g)
 {
 	irqflags_t flags = irq_save();
 
-	const struct tlb_part *end = parts + count;
+	const struct tlb_part *part = g->part, *end = part + g->count;
 
 	do {
-		int pages = serve_part(me, parts);
+		int pages = serve_part(me, part);
 
-		if (likely(pages > 0))
+		if (unlikely(g->apart))
+			count_apart(pages);
+		else if (likely(pages > 0))
 			count_add(flush_local_page, (unsigned)pages);
 		else if (!pages)
 			count(flush_local_full);
-	} while (unlikely(++parts < end));
+	} while (unlikely(++part < end));
 	irq_restore(flags);
 }
 
@@ -124,7 +131,7 @@ static enum ack_distance distance_of(unsigned a, unsigned b)
 static void count_served(int pages, bool apart)
 {
 	if (unlikely(apart))
-		count_add(flush_scanner, pages > 0 ? (unsigned)pages : !pages);
+		count_apart(pages);
 	else if (pages > 0)
 		count_add(flush_remote_page, (unsigned)pages);
 	else if (!pages)
@@ -204,7 +211,7 @@ static void blame_unacked(void *arg)
 static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
 			  const struct cpumask *targets)
 {
-	unsigned self = cpu_id(), sent = 0;
+	unsigned self = cpu_id(), sent = 0, merged = 0;
 	u64 bit = 1UL << (self % 64);
 
 	me->request.count = g->count;
@@ -216,16 +223,21 @@ static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
 	cpumask_for_each (cpu, targets) {
 		/* Full barrier: request and unacked before the bit; pairs with the exchange in tlb_serve(). */
 		if (atomic_fetch_or(&cpu_ptr(cpu, tlb_cpu)->pending.bits[self / 64], bit)) {
-			count(ipis_merged);
+			merged++;
 			continue;
 		}
 		ipi_send(cpu, IPI_TLB);
 		sent++;
 	}
+	if (unlikely(g->apart)) {
+		count_add(ipis_scanner, sent);
+		return;
+	}
 	count_add(ipis_sent, sent);
+	count_add(ipis_merged, merged);
 }
 
-static void wait_for_acks(struct tlb_cpu *me)
+static void wait_for_acks(struct tlb_cpu *me, bool apart)
 {
 	u64 start = cycles_now();
 
@@ -234,7 +246,8 @@ static void wait_for_acks(struct tlb_cpu *me)
 	wait_until_blame(cpumask_empty(&me->unacked), "shootdown", blame_unacked, me);
 	/* Pairs with the barrier in each acknowledgement: frames are reused after their flush. */
 	smp_mb();
-	count_add(wait_initiator, cycles_now() - start);
+	if (likely(!apart))
+		count_add(wait_initiator, cycles_now() - start);
 }
 
 /* CPUs that may hold something of what is gathered, without this one. True: this one may, too. */
@@ -282,7 +295,7 @@ void tlb_flush_by_ipi(struct tlb_gather *g)
 	if (others)
 		send_requests(me, g, &targets);
 	if (likely(here))
-		flush_here(me, g->part, g->count);
+		flush_here(me, g);
 	if (others)
-		wait_for_acks(me);
+		wait_for_acks(me, g->apart);
 }

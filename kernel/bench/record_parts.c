@@ -53,12 +53,12 @@ static void put_aliases(const struct bench_variant *v, struct json *j)
 	put(j, "tlb_stale_reads", v->stale_reads);
 }
 
-static void put_failed(const struct bench_totals *t, struct json *j)
+static void put_failed(const struct mm_counters *c, struct json *j)
 {
 	json_key(j, "pages_failed");
 	json_object(j);
 	for (unsigned i = MIGRATE_OK + 1; i < MIGRATE_REASONS; i++)
-		put(j, migrate_reason_names[i], t->migrate.failed[i]);
+		put(j, migrate_reason_names[i], c->failed[i]);
 	json_object_end(j);
 }
 
@@ -81,7 +81,7 @@ void record_counters(const struct bench_variant *v, struct json *j)
 #define X(name) put(j, #name, c->name);
 	MM_COUNTERS(X)
 #undef X
-	put_failed(t, j);
+	put_failed(c, j);
 	put_forced(c, j);
 	for (unsigned i = 0; i < v->counter_count; i++)
 		put(j, v->counters[i].name, t->deferral[i]);

@@ -11,6 +11,7 @@
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/aspace.h>
+#include <mm/debt.h>
 #include <mm/deferral.h>
 #include <mm/kmem.h>
 #include <mm/knob.h>
@@ -94,6 +95,7 @@ static u64 flushes(const struct mm_counters *c)
 void bench_part_begin(struct bench_part *part)
 {
 	ipi_counts_read(&part->ipis_before);
+	debts_held_max_restart();
 	mm_counters_read(&part->before);
 	deferral_counters_read(part->deferral_before);
 }
@@ -128,7 +130,7 @@ u64 bench_part_end(struct bench_part *part, u64 cycles, struct bench_totals *t)
 	t->settle_ipis += part->after.ipis_sent - part->middle.ipis_sent;
 	t->settle_flushes += flushes(&part->after) - flushes(&part->middle);
 	t->debts_at_end = MAX(t->debts_at_end, held);
-	t->held_pages_max = MAX(t->held_pages_max, held);
+	t->held_pages_max = MAX(t->held_pages_max, debts_held_max());
 	return took;
 }
 

@@ -69,7 +69,7 @@ struct bench_totals {
 	u64 cycles; /* measured parts without settling */
 	u64 settle_cycles, settle_ipis, settle_flushes;
 	u64 debts_at_end; /* most frames whose flush was owed when a part ended */
-	u64 held_pages_max;
+	u64 held_pages_max; /* most frames held back at any moment of a part */
 	u64 units; /* pages, or what else the headline is per */
 	struct migrate_stats migrate;
 	u64 deferral[DEFERRAL_COUNTERS_MAX]; /* its own counters */

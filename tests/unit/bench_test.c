@@ -11,8 +11,10 @@
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include <mm/aspace.h>
+#include <mm/debt.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
+#include "../../kernel/bench/run.h"
 
 /* ---- statistics ------------------------------------------------------------------- */
 
@@ -265,6 +267,29 @@ TEST(bench, pages_that_found_no_room_come_home)
 	EXPECT_EQ(out.failed, 0);
 	EXPECT_EQ(out.stale_reads, 0);
 	results_clear();
+}
+
+/* Held and paid again within a part: none at its end, and yet the most that was held. */
+TEST(bench, held_frames_are_measured_at_their_peak)
+{
+	struct bench_totals *totals = kmem.alloc(sizeof(*totals), 0);
+	struct bench_part *part = kmem.alloc(sizeof(*part), 0);
+	static struct debts debts;
+
+	REQUIRE(totals && part);
+	bench_part_begin(part);
+	struct page *page = pmm_alloc(0, 0, PMM_FALLBACK);
+
+	REQUIRE(page);
+	debts_hold(&debts, page);
+	debts_pay(&debts);
+	bench_part_end(part, 1, totals);
+	EXPECT_EQ(totals->held_pages_max, 1);
+	EXPECT_EQ(totals->debts_at_end, 0);
+	bench_part_begin(part);
+	bench_part_end(part, 1, totals);
+	kmem.free(part, sizeof(*part));
+	kmem.free(totals, sizeof(*totals));
 }
 
 /* The bytes that the last key covers, and that key's value as it must be. */

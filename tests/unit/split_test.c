@@ -104,6 +104,8 @@ static void split_by_turns(const char *order)
 	after = counters();
 	EXPECT_EQ(pgwalk_find(the.fx.as->root, the.fx.va, 0).level, 0);
 	EXPECT_EQ(after.pages_split - before.pages_split, 1);
+	/* The fault that split started over, on a part. */
+	EXPECT_EQ(after.retried_faults - before.retried_faults, 1);
 	/* Not one flush beside the scan's own; the parts that nobody touched are hint entries. */
 	EXPECT_EQ(after.shootdowns - before.shootdowns, 0);
 	EXPECT_EQ(after.ipis_sent - before.ipis_sent, 0);

@@ -32,3 +32,7 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order);
 u64 debts_pay(struct debts *d);
 /* 4 KiB frames held now. Any context, no lock. */
 u64 debts_held(const struct debts *d);
+/* Most 4 KiB frames that all deferrals together held back at one time since the last restart. */
+u64 debts_held_max(void);
+/* Forget that: what is held now is the most so far. Nobody holds or pays meanwhile. */
+void debts_held_max_restart(void);

@@ -49,7 +49,7 @@
 	X(ipis_scanner)                                                                              \
 	X(flush_scanner) /* flush instructions for it, on any CPU */                                 \
 	X(bcast_scanner) /* broadcasts waited for */                                                 \
-	X(retried_faults)                                                                            \
+	X(retried_faults) /* faults that started over, once or more often, each once */              \
 	X(oracle_checked) /* frames whose release was checked against the evidence */                \
 	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */
 
@@ -57,7 +57,7 @@ struct mm_counters {
 #define X(name) u64 name;
 	MM_COUNTERS(X)
 #undef X
-	u64 failed[8]; /* enum migrate_reason */
+	u64 failed[8]; /* pages that could not be moved, by enum migrate_reason */
 	u64 forced[PAY_EVENT_COUNT]; /* debts paid, by event; their sum is debts_forced */
 	u64 wait_initiator, wait_faulter, target_stolen; /* cycles */
 	u64 ack[ACK_DISTANCES][ACK_BUCKETS];

@@ -45,8 +45,8 @@ struct tlb_part {
 };
 
 struct tlb_gather {
-	unsigned count; /* contexts in use */
-	bool apart; /* the scanner's: counted as such by its targets, see mm/scan.c */
+	u8 count; /* contexts in use */
+	bool apart; /* the scanner's: counted as such, here and by its targets, and nowhere else */
 	struct tlb_context *quick; /* part[0]'s, if adding to it only widens the hull */
 	struct tlb_part part[TLB_GATHER_CONTEXTS];
 };

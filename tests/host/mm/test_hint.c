@@ -6,6 +6,7 @@
 #include <mm/hint.h>
 #include <mm/knob.h>
 #include <mm/stats.h>
+#include <mm/tlb_cpu.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -49,6 +50,49 @@ TEST(hint_window_is_flushed_everywhere_and_counted_apart)
 	CHECK(theirs->flush_scanner > flushes);
 	for (u64 i = 0; i < 4; i++)
 		CHECK_EQ(*host_word(as, va + i * PAGE_SIZE, false), i);
+	aspace_destroy(as);
+}
+
+static void count_another_flush(const void *addr, u64 old __unused, u64 value __unused, bool atomic)
+{
+	if (atomic && addr == &cpu_ptr(1, tlb_cpu)->pending.bits[0])
+		count(shootdowns);
+}
+
+/* What this CPU counts in the middle of a scan's flush, as work that a waiter runs may, stays counted. */
+TEST(hint_flush_keeps_what_others_count_meanwhile)
+{
+	struct mm_counters before, *mine = cpu_ptr(0, mm_counters);
+	vaddr_t va;
+	struct aspace *as = filled(4, &va);
+
+	fake_on_cpu(1, load, as);
+	before = *mine;
+	fake_hooks.stored = count_another_flush;
+	CHECK_EQ(hint_mark(as, va, va + 4 * PAGE_SIZE), 4);
+	fake_hooks.stored = NULL;
+	CHECK(mine->shootdowns > before.shootdowns);
+	CHECK_EQ(mine->shootdowns_scanner, before.shootdowns_scanner + 1);
+	CHECK_EQ(mine->ipis_scanner, before.ipis_scanner + 1);
+	CHECK_EQ(mine->ipis_sent, before.ipis_sent);
+	CHECK_EQ(mine->flush_local_page, before.flush_local_page);
+	CHECK_EQ(mine->wait_initiator, before.wait_initiator);
+	aspace_destroy(as);
+}
+
+/* One page, nobody else: the shortest flush there is. Counted apart, too. */
+TEST(hint_flush_of_one_page_is_counted_apart)
+{
+	struct mm_counters before, *mine = cpu_ptr(0, mm_counters);
+	vaddr_t va;
+	struct aspace *as = filled(1, &va);
+
+	before = *mine;
+	CHECK_EQ(hint_mark(as, va, va + PAGE_SIZE), 1);
+	CHECK_EQ(mine->shootdowns_scanner, before.shootdowns_scanner + 1);
+	CHECK_EQ(mine->flush_scanner, before.flush_scanner + 1);
+	CHECK_EQ(mine->shootdowns, before.shootdowns);
+	CHECK_EQ(mine->flush_local_page, before.flush_local_page);
 	aspace_destroy(as);
 }
 

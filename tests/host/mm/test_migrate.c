@@ -2,6 +2,7 @@
 #include "host_mm.h"
 
 #include <fake/machine.h>
+#include <mm/debt.h>
 #include <mm/deferral.h>
 #include <mm/kmem.h>
 #include <mm/scheme.h>
@@ -308,6 +309,24 @@ TEST(debts_are_paid_at_each_event)
 		aspace_destroy(as);
 		scheme_restore();
 	}
+}
+
+/* The most that was held at one moment, whether or not it was paid since. */
+TEST(frames_held_are_counted_at_their_peak)
+{
+	vaddr_t va;
+
+	debts_held_max_restart();
+	struct aspace *as = moved_with_debts("batch+defer=skeleton", &va);
+
+	CHECK(as);
+	deferral_settle();
+	CHECK_EQ(deferral->held(), 0);
+	CHECK_EQ(debts_held_max(), 2);
+	debts_held_max_restart();
+	CHECK_EQ(debts_held_max(), 0);
+	aspace_destroy(as);
+	scheme_restore();
 }
 
 TEST(writable_pages_are_not_deferred)
