@@ -224,7 +224,7 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 	/* A 2 MiB page fills 512 slots by its first one alone: no other area could look its parts up. */
 	if (obj && (offset + (len >> PAGE_SHIFT) > obj->page_count || huge || obj->huge))
 		*err = -EINVAL;
-	if (*err || !(prot & PROT_READ)) {
+	if (*err || !(prot & PROT_READ) || prot & ~PROT_AREA) {
 		*err = -EINVAL;
 		return 0;
 	}
@@ -354,7 +354,7 @@ int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
 {
 	struct area *area;
 
-	if (!(prot & PROT_READ))
+	if (!(prot & PROT_READ) || prot & ~(PROT_READ | PROT_CHANGES))
 		return -EINVAL;
 	write_lock(&as->lock);
 	int err = isolate_range(as, va, len);
@@ -363,7 +363,7 @@ int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
 		change_begin(as, CHANGE_PROTECT, va, va + len);
 		list_for_each_entry (area, &as->areas, link)
 			if (area->start >= va && area->end <= va + len)
-				area->prot = prot;
+				area->prot = (area->prot & ~PROT_CHANGES) | prot;
 		range_protect(as, va, va + len, prot);
 		change_end(as, CHANGE_PROTECT, va, va + len);
 	}

@@ -158,6 +158,8 @@ static enum fault_result fault_anon(struct fault *f, struct area *area, struct p
 
 	if (won) {
 		atomic_fetch_add(&page->mapcount, 1);
+		if (unlikely(area->prot & PROT_EXEC))
+			code_sync(page_to_virt(page), PT_LEVEL_SIZE(pos.level));
 		pt_install(pos.ptep, pte_mk_leaf(page_to_phys(page), area->prot, pos.level));
 	}
 	spin_unlock(ptl);
@@ -199,6 +201,8 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 		return fault_change(f, pos, pte_mk_dirty);
 	if (!pte_is_accessed(f->seen))
 		return fault_change(f, pos, pte_mk_young);
+	/* Nobody takes execution from an entry but aspace_protect(), which takes it from the area, too. */
+	ASSERT(!f->exec || pte_is_executable(f->seen));
 	/* Somebody else repaired it, or this CPU held a stale entry that allowed less. */
 	count(spurious_faults);
 	tlb_flush_local(&f->as->ctx, f->va, pos.level);

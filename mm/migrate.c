@@ -266,7 +266,11 @@ static void map_entry(pte_t *ptep, struct page *to, unsigned level)
 
 	spin_lock(ptl);
 	/* Nobody but us changes a migration entry: whoever meets one waits for us. */
-	pt_install(ptep, pte_from_migration(pte_load(ptep), page_to_phys(to), level));
+	pte_t pte = pte_from_migration(pte_load(ptep), page_to_phys(to), level);
+
+	if (unlikely(pte_is_executable(pte))) /* the copy is what is fetched from now on */
+		code_sync(page_to_virt(to), PT_LEVEL_SIZE(level));
+	pt_install(ptep, pte);
 	spin_unlock(ptl);
 }
 

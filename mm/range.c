@@ -6,6 +6,7 @@
 #include <mm/range.h>
 #include <mm/migrate_wait.h>
 #include <mm/oracle.h>
+#include <arch/cpu.h>
 
 enum {
 	ZAP_PAGES = 64
@@ -97,30 +98,40 @@ void range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
 
 /* ---- protection -------------------------------------------------------------- */
 
-/* True: some CPU may still use the old permission. PTL held; debts were paid by change_begin(). */
-static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot)
+/* Before an entry allows execution: what its frame holds is what will be fetched. */
+static inline void prepare_code(pte_t old, unsigned level)
 {
-	bool writable = pte_is_writable(old);
-
-	if (writable == !!(prot & PROT_WRITE))
-		return false;
-	if (writable) {
-		pt_change(ptep, pte_mk_readonly);
-		return true;
-	}
-	pt_change(ptep, pte_mk_writable);
-	return pte_upgrade_needs_flush(old, pte_mk_writable(old));
+	if (!pte_is_executable(old))
+		code_sync(phys_to_virt(pte_pa(old, level)), PT_LEVEL_SIZE(level));
 }
 
-/* A hint entry gets the new right, too: it is what the next access will be given. PTL held. */
-static inline bool protect_hint(const struct aspace *as, pte_t *ptep, pte_t old, prot_t prot)
+/*
+ * True: some CPU may still use the old rights, or would go on refusing the new
+ * ones. PTL held; debts were paid by change_begin().
+ */
+static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot, unsigned level)
 {
-	pte_t leaf = pte_from_hint(old);
+	pte_t new = pte_with_prot(old, prot);
 
-	if (pte_is_writable(leaf) == !!(prot & PROT_WRITE))
+	if (new.v == old.v)
 		return false;
-	leaf = prot & PROT_WRITE ? pte_mk_writable(leaf) : pte_mk_readonly(leaf);
-	pt_note(ptep, pte_mk_hint(leaf));
+	if (unlikely(prot & PROT_EXEC))
+		prepare_code(old, level);
+	pt_protect(ptep, prot);
+	return (pte_prot(old) & ~prot & PROT_CHANGES) || pte_upgrade_needs_flush(old, new);
+}
+
+/* A hint entry gets the new rights, too: they are what the next access will be given. PTL held. */
+static inline bool protect_hint(const struct aspace *as, pte_t *ptep, pte_t old, prot_t prot,
+				unsigned level)
+{
+	pte_t leaf = pte_from_hint(old), new = pte_with_prot(leaf, prot);
+
+	if (new.v == leaf.v)
+		return false;
+	if (unlikely(prot & PROT_EXEC))
+		prepare_code(leaf, level);
+	pt_note(ptep, pte_mk_hint(new));
 	return aspace_may_be_cached(as, old);
 }
 
@@ -139,12 +150,12 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 		pte_t old = pte_load(pos.ptep);
 
 		if (likely(pte_is_present(old))) {
-			if (!protect_entry(pos.ptep, old, prot))
+			if (!protect_entry(pos.ptep, old, prot, pos.level))
 				continue;
 		} else if (unlikely(pte_is_migration(old))) {
 			moving = phys_to_page(pte_pa(old, pos.level));
 			break;
-		} else if (!pte_is_hint(old) || !protect_hint(as, pos.ptep, old, prot)) {
+		} else if (!pte_is_hint(old) || !protect_hint(as, pos.ptep, old, prot, pos.level)) {
 			continue;
 		}
 		last = at;

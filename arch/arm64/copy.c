@@ -47,6 +47,25 @@ void (*copy_page)(void *dst, const void *src) = copy_page_ldp;
 void (*zero_page)(void *dst) = zero_page_stp;
 static const struct copy_variant *chosen = &copy_variants[0];
 
+/*
+ * Arm ARM B2.4.4: stores are cleaned to where instruction fetches see them, then stale
+ * instructions go on all CPUs, whatever address they were fetched by: IC IALLUIS, as IVAU by our
+ * address reaches no other one in a cache that is indexed by virtual addresses. Each step is
+ * waited for. CTR_EL0.IDC and DIC say that the hardware does without one.
+ */
+void arm64_code_sync(const void *code, size_t size)
+{
+	u64 ctr = sysreg_read(ctr_el0), line = 4UL << (ctr >> 16 & 0xf); /* DminLine, words */
+
+	if (!(ctr >> 28 & 1)) /* IDC */
+		for (u64 at = ALIGN_DOWN((u64)code, line); at < (u64)code + size; at += line)
+			asm volatile("dc cvau, %0" ::"r"(at) : "memory");
+	dsb(ish);
+	if (!(ctr >> 29 & 1)) /* DIC */
+		asm volatile("ic ialluis\n\tdsb ish" ::: "memory");
+	isb();
+}
+
 static u8 test_page[2][PAGE_SIZE] __aligned(PAGE_SIZE);
 
 const char *copy_page_name(void)

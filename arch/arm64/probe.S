@@ -32,6 +32,31 @@ probe_semihosting:
 	.size	probe_semihosting, . - probe_semihosting
 probe_end:
 
+/*
+ * int probe_execute(vaddr_t va, u64 *value). A fetch that is refused faults at va: trap_fixup()
+ * knows it by the link register and goes on at probe_execute_failed. ISB: what others made of the
+ * code before is what this CPU fetches.
+ */
+	.globl	probe_execute, probe_execute_called, probe_execute_failed
+	.type	probe_execute, %function
+probe_execute:
+	stp	x29, x30, [sp, #-32]!
+	mov	x29, sp
+	str	x1, [sp, #16]
+	isb
+	blr	x0
+probe_execute_called:
+	ldr	x1, [sp, #16]
+	str	x0, [x1]
+	mov	x0, #0
+	ldp	x29, x30, [sp], #32
+	ret
+probe_execute_failed:
+	mov	x0, #-EFAULT
+	ldp	x29, x30, [sp], #32
+	ret
+	.size	probe_execute, . - probe_execute
+
 probe_failed:
 	mov	x0, #-EFAULT
 	ret

@@ -64,8 +64,14 @@ struct extable {
 
 extern const struct extable __start_extable[], __stop_extable[];
 
+extern const char probe_execute_called[], probe_execute_failed[]; /* probe.S */
+
 bool trap_fixup(struct trapframe *tf)
 {
+	if (trap_is_abort(tf) && trap_fault_is_exec(tf) && tf->x[30] == (u64)probe_execute_called) {
+		tf->pc = (u64)probe_execute_failed;
+		return true;
+	}
 	for (const struct extable *e = __start_extable; e < __stop_extable; e++) {
 		if (e->pc == tf->pc) {
 			tf->pc = e->fixup;

@@ -3,28 +3,35 @@
 #include <kernel/trap.h>
 #include <arch/trap.h>
 
+enum access { LOAD, STORE, FETCH };
+
 enum { FAULTS = 40 }; /* of one access; more means that handling them does not help */
+
+static bool allows(const struct fake_held *held, enum access access)
+{
+	return access == LOAD || (access == STORE ? held->write : held->exec);
+}
 
 /*
  * arm64 rules: a stale entry that refuses goes on refusing until somebody flushes
  * it; a fault does not drop it.
  */
-static bool refused(const struct fake_set *set, bool write)
+static bool refused(const struct fake_set *set, enum access access)
 {
-	for (unsigned i = 0; fake_config.arm64 && write && i < set->count; i++)
-		if (!set->held[i].write)
+	for (unsigned i = 0; fake_config.arm64 && i < set->count; i++)
+		if (!allows(&set->held[i], access))
 			return true;
 	return false;
 }
 
 /* Of the held translations, those that allow the access; the stalest come first. */
-static unsigned usable(const struct fake_set *set, bool write,
+static unsigned usable(const struct fake_set *set, enum access access,
 		       const struct fake_held *use[FAKE_HELD])
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < set->count; i++)
-		if (!write || set->held[i].write)
+		if (allows(&set->held[i], access))
 			use[n++] = &set->held[i];
 	return n;
 }
@@ -50,9 +57,13 @@ bool fake_make_dirty(const struct fake_held *held, vaddr_t va)
 	}
 }
 
-static void take_fault(vaddr_t va, bool write, bool present, bool *handled)
+static void take_fault(vaddr_t va, enum access access, bool present, bool *handled)
 {
-	struct trapframe tf = {.va = va, .write = write, .present = present, .irqs = true};
+	struct trapframe tf = {.va = va,
+			       .write = access == STORE,
+			       .exec = access == FETCH,
+			       .present = present,
+			       .irqs = true};
 
 	fake_point(30);
 	fake_isb(); /* exceptions synchronise the context */
@@ -109,7 +120,7 @@ static unsigned choose(unsigned index, unsigned n)
 	return chosen;
 }
 
-bool fake_access(vaddr_t va, bool write, u64 *value)
+static bool do_access(vaddr_t va, enum access access, u64 *value)
 {
 	for (unsigned faults = 0; faults < FAULTS; faults++) {
 		const struct fake_held *use[FAKE_HELD];
@@ -117,23 +128,33 @@ bool fake_access(vaddr_t va, bool write, u64 *value)
 		unsigned index, n, chosen;
 		bool handled;
 
-		fake_point(write ? 32 : 33);
+		fake_point(access == STORE ? 32 : 33);
 		set = fake_held_here(ALIGN_DOWN(va, PAGE_SIZE), &index);
 		if (!set) {
 			fake_fail("model: address %#lx is not watched", va);
 			return false;
 		}
-		n = usable(set, write, use);
-		if (n && refused(set, write) && fake_pick(2) == 0)
+		n = usable(set, access, use);
+		if (n && refused(set, access) && fake_pick(2) == 0)
 			n = 0;
 		chosen = choose(index, n);
-		if (chosen < n && perform(use[chosen], va, index, write, value))
+		if (chosen < n && perform(use[chosen], va, index, access == STORE, value))
 			return true;
 		fake_fault_drops(set);
-		take_fault(va, write, set->count && (chosen < n || !n), &handled);
+		take_fault(va, access, set->count && (chosen < n || !n), &handled);
 		if (!handled)
 			return false;
 	}
 	fake_fail("address %#lx: still a fault after %d were handled", va, FAULTS);
 	return false;
+}
+
+bool fake_access(vaddr_t va, bool write, u64 *value)
+{
+	return do_access(va, write ? STORE : LOAD, value);
+}
+
+bool fake_fetch(vaddr_t va, u64 *value)
+{
+	return do_access(va, FETCH, value);
 }

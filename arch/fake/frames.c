@@ -108,6 +108,12 @@ static void fake_copy_page(void *dst, const void *src)
 	fake_touch(dst, true);
 }
 
+void fake_code_sync(const void *code, size_t size)
+{
+	for (u64 frame = fake_frame_of(code); size && fake_hooks.code_synced; size -= PAGE_SIZE)
+		fake_hooks.code_synced(frame++);
+}
+
 static void fake_zero_page(void *dst)
 {
 	fake_point(14);

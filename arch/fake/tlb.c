@@ -75,6 +75,7 @@ static void walk(paddr_t root, vaddr_t va, struct walk *w)
 		w->leaf.frame = (u32)((pa + (va & (PT_LEVEL_SIZE(l) - 1))) >> PAGE_SHIFT);
 		w->leaf.level = (u8)l;
 		w->leaf.write = pte_is_writable(pte);
+		w->leaf.exec = pte_is_executable(pte);
 		w->leaf.dirty = pte_is_dirty(pte);
 		w->leaf.global = pte_prot(pte) & PROT_GLOBAL;
 		w->leaf.until = STILL;
@@ -100,7 +101,8 @@ bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry)
 static bool same(const struct fake_held *a, const struct fake_held *b)
 {
 	return a->frame == b->frame && a->root == b->root && a->level == b->level &&
-	       a->write == b->write && a->dirty == b->dirty && a->global == b->global;
+	       a->write == b->write && a->exec == b->exec && a->dirty == b->dirty &&
+	       a->global == b->global;
 }
 
 static void set_add(struct fake_set *set, const struct fake_held *leaf)

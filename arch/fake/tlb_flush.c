@@ -375,8 +375,9 @@ bool fake_needs_bbm(pte_t old, pte_t new, unsigned level)
 
 bool fake_upgrade_needs_flush(pte_t old, pte_t new)
 {
-	return fake_config.arm64 && pte_is_present(old) && !pte_is_writable(old) &&
-	       pte_is_writable(new);
+	return fake_config.arm64 && pte_is_present(old) &&
+	       ((!pte_is_writable(old) && pte_is_writable(new)) ||
+		(!pte_is_executable(old) && pte_is_executable(new)));
 }
 
 /* ---- evidence, as the ports stamp it ------------------------------------------------------- */

@@ -86,6 +86,12 @@ void fake_frame_freed(u64 frame)
 	fake_unwatch(frame << PAGE_SHIFT);
 }
 
+static bool exceeds(const struct fake_held *held, prot_t prot)
+{
+	return !(prot & PROT_READ) || (held->write && !(prot & PROT_WRITE)) ||
+	       (held->exec && !(prot & PROT_EXEC));
+}
+
 bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot)
 {
 	for (unsigned c = 0; c < fake_config.cpus; c++) {
@@ -96,8 +102,7 @@ bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot)
 		for (unsigned v = 0; v < fake_va_count; v++)
 			for (unsigned i = 0; fake_vas[v] == va && i < t->tag[t->asid].set[v].count;
 			     i++)
-				if (!(prot & PROT_READ) ||
-				    (!(prot & PROT_WRITE) && t->tag[t->asid].set[v].held[i].write))
+				if (exceeds(&t->tag[t->asid].set[v].held[i], prot))
 					return true;
 	}
 	return false;

@@ -31,6 +31,29 @@ probe_store64:
 	xor	%eax, %eax
 	ret
 
+/*
+ * int probe_execute(vaddr_t va, u64 *value). A fetch that is refused faults at va with the call
+ * done: trap_fixup() knows it by the return address and returns to probe_execute_failed.
+ */
+	.globl	probe_execute, probe_execute_called, probe_execute_failed
+	.type	probe_execute, @function
+probe_execute:
+	push	%rbp
+	mov	%rsp, %rbp
+	push	%rsi
+	push	%rsi			/* alignment */
+	call	*%rdi
+probe_execute_called:
+	pop	%rsi
+	mov	%rax, (%rsi)
+	xor	%eax, %eax
+	leave
+	ret
+probe_execute_failed:
+	mov	$-14, %eax		/* -EFAULT */
+	leave
+	ret
+
 /* int msr_probe_read(u32 msr, u64 *value) */
 	.globl	msr_probe_read
 	.type	msr_probe_read, @function

@@ -103,8 +103,22 @@ struct extable { /* probe.S */
 
 extern const struct extable __start_extable[], __stop_extable[];
 
+extern const char probe_execute_called[], probe_execute_failed[]; /* probe.S */
+
+/* The fetch at the beginning of a call by probe_execute(). */
+static bool is_probed_call(const struct trapframe *tf)
+{
+	return tf->vector == VECTOR_PAGE_FAULT && trap_fault_is_exec(tf) && tf->cr2 == tf->rip &&
+	       *(const u64 *)tf->rsp == (u64)probe_execute_called;
+}
+
 bool trap_fixup(struct trapframe *tf)
 {
+	if (is_probed_call(tf)) {
+		tf->rsp += sizeof(u64);
+		tf->rip = (u64)probe_execute_failed;
+		return true;
+	}
 	for (const struct extable *e = __start_extable; e < __stop_extable; e++) {
 		if (e->ip == tf->rip) {
 			tf->rip = e->fixup;

@@ -63,6 +63,79 @@ TEST(aspace, protect_and_unmap_reach_every_cpu)
 	fixture_fini(&fx);
 }
 
+static __noinline __aligned(64) u64 code_to_copy(void)
+{
+	return 0x5eed;
+}
+
+struct call {
+	vaddr_t va;
+	int result;
+	u64 value;
+};
+
+static void call_here(void *arg)
+{
+	struct call *c = arg;
+
+	c->value = 0;
+	c->result = probe_execute(c->va, &c->value);
+}
+
+static bool runs_everywhere(struct fixture *fx, struct call *c)
+{
+	bool all = true;
+
+	for_each_online_cpu (cpu) {
+		fixture_run(fx, cpu, call_here, c);
+		all &= c->result == 0 && c->value == 0x5eed;
+	}
+	return all;
+}
+
+static bool refused_everywhere(struct fixture *fx, struct call *c)
+{
+	bool all = true;
+
+	for_each_online_cpu (cpu) {
+		fixture_run(fx, cpu, call_here, c);
+		all &= c->result == -EFAULT;
+	}
+	return all;
+}
+
+/* Code runs from a page exactly while its rights say so, on every CPU (I7), and from where it has moved. */
+TEST(aspace, execution_is_granted_and_taken)
+{
+	struct fixture fx;
+	const prot_t rx = PROT_READ | PROT_EXEC;
+
+	REQUIRE(fixture_init(&fx, 1, RW, false, BOOT_NODE_NONE));
+	struct call c = {.va = fx.va};
+
+	aspace_load(fx.as);
+	memcpy((void *)fx.va, (const void *)code_to_copy, 64);
+	aspace_load(NULL);
+	fixture_run(&fx, 0, call_here, &c);
+	if (!c.result) {
+		fixture_fini(&fx);
+		SKIP("this CPU cannot forbid execution");
+	}
+	for (unsigned round = 0; round < 2; round++) {
+		EXPECT(refused_everywhere(&fx, &c));
+		EXPECT_EQ(aspace_protect(fx.as, fx.va, PAGE_SIZE, round ? RW | PROT_EXEC : rx), 0);
+		EXPECT(runs_everywhere(&fx, &c));
+		for (u32 node = 0; node < numa_node_count(); node++)
+			if (pmm_node_has_memory(node)) {
+				EXPECT_EQ(fixture_migrate(&fx, node, NULL), 0);
+				EXPECT(runs_everywhere(&fx, &c));
+			}
+		EXPECT_EQ(aspace_protect(fx.as, fx.va, PAGE_SIZE, round ? RW : PROT_READ), 0);
+	}
+	EXPECT(refused_everywhere(&fx, &c));
+	fixture_fini(&fx);
+}
+
 /* Dropped pages read zero again, their neighbours keep their contents. */
 TEST(aspace, drop)
 {

@@ -8,6 +8,8 @@ static const prot_t prots[] = {
 	PROT_READ,
 	PROT_READ | PROT_WRITE,
 	PROT_READ | PROT_EXEC,
+	PROT_READ | PROT_WRITE | PROT_EXEC,
+	PROT_READ | PROT_EXEC | PROT_USER,
 	PROT_READ | PROT_WRITE | PROT_USER,
 	PROT_READ | PROT_GLOBAL,
 };
@@ -60,6 +62,27 @@ TEST(pgtable, bits_are_independent)
 	EXPECT(!pte_is_writable(pte_mk_readonly(rw)));
 	EXPECT(pte_is_writable(pte_mk_writable(pte_mk_readonly(rw))));
 	EXPECT_EQ(pte_pa(pte_mk_old(pte_mk_clean(pte_mk_readonly(rw))), 0), 0x5000);
+}
+
+/* Any rights from any others; the rest of the entry stays, and so does its dirty state. */
+TEST(pgtable, rights_change_alone)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(prots); i++)
+		for (unsigned j = 0; j < ARRAY_SIZE(prots); j++) {
+			prot_t rights = prots[j] & PROT_CHANGES;
+			pte_t from = pte_mk_leaf(0x5000, prots[i], 0);
+			pte_t to = pte_with_prot(from, rights);
+
+			EXPECT_EQ(pte_prot(to), (prots[i] & ~PROT_CHANGES) | rights);
+			EXPECT_EQ(pte_is_executable(to), !!(rights & PROT_EXEC));
+			EXPECT_EQ(pte_is_dirty(to), pte_is_dirty(from) || rights & PROT_WRITE);
+			EXPECT_EQ(pte_pa(to, 0), 0x5000);
+			EXPECT_EQ(pte_with_prot(to, rights).v, to.v);
+			pte_t clean = pte_mk_clean(from);
+
+			EXPECT_EQ(pte_is_dirty(pte_with_prot(clean, rights)),
+				  (rights & PROT_WRITE) && !pte_is_writable(clean));
+		}
 }
 
 /* Hint entries are invisible to hardware and give the leaf back, made young. */

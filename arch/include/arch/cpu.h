@@ -41,6 +41,20 @@ const char *cpu_features(void);
 int probe_load64(vaddr_t va, u64 *value);
 int probe_store64(vaddr_t va, u64 value);
 
+/*
+ * Call code at va, which takes no arguments: 0 and *value = what it returned, or
+ * -EFAULT if it may not be executed. Faults that its own instructions take are its own affair.
+ */
+int probe_execute(vaddr_t va, u64 *value);
+
+/*
+ * What was stored at this kernel address so far is what every CPU fetches as
+ * instructions, wherever the frame is mapped, once it may execute it and has
+ * synchronised its context: an exception's return does, and so does this call
+ * for the calling CPU. Any context.
+ */
+static inline void code_sync(const void *code, size_t size);
+
 /* Copy / zero one 4 KiB page by kernel addresses; the variant chosen at boot by measurement. */
 extern void (*copy_page)(void *dst, const void *src);
 extern void (*zero_page)(void *dst);

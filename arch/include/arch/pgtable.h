@@ -29,6 +29,7 @@ enum {
 	PROT_USER = 1 << 3, /* reachable from user mode */
 	PROT_GLOBAL = 1 << 4, /* same in every address space: kernel mappings */
 	PROT_DEVICE = 1 << 5, /* uncached, unordered with nothing: MMIO */
+	PROT_CHANGES = PROT_WRITE | PROT_EXEC, /* what a live entry may gain and lose */
 };
 
 #define PT_VA_LOW_END (1UL << 47) /* workload addresses are below this on both ports */
@@ -57,6 +58,10 @@ static inline pte_t pte_mk_clean(pte_t pte);
 static inline pte_t pte_mk_dirty(pte_t pte);
 static inline pte_t pte_mk_readonly(pte_t pte);
 static inline pte_t pte_mk_writable(pte_t pte); /* writable and dirty */
+static inline bool
+pte_is_executable(pte_t pte); /* by the mode that the entry is for: PROT_USER or not */
+static inline pte_t pte_mk_executable(pte_t pte);
+static inline pte_t pte_mk_noexec(pte_t pte);
 
 /*
  * --- entries that hardware does not see -----------------------------------
@@ -92,3 +97,13 @@ void pt_root_init(pte_t *root, const pte_t *kernel_root);
 static inline bool pt_root_is_copied(void);
 
 #include <asm/pgtable.h>
+
+/* The leaf with the rights PROT_CHANGES of prot; its state stays, but one that becomes writable is dirty. */
+static inline pte_t pte_with_prot(pte_t leaf, prot_t prot)
+{
+	pte_t pte = prot & PROT_EXEC ? pte_mk_executable(leaf) : pte_mk_noexec(leaf);
+
+	if (!(prot & PROT_WRITE))
+		return pte_mk_readonly(pte);
+	return pte_is_writable(pte) ? pte : pte_mk_writable(pte);
+}

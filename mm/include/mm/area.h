@@ -6,6 +6,9 @@
 
 struct aspace;
 
+/* What an area may ask for: global entries would outlive its space, and its pages are memory. */
+#define PROT_AREA (PROT_READ | PROT_CHANGES | PROT_USER)
+
 /* Where new pages of an area come from. */
 enum placement {
 	PLACE_PREFERRED, /* area.node (BOOT_NODE_NONE: local, the faulting CPU's); others if it is short */

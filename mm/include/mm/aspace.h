@@ -56,7 +56,11 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
  */
 /* On return no CPU can reach the range through this space (I7). */
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len);
-/* On return no CPU has more access than prot (I7). */
+/*
+ * The range may be read, and written and executed as prot says; on return no
+ * CPU has more access than that (I7), and what it holds is what will be executed.
+ * -EINVAL: not readable, or other rights than PROT_CHANGES, which stay.
+ */
 int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot);
 /*
  * New pages of the range are placed so from now on; those that are there stay.

@@ -94,6 +94,16 @@ static inline pte_t pt_change(pte_t *ptep, pte_t (*change)(pte_t))
 	return old;
 }
 
+/* The same with the rights of prot, see pte_with_prot(). */
+static inline pte_t pt_protect(pte_t *ptep, prot_t prot)
+{
+	pte_t old = pte_load(ptep);
+
+	while (!pte_cmpxchg(ptep, &old, pte_with_prot(old, prot)))
+		;
+	return old;
+}
+
 /* Build or extend kernel mappings; tables from `alloc`. large: use blocks. 0 or -ENOMEM. */
 int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr_t pa, u64 len,
 		     prot_t prot, bool large);

@@ -84,6 +84,27 @@ TEST(range_made_writable_is_flushed)
 	aspace_destroy(as);
 }
 
+/* Flushed both ways: a CPU must not go on executing, nor go on refusing. */
+TEST(range_made_executable_or_not_is_flushed)
+{
+	vaddr_t va;
+
+	host_mm();
+	CHECK(set("transport", "ipi"));
+	struct aspace *as = filled(1, &va);
+
+	fake_on_cpu(1, load, as);
+	u64 before = counters(1)->flush_remote_page;
+
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW | PROT_EXEC), 0);
+	CHECK_EQ(counters(1)->flush_remote_page, before + 1);
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
+	CHECK_EQ(counters(1)->flush_remote_page, before + 2);
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
+	CHECK_EQ(counters(1)->flush_remote_page, before + 2);
+	aspace_destroy(as);
+}
+
 TEST(kernel_ranges_beyond_the_knob_are_broadcast_as_one)
 {
 	host_mm();

@@ -4,6 +4,7 @@
 #include <fake/machine.h>
 #include <kernel/error.h>
 #include <mm/fault.h>
+#include <mm/hint.h>
 #include <mm/kmem.h>
 #include <mm/mm.h>
 
@@ -72,6 +73,66 @@ TEST(aspace_unmap_of_the_middle_splits)
 		if (word)
 			CHECK_EQ(*word, i);
 	}
+	aspace_destroy(as);
+}
+
+/* Each right by itself, each way, in accessible and in hint entries; what an entry knows of its page stays. */
+TEST(aspace_protect_of_every_pair_of_rights)
+{
+	static const prot_t prots[] = {PROT_READ, RW, PROT_READ | PROT_EXEC, RW | PROT_EXEC};
+	vaddr_t va;
+
+	for (unsigned from = 0; from < ARRAY_SIZE(prots); from++)
+		for (unsigned to = 0; to < ARRAY_SIZE(prots); to++)
+			for (unsigned hint = 0; hint < 2; hint++) {
+				struct aspace *as = host_space(2, prots[from], false, 0, &va);
+
+				CHECK(host_word(as, va, prots[from] & PROT_WRITE));
+				const pte_t *ptep = aspace_entry(as, va);
+
+				if (hint)
+					hint_mark(as, va, va + PAGE_SIZE);
+				CHECK_EQ(aspace_protect(as, va, 2 * PAGE_SIZE, prots[to]), 0);
+				CHECK_EQ(pte_is_hint(*ptep), hint);
+				pte_t leaf = hint ? pte_from_hint(*ptep) : *ptep;
+
+				CHECK_EQ(pte_prot(leaf), prots[to]);
+				CHECK_EQ(pte_is_dirty(leaf),
+					 !!((prots[from] | prots[to]) & PROT_WRITE));
+				CHECK_EQ(fault_handle(as, va, true, false),
+					 !!(prots[to] & PROT_WRITE));
+				CHECK_EQ(fault_handle(as, va, false, true),
+					 !!(prots[to] & PROT_EXEC));
+				CHECK_EQ(pte_prot(*ptep), prots[to]);
+				aspace_destroy(as);
+			}
+}
+
+/* A clean writable entry that only becomes executable stays clean. */
+TEST(aspace_protect_keeps_clean_entries_clean)
+{
+	vaddr_t va;
+	struct aspace *as = host_space(1, RW, false, 0, &va);
+
+	CHECK(host_word(as, va, true));
+	pt_change(pgwalk_find(as->root, va, 0).ptep, pte_mk_clean);
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW | PROT_EXEC), 0);
+	CHECK(pte_is_writable(*aspace_entry(as, va)) && !pte_is_dirty(*aspace_entry(as, va)));
+	aspace_destroy(as);
+}
+
+TEST(aspace_rights_that_are_not_an_areas_are_refused)
+{
+	vaddr_t va;
+	struct aspace *as = host_space(1, RW, false, 0, &va);
+	int err;
+
+	CHECK(!aspace_map(as, NULL, 0, 0, PAGE_SIZE, RW | PROT_GLOBAL, false, 0, &err));
+	CHECK_EQ(err, -EINVAL);
+	CHECK(!aspace_map(as, NULL, 0, 0, PAGE_SIZE, RW | PROT_DEVICE, false, 0, &err));
+	CHECK_EQ(err, -EINVAL);
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW | PROT_GLOBAL), -EINVAL);
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW | PROT_USER), -EINVAL);
 	aspace_destroy(as);
 }
 

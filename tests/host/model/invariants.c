@@ -14,6 +14,7 @@ static struct frame {
 	u32 entries; /* that name it, counted at the end */
 	bool changed; /* since it was copied */
 	bool written; /* by a workload since it was zeroed; follows a copy */
+	bool unsynced; /* fetches may still see what was there before it was copied to or zeroed */
 } frames[FAKE_FRAMES_MAX];
 
 /* Those with moved_to, and some that had it: few are looked through at every store. */
@@ -58,7 +59,7 @@ static void before_copy(u64 to, u64 from)
 	if (fake_may_hold(to, true, &cpu) ||
 	    (fake_may_hold(to, false, &cpu) && refuses_content(to, from)))
 		fake_fail("I1: frame %#lx gets new contents while CPU %u may hold it", to, cpu);
-	frames[to] = (struct frame){.written = frames[from].written};
+	frames[to] = (struct frame){.written = frames[from].written, .unsynced = true};
 	frames[from].changed = false;
 	frames[from].copied_to = (u32)to;
 	if (!load_relaxed(&model_page_of(from)->refs)) /* frozen before */
@@ -84,7 +85,12 @@ static void before_zero(u64 frame)
 
 	if (fake_may_hold(frame, false, &cpu))
 		fake_fail("I1: frame %#lx is zeroed while CPU %u may hold it", frame, cpu);
-	frames[frame] = (struct frame){0};
+	frames[frame] = (struct frame){.unsynced = true};
+}
+
+static void code_synced(u64 frame)
+{
+	frames[frame].unsynced = false;
 }
 
 /* The allocator marks a frame as free by storing 0 references; freezing it for a move is an atomic. */
@@ -148,12 +154,16 @@ static void mapped(unsigned va_index, const struct fake_held *now)
 	frames[now->frame].copied_to = 0; /* it stays, or is new */
 	if (frames[now->frame].written && !now->dirty && now->write)
 		fake_fail("I3: frame %#x was written and is mapped clean", now->frame);
+	if (fake_live && now->exec && frames[now->frame].unsynced)
+		fake_fail("I1: frame %#x may be executed before fetches see its contents",
+			  now->frame);
 }
 
 void invariants_install(void)
 {
 	fake_hooks = (struct fake_hooks){.copied = before_copy,
 					 .zeroed = before_zero,
+					 .code_synced = code_synced,
 					 .stored = stored,
 					 .work_stored = work_stored,
 					 .mapped = mapped};

@@ -36,6 +36,8 @@ extern const struct scenario switch_shootdown, free_table, free_tables, destroy_
 extern const struct scenario rollover, rollover_load, rollover_leave, rollover_lazy;
 /* ---- scenarios_more.c ---- */
 extern const struct scenario debts_grow, hint_dirty;
+/* ---- scenarios_exec.c ---- */
+extern const struct scenario exec_protect, exec_hint, exec_alias;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
@@ -78,6 +80,8 @@ bool work_write(vaddr_t va, unsigned cpu);
 void work_device_write(vaddr_t va, struct page *page, unsigned cpu);
 /* Load a CPU's word of a page and check the stamp. False: fault refused. */
 bool work_read(vaddr_t va, unsigned cpu, unsigned whose);
+/* The same as code. False: it may not be executed. */
+bool work_execute(vaddr_t va, unsigned cpu, unsigned whose);
 /* Load and expect the words of work_make_identical(). */
 bool work_read_same(vaddr_t va);
 /* Store the word that is there already: nobody can tell by reading, only by where it goes. */

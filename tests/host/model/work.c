@@ -243,6 +243,18 @@ bool work_read(vaddr_t va, unsigned cpu, unsigned whose)
 	return true;
 }
 
+bool work_execute(vaddr_t va, unsigned cpu, unsigned whose)
+{
+	unsigned page = page_here(va);
+	u64 told = load_acquire(&history[page].word[whose].told), value;
+
+	if (!fake_fetch(word_va(va, whose), &value))
+		return false;
+	check_stamp(page, whose, value, cpu, told,
+		    &history[page].word[whose].seen[cpu][slot_at(va)]);
+	return true;
+}
+
 bool work_read_same(vaddr_t va)
 {
 	u64 value;

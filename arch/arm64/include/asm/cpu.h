@@ -18,6 +18,13 @@ static inline u64 percpu_base(void)
 	return sysreg_read(tpidr_el1);
 }
 
+void arm64_code_sync(const void *code, size_t size);
+
+static inline void code_sync(const void *code, size_t size)
+{
+	arm64_code_sync(code, size);
+}
+
 static inline void cpu_relax(void)
 {
 	asm volatile("yield" ::: "memory");

@@ -156,6 +156,27 @@ static inline pte_t pte_mk_writable(pte_t pte)
 	return (pte_t){(pte.v & ~(PTE_RDONLY | PTE_SW_DIRTY)) | PTE_DBM};
 }
 
+/* The bit that forbids execution where the entry is meant to be used; the other one is always set. */
+static inline u64 arm64_noexec(pte_t pte)
+{
+	return pte.v & PTE_USER ? PTE_UXN : PTE_PXN;
+}
+
+static inline bool pte_is_executable(pte_t pte)
+{
+	return !(pte.v & arm64_noexec(pte));
+}
+
+static inline pte_t pte_mk_executable(pte_t pte)
+{
+	return (pte_t){pte.v & ~arm64_noexec(pte)};
+}
+
+static inline pte_t pte_mk_noexec(pte_t pte)
+{
+	return (pte_t){pte.v | arm64_noexec(pte)};
+}
+
 static inline pte_t pte_mk_hint(pte_t leaf)
 {
 	return (pte_t){(leaf.v & ~PTE_VALID) | PTE_SW_HINT};

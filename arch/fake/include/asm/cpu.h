@@ -21,6 +21,13 @@ static inline u64 percpu_base(void)
 	return fake_current.percpu;
 }
 
+void fake_code_sync(const void *code, size_t size);
+
+static inline void code_sync(const void *code, size_t size)
+{
+	fake_code_sync(code, size);
+}
+
 static inline void cpu_relax(void)
 {
 	fake_relax();

@@ -153,6 +153,21 @@ static inline pte_t pte_mk_writable(pte_t pte)
 	return (pte_t){pte.v | FAKE_FLAG(FAKE_W | FAKE_D)};
 }
 
+static inline bool pte_is_executable(pte_t pte)
+{
+	return pte.v & FAKE_FLAG(FAKE_X);
+}
+
+static inline pte_t pte_mk_executable(pte_t pte)
+{
+	return (pte_t){pte.v | FAKE_FLAG(FAKE_X)};
+}
+
+static inline pte_t pte_mk_noexec(pte_t pte)
+{
+	return (pte_t){pte.v & ~FAKE_FLAG(FAKE_X)};
+}
+
 static inline pte_t pte_mk_hint(pte_t leaf)
 {
 	return fake_with_kind(leaf, FAKE_HINT);

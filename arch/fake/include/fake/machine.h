@@ -284,7 +284,7 @@ void fake_pairs_each(void (*fn)(const struct fake_pair *pair, void *arg), void *
 struct fake_held {
 	u32 frame, root; /* root: index in the watched roots */
 	u8 level;
-	bool write, dirty, global;
+	bool write, exec, dirty, global;
 	bool dead; /* its frame was given away while the tag was not loaded */
 	u64 since; /* fake_write_seq when walks began to find it */
 	u64 until; /* fake_write_seq when walks stopped finding it; ~0 = they still do */
@@ -339,6 +339,8 @@ bool fake_others_held(unsigned va_index, u64 frame, unsigned *cpu);
 /* ---- access.c ---- */
 /* A workload's load or store of 8 bytes: through the TLB, faults included. False: no such mapping. */
 bool fake_access(vaddr_t va, bool write, u64 *value);
+/* The same for the fetch of 8 bytes of instructions. */
+bool fake_fetch(vaddr_t va, u64 *value);
 /* Its parts: the first store through a clean translation; false: refused. The word itself, in order per address. */
 bool fake_make_dirty(const struct fake_held *held, vaddr_t va);
 struct fake_use {
@@ -358,6 +360,7 @@ extern bool fake_verbose; /* printk and kprintf come out */
 struct fake_hooks {
 	void (*copied)(u64 to, u64 from); /* before the bytes move */
 	void (*zeroed)(u64 frame); /* before */
+	void (*code_synced)(u64 frame); /* fetches see what was stored there */
 	/* A store of the kernel reached memory. */
 	void (*stored)(const void *addr, u64 old, u64 value, bool atomic);
 	/* A workload's store is about to reach this word. */

@@ -23,6 +23,11 @@ static inline u64 percpu_base(void)
 	return X86_THIS_CPU(x86_percpu_base);
 }
 
+/* Instruction caches are coherent; a fault's IRET serializes whoever prefetched (SDM vol. 3 8.1.3). */
+static inline void code_sync(const void *code __unused, size_t size __unused)
+{
+}
+
 static inline void cpu_relax(void)
 {
 	asm volatile("pause" ::: "memory");

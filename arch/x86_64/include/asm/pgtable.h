@@ -157,6 +157,21 @@ static inline pte_t pte_mk_writable(pte_t pte)
 	return (pte_t){pte.v | PTE_RW | PTE_D};
 }
 
+static inline bool pte_is_executable(pte_t pte)
+{
+	return !(pte.v & x86_pte_noexec);
+}
+
+static inline pte_t pte_mk_executable(pte_t pte)
+{
+	return (pte_t){pte.v & ~x86_pte_noexec};
+}
+
+static inline pte_t pte_mk_noexec(pte_t pte)
+{
+	return (pte_t){pte.v | x86_pte_noexec};
+}
+
 static inline pte_t pte_mk_hint(pte_t leaf)
 {
 	return (pte_t){(leaf.v ^ (PTE_FRAME | PTE_P)) | PTE_HINT};
