@@ -5,6 +5,9 @@
 #include <asm/hyp.h>
 #include <asm/mmu.h>
 #include <asm/sysreg.h>
+#include <kernel/bootinfo.h>
+#include <kernel/error.h>
+#include <kernel/kmem.h>
 #include <kernel/ktest.h>
 
 enum {
@@ -268,4 +271,41 @@ TEST(arm64, the_stub_at_el2_answers)
 	EXPECT_EQ(hyp_call(99, 0), -1);
 	EXPECT_EQ(hyp_call(HYP_SET_VECTORS, image_to_phys(hyp_stub_vectors)), 0);
 	EXPECT_EQ(hyp_call(99, 0), -1);
+}
+
+/* ---- faults beside the stack: vectors.S ---- */
+
+/* probe_load64(va) on a stack that ends at sp; returns its error. *after: sp when it has returned. */
+static int probe_on_stack(u64 sp, vaddr_t va, u64 *after)
+{
+	register u64 x0 asm("x0") = va;
+	register u64 x1 asm("x1") = sp - 16; /* where the value goes */
+	u64 was;
+
+	asm volatile("mov	%[was], sp\n\t"
+		     "sub	sp, %[sp], #16\n\t"
+		     "bl	probe_load64\n\t"
+		     "mov	%[after], sp\n\t"
+		     "mov	sp, %[was]"
+		     : [was] "=&r"(was), [after] "=&r"(*after), "+r"(x0), "+r"(x1)
+		     : [sp] "r"(sp)
+		     : "x2", "x30", "memory");
+	return (int)x0;
+}
+
+/* A backtrace that follows a broken chain of frames looks there. */
+TEST(arm64, a_fault_beside_the_stack_goes_on_where_it_was)
+{
+	char *stack = kmem.stack_alloc(BOOT_NODE_NONE);
+	u64 sp = (u64)stack + 2048, after;
+
+	if (!EXPECT(stack))
+		return;
+	irqflags_t flags = irq_save(); /* handlers take more room than is left */
+	int err = probe_on_stack(sp, (vaddr_t)stack - 8, &after);
+
+	irq_restore(flags);
+	kmem.stack_free(stack);
+	EXPECT_EQ((u64)err, (u64)-EFAULT);
+	EXPECT_EQ(after, sp - 16);
 }

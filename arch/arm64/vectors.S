@@ -8,6 +8,10 @@
 #define FRAME_SP 248
 #define FRAME_VECTOR 288
 #define FRAME_PAD 296
+#define ESR_EC_SHIFT 26
+#define ESR_FNV_SHIFT 10
+#define EC_DATA 0x25
+#define EC_SP_ALIGNMENT 0x26
 #define VECTOR_SYNC 4
 #define VECTOR_IRQ 5
 #define PAGE_SIZE 4096
@@ -41,11 +45,8 @@
 	mov	x0, sp
 .endm
 
-	.section .text.vectors, "ax"
-
-/* The way back: also after a handler changed pc or a register in the frame. */
-	.type	trap_return, %function
-trap_return:
+/* All but x0, x1 and sp. */
+.macro restore_frame
 	ldp	x2, x3, [sp, #FRAME_PC]
 	msr	elr_el1, x2
 	msr	spsr_el1, x3
@@ -64,40 +65,66 @@ trap_return:
 	ldp	x26, x27, [sp, #208]
 	ldp	x28, x29, [sp, #224]
 	ldr	x30, [sp, #FRAME_LR]
+.endm
+
+	.section .text.vectors, "ax"
+
+/* The way back: also after a handler changed pc or a register in the frame. */
+	.type	trap_return, %function
+trap_return:
+	restore_frame
 	ldp	x0, x1, [sp], #FRAME_SIZE
 	eret
 	.size	trap_return, . - trap_return
 
 /*
- * A stack that has run into its guard page cannot take the frame: the first store of save_frame
- * would fault, for ever. Then the faulting address is within a page of sp, where nothing else can
- * fault, and the frame goes to this CPU's emergency stack. TPIDR_EL0 and SP_EL0 are scratch:
- * nothing else uses them as long as there is no user mode.
+ * A stack that has run into its guard page cannot take the frame, nor can a misaligned one: the
+ * first store of save_frame would fault, for ever. So the frame goes to this CPU's emergency stack
+ * if sp is misaligned, or if a data abort names an address within a page of sp. Nothing overflows
+ * there but a stack; what else faults there (a backtrace that looks below a stack's end) goes on as
+ * it would elsewhere. FAR means something only for aborts, and not where FnV is set (Arm ARM
+ * D17.2.37). TPIDR_EL0 and SP_EL0 are scratch: nothing else uses them as long as there is no user
+ * mode.
  */
 	.type	trap_sync, %function
 trap_sync:
 	msr	tpidr_el0, x0
+	mrs	x0, esr_el1
+	ubfx	x0, x0, #ESR_EC_SHIFT, #6
+	cmp	x0, #EC_SP_ALIGNMENT
+	b.eq	stack_gone
+	cmp	x0, #EC_DATA
+	b.ne	1f
+	mrs	x0, esr_el1
+	tbnz	x0, #ESR_FNV_SHIFT, 1f
 	mrs	x0, far_el1
 	sub	x0, sp, x0
 	add	x0, x0, #PAGE_SIZE
 	cmp	x0, #(2 * PAGE_SIZE)
-	mrs	x0, tpidr_el0
 	b.lo	stack_gone
+1:	mrs	x0, tpidr_el0
 	save_frame
 	mov	x6, #VECTOR_SYNC
 	str	x6, [sp, #FRAME_VECTOR]
 	bl	arm64_sync
 	b	trap_return
 
+/* Below what is in use, if the emergency stack is what we are on; else at its end. */
 stack_gone:
 	msr	sp_el0, x1
-	mov	x1, sp
+	mrs	x1, tpidr_el1
 	adrp	x0, arm64_emergency + EMERGENCY_SIZE
 	add	x0, x0, #:lo12:(arm64_emergency + EMERGENCY_SIZE)
-	mov	sp, x0
-	mrs	x0, tpidr_el1
-	add	sp, sp, x0
-	sub	sp, sp, #FRAME_SIZE
+	add	x0, x0, x1
+	mov	x1, sp
+	sub	x1, x0, x1
+	cmp	x1, #EMERGENCY_SIZE
+	mov	x1, sp
+	b.hs	2f
+	and	x0, x1, #~15
+	b	3f
+2:	sub	x0, x0, #FRAME_SIZE
+3:	mov	sp, x0
 	str	x1, [sp, #FRAME_PAD]
 	mrs	x0, tpidr_el0
 	mrs	x1, sp_el0
@@ -108,7 +135,14 @@ stack_gone:
 	mov	x6, #VECTOR_SYNC
 	str	x6, [sp, #FRAME_VECTOR]
 	bl	arm64_sync
-	b	trap_return
+	/* As trap_return, but to the stack that was left. */
+	restore_frame
+	ldp	x0, x1, [sp]
+	msr	tpidr_el0, x0
+	ldr	x0, [sp, #FRAME_SP]
+	mov	sp, x0
+	mrs	x0, tpidr_el0
+	eret
 	.size	trap_sync, . - trap_sync
 
 	.type	trap_irq, %function
