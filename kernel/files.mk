@@ -3,10 +3,11 @@ SRCS += kernel/lib/args.c kernel/lib/crc32.c kernel/lib/fixed.c kernel/lib/glob.
 	kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c kernel/lib/string.c \
 	kernel/lib/strutil.c
 SRCS += kernel/core/clock.c kernel/core/command.c kernel/core/console.c kernel/core/context.c \
-	kernel/core/det.c kernel/core/ksym.c kernel/core/ktest.c kernel/core/main.c \
+	kernel/core/det.c kernel/core/input.c kernel/core/ksym.c kernel/core/ktest.c kernel/core/log.c kernel/core/main.c \
 	kernel/core/option.c kernel/core/panic.c kernel/core/percpu.c kernel/core/printk.c \
 	kernel/core/rwlock.c kernel/core/skew.c kernel/core/smp.c kernel/core/smp_call.c \
 	kernel/core/spinlock.c kernel/core/trap.c kernel/core/wait.c kernel/core/watchdog.c
+SRCS += kernel/drivers/uart.c kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
 SRCS += kernel/shell/cmd_help.c kernel/shell/cmd_panic.c kernel/shell/cmd_system.c \
 	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/lineedit.c kernel/shell/look_cpus.c \
 	kernel/shell/shell.c

@@ -30,7 +30,7 @@ STD = r"std(arg|bool|def|int)\.h"
 
 # A port's start-up, where boot hands over to the kernel; the parsers beside it know nothing of it.
 BOOT_ISA = (rf"(boot|asm)/.*|arch/platform\.h|mm/kmap\.h|libfdt\.h|{LIB}|"
-            r"kernel/(bootinfo|option|printk|panic|main)\.h")
+            r"kernel/(bootinfo|option|printk|panic|main|uart)\.h")
 
 # Who may include what: the first row whose prefix fits a file decides.
 LAYERS: list[tuple[str, str]] = [

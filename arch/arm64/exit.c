@@ -3,7 +3,6 @@
 #include <arch/irq.h>
 #include <arch/platform.h>
 #include <asm/entry.h>
-#include <asm/uart.h>
 #include <kernel/bootinfo.h>
 
 /* Arm semihosting, SYS_EXIT: stop reason and sub-code; QEMU makes the sub-code its exit status. */
@@ -82,7 +81,6 @@ static void semihosting_exit(unsigned code)
 void arch_exit(unsigned code)
 {
 	irq_disable();
-	uart_drain();
 	semihosting_exit(code);
 	psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
 	cpu_halt_forever();
@@ -91,7 +89,6 @@ void arch_exit(unsigned code)
 void arch_reboot(void)
 {
 	irq_disable();
-	uart_drain();
 	psci_call(PSCI_SYSTEM_RESET, 0, 0, 0);
 	cpu_halt_forever();
 }

@@ -6,7 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/smp.h>
 #include <asm/entry.h>
-#include <asm/mmio.h>
+#include <arch/mmio.h>
 #include <asm/sysreg.h>
 #include <kernel/bootinfo.h>
 #include <kernel/panic.h>

@@ -5,8 +5,9 @@
 #include <asm/entry.h>
 #include <asm/features.h>
 #include <asm/mmu.h>
-#include <asm/uart.h>
+#include <kernel/bootinfo.h>
 #include <kernel/printk.h>
+#include <kernel/uart.h>
 
 /* Vectors exist now, so SError may be reported where it happens. */
 static void vectors_load(void)
@@ -20,7 +21,7 @@ void arch_init_early(struct bootinfo *bi)
 {
 	cpu_set_percpu(0, 0); /* the template is the boot CPU's copy for now */
 	vectors_load();
-	uart_init(bi);
+	uart_open(&bi->console);
 	psci_init(bi);
 }
 

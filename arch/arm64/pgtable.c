@@ -3,7 +3,8 @@
 #include <arch/platform.h>
 #include <arch/tlb.h>
 #include <asm/mmu.h>
-#include <asm/uart.h>
+#include <asm/sysreg.h>
+#include <kernel/uart.h>
 
 paddr_t arm64_kernel_phys;
 paddr_t arm64_kernel_root;
@@ -32,6 +33,13 @@ void pt_root_init(pte_t *root __unused, const pte_t *kernel_root __unused)
 {
 }
 
+/* May EL1 write there? The MMU is asked (Arm ARM C5.4, AT S1E1W; bit 0 of PAR_EL1: no). */
+static bool is_mapped(const void *p)
+{
+	asm volatile("at s1e1w, %0\n\tisb" ::"r"(p) : "memory");
+	return !(sysreg_read(par_el1) & 1);
+}
+
 /* Boot CPU, interrupts masked: TTBR0 still holds the identity map. Others start with this root. */
 void arch_load_kernel_root(paddr_t root)
 {
@@ -43,5 +51,7 @@ void arch_load_kernel_root(paddr_t root)
 	pt_publish(); /* the new tables, before anybody walks them */
 	replace(root, arm64_empty_root);
 	mmu_switch(arm64_empty_root, 0, false);
-	uart_remapped();
+	/* The entry code's tables had it; in these boot_discover() maps it, as nobody else here knows where it is. */
+	if (uart_registers() && !is_mapped(phys_to_virt(uart_registers())))
+		uart_lose();
 }

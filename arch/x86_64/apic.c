@@ -8,6 +8,7 @@
 #include <arch/platform.h>
 #include <asm/apic.h>
 #include <asm/features.h>
+#include <arch/mmio.h>
 #include <asm/io.h>
 #include <asm/port.h>
 #include <asm/regs.h>
@@ -22,7 +23,7 @@ enum {
 };
 
 static bool x2apic;
-static char *xapic; /* the page of registers, at its direct-map address */
+static paddr_t xapic; /* the page of registers */
 static u32 apic_ids[MAX_CPUS];
 
 u32 apic_id_of(unsigned cpu)
@@ -66,7 +67,7 @@ u64 cpu_hw_id(void)
 
 	if (base & APIC_BASE_X2APIC)
 		return rdmsr(MSR_X2APIC_ID);
-	return mmio_read32((char *)phys_to_virt(base & APIC_BASE_ADDRESS) + APIC_ID) >> 24;
+	return mmio_read32((base & APIC_BASE_ADDRESS) + APIC_ID) >> 24;
 }
 
 /* One write. It would not wait for earlier stores by itself (SDM vol. 3 10.12.3). */
@@ -124,7 +125,7 @@ void apic_init(const struct bootinfo *bi)
 	}
 	x2apic = on || (x86_has(X86_X2APIC) && wanted);
 	if (!x2apic)
-		xapic = phys_to_virt(bi->x86.lapic_base);
+		xapic = bi->x86.lapic_base;
 	if (!x2apic && wanted)
 		printk("apic: no x2APIC: CPUs with ids above %d cannot be started\n", XAPIC_MAX_ID);
 }

@@ -3,6 +3,7 @@
 #include <arch/irq.h>
 #include <arch/platform.h>
 #include <asm/features.h>
+#include <arch/mmio.h>
 #include <asm/io.h>
 #include <asm/port.h>
 #include <kernel/bootinfo.h>
@@ -56,7 +57,7 @@ static void register_write8(u8 space, u64 addr, u8 v)
 	if (space == SPACE_IO)
 		outb((u16)addr, v);
 	else if (space == SPACE_MEMORY)
-		mmio_write8(phys_to_virt(addr), v); /* mapped by boot/x86_64/discover.c */
+		mmio_write8(addr, v); /* mapped by boot/x86_64/discover.c */
 }
 
 static void acpi_power_off(void)
@@ -83,7 +84,6 @@ void cpu_halt_forever(void)
 void arch_exit(unsigned code)
 {
 	irq_disable();
-	uart_drain();
 	if (x86_has(X86_HYPERVISOR))
 		outb(QEMU_EXIT_PORT, (u8)code);
 	acpi_power_off();
@@ -106,7 +106,6 @@ void arch_reboot(void)
 	} no_idt = {0, 0};
 
 	irq_disable();
-	uart_drain();
 	acpi_reset();
 	tsc_delay_us(50000);
 	outb(RESET_CONTROL, RESET_HARD);

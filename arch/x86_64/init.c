@@ -21,7 +21,7 @@ void arch_init_early(struct bootinfo *bi)
 	features_detect();
 	gdt_load();
 	idt_load();
-	uart_init_early(bi);
+	console_choose_early(bi);
 }
 
 /* GS is moved last: until then this CPU's segments are those of its old copy, or none. */
@@ -42,7 +42,7 @@ void arch_init(struct bootinfo *bi)
 	cpu_describe(text, sizeof(text));
 	printk("cpu: %s\n", text);
 	printk("cpu: features %s\n", cpu_features());
-	uart_init(bi);
+	console_choose(bi);
 	exit_init(bi);
 	apic_init(bi);
 	apic_init_cpu();

@@ -3,6 +3,7 @@
  * the hypervisor, else measured against the best other clock of the board.
  */
 #include <arch/cpu.h>
+#include <arch/mmio.h>
 #include <arch/platform.h>
 #include <asm/apic.h>
 #include <asm/features.h>
@@ -66,7 +67,7 @@ void tsc_delay_us(unsigned us)
 
 /* --- clocks to measure against ------------------------------------------------ */
 
-static char *hpet;
+static paddr_t hpet;
 static u16 pm_port;
 
 enum {
@@ -87,7 +88,7 @@ static bool hpet_start(const struct bootinfo *bi, struct reference *r)
 
 	if (!bi->x86.hpet_base)
 		return false;
-	hpet = phys_to_virt(bi->x86.hpet_base);
+	hpet = bi->x86.hpet_base;
 	femtoseconds = mmio_read32(hpet + HPET_PERIOD);
 	if (!femtoseconds || femtoseconds > HPET_MAX_PERIOD)
 		return false;

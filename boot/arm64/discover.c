@@ -3,8 +3,8 @@
  * needs no page tables. The tables themselves were read by boot_main().
  */
 #include "boot.h"
-#include <asm/uart.h>
 #include <boot/discover.h>
+#include <kernel/uart.h>
 #include <mm/kmap.h>
 
 enum { /* bytes of register frames */
@@ -37,7 +37,7 @@ void boot_discover(struct bootinfo *bi)
 	if (bi->console.type != BOOT_CONSOLE_NONE &&
 	    !map_device(bi, "UART", bi->console.base, UART_LEN))
 		bi->console.type = BOOT_CONSOLE_NONE;
-	uart_init(bi);
+	uart_open(&bi->console);
 	map_device(bi, "GIC distributor", bi->arm64.gicd_base, GICD_LEN);
 	if (bi->arm64.gic_version == 2)
 		map_device(bi, "GIC CPU interface", bi->arm64.gicc_base, GICC_LEN);

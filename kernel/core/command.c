@@ -1,5 +1,6 @@
 /* Arguments and complaints of console commands. */
 #include <kernel/command.h>
+#include <kernel/console.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
 

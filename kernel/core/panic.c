@@ -1,5 +1,6 @@
 /* The end of a run: by a verdict, or because an invariant is broken. */
 #include <kernel/clock.h>
+#include <kernel/console.h>
 #include <kernel/kmem.h>
 #include <kernel/option.h>
 #include <kernel/panic.h>
@@ -201,11 +202,13 @@ void machine_end(unsigned rc)
 	irq_disable();
 	console_fresh_line();
 	kprintf("TARRY-END rc=%u\n", rc);
+	console_drain(); /* what has not left is lost with the power */
 	arch_exit(rc);
 }
 
 void machine_reboot(void)
 {
 	irq_disable();
+	console_drain();
 	arch_reboot();
 }

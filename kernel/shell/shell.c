@@ -178,6 +178,8 @@ static char read_char(struct lineedit *le)
 	while ((c = console_getc()) < 0) {
 		if (!console_column())
 			lineedit_redraw(le); /* somebody printed lines below the prompt */
+		if (console_poll())
+			looks = 0;
 		context_yield();
 		if (looks++ < INPUT_LOOKS)
 			cpu_relax();

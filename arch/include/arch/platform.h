@@ -1,4 +1,4 @@
-/* CONTRACT: the board: early start, console UART, timer, end of the run. */
+/* CONTRACT: the board: early start, timer, end of the run. */
 #pragma once
 
 #include <kernel/types.h>
@@ -11,9 +11,6 @@ void arch_init_early(struct bootinfo *bi);
 void arch_init(struct bootinfo *bi);
 /* Each secondary CPU, by itself, before it takes interrupts. */
 void arch_init_cpu(unsigned cpu);
-
-void uart_putc(char c); /* gives up on an absent UART; never waits for ever */
-int uart_getc(void); /* next received byte, or -EAGAIN */
 
 /* One-shot timer interrupt on this CPU at least ns from now (ends cpu_idle()); 0 cancels. */
 void timer_oneshot(u64 ns);

@@ -7,36 +7,35 @@
 #include <kernel/types.h>
 #include <arch/platform.h>
 
-static inline u32 mmio_read32(paddr_t pa)
-{
-	u32 v;
+#define MMIO(bits, suffix, reg)                                                                    \
+	static inline u##bits mmio_read##bits(paddr_t pa)                                          \
+	{                                                                                          \
+		u64 v;                                                                             \
+                                                                                                   \
+		asm volatile("ldr" suffix " %" reg "0, [%1]"                                       \
+			     : "=r"(v)                                                             \
+			     : "r"(phys_to_virt(pa))                                               \
+			     : "memory");                                                          \
+		return (u##bits)v;                                                                 \
+	}                                                                                          \
+                                                                                                   \
+	static inline void mmio_write##bits(paddr_t pa, u##bits v)                                 \
+	{                                                                                          \
+		asm volatile("str" suffix " %" reg "0, [%1]" ::"rZ"((u64)v), "r"(phys_to_virt(pa)) \
+			     : "memory");                                                          \
+	}
 
-	asm volatile("ldr %w0, [%1]" : "=r"(v) : "r"(phys_to_virt(pa)) : "memory");
-	return v;
+MMIO(8, "b", "w")
+MMIO(16, "h", "w")
+MMIO(32, "", "w")
+MMIO(64, "", "x")
+#undef MMIO
+
+static inline u8 port_read8(u16 port __unused)
+{
+	return 0xff;
 }
 
-static inline void mmio_write32(paddr_t pa, u32 v)
+static inline void port_write8(u16 port __unused, u8 v __unused)
 {
-	asm volatile("str %w0, [%1]" ::"rZ"(v), "r"(phys_to_virt(pa)) : "memory");
-}
-
-static inline u64 mmio_read64(paddr_t pa)
-{
-	u64 v;
-
-	asm volatile("ldr %x0, [%1]" : "=r"(v) : "r"(phys_to_virt(pa)) : "memory");
-	return v;
-}
-
-static inline u8 mmio_read8(paddr_t pa)
-{
-	u32 v;
-
-	asm volatile("ldrb %w0, [%1]" : "=r"(v) : "r"(phys_to_virt(pa)) : "memory");
-	return (u8)v;
-}
-
-static inline void mmio_write8(paddr_t pa, u8 v)
-{
-	asm volatile("strb %w0, [%1]" ::"rZ"(v), "r"(phys_to_virt(pa)) : "memory");
 }

@@ -1,4 +1,4 @@
-/* I/O ports and device registers in memory. */
+/* I/O ports. */
 #pragma once
 
 #include <kernel/types.h>
@@ -35,24 +35,4 @@ static inline u32 inl(u16 port)
 
 	asm volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
 	return v;
-}
-
-static inline u8 mmio_read8(const void *p)
-{
-	return *(const volatile u8 *)p;
-}
-
-static inline void mmio_write8(void *p, u8 v)
-{
-	*(volatile u8 *)p = v;
-}
-
-static inline u32 mmio_read32(const void *p)
-{
-	return *(const volatile u32 *)p;
-}
-
-static inline void mmio_write32(void *p, u32 v)
-{
-	*(volatile u32 *)p = v;
 }

@@ -1,0 +1,109 @@
+/*
+ * The log: a ring of lines with time stamps. Appending takes ring_lock, interrupts off, for as
+ * long as formatting takes; it waits for no device. Comes last of all locks, behind the console's owner.
+ */
+#include "output.h"
+#include <kernel/clock.h>
+#include <kernel/printf.h>
+#include <kernel/spinlock.h>
+#include <kernel/string.h>
+#include <arch/irq.h>
+
+enum { RING_SIZE = 64 << 10 }; /* bytes: some 800 lines, the log of a boot with 512 CPUs */
+
+static struct spinlock ring_lock; /* ring, ring_head */
+static char ring[RING_SIZE];
+static u64 ring_head; /* bytes ever appended; whole lines whenever ring_lock is free */
+
+bool output_locks_broken;
+bool log_clock_ready;
+
+static irqflags_t ring_acquire(void)
+{
+	irqflags_t flags = irq_save();
+
+	/* The holder only formats and copies: it waits for nobody, so this wait needs no polling. */
+	while (!load_relaxed(&output_locks_broken) && !spin_trylock(&ring_lock))
+		cpu_relax();
+	return flags;
+}
+
+static void ring_release(irqflags_t flags)
+{
+	store_release(&ring_lock.held, 0);
+	irq_restore(flags);
+}
+
+static void ring_append(const char *s, size_t len)
+{
+	while (len--)
+		ring[ring_head++ % RING_SIZE] = *s++;
+}
+
+static void append_stamp(void)
+{
+	char stamp[32];
+	u64 us = log_clock_ready ? clock_ns() / 1000 : 0;
+	int len = ksnprintf(stamp, sizeof(stamp), "[%5lu.%06lu] ", us / 1000000, us % 1000000);
+
+	ring_append(stamp, (size_t)len);
+}
+
+/* Sink of the formatter; arg: is this the beginning of a line? */
+static void log_put(void *arg, const char *s, size_t len)
+{
+	bool *fresh = arg;
+
+	while (len) {
+		const char *newline = memchr(s, '\n', len);
+		size_t n = newline ? (size_t)(newline - s) + 1 : len;
+
+		if (*fresh)
+			append_stamp();
+		ring_append(s, n);
+		*fresh = newline;
+		s += n;
+		len -= n;
+	}
+}
+
+void log_append(const char *fmt, va_list ap)
+{
+	irqflags_t flags = ring_acquire();
+	bool fresh = true;
+
+	kvprintf_sink(log_put, &fresh, fmt, ap);
+	if (!fresh)
+		ring_append("\n", 1);
+	ring_release(flags);
+}
+
+u64 log_end(void)
+{
+	return load_relaxed(&ring_head);
+}
+
+u64 log_oldest(void)
+{
+	u64 end = log_end();
+
+	/* One more than there is: the reader then skips to a whole line. */
+	return end > RING_SIZE ? end - RING_SIZE - 1 : 0;
+}
+
+size_t log_read(u64 *pos, char *buf, size_t size)
+{
+	irqflags_t flags = ring_acquire();
+	size_t n;
+
+	if (ring_head - *pos > RING_SIZE) {
+		*pos = ring_head - RING_SIZE;
+		while (ring[(*pos)++ % RING_SIZE] != '\n')
+			;
+	}
+	n = MIN(size, ring_head - *pos);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = ring[(*pos)++ % RING_SIZE];
+	ring_release(flags);
+	return n;
+}
