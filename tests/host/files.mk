@@ -39,6 +39,11 @@ FAKE_MM := $(wildcard arch/fake/*.c) \
 	   $(addprefix kernel/core/,det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
 	   $(addprefix kernel/lib/,args.c fixed.c printf.c rng.c strutil.c)
 
+HOST_TESTS += test_uart
+test_uart_INCLUDES := $(FAKE_INCLUDES)
+test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.c \
+		  kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
+
 HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)
 test_mm_CFLAGS = $$(LOCKS)
