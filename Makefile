@@ -180,9 +180,9 @@ test-host: setup-test
 	+@$(MAKE) $(jobs) host
 	@$(PYTHON) tests/run.py --group none --host '$(HOST_TESTS:%=$(HOST)/%)'
 
-# The modelled machine. ORDERINGS=N per scheme and rule set, SEED=N, SCHEME=name.
+# The modelled machine. ORDERINGS=N per scheme and rule set, and as many of the product; SEED=N, SCHEME=name.
 # Interrupted, the same command goes on where it was: the state file holds what is through.
-orderings = $(HOST)/explore --orderings $(or $(ORDERINGS),$(1)) --bound 2 --share 95 \
+orderings = $(HOST)/explore --orderings $(or $(ORDERINGS),$(1)) --bound 2 --share 95 --product all \
 	    --state $(BUILD)/explore.state $(if $(SCHEME),--scheme '$(SCHEME)') \
 	    $(if $(SEED),--seed $(SEED))
 explore: setup-test

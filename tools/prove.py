@@ -96,6 +96,10 @@ def of_explorer(text: str) -> str:
     failures = len(re.findall(r"^# .* scheme \S+, scenario [^:\n]*: ", text, re.MULTILINE))
     parts = [f"{rules} {int(distinct):,} orderings of {runs} scenarios, bound exhausted in {exhausted}, "
              f"pairs in both orders {both} of {pairs}" for rules, runs, distinct, exhausted, both, pairs in found]
+    product = re.findall(r"^# product of (\d+) combinations, (\S+) \S+: (\d+) of them, (\d+) left out, .*?"
+                         r"(\d+) distinct", text, re.MULTILINE)
+    parts += [f"{rules} {int(distinct):,} orderings of {run} of {all_of} combinations"
+              for all_of, rules, run, _, distinct in product]
     return "; ".join([*parts, f"{failures} failures"])
 
 
@@ -150,7 +154,7 @@ def explorer_steps(args: argparse.Namespace) -> list[Step]:
     common = ["--scheme", args.scheme, "--seed", str(args.seed)]
     return [
         Step("explorer", [str(EXPLORER), *common, "--orderings", str(args.orderings), "--bound", "2",
-                          "--share", "95", "--each", "--state", str(BUILD / "explore.state")],
+                          "--product", "all", "--share", "95", "--each", "--state", str(BUILD / "explore.state")],
              of_explorer, {}, tells=True),
         Step("races", [str(BUILD / "host/explore_races"), *common, "--orderings", str(RACE_ORDERINGS)],
              of_explorer, {}, tells=True),

@@ -65,7 +65,7 @@ HOST_TESTS += explore
 explore_INCLUDES := $(FAKE_INCLUDES)
 explore_CFLAGS = $$(LOCKS)
 explore_FLAGS = -std=gnu11 -g -O2 -fno-pie -no-pie -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
-explore_SRCS := $(filter-out %/start.c,$(wildcard tests/host/model/*.c)) $(FAKE_MM)
+explore_SRCS := $(filter-out %/start.c,$(wildcard tests/host/model/*.c)) kernel/lib/glob.c $(FAKE_MM)
 
 # The same with every plain access of the kernel's sources under observation: arch/fake/races.c.
 HOST_TESTS += explore_races

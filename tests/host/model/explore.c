@@ -44,6 +44,7 @@ struct explorer {
 	bool left_out; /* plans that the queue had no room for */
 	struct reversal reversal[REVERSALS]; /* a ring */
 	u64 reversals, reversed; /* noted; done with */
+	char failure[512], schedule[2048];
 };
 static struct explorer *ex;
 
@@ -161,31 +162,25 @@ static void shorten(void)
 	free(keep);
 }
 
+static void note_failure(const char *text)
+{
+	ex->result->failed = true;
+	snprintf(ex->failure, sizeof(ex->failure), "%s", text);
+	fake_plan_print(fake_plan, ex->schedule, sizeof(ex->schedule));
+}
+
 static void report_failure(void)
 {
-	struct explore_result *r = ex->result;
-
-	r->failed = true;
-	snprintf(r->failure, sizeof(r->failure), "%s", fake_failure);
-	fake_plan_print(fake_plan, r->schedule, sizeof(r->schedule));
+	note_failure(fake_failure);
 	if (!fails()) {
 		/* Something that an execution changes is not put back: a mistake of the explorer. */
-		strncat(r->failure, " (not repeatable)",
-			sizeof(r->failure) - strlen(r->failure) - 1);
+		strncat(ex->failure, " (not repeatable)",
+			sizeof(ex->failure) - strlen(ex->failure) - 1);
 		return;
 	}
 	shorten();
 	fails();
-	snprintf(r->failure, sizeof(r->failure), "%s", fake_failure);
-	fake_plan_print(fake_plan, r->schedule, sizeof(r->schedule));
-}
-
-/* A mistake of the explorer's own. */
-static void fail_now(const char *text)
-{
-	ex->result->failed = true;
-	snprintf(ex->result->failure, sizeof(ex->result->failure), "%s", text);
-	fake_plan_print(fake_plan, ex->result->schedule, sizeof(ex->result->schedule));
+	note_failure(fake_failure);
 }
 
 static bool enough(void)
@@ -309,8 +304,8 @@ static bool run_short(const struct short_plan *s, unsigned bound)
 	if (!run_and_count())
 		return false;
 	if (!s->count && fake_abandoned) {
-		/* No plan of these stores came before: states are mixed up. */
-		fail_now("the plan without deviations was given up for another");
+		/* No plan of these stores came before: states are mixed up, a mistake of the explorer's own. */
+		note_failure("the plan without deviations was given up for another");
 		return false;
 	}
 	if (s->count < bound)
@@ -396,6 +391,16 @@ void explore(const struct explore_order *order, struct explore_result *result)
 	if (search())
 		wander();
 	fake_pairs_each(count_pair, result);
+}
+
+const char *explore_failure(void)
+{
+	return ex->failure;
+}
+
+const char *explore_failing_schedule(void)
+{
+	return ex->schedule;
 }
 
 void explore_schedule(char *buf, size_t size)

@@ -5,6 +5,8 @@
  */
 #include "jobs.h"
 
+#include <kernel/string.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +18,14 @@
 
 /* Declared by hand: the header's constants have the names of mm's. */
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, long offset);
-enum { HOST_READ_WRITE = 3, HOST_SHARED_ANONYMOUS = 0x1 | 0x20 };
+enum { HOST_READ_WRITE = 3, HOST_SHARED_ANONYMOUS = 0x1 | 0x20 | 0x4000 }; /* no swap set aside */
 
 enum {
-	MAX_JOBS = 8192,
+	MAX_JOBS = 1 << 18,
+	MAX_RUNNING = 256,
+	SAMPLED = 64, /* orderings of each combination of a sample; at least, of all */
+	SAMPLE = 4, /* the sample's part of all orderings: one in so many */
+	LEAST_BOUND = 1000, /* orderings from which on a search from the start gets anywhere */
 	STUCK = 30, /* seconds of CPU time for 256 executions: a step of the kernel's does not end */
 	QUIET = 2, /* seconds without a word */
 	REPEAT = 20, /* seconds between two lines of progress, if not on a terminal */
@@ -79,7 +85,10 @@ static void run_job(struct job *job)
 				      .orderings = job->orderings,
 				      .executions = job->orderings * 4 + 64,
 				      .seed = options.seed,
-				      .bound = (unsigned)options.bound,
+				      .bound =
+					      job->scenario->product && job->orderings < LEAST_BOUND
+						      ? 0
+						      : (unsigned)options.bound,
 				      .tell_pair = options.pairs ? tell_pair : NULL,
 				      .alive = still_alive};
 	char err[160];
@@ -92,7 +101,7 @@ static void run_job(struct job *job)
 		setup_scenario(job->scenario);
 		explore(&order, &job->result);
 		if (job->result.failed)
-			report_failure_now(job, job->result.failure, job->result.schedule);
+			report_failure_now(job, explore_failure(), explore_failing_schedule());
 	} else {
 		job->skipped = true;
 	}
@@ -140,9 +149,32 @@ static u64 key_of(const struct job *job)
 	return fake_mix(fake_mix(fake_mix(hash, job->orderings), options.seed), options.bound);
 }
 
+/* Where the job of a key is, or would be: each process of a run through has some ten thousand. */
+static struct job **find_key(struct job **table, u64 size, u64 key)
+{
+	u64 i = key % size;
+
+	while (table[i] && table[i]->key != key)
+		i = (i + 1) % size;
+	return &table[i];
+}
+
+static struct job **index_jobs(u64 size)
+{
+	struct job **table = calloc(size, sizeof(*table));
+
+	for (unsigned i = 0; i < job_count; i++) {
+		jobs[i].key = key_of(&jobs[i]);
+		*find_key(table, size, jobs[i].key) = &jobs[i];
+	}
+	return table;
+}
+
 static void state_read(void)
 {
 	static struct record record;
+	u64 size = 2UL * job_count + 1;
+	struct job **table;
 	unsigned found = 0;
 
 	if (!options.state)
@@ -152,14 +184,18 @@ static void state_read(void)
 		printf("Bail out! %s: cannot be written\n", options.state);
 		exit(2);
 	}
+	table = index_jobs(size);
 	rewind(state);
-	while (fread(&record, sizeof(record), 1, state) == 1)
-		for (unsigned i = 0; i < job_count; i++)
-			if (!jobs[i].resumed && key_of(&jobs[i]) == record.key) {
-				jobs[i].result = record.result;
-				jobs[i].ended = jobs[i].resumed = true;
-				found++;
-			}
+	while (fread(&record, sizeof(record), 1, state) == 1) {
+		struct job *job = *find_key(table, size, record.key);
+
+		if (!job || job->resumed)
+			continue;
+		job->result = record.result;
+		job->ended = job->resumed = true;
+		found++;
+	}
+	free(table);
 	if (found)
 		fprintf(stderr, "explore: %u of %u runs are in %s already\n", found, job_count,
 			options.state);
@@ -171,7 +207,7 @@ static void state_add(const struct job *job)
 
 	if (!state || !job->ended || job->skipped || job->result.failed)
 		return;
-	record = (struct record){key_of(job), job->result};
+	record = (struct record){job->key, job->result};
 	fwrite(&record, sizeof(record), 1, state);
 	fflush(state);
 }
@@ -243,33 +279,125 @@ void jobs_init(void)
 		mmap(NULL, fake_locks_size(), HOST_READ_WRITE, HOST_SHARED_ANONYMOUS, -1, 0));
 }
 
+static void add(const char *scheme_name, const struct variant *v, const struct scenario *s)
+{
+	struct job *job = &jobs[job_count];
+
+	if (options.variant && strcmp(options.variant, v->name))
+		return;
+	if (job_count == MAX_JOBS) {
+		printf("Bail out! more than %d runs\n", MAX_JOBS);
+		exit(2);
+	}
+	job->variant = v;
+	job->scenario = s;
+	snprintf(job->scheme, sizeof(job->scheme), "%s", scheme_name);
+	job_count++;
+}
+
+static void share_out(unsigned first, u64 orderings)
+{
+	for (unsigned i = first; i < job_count; i++)
+		jobs[i].orderings = orderings;
+}
+
+static void add_under(const char *scheme_name, const char *rules, const struct scenario *s)
+{
+	for (const struct variant *v = variants; v < variants + variant_count; v++)
+		if (!strcmp(v->rules, rules))
+			add(scheme_name, v, s);
+}
+
+bool jobs_wanted(const struct scenario *s)
+{
+	return options.scenario ? glob_match(options.scenario, s->name) : !s->product;
+}
+
+static bool is_left_out(const struct scenario *s, const char *rules)
+{
+	bool asked_for = options.scenario && !strcmp(options.scenario, s->name);
+
+	return !asked_for && product_left_out(s, rules);
+}
+
 void jobs_add(const char *scheme_name, const char *rules)
 {
-	unsigned first = job_count, count;
+	bool unsafe = setup_is_unsafe(scheme_name);
+	unsigned first = job_count;
+
+	for (unsigned i = 0; scenarios[i]; i++)
+		if (jobs_wanted(scenarios[i]) && (!unsafe || scenarios[i]->reads_only))
+			add_under(scheme_name, rules, scenarios[i]);
+	if (job_count > first) /* some scenarios have fewer orderings than their share */
+		share_out(first, options.orderings / (job_count - first) * 13 / 12 + 1);
+}
+
+/* ---- of the product ----------------------------------------------------------------------- */
+
+/* One variant of the rules, in turn. */
+static void add_one(const char *scheme_name, const char *rules, const struct scenario *s, u64 turn)
+{
+	const struct variant *fit[16];
+	unsigned n = 0;
 
 	for (const struct variant *v = variants; v < variants + variant_count; v++)
-		for (unsigned s = 0; scenarios[s]; s++) {
-			struct job *job = &jobs[job_count];
-
-			if (strcmp(v->rules, rules) ||
-			    (options.variant && strcmp(options.variant, v->name)) ||
-			    (setup_is_unsafe(scheme_name) && !scenarios[s]->reads_only) ||
-			    (options.scenario && strcmp(options.scenario, scenarios[s]->name)))
-				continue;
-			if (job_count == MAX_JOBS) {
-				printf("Bail out! more than %d runs\n", MAX_JOBS);
-				exit(2);
-			}
-			job->variant = v;
-			job->scenario = scenarios[s];
-			snprintf(job->scheme, sizeof(job->scheme), "%s", scheme_name);
-			job_count++;
-		}
-	count = job_count - first;
-	for (unsigned i = first; i < job_count; i++)
-		jobs[i].orderings =
-			options.orderings / count * 13 / 12 + 1; /* some scenarios have fewer */
+		if (!strcmp(v->rules, rules))
+			fit[n++] = v;
+	add(scheme_name, fit[turn % n], s);
 }
+
+/* Pairs under each variant of the rules, sets of three under one. */
+static void add_all(const char *scheme_name, const char *rules)
+{
+	for (unsigned i = 0; i < product_count(); i++) {
+		const struct scenario *s = product_at(i);
+
+		if (is_left_out(s, rules))
+			continue;
+		if (s->cpus == 2)
+			add_under(scheme_name, rules, s);
+		else
+			add_one(scheme_name, rules, s, i + options.seed);
+	}
+}
+
+/* So many of all, others for each seed and part; and all in the end. */
+static void add_sample(const char *scheme_name, const char *rules, unsigned part, unsigned parts)
+{
+	u64 n = options.orderings / SAMPLE / SAMPLED, from = (options.seed * parts + part) * n;
+
+	for (u64 i = from; i < from + n; i++)
+		if (!is_left_out(product_shuffled(i), rules))
+			add_one(scheme_name, rules, product_shuffled(i), i / product_count() + i);
+}
+
+void jobs_add_product(const char *scheme_name, const char *rules, unsigned part, unsigned parts)
+{
+	unsigned first = job_count;
+
+	if (setup_is_unsafe(scheme_name) || options.product == PRODUCT_NONE)
+		return; /* in each of it somebody writes */
+	if (options.scenario) {
+		for (unsigned i = 0; i < product_count(); i++)
+			if (jobs_wanted(product_at(i)) && !is_left_out(product_at(i), rules))
+				add_under(scheme_name, rules, product_at(i));
+	} else if (options.product == PRODUCT_ALL) {
+		add_all(scheme_name, rules);
+	} else {
+		add_sample(scheme_name, rules, part, parts);
+	}
+	if (job_count == first)
+		return;
+	if (options.scenario || options.product == PRODUCT_ALL)
+		share_out(first, MAX(options.orderings / (job_count - first) + 1, (u64)SAMPLED));
+	else
+		share_out(first, SAMPLED);
+}
+
+/* ---- running them --------------------------------------------------------------------------- */
+
+static struct job *running[MAX_RUNNING];
+static unsigned running_count;
 
 static void start(struct job *job)
 {
@@ -278,6 +406,7 @@ static void start(struct job *job)
 
 	if (pid) { /* the jobs are shared memory: only one of the two may write this */
 		job->pid = pid;
+		running[running_count++] = job;
 		return;
 	}
 	signal(SIGINT, SIG_DFL);
@@ -287,16 +416,17 @@ static void start(struct job *job)
 	_exit(0);
 }
 
-/* False: nobody ended, but a second has passed. */
-static bool wait_for_one(bool *failed)
+/* Returns also when nobody ended, but a second has passed. */
+static void wait_for_one(bool *failed)
 {
 	int status = 0, pid = wait(&status);
 
-	for (unsigned i = 0; pid > 0 && i < job_count; i++) {
-		struct job *job = &jobs[i];
+	for (unsigned i = 0; pid > 0 && i < running_count; i++) {
+		struct job *job = running[i];
 
 		if (job->pid != pid)
 			continue;
+		running[i--] = running[--running_count];
 		job->pid = 0;
 		job->signal = status & 0x7f;
 		if (!job->ended && job->signal == SIGKILL && !interrupted)
@@ -304,38 +434,35 @@ static bool wait_for_one(bool *failed)
 		state_add(job);
 		*failed |= status != 0 || job->result.failed;
 	}
-	return pid > 0;
 }
 
 static void stop_all(void)
 {
-	for (unsigned i = 0; i < job_count; i++)
-		if (jobs[i].pid > 0)
-			kill(jobs[i].pid, SIGKILL);
+	for (unsigned i = 0; i < running_count; i++)
+		kill(running[i]->pid, SIGKILL);
 }
 
 bool jobs_run(void)
 {
-	unsigned running = 0, next = 0;
+	unsigned next = 0;
 	bool failed = false;
 
 	started = time(NULL);
 	state_read();
 	set_handlers();
-	while (next < job_count || running) {
+	while (next < job_count || running_count) {
 		while (next < job_count && jobs[next].resumed)
 			next++;
-		if (next < job_count && running < options.jobs && !interrupted &&
-		    !(failed && options.stop)) {
+		if (next < job_count && running_count < MIN(options.jobs, (u64)MAX_RUNNING) &&
+		    !interrupted && !(failed && options.stop)) {
 			start(&jobs[next++]);
-			running++;
 			continue;
 		}
-		if (!running)
+		if (!running_count)
 			break;
 		if (interrupted)
 			stop_all();
-		running -= wait_for_one(&failed);
+		wait_for_one(&failed);
 		tell_progress();
 	}
 	stop_ticking();

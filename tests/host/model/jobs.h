@@ -16,6 +16,7 @@ struct job {
 	const struct scenario *scenario;
 	char scheme[48];
 	u64 orderings;
+	u64 key; /* in the file of those that are through */
 	int pid; /* while it runs */
 	int signal; /* that ended it */
 	bool skipped, ended, resumed;
@@ -26,6 +27,7 @@ struct options {
 	const char *scheme, *rules, *variant, *scenario, *replay, *checks, *state;
 	u64 orderings, seed, bound, jobs, share;
 	bool stop, trace, pairs, each;
+	enum { PRODUCT_SAMPLE, PRODUCT_ALL, PRODUCT_NONE } product; /* how much of it is run */
 };
 extern struct options options;
 
@@ -40,8 +42,12 @@ extern unsigned job_count;
 
 /* ---- jobs.c ---- */
 void jobs_init(void);
+/* Does --scenario name it? */
+bool jobs_wanted(const struct scenario *s);
 /* One of each scenario that fits, under each variant of the rules. */
 void jobs_add(const char *scheme_name, const char *rules);
+/* The same of the product, as much as is to be run; of a sample, this is a part of so many, each another one. */
+void jobs_add_product(const char *scheme_name, const char *rules, unsigned part, unsigned parts);
 /* All of them, as many at a time as options.jobs. False: interrupted. */
 bool jobs_run(void);
 
@@ -67,6 +73,8 @@ bool setup_is_unsafe(const char *scheme_name);
 void report_failure_now(const struct job *job, const char *failure, const char *schedule);
 /* The figures of one scheme and rule set, and its line of KTAP. False: it failed. */
 bool report(const char *scheme_name, const char *rules, unsigned number);
+/* The same for what of the product was run. */
+bool report_product(const char *scheme_name, const char *rules, unsigned number);
 /* The same for one whose runs are those of another, and which knobs they set differently. */
 bool report_alike(const char *scheme_name, const char *of, const char *rules, const char *differing,
 		  bool passed, unsigned number);

@@ -4,20 +4,25 @@
  *   explore [--scheme NAME] [--rules x86|arm64] [--variant NAME] [--scenario NAME]
  *           [--orderings N] [--seed N] [--bound N] [--jobs N] [--stop] [--share PERCENT]
  *           [--state FILE] [--checks invariants,contents,oracle] [--each] [--pairs]
- *           [--fault lost|doubled|deaf]
+ *           [--product sample|all|none] [--fault lost|doubled|deaf]
  *   explore --replay 'RULES SCHEME SCENARIO SCHEDULE' [--trace]
  *   explore --list (the schemes) | --scheme NAME --settings (what it stands for)
+ *   explore --list-scenarios [--scenario GLOB]
  *
  * Without arguments: every scheme, both rule sets, what `make test` runs. KTAP
  * on standard output; each scheme and rule set is one test, and fails also if
  * less than --share of the conflicting pairs were seen in both orders. --each
  * prints a line per scenario, --pairs the pairs seen in one order only. --state
  * notes runs that are through, so that the same command goes on after them.
+ * --scenario takes a pattern, and looks in the product (product.c), too. Without
+ * it a sample of the product is run, another one for each --seed, scheme and
+ * rule set; --product all runs all of it, as many orderings again as of the rest.
  * --fault: one interrupt may be lost, each comes twice, or CPU 1 takes none.
  */
 #include "jobs.h"
 
 #include <mm/deferral.h>
+#include <kernel/string.h>
 #include <mm/scheme.h>
 
 #include <stdio.h>
@@ -73,22 +78,34 @@ static struct test {
 	const char *scheme, *rules;
 	const struct test *as; /* every run is the same as of this one, ... */
 	char differing[64]; /* ... whatever these knobs are */
+	bool product; /* what of the product is run; else the scenarios with a name of their own */
 	bool passed;
-} tests[2 * MAX_SCHEMES];
+} tests[4 * MAX_SCHEMES];
 static unsigned test_count;
 
 static void find_alike(struct test *t)
 {
 	for (const struct test *other = tests; other < t && !t->as; other++)
-		if (!other->as && !strcmp(other->rules, t->rules) &&
+		if (!other->as && !other->product && !strcmp(other->rules, t->rules) &&
 		    setup_is_alike(other->scheme, t->scheme, t->rules, t->differing,
 				   sizeof(t->differing)))
 			t->as = other;
 }
 
+static void list_product(const struct test *of, unsigned part, unsigned parts)
+{
+	unsigned before = job_count;
+
+	jobs_add_product(of->scheme, of->rules, part, parts);
+	if (job_count > before)
+		tests[test_count++] =
+			(struct test){.scheme = of->scheme, .rules = of->rules, .product = true};
+}
+
 static void list_tests(void)
 {
 	static const char *const rule_sets[] = {"x86", "arm64"};
+	unsigned parts = scheme_count * ARRAY_SIZE(rule_sets);
 
 	for (unsigned i = 0; i < scheme_count; i++)
 		for (unsigned r = 0; r < ARRAY_SIZE(rule_sets); r++) {
@@ -99,8 +116,10 @@ static void list_tests(void)
 			*t = (struct test){.scheme = scheme_names[i], .rules = rule_sets[r]};
 			test_count++;
 			find_alike(t);
-			if (!t->as)
-				jobs_add(t->scheme, t->rules);
+			if (t->as)
+				continue;
+			jobs_add(t->scheme, t->rules);
+			list_product(t, i * ARRAY_SIZE(rule_sets) + r, parts);
 		}
 }
 
@@ -112,9 +131,13 @@ static unsigned report_tests(void)
 	for (struct test *t = tests; t < tests + test_count; t++) {
 		unsigned number = (unsigned)(t - tests) + 1;
 
-		t->passed = t->as ? report_alike(t->scheme, t->as->scheme, t->rules, t->differing,
-						 t->as->passed, number)
-				  : report(t->scheme, t->rules, number);
+		if (t->as)
+			t->passed = report_alike(t->scheme, t->as->scheme, t->rules, t->differing,
+						 t->as->passed, number);
+		else if (t->product)
+			t->passed = report_product(t->scheme, t->rules, number);
+		else
+			t->passed = report(t->scheme, t->rules, number);
 		failed += !t->passed;
 	}
 	return failed;
@@ -182,6 +205,20 @@ static void read_options(int argc, char **argv)
 	options.checks = value_of(argc, argv, "--checks");
 }
 
+/* False: there is no such part. */
+static bool set_product(const char *name)
+{
+	static const char *const names[] = {
+		[PRODUCT_SAMPLE] = "sample", [PRODUCT_ALL] = "all", [PRODUCT_NONE] = "none"};
+
+	for (unsigned i = 0; name && i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i])) {
+			options.product = i;
+			return true;
+		}
+	return !name;
+}
+
 static bool set_fault(const char *name)
 {
 	static const char *const names[] = {"", "lost", "doubled", "deaf"};
@@ -198,7 +235,9 @@ static int check_options(void)
 	bool known = !options.scenario;
 
 	for (unsigned s = 0; scenarios[s]; s++)
-		known |= options.scenario && !strcmp(options.scenario, scenarios[s]->name);
+		known |= options.scenario && jobs_wanted(scenarios[s]);
+	for (unsigned i = 0; !known && i < product_count(); i++)
+		known = jobs_wanted(product_at(i));
 	if (!known)
 		return refuse("--scenario", options.scenario, "no such scenario");
 	if (options.rules && strcmp(options.rules, "x86") && strcmp(options.rules, "arm64"))
@@ -216,29 +255,61 @@ static int check_options(void)
 
 /* ---- what it does --------------------------------------------------------------------------- */
 
+static const struct scenario *scenario_of(const char *name)
+{
+	for (unsigned s = 0; scenarios[s]; s++)
+		if (!strcmp(scenarios[s]->name, name))
+			return scenarios[s];
+	for (unsigned i = 0; i < product_count(); i++)
+		if (!strcmp(product_at(i)->name, name))
+			return product_at(i);
+	return NULL;
+}
+
+static const struct variant *variant_of(const char *name)
+{
+	for (unsigned v = 0; v < variant_count; v++)
+		if (!strcmp(variants[v].name, name))
+			return &variants[v];
+	return NULL;
+}
+
 static int replay(void)
 {
-	char rules[32], scheme_name[48], scenario[32], err[160];
+	char rules[32], scheme_name[48], name[64], err[160];
+	const struct scenario *scenario;
+	const struct variant *variant;
 	int at = 0;
 
-	if (sscanf(options.replay, "%31s %47s %31s %n", rules, scheme_name, scenario, &at) != 3)
+	if (sscanf(options.replay, "%31s %47s %63s %n", rules, scheme_name, name, &at) != 3)
 		return refuse("--replay", options.replay, "not 'RULES SCHEME SCENARIO SCHEDULE'");
-	for (unsigned v = 0; v < variant_count; v++)
-		for (unsigned s = 0; scenarios[s]; s++) {
-			if (strcmp(variants[v].name, rules) || strcmp(scenarios[s]->name, scenario))
-				continue;
-			if (!setup_machine(&variants[v], scenarios[s]->cpus, scenarios[s]->large,
-					   scheme_name, err, sizeof(err)))
-				return refuse("--replay", scheme_name, err);
-			setup_scenario(scenarios[s]);
-			if (explore_replay(scenarios[s], options.replay + at, options.trace)) {
-				printf("passes in %u steps\n", fake_steps);
-				return 0;
-			}
-			printf("step %u: %s\n", fake_steps, fake_failure);
-			return 1;
-		}
-	return refuse("--replay", options.replay, "no such rules or scenario");
+	scenario = scenario_of(name);
+	variant = variant_of(rules);
+	if (!scenario || !variant)
+		return refuse("--replay", options.replay, "no such rules or scenario");
+	if (!setup_machine(variant, scenario->cpus, scenario->large, scheme_name, err, sizeof(err)))
+		return refuse("--replay", scheme_name, err);
+	setup_scenario(scenario);
+	if (explore_replay(scenario, options.replay + at, options.trace)) {
+		printf("passes in %u steps\n", fake_steps);
+		return 0;
+	}
+	printf("step %u: %s\n", fake_steps, fake_failure);
+	return 1;
+}
+
+static void list_scenarios(void)
+{
+	for (unsigned s = 0; scenarios[s]; s++)
+		if (!options.scenario || jobs_wanted(scenarios[s]))
+			printf("%s: %s\n", scenarios[s]->name, scenarios[s]->summary);
+	for (unsigned i = 0; i < product_count(); i++) {
+		const char *why = product_left_out(product_at(i), options.rules);
+
+		if (!options.scenario || glob_match(options.scenario, product_at(i)->name))
+			printf("%s: %u of the product%s%s\n", product_at(i)->name, i,
+			       why ? ", left out: " : "", why ? why : "");
+	}
 }
 
 /* A second process, at other addresses of the host, must go through the same orderings. */
@@ -271,7 +342,11 @@ int main(int argc, char **argv)
 	unsigned test, failed;
 	bool whole;
 
+	product_init();
 	read_options(argc, argv);
+	if (!set_product(value_of(argc, argv, "--product")))
+		return refuse("--product", value_of(argc, argv, "--product"),
+			      "not sample, all or none");
 	if (!set_fault(value_of(argc, argv, "--fault")))
 		return refuse("--fault", value_of(argc, argv, "--fault"),
 			      "not lost, doubled or deaf");
@@ -291,6 +366,10 @@ int main(int argc, char **argv)
 	if (has(argc, argv, "--list")) {
 		for (unsigned i = 0; i < scheme_count; i++)
 			printf("%s\n", scheme_names[i]);
+		return 0;
+	}
+	if (has(argc, argv, "--list-scenarios")) {
+		list_scenarios();
 		return 0;
 	}
 	jobs_init();

@@ -20,6 +20,7 @@ struct scenario {
 	const char *name, *summary;
 	unsigned cpus;
 	bool large; /* the machine has room for 2 MiB pages */
+	bool product; /* one of product.c's */
 	bool reads_only; /* fit for schemes that are safe only for identical read-only pages */
 	void (*setup)(void);
 	void (*program[FAKE_CPUS])(unsigned cpu);
@@ -48,6 +49,18 @@ extern const struct scenario fault_table, fault_move, alias_protect, alias_drop,
 	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade, alias_full, switch_one,
 	switch_two;
 
+/* ---- product.c ---- */
+/* Makes the scenarios of the product. Once, before the rest. */
+void product_init(void);
+unsigned product_count(void);
+/* By their fixed number; in an order in which neighbours have little in common, round and round. */
+const struct scenario *product_at(unsigned i);
+const struct scenario *product_shuffled(u64 i);
+/* Why it is not run under these rules (NULL: some) unless asked for by its name; NULL: it is. */
+const char *product_left_out(const struct scenario *s, const char *rules);
+/* This one is about to be set up. */
+void product_choose(const struct scenario *s);
+
 /* ---- invariants.c ---- */
 /* Install the assertions (I1 ... I11) as hooks of the machine. */
 void invariants_install(void);
@@ -67,6 +80,10 @@ struct aspace *work_large(const char *name, vaddr_t va, vaddr_t other);
 /* The same pages of another space, or another address of the same. */
 void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
 		prot_t prot);
+/* A page of an object by its index there, which is its number in the history, too. */
+void work_map(struct aspace *as, struct object *obj, unsigned page, vaddr_t va);
+/* One more page of 4 KiB in an area of its own, like those of work_space(). */
+void work_add(struct aspace *as, vaddr_t va);
 /* Note pages that are mapped already but not populated: they read as zero until written. */
 void work_fresh(struct aspace *as, vaddr_t va, unsigned pages);
 /* All pages get the same words: for schemes that need it. */
@@ -90,8 +107,12 @@ bool work_write_same(vaddr_t va);
 void work_drop_begins(vaddr_t va);
 void work_drop_ended(vaddr_t va);
 u64 work_migrate(struct aspace *as, vaddr_t va, unsigned pages, u32 to);
+/* The same with results, which must stay inside their array. last: nobody else moves the last page. */
+void work_migrate_told(struct aspace *as, vaddr_t va, unsigned pages, u32 to, bool last);
 /* Every stamp issued is there at the end. */
 void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages);
+/* The same of a page that may not be mapped at the end, or only `mapped`, or whose contents went. */
+void work_expect_kept(struct aspace *as, vaddr_t va, bool mapped);
 /* A call that promised less access has returned (I7). */
 void work_expect_at_most(struct aspace *as, vaddr_t va, prot_t prot);
 
@@ -120,8 +141,6 @@ struct explore_result {
 	unsigned bound; /* deviations up to which every plan was tried, ... */
 	bool exhausted; /* ... as many as were asked for */
 	bool failed;
-	char failure[512];
-	char schedule[2048];
 };
 
 enum { EXPLORE_BOUND = 3 }; /* deviations of a plan that is tried systematically */
@@ -139,6 +158,9 @@ struct explore_order {
 
 /* The machine stands where the scenario begins. */
 void explore(const struct explore_order *order, struct explore_result *result);
+/* Of the execution that failed: what, and its schedule. */
+const char *explore_failure(void);
+const char *explore_failing_schedule(void);
 /* The plan at hand, as far as it was noted. */
 void explore_schedule(char *buf, size_t size);
 /* Run one schedule; false if it fails. `trace`: print each step. */

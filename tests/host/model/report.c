@@ -84,9 +84,10 @@ struct figures {
 	unsigned runs, failed, exhausted;
 };
 
-static bool of(const struct job *job, const char *scheme_name, const char *rules)
+static bool of(const struct job *job, const char *scheme_name, const char *rules, bool product)
 {
-	return !strcmp(job->scheme, scheme_name) && !strcmp(job->variant->rules, rules);
+	return !strcmp(job->scheme, scheme_name) && !strcmp(job->variant->rules, rules) &&
+	       job->scenario->product == product;
 }
 
 static u64 percent(u64 part, u64 all)
@@ -129,19 +130,37 @@ static void print_lost(const struct job *job)
 		       job->scheme, job->scenario->name);
 }
 
-bool report(const char *scheme_name, const char *rules, unsigned number)
+static struct figures sum_up(const char *scheme_name, const char *rules, bool product)
 {
 	struct figures f = {.runs = 0};
-	const struct explore_result *sum = &f.sum;
 
 	for (unsigned i = 0; i < job_count; i++) {
-		if (!of(&jobs[i], scheme_name, rules) || jobs[i].skipped)
+		if (!of(&jobs[i], scheme_name, rules, product) || jobs[i].skipped)
 			continue;
 		add(&f, &jobs[i]);
 		if (options.each)
 			print_each(&jobs[i]);
 		print_lost(&jobs[i]);
 	}
+	return f;
+}
+
+static bool too_few_pairs(const struct explore_result *sum)
+{
+	bool few = percent(sum->both, sum->pairs) < options.share;
+
+	if (few)
+		printf("# conflicting pairs in both orders: less than %lu %%; --pairs lists the "
+		       "rest\n",
+		       options.share);
+	return few;
+}
+
+bool report(const char *scheme_name, const char *rules, unsigned number)
+{
+	struct figures f = sum_up(scheme_name, rules, false);
+	const struct explore_result *sum = &f.sum;
+
 	if (!f.runs) {
 		printf("ok %u %s.%s # SKIP no scenario for it here\n", number, rules, scheme_name);
 		return true;
@@ -153,14 +172,46 @@ bool report(const char *scheme_name, const char *rules, unsigned number)
 	       rules, scheme_name, f.runs, sum->distinct, sum->executions, sum->duplicates,
 	       sum->steps, options.bound, options.bound == 1 ? "" : "s", f.exhausted, sum->both,
 	       sum->pairs, percent(sum->both, sum->pairs), sum->repeated, sum->digest);
-	bool few = percent(sum->both, sum->pairs) < options.share;
+	bool good = !f.failed & !too_few_pairs(sum);
 
-	if (few)
-		printf("# conflicting pairs in both orders: less than %lu %%; --pairs lists the "
-		       "rest\n",
-		       options.share);
-	printf("%s %u %s.%s\n", !f.failed && !few ? "ok" : "not ok", number, rules, scheme_name);
-	return !f.failed && !few;
+	printf("%s %u %s.%s\n", good ? "ok" : "not ok", number, rules, scheme_name);
+	return good;
+}
+
+/* How many combinations, whatever variants they were run under. */
+static unsigned combinations(const char *scheme_name, const char *rules)
+{
+	const struct scenario *last = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < job_count; i++) {
+		if (!of(&jobs[i], scheme_name, rules, true))
+			continue;
+		n += jobs[i].scenario != last; /* those of one come one after the other */
+		last = jobs[i].scenario;
+	}
+	return n;
+}
+
+bool report_product(const char *scheme_name, const char *rules, unsigned number)
+{
+	struct figures f = sum_up(scheme_name, rules, true);
+	const struct explore_result *sum = &f.sum;
+	unsigned left_out = 0;
+
+	for (unsigned i = 0; i < product_count(); i++)
+		left_out += product_left_out(product_at(i), rules) != NULL;
+	printf("# product of %u combinations, %s %s: %u of them, %u left out, %u runs, %u failed, "
+	       "%lu distinct orderings in %lu executions, %lu steps, conflicting pairs in both "
+	       "orders %lu of %lu (%lu %%), %lu executions repeated exactly, digest %016lx\n",
+	       product_count(), rules, scheme_name, combinations(scheme_name, rules), left_out,
+	       f.runs, f.failed, sum->distinct, sum->executions, sum->steps, sum->both, sum->pairs,
+	       percent(sum->both, sum->pairs), sum->repeated, sum->digest);
+	/* A sample is too short to be judged by its pairs. */
+	bool good = !f.failed & !(options.product == PRODUCT_ALL && too_few_pairs(sum));
+
+	printf("%s %u %s.%s.product\n", good ? "ok" : "not ok", number, rules, scheme_name);
+	return good;
 }
 
 bool report_alike(const char *scheme_name, const char *of, const char *rules, const char *differing,

@@ -93,6 +93,8 @@ void setup_scenario(const struct scenario *s)
 	trap_page_fault_handler = check_hint_chosen;
 	fake_ignore_invariants = options.checks && !strstr(options.checks, "invariants");
 	fake_ignore_contents = options.checks && !strstr(options.checks, "contents");
+	if (s->product)
+		product_choose(s);
 	s->setup();
 	if (fake_failure[0]) {
 		printf("Bail out! %s: %s\n", s->name, fake_failure);

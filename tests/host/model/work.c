@@ -120,6 +120,16 @@ struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t p
 	return as;
 }
 
+void work_add(struct aspace *as, vaddr_t va)
+{
+	int err = 0;
+
+	aspace_map(as, NULL, 0, va, PAGE_SIZE, RW, false, 0, &err);
+	if (err || aspace_populate(as, va, PAGE_SIZE, 0) < 0)
+		fake_fail("scenario: no memory");
+	fill(as, va);
+}
+
 struct aspace *work_large(const char *name, vaddr_t va, vaddr_t other)
 {
 	static unsigned count;
@@ -148,6 +158,16 @@ void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, 
 		fake_fail("scenario: alias: %d", err);
 	for (unsigned p = 0; p < pages; p++)
 		map_note(as, va + p * PAGE_SIZE, page_at(of, from + p * PAGE_SIZE));
+}
+
+void work_map(struct aspace *as, struct object *obj, unsigned page, vaddr_t va)
+{
+	int err = 0;
+
+	aspace_map(as, obj, page, va, PAGE_SIZE, RW, false, 0, &err);
+	if (err)
+		fake_fail("scenario: map: %d", err);
+	map_note(as, va, page);
 }
 
 void work_fresh(struct aspace *as, vaddr_t va, unsigned pages)
@@ -287,7 +307,7 @@ void work_drop_ended(vaddr_t va)
 	history[page_here(va)].must_be_new = true;
 }
 
-u64 work_migrate(struct aspace *as, vaddr_t va, unsigned pages, u32 to)
+static u64 migrate(struct aspace *as, vaddr_t va, unsigned pages, u32 to, u8 *result)
 {
 	struct migrate_stats stats = {0};
 	struct migrate_request req = {.as = as,
@@ -295,9 +315,33 @@ u64 work_migrate(struct aspace *as, vaddr_t va, unsigned pages, u32 to)
 				      .len = (u64)pages << PAGE_SHIFT,
 				      .from_nodes = ~(1UL << to),
 				      .to_node = to,
+				      .result = result,
 				      .stats = &stats};
 
 	return migrate_range(&req);
+}
+
+u64 work_migrate(struct aspace *as, vaddr_t va, unsigned pages, u32 to)
+{
+	return migrate(as, va, pages, to, NULL);
+}
+
+void work_migrate_told(struct aspace *as, vaddr_t va, unsigned pages, u32 to, bool last)
+{
+	enum { UNTOUCHED = 0xee };
+	u8 all[3 * HUGE_PAGES], *result = all + HUGE_PAGES;
+
+	memset(all, UNTOUCHED, sizeof(all));
+	migrate(as, va, pages, to, result);
+	for (unsigned i = 0; i < sizeof(all); i++)
+		if (all[i] != UNTOUCHED && (i < HUGE_PAGES || i >= HUGE_PAGES + pages)) {
+			fake_fail("migration of %u pages told about page %d", pages,
+				  (int)i - (int)HUGE_PAGES);
+			return;
+		}
+	if (last &&
+	    phys_to_page(pte_pa(*aspace_entry(as, va + (pages - 1) * PAGE_SIZE), 0))->node != to)
+		fake_fail("migration passed over the last of %u pages", pages);
 }
 
 void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages)
@@ -322,6 +366,26 @@ void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages)
 					  "stamp %lu",
 					  page, w, value, n);
 		}
+	}
+}
+
+void work_expect_kept(struct aspace *as, vaddr_t va, bool expected)
+{
+	pte_t pte = pte_load(pgwalk_find(as->root, va, 0).ptep);
+	unsigned page = page_at(as, va);
+
+	if (!pte_is_present(pte) && !pte_is_hint(pte)) {
+		if (expected)
+			fake_fail("page %u is not mapped at the end in %s", page, as->name);
+		return;
+	}
+	for (unsigned w = 0; !history[page].may_be_zero && w < MODEL_WORDS; w++) {
+		u64 value = *direct(as, word_va(va, w)), n = history[page].word[w].issued;
+
+		if (value != stamp_of(page, w, n))
+			fake_fail("lost write: page %u word %u holds %#lx at the end, not stamp "
+				  "%lu",
+				  page, w, value, n);
 	}
 }
 
