@@ -20,14 +20,24 @@ enum { /* distributor; the private part is at the same offsets in GICv3's redist
        GICD_IGROUPR = 0x0080,
        GICD_ISENABLER = 0x0100,
        GICD_ICENABLER = 0x0180,
+       GICD_ICPENDR = 0x0280,
+       GICD_ICACTIVER = 0x0380,
        GICD_IPRIORITYR = 0x0400,
        GICD_ITARGETSR = 0x0800,
        GICD_SGIR = 0x0f00,
+       GICD_CPENDSGIR = 0x0f10, /* GICv2: four registers */
+       GICD_ICENABLER_E = 0x1400, /* extended shared interrupts, GICv3.1 */
+       GICD_ICPENDR_E = 0x1800,
+       GICD_ICACTIVER_E = 0x1c00,
 
+       GICD_TYPER_LINES = 0x1f, /* words of 32 interrupts, the private ones included, less 1 */
+       GICD_TYPER_ESPI = 1 << 8,
+       GICD_TYPER_ESPI_SHIFT = 27, /* words of 32 extended ones, less 1 */
        GICD_TYPER_RSS = 1 << 26, /* SGI target lists reach Aff0 above 15 */
        GICD_CTLR_V2_ENABLE = 1,
        /* Affinity routing, group 1: bit 0 or 1 as seen with two security states or with one. */
-       GICD_CTLR_V3_ENABLE = 1 << 4 | 3,
+       GICD_CTLR_V3_ROUTING = 1 << 4,
+       GICD_CTLR_V3_ENABLE = GICD_CTLR_V3_ROUTING | 3,
        GICD_CTLR_RWP = 1u << 31,
 };
 
@@ -55,6 +65,9 @@ enum { /* GICv3 redistributor: two frames of 64 KiB, four where it also has virt
 
 enum {
 	INTID_SGI_END = 16,
+	INTID_PRIVATE_END = 32,
+	INTID_EXTENDED_PRIVATE = 1056, /* up to 1119 */
+	INTID_EXTENDED_SHARED = 4096, /* up to 5119 */
 	INTID_SPECIAL = 1020, /* nothing pending, or not for us */
 	INTID_MASK = 0xffffff,
 	PRIORITY = 0xa0a0a0a0, /* the same for all, above the mask's 0xf0; no nesting */
@@ -73,6 +86,7 @@ static bool range_selector; /* GICv3: distributor and this CPU take RS in SGIs *
 static paddr_t gicd, gicc;
 static const struct boot_arm64 *board;
 static u8 v2_target[V2_CPUS]; /* GICv2: our CPU -> bit of its interface */
+PERCPU(paddr_t, gic_private_frame);
 
 /* Wait until bits of a register read as wanted; hardware needs nothing from us. */
 static void wait_register(paddr_t reg, u32 bits, u32 wanted, const char *what)
@@ -86,6 +100,49 @@ static void wait_register(paddr_t reg, u32 bits, u32 wanted, const char *what)
 	}
 }
 
+/* 32 interrupts: not delivered, not pending, not active, whatever firmware left. */
+static void quiet_word(paddr_t enable, paddr_t pending, paddr_t active)
+{
+	mmio_write32(enable, ~0u);
+	mmio_write32(pending, ~0u);
+	mmio_write32(active, ~0u);
+}
+
+/*
+ * Firmware may leave interrupts enabled that only it can answer; a level-triggered one would come
+ * again and again. None of the shared ones is ours.
+ */
+static void quiet_shared(void)
+{
+	u32 typer = mmio_read32(gicd + GICD_TYPER), words = (typer & GICD_TYPER_LINES) + 1;
+	u32 extended = typer & GICD_TYPER_ESPI ? (typer >> GICD_TYPER_ESPI_SHIFT) + 1 : 0;
+
+	for (u32 i = 4; i < 4 * words; i += 4)
+		quiet_word(gicd + GICD_ICENABLER + i, gicd + GICD_ICPENDR + i,
+			   gicd + GICD_ICACTIVER + i);
+	for (u32 i = 0; v3 && i < 4 * extended; i += 4)
+		quiet_word(gicd + GICD_ICENABLER_E + i, gicd + GICD_ICPENDR_E + i,
+			   gicd + GICD_ICACTIVER_E + i);
+}
+
+/* Both groups off while routing changes, or what happens is unpredictable (IHI 0069, 12.9.4). */
+static void start_distributor(void)
+{
+	mmio_write32(gicd + GICD_CTLR, 0);
+	if (v3)
+		wait_register(gicd + GICD_CTLR, GICD_CTLR_RWP, 0, "distributor");
+	quiet_shared();
+	if (!v3) {
+		mmio_write32(gicd + GICD_CTLR, GICD_CTLR_V2_ENABLE);
+		return;
+	}
+	wait_register(gicd + GICD_CTLR, GICD_CTLR_RWP, 0, "distributor");
+	mmio_write32(gicd + GICD_CTLR, GICD_CTLR_V3_ROUTING);
+	wait_register(gicd + GICD_CTLR, GICD_CTLR_RWP, 0, "distributor");
+	mmio_write32(gicd + GICD_CTLR, GICD_CTLR_V3_ENABLE);
+	wait_register(gicd + GICD_CTLR, GICD_CTLR_RWP, 0, "distributor");
+}
+
 void gic_init(const struct bootinfo *bi)
 {
 	board = &bi->arm64;
@@ -95,13 +152,7 @@ void gic_init(const struct bootinfo *bi)
 	if (!board->gic_version || !gicd || (!v3 && !gicc))
 		panic("GIC: version %u, distributor %#lx, CPU interface %#lx: cannot be driven",
 		      board->gic_version, gicd, gicc);
-	if (v3) {
-		wait_register(gicd + GICD_CTLR, GICD_CTLR_RWP, 0, "distributor");
-		mmio_write32(gicd + GICD_CTLR, GICD_CTLR_V3_ENABLE);
-		wait_register(gicd + GICD_CTLR, GICD_CTLR_RWP, 0, "distributor");
-	} else {
-		mmio_write32(gicd + GICD_CTLR, GICD_CTLR_V2_ENABLE);
-	}
+	start_distributor();
 	printk("gic: version %u, distributor at %#lx\n", board->gic_version, gicd);
 }
 
@@ -114,8 +165,12 @@ static void init_private(paddr_t frame)
 	unsigned intid = timer_intid(), index = intid < 32 ? 0 : (intid - 1056) / 32 + 1;
 	u32 timer = 1u << intid % 32, sgis = (1u << IPI_COUNT) - 1;
 
+	*this_cpu_ptr(gic_private_frame) = frame;
+	for (unsigned i = 0; !v3 && i < INTID_SGI_END; i += 4)
+		mmio_write32(frame + GICD_CPENDSGIR + i, ~0u);
 	for (unsigned i = 0; i <= index; i++) {
-		mmio_write32(frame + GICD_ICENABLER + 4 * i, ~0u);
+		quiet_word(frame + GICD_ICENABLER + 4 * i, frame + GICD_ICPENDR + 4 * i,
+			   frame + GICD_ICACTIVER + 4 * i);
 		if (v3)
 			mmio_write32(frame + GICD_IGROUPR + 4 * i, ~0u); /* group 1 */
 		for (unsigned j = 0; j < 32; j += 4)
@@ -233,6 +288,25 @@ static void gic_end(u32 iar)
 	}
 }
 
+/* Nobody asked for it, so nobody can make it stop: never again. */
+static void disable_unknown(u32 intid)
+{
+	paddr_t base = gicd + GICD_ICENABLER;
+	u32 index = intid / 32;
+
+	if (intid < INTID_PRIVATE_END) {
+		base = *this_cpu_ptr(gic_private_frame) + GICD_ICENABLER;
+	} else if (intid >= INTID_EXTENDED_SHARED) {
+		base = gicd + GICD_ICENABLER_E;
+		index = (intid - INTID_EXTENDED_SHARED) / 32;
+	} else if (intid >= INTID_EXTENDED_PRIVATE) {
+		base = *this_cpu_ptr(gic_private_frame) + GICD_ICENABLER;
+		index = (intid - INTID_EXTENDED_PRIVATE) / 32 + 1;
+	}
+	mmio_write32(base + 4 * index, 1u << intid % 32);
+	printk("gic: interrupt %u is not ours: disabled\n", intid);
+}
+
 /* An interrupt that comes again while its handler runs is kept pending: nothing is lost. */
 void gic_handle(void)
 {
@@ -243,6 +317,8 @@ void gic_handle(void)
 			return;
 		if (intid == timer_intid())
 			timer_interrupt();
+		else if (intid >= INTID_SGI_END)
+			disable_unknown(intid);
 		gic_end(iar);
 		if (intid < INTID_SGI_END) {
 			/* What the sender stored before it sent is read after the acknowledgement. */

@@ -2,7 +2,9 @@
 #include <arch/irq.h>
 #include <arch/pgtable.h>
 #include <arch/tlb.h>
+#include <asm/entry.h>
 #include <asm/hyp.h>
+#include <asm/mmio.h>
 #include <asm/mmu.h>
 #include <asm/sysreg.h>
 #include <kernel/bootinfo.h>
@@ -308,4 +310,34 @@ TEST(arm64, a_fault_beside_the_stack_goes_on_where_it_was)
 	kmem.stack_free(stack);
 	EXPECT_EQ((u64)err, (u64)-EFAULT);
 	EXPECT_EQ(after, sp - 16);
+}
+
+/* ---- the interrupt controller ---- */
+
+/* One that nobody handles comes once, and then no more. */
+TEST(arm64, an_unknown_interrupt_is_disabled)
+{
+	enum { INTID = 20, ISENABLER = 0x100, ICENABLER = 0x180, ISPENDR = 0x200, TRIES = 1000000 };
+	paddr_t frame = *this_cpu_ptr(gic_private_frame);
+	u32 bit = 1u << INTID;
+	unsigned tries = 0;
+
+	irqflags_t flags = irq_save();
+
+	mmio_write32(frame + ISENABLER, bit);
+	EXPECT(mmio_read32(frame + ISENABLER) & bit);
+	mmio_write32(frame + ISPENDR, bit);
+	bool pending = mmio_read32(frame + ISPENDR) & bit;
+
+	if (!pending) /* QEMU's GICv2 */
+		mmio_write32(frame + ICENABLER, bit);
+	irq_restore(flags);
+	if (!pending) {
+		ktest_skip("a private interrupt cannot be made pending by software here");
+		return;
+	}
+	while (mmio_read32(frame + ISENABLER) & bit && ++tries < TRIES)
+		cpu_relax();
+	EXPECT(tries < TRIES);
+	EXPECT(!(mmio_read32(frame + ISPENDR) & bit));
 }

@@ -1,7 +1,7 @@
 /* What the port's own files call of each other: vectors, interrupt controller, start of CPUs. */
 #pragma once
 
-#include <kernel/types.h>
+#include <kernel/percpu.h>
 
 struct trapframe;
 struct bootinfo;
@@ -16,6 +16,7 @@ extern const char arm64_vectors[];
 void gic_init(const struct bootinfo *bi);
 void gic_init_cpu(unsigned cpu);
 void gic_handle(void); /* take what is pending */
+extern PERCPU_DECLARE(paddr_t, gic_private_frame); /* registers of this CPU's private interrupts */
 
 /* Called by gic_handle(). */
 void timer_interrupt(void);
