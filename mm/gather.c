@@ -127,6 +127,27 @@ void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t
 	widen(part_of(g, ctx, level), start, end, level);
 }
 
+bool tlb_gather_is_ours(const struct tlb_gather *g)
+{
+	unsigned self = cpu_id();
+	u64 others = 0;
+
+	/* Relaxed: a CPU that loads one now is seen by the flush, which looks again. */
+	for (unsigned i = 0; i < g->count; i++)
+		for (unsigned w = 0; w < cpu_words; w++) {
+			u64 bits = load_relaxed(&g->part[i].ctx->mask.bits[w]);
+
+			others |= w == self / 64 ? bits & ~(1UL << self % 64) : bits;
+		}
+	return g->part[0].pages && !others;
+}
+
+void tlb_gather_widen(struct tlb_gather *g)
+{
+	for (unsigned i = 0; i < g->count; i++)
+		g->part[i].full = g->part[i].pages;
+}
+
 void tlb_flush_context(struct tlb_context *ctx)
 {
 	struct tlb_gather g;

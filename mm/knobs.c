@@ -9,6 +9,8 @@
 
 struct knobs knobs;
 
+static const char *const switches[] = {"off", "on", NULL};
+static const char *const batch_flushes[] = {"range", "all", NULL};
 static const char *const hint_orders[] = {"early", "late", NULL};
 static const char *const splits[] = {"off", "shared", NULL};
 static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
@@ -40,8 +42,21 @@ static struct knob table[] = {
 	 .value = &knobs.batch_2m,
 	 .min = 1,
 	 .max = 512,
-	 .def = 8,
+	 .def = 1,
 	 .summary = "2 MiB entries per shootdown in migration",
+	 .decided_in = "mm/migrate.c"},
+	{.name = "batch_alone",
+	 .unit = "",
+	 .value = &knobs.batch_alone,
+	 .choices = switches,
+	 .def = true,
+	 .summary = "off: entries of a space that no other CPU has loaded are flushed one by one",
+	 .decided_in = "mm/migrate.c"},
+	{.name = "batch_flush",
+	 .unit = "",
+	 .value = &knobs.batch_flush,
+	 .choices = batch_flushes,
+	 .summary = "what the flush of a batch drops: what was taken down, or all of the context",
 	 .decided_in = "mm/migrate.c"},
 	{.name = "defer",
 	 .unit = "",

@@ -258,6 +258,25 @@ static __always_inline unsigned unmap(struct migration *m, unsigned i, unsigned 
 	return last;
 }
 
+/*
+ * The same as Linux does on x86-64: an entry of a space that no other CPU has
+ * loaded is flushed at once, since waiting would save no interrupt; the flush of
+ * the others drops everything. docs/linux.md
+ */
+static __noinline unsigned unmap_as_linux(struct migration *m, unsigned i, unsigned last)
+{
+	for (; i < last && unmap(m, i, i + 1) > i; i++) {
+		if (knobs.batch_alone || !tlb_gather_is_ours(&m->gather))
+			continue;
+		phase_end(m, PHASE_UNMAP);
+		tlb_gather_flush(&m->gather);
+		phase_end(m, PHASE_FLUSH);
+	}
+	if (knobs.batch_flush == BATCH_FLUSH_ALL)
+		tlb_gather_widen(&m->gather);
+	return i;
+}
+
 /* ---- copy and map ------------------------------------------------------------------- */
 
 static void map_entry(pte_t *ptep, struct page *to, unsigned level)
@@ -458,7 +477,7 @@ static __noinline void pad(struct migration *m, u64 pages)
 /* Returns where the next one begins, at most `last`. */
 static __always_inline unsigned migrate_batch(struct migration *m, unsigned first, unsigned last)
 {
-	last = unmap(m, first, last);
+	last = likely(!m->as_linux) ? unmap(m, first, last) : unmap_as_linux(m, first, last);
 	phase_end(m, PHASE_UNMAP);
 	tlb_gather_flush(&m->gather);
 	phase_end(m, PHASE_FLUSH);
@@ -476,6 +495,7 @@ static void migrate_collected(struct migration *m)
 	unsigned step = m->order ? knobs.batch_2m : knobs.batch;
 
 	m->moved = 0;
+	m->as_linux = step > 1 && (!knobs.batch_alone || knobs.batch_flush);
 	m->cache = PT_CACHE_EMPTY;
 	tlb_gather_init(&m->gather, &m->req->as->ctx, m->level);
 	/* Nobody can want a page yet; a bit that is left from an earlier batch names a pair that is done. */

@@ -1,6 +1,7 @@
 /* Named combinations of knobs: applying, composing and restoring them. */
 #include <mm/knob.h>
 #include <mm/scheme.h>
+#include <arch/cpu.h>
 #include <kernel/error.h>
 #include <kernel/printf.h>
 #include <kernel/string.h>
@@ -54,6 +55,26 @@ static int apply_settings(const char *settings, const char *def_name, char *err,
 	return 0;
 }
 
+const char *scheme_settings(const struct scheme_def *def, unsigned piece)
+{
+	if (!piece)
+		return def->settings;
+	for (const struct scheme_case *c = def->cases; c && c->isa; c++)
+		if (!strcmp(c->isa, cpu_isa()) && (!c->here || c->here()) && !--piece)
+			return c->settings;
+	return NULL;
+}
+
+static int apply_def(const struct scheme_def *def, char *err, size_t size)
+{
+	const char *settings;
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && (settings = scheme_settings(def, i)); i++)
+		rc = apply_settings(settings, def->name, err, size);
+	return rc;
+}
+
 int scheme_apply(const char *names, char *err, size_t size)
 {
 	int rc = 0;
@@ -67,7 +88,7 @@ int scheme_apply(const char *names, char *err, size_t size)
 		const struct scheme_def *def = find_def(names, len);
 
 		if (def)
-			rc = apply_settings(def->settings, def->name, err, size);
+			rc = apply_def(def, err, size);
 		else
 			rc = apply_setting(names, len, "scheme", err, size);
 		names += len + (names[len] == '+');

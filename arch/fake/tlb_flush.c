@@ -364,6 +364,16 @@ bool fake_has_bcast(void)
 	return fake_config.arm64;
 }
 
+bool fake_bcast_repeats(void)
+{
+	return fake_config.repeats;
+}
+
+const char *fake_isa(void)
+{
+	return fake_config.arm64 ? "arm64" : "x86_64";
+}
+
 bool fake_needs_bbm(pte_t old, pte_t new, unsigned level)
 {
 	if (!pte_is_present(old) || !pte_is_present(new))

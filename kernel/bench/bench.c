@@ -45,6 +45,16 @@ static bool touches(const char *settings, const char *knobs_named)
 	return false;
 }
 
+static bool scheme_touches(const struct scheme_def *def, const char *knobs_named)
+{
+	const char *settings;
+
+	for (unsigned piece = 0; (settings = scheme_settings(def, piece)); piece++)
+		if (touches(settings, knobs_named))
+			return true;
+	return false;
+}
+
 static const struct scheme_def *find_scheme(const char *name)
 {
 	for (unsigned i = 0; i < scheme_def_count; i++)
@@ -120,7 +130,7 @@ static unsigned make_variants(struct bench *b)
 		fits = add_scheme(b, "as-set");
 	} else if (!strcmp(b->schemes, "all")) {
 		for (unsigned i = 0; i < scheme_def_count; i++)
-			if (touches(scheme_defs[i].settings, b->workload->separates))
+			if (scheme_touches(&scheme_defs[i], b->workload->separates))
 				fits = fits && add_scheme(b, scheme_defs[i].name);
 	} else {
 		const char *name = split_list(b->schemes, schemes, LIST_LEN);

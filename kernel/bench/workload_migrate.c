@@ -220,7 +220,7 @@ WORKLOAD(workload_migrate) = {
 	.unit = "ns/page",
 	.min_cpus = 1,
 	.min_nodes = 2,
-	.separates = "batch batch_2m defer transport range pad",
+	.separates = "batch batch_2m batch_alone batch_flush defer transport range pad",
 	.options = OPT_PAGES | OPT_THREADS | OPT_WRITES | OPT_PATTERN | OPT_NODES | OPT_THP |
 		   OPT_MAPPING | OPT_PROCS | OPT_SLICE | OPT_PIN | OPT_CPUS | OPT_KEEP,
 	.default_threads = 3,

@@ -133,10 +133,15 @@ LISTER(list_of_knobs) = {
 
 static void list_schemes(void)
 {
+	const char *settings;
+
 	for (unsigned i = 0; i < scheme_def_count; i++) {
 		const struct scheme_def *def = &scheme_defs[i];
 
-		kprintf("%-16s %s\n%-16s   %s\n", def->name, def->summary, "", def->settings);
+		kprintf("%-16s %s\n%-16s  ", def->name, def->summary, "");
+		for (unsigned piece = 0; (settings = scheme_settings(def, piece)); piece++)
+			kprintf(" %s", settings);
+		kprintf("\n");
 		if (def->not_modelled)
 			kprintf("%-16s   not modelled: %s\n", "", def->not_modelled);
 	}

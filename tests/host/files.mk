@@ -54,7 +54,7 @@ test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/model/work
 HOST_TESTS += test_mm_arm64
 test_mm_arm64_INCLUDES := $(FAKE_INCLUDES)
 test_mm_arm64_CFLAGS = $$(LOCKS) -DHOST_ARM64
-test_mm_arm64_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_arm64.c $(FAKE_MM)
+test_mm_arm64_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_arm64.c tests/host/mm/test_schemes.c $(FAKE_MM)
 
 # Places that take locks are known by macros, which the file that defines some of the functions does without.
 FAKE_PROGRAMS := test_mm test_mm_arm64 explore explore_races litmus_x86_64 litmus_arm64

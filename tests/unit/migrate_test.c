@@ -4,7 +4,11 @@
 #include <mm/scheme.h>
 #include "mm_fixture.h"
 #include <kernel/error.h>
+#include <kernel/cpumask.h>
+#include <kernel/smp.h>
+#include <kernel/string.h>
 #include <arch/cpu.h>
+#include <arch/tlb.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -43,6 +47,40 @@ TEST(migrate, every_scheme_moves_every_page)
 		scheme_restore();
 		fixture_fini(&fx);
 	}
+}
+
+static void load_only(void *arg)
+{
+	(void)arg; /* its context had the space loaded, which is enough */
+}
+
+/* docs/linux.md: x86-64 batches only what another CPU has loaded; arm64 not where broadcasts must be repeated. */
+TEST(migrate, linux_6_12_batches_as_on_this_isa)
+{
+	enum { SOME = 40 };
+	NEED_TWO_NODES(from, to);
+	bool by_ipi = !strcmp(cpu_isa(), "x86_64");
+	u64 one_by_one = by_ipi || tlb_bcast_repeats() ? SOME : 1;
+	struct fixture fx;
+	char err[128];
+	u64 before;
+
+	REQUIRE(fixture_init(&fx, SOME, RW, false, from));
+	EXPECT_EQ(aspace_populate(fx.as, fx.va, fx.len, from), SOME);
+	fixture_fill(&fx, 3, 5);
+	EXPECT_EQ(scheme_apply("like-linux-6.12", err, sizeof(err)), 0);
+	before = this_cpu_ptr(mm_counters)->shootdowns;
+	EXPECT_EQ(fixture_migrate(&fx, to, NULL), 0);
+	EXPECT_EQ(this_cpu_ptr(mm_counters)->shootdowns - before, one_by_one);
+	if (cpumask_weight(&cpu_online) > 1) {
+		fixture_run(&fx, 1, load_only, NULL);
+		before = this_cpu_ptr(mm_counters)->shootdowns;
+		EXPECT_EQ(fixture_migrate(&fx, from, NULL), 0);
+		EXPECT_EQ(this_cpu_ptr(mm_counters)->shootdowns - before, by_ipi ? 1 : one_by_one);
+	}
+	EXPECT_EQ(fixture_wrong(&fx, 3, 5), 0);
+	scheme_restore();
+	fixture_fini(&fx);
 }
 
 /* Read-only pages under a deferring scheme: held, then paid by settle, write or unmap; never lost. */

@@ -5,6 +5,8 @@
 
 #include <kernel/types.h>
 
+/* "x86_64", "arm64": whose rules hold here. */
+static inline const char *cpu_isa(void);
 static inline unsigned cpu_id(void); /* our dense id, 0 = boot CPU */
 u64 cpu_hw_id(void); /* what firmware tables call this CPU: boot_cpu.hw_id; any time */
 static inline u64 percpu_base(void); /* offset from the per-CPU template to this CPU's copy */

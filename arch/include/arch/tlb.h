@@ -34,6 +34,8 @@ static inline void tlb_flush_local_all(void); /* everything, global entries too 
  * this CPU issued. Never called where tlb_has_bcast() is false.
  */
 static inline bool tlb_has_bcast(void);
+/* True: for an erratum of some CPU here, every completion broadcasts once more and waits twice. */
+static inline bool tlb_bcast_repeats(void);
 static inline void tlb_bcast_prepare(void); /* order earlier entry writes before the issues */
 static inline void tlb_bcast_issue_page(vaddr_t va, asid_t asid, unsigned level);
 /* pages * 4 KiB from va. Returns the number of instructions issued. */

@@ -6,6 +6,8 @@
 struct knobs {
 	u32 batch; /* 4 KiB entries per shootdown in migration */
 	u32 batch_2m; /* 2 MiB entries per shootdown */
+	u32 batch_alone; /* bool: batch also what no other CPU has loaded */
+	u32 batch_flush; /* enum batch_flush */
 	u32 defer; /* index in deferrals[] */
 	u32 transport; /* enum tlb_transport */
 	u32 range; /* pages flushed one by one before everything is */
@@ -14,6 +16,11 @@ struct knobs {
 	u32 numa_split; /* enum numa_split */
 	u32 scan_size, scan_min, scan_max; /* pages a window; microseconds a pass */
 	u32 scan_load; /* percent of its CPU's time that the scan may take */
+};
+
+enum batch_flush {
+	BATCH_FLUSH_RANGE, /* what was taken down, page by page up to `range` */
+	BATCH_FLUSH_ALL, /* everything of each context, however little that was */
 };
 
 enum hint_order {

@@ -15,6 +15,7 @@ struct migration {
 	struct tlb_gather gather;
 	struct pt_cache cache;
 	unsigned order, level; /* of every page in it, and of the entries that map it */
+	bool as_linux; /* batches are flushed as Linux does on x86-64: see unmap_as_linux() */
 	unsigned count; /* pages isolated: several batches, if batches are small */
 	unsigned moved; /* of the batch, so far */
 	enum migrate_reason failure; /* the last one */

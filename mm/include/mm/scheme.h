@@ -3,13 +3,23 @@
 
 #include <mm/knob.h>
 
+/* Settings for some machines only. */
+struct scheme_case {
+	const char *isa; /* as cpu_isa() says it; NULL ends a list */
+	bool (*here)(void); /* further condition, or NULL */
+	const char *settings;
+};
+
 struct scheme_def {
 	const char *name, *summary;
-	const char *settings; /* "batch=512 defer=none" */
+	const char *settings; /* everywhere: "batch=512 defer=none" */
+	const struct scheme_case *cases; /* set after those, each that holds here; may be NULL */
 	const char *not_modelled; /* for like-linux-*: what differs from that kernel; NULL else */
 };
 extern const struct scheme_def scheme_defs[];
 extern const unsigned scheme_def_count;
+/* The settings of a scheme that hold on this machine, piece by piece in the order in which they are set; NULL behind the last. */
+const char *scheme_settings(const struct scheme_def *def, unsigned piece);
 /* "batch+late-map": check and apply on top of the knobs as set; the reason of a refusal goes to err. */
 int scheme_apply(const char *names, char *err, size_t size);
 /* Knobs as before the last scheme_apply(); settles. */

@@ -102,6 +102,10 @@ void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t
  * them; the gather is empty afterwards. Interrupts on, no spinlock held.
  */
 void tlb_gather_flush(struct tlb_gather *g);
+/* Something is gathered, and no other CPU has any of its contexts loaded, lazily or not: a guess, to choose by. */
+bool tlb_gather_is_ours(const struct tlb_gather *g);
+/* If anything is gathered of a context, all of it is to be flushed. */
+void tlb_gather_widen(struct tlb_gather *g);
 /* Flush all of a context everywhere. */
 void tlb_flush_context(struct tlb_context *ctx);
 /* Kernel mappings of a range changed. */

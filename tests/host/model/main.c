@@ -55,7 +55,8 @@ static void list_schemes(void)
 		bool again = false;
 
 		for (unsigned j = 0; j < i; j++)
-			again |= !strcmp(scheme_defs[i].settings, scheme_defs[j].settings);
+			again |= !strcmp(scheme_defs[i].settings, scheme_defs[j].settings) &&
+				 scheme_defs[i].cases == scheme_defs[j].cases;
 		if (!again)
 			add_scheme("", scheme_defs[i].name);
 	}

@@ -188,22 +188,34 @@ bool setup_is_alike(const char *a, const char *b, const char *rules, char *diffe
 	return true;
 }
 
-/* The settings that one word of a name stands for. */
-static const char *expand(const char *word)
+/* The settings that one word of a name stands for, each followed by a blank; those of all machines. */
+static void expand(const char *word, char *buf, size_t size)
 {
-	for (unsigned i = 0; i < scheme_def_count; i++)
-		if (!strcmp(scheme_defs[i].name, word))
-			return scheme_defs[i].settings;
-	return word;
+	int at = 0;
+
+	for (unsigned i = 0; i < scheme_def_count; i++) {
+		const struct scheme_case *c = scheme_defs[i].cases;
+
+		if (strcmp(scheme_defs[i].name, word))
+			continue;
+		at = snprintf(buf, size, "%s ", scheme_defs[i].settings);
+		for (; c && c->isa; c++)
+			at += snprintf(buf + at, size - (size_t)at, "%s%s: %s ", c->isa,
+				       c->here ? ", some" : "", c->settings);
+		return;
+	}
+	snprintf(buf, size, "%s ", word);
 }
 
 void setup_print(const char *scheme_name)
 {
-	char names[64];
+	char names[64], settings[256];
 
 	snprintf(names, sizeof(names), "%s", scheme_name);
-	for (char *name = strtok(names, "+"); name; name = strtok(NULL, "+"))
-		printf("%s ", expand(name));
+	for (char *name = strtok(names, "+"); name; name = strtok(NULL, "+")) {
+		expand(name, settings, sizeof(settings));
+		printf("%s", settings);
+	}
 	printf("\n");
 }
 
@@ -213,7 +225,7 @@ bool setup_is_unsafe(const char *scheme_name)
 
 	snprintf(names, sizeof(names), "%s", scheme_name);
 	for (char *name = strtok(names, "+"); name; name = strtok(NULL, "+")) {
-		snprintf(settings, sizeof(settings), "%s ", expand(name));
+		expand(name, settings, sizeof(settings));
 		for (unsigned i = 0; deferrals[i]; i++) {
 			snprintf(word, sizeof(word), "defer=%s ", deferrals[i]->name);
 			if (deferrals[i]->unsafe && strstr(settings, word))

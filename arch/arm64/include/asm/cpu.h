@@ -8,6 +8,11 @@
  * TPIDRRO_EL0 holds our dense CPU number: it is ours as long as there is no user mode, which could
  * read but not write it.
  */
+static inline const char *cpu_isa(void)
+{
+	return "arm64";
+}
+
 static inline unsigned cpu_id(void)
 {
 	return (unsigned)sysreg_read(tpidrro_el0);

@@ -100,6 +100,11 @@ static inline bool tlb_has_bcast(void)
 	return true;
 }
 
+static inline bool tlb_bcast_repeats(void)
+{
+	return arm64_features.repeat_tlbi;
+}
+
 /* Entry writes are visible to the walkers of all CPUs before the TLBIs that follow. */
 static inline void tlb_bcast_prepare(void)
 {

@@ -10,6 +10,12 @@ extern struct fake_current fake_current;
 void fake_relax(void);
 void fake_idle(void);
 u64 fake_cycles(void);
+const char *fake_isa(void);
+
+static inline const char *cpu_isa(void)
+{
+	return fake_isa();
+}
 
 static inline unsigned cpu_id(void)
 {

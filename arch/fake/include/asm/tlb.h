@@ -9,6 +9,7 @@ void fake_flush_page(vaddr_t va, asid_t asid, unsigned level);
 void fake_flush_asid(asid_t asid);
 void fake_flush_all(void);
 bool fake_has_bcast(void);
+bool fake_bcast_repeats(void);
 void fake_bcast_prepare(void);
 void fake_bcast_page(vaddr_t va, asid_t asid, unsigned level);
 void fake_bcast_range(vaddr_t va, u64 pages, asid_t asid);
@@ -46,6 +47,11 @@ static inline void tlb_flush_local_all(void)
 static inline bool tlb_has_bcast(void)
 {
 	return fake_has_bcast();
+}
+
+static inline bool tlb_bcast_repeats(void)
+{
+	return fake_bcast_repeats();
 }
 
 static inline void tlb_bcast_prepare(void)

@@ -41,6 +41,7 @@ struct fake_config {
 	bool arm64; /* rule set; false: x86 */
 	bool hw_dirty; /* arm64 rules: hardware manages access flag and dirty state */
 	unsigned asids; /* tags a CPU has */
+	bool repeats; /* arm64 rules: says that its broadcasts must be repeated; they need not */
 	const char *options; /* the boot line */
 };
 extern struct fake_config fake_config;

@@ -13,6 +13,11 @@ extern u32 x86_cpu_id; /* per-CPU */
 
 #define X86_THIS_CPU(var) (*(__typeof__(var) __seg_gs *)(uintptr_t)(&(var)))
 
+static inline const char *cpu_isa(void)
+{
+	return "x86_64";
+}
+
 static inline unsigned cpu_id(void)
 {
 	return X86_THIS_CPU(x86_cpu_id);

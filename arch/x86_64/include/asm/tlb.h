@@ -89,6 +89,11 @@ static inline bool tlb_has_bcast(void)
 	return false;
 }
 
+static inline bool tlb_bcast_repeats(void)
+{
+	return false;
+}
+
 static inline void tlb_bcast_prepare(void)
 {
 	tlb_bcast_absent();
