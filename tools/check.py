@@ -197,6 +197,29 @@ def first_line(sources: list[Source]) -> Iterator[str]:
             yield f"{source.name}:1: the first line says what the file is for"
 
 
+def counters(sources: list[Source]) -> Iterator[str]:
+    """What records print is counted somewhere, and what is counted is printed."""
+    by_name = {s.name: s.text for s in sources}
+    header = by_name["mm/include/mm/stats.h"]
+    kernel = "".join(text for name, text in by_name.items() if name.startswith(("mm/", "kernel/", "arch/"))
+                     and not name.startswith("arch/fake/"))
+    printed = "".join(text for name, text in by_name.items() if name.startswith("kernel/bench/record"))
+    listed = re.findall(r"\bX\((\w+)\)", header)
+    struct = re.search(r"struct mm_counters \{(.*?)\n\};", header, re.S)
+    if not listed or not struct:
+        yield "mm/include/mm/stats.h:1: no list of counters"
+        return
+    listed = [name for name in listed if name != "name"]
+    others = [name for line in re.findall(r"^\tu64 ([^;]+);", struct[1], re.M)
+              for name in re.findall(r"(\w+)(?:\[[^,]*)?(?:,|$)", line)]
+    for name in listed + others:
+        if not re.search(rf"\bcount(_add)?\({name}\b|[>.]{name}(\[[^;]*\])?\s*(\+\+|\+=)", kernel):
+            yield f"mm/include/mm/stats.h:1: {name}: printed, but counted nowhere"
+    for name in others:
+        if not re.search(rf"\b(c->|mm\.){name}\b", printed):
+            yield f"mm/include/mm/stats.h:1: {name}: counted, but in no record"
+
+
 TEXT_RULES: dict[str, Callable[[list[Source]], Iterator[str]]] = {
     "layering": layering,
     "layering-folders": folders,
@@ -208,6 +231,7 @@ TEXT_RULES: dict[str, Callable[[list[Source]], Iterator[str]]] = {
     "shared-state-by-accessors": accessors,
     "nothing-left-open": words,
     "first-line": first_line,
+    "counters-are-counted": counters,
 }
 
 

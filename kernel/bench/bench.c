@@ -75,10 +75,11 @@ static bool add_variant(struct bench *b, const char *scheme_name, const char *va
 	v->scheme = scheme_name;
 	v->vary_value = vary_value;
 	v->not_modelled = def ? def->not_modelled : NULL;
-	if (vary_value)
-		ksnprintf(v->label, sizeof(v->label), "%s-%s.%s", scheme_name, b->vary, vary_value);
-	else
-		ksnprintf(v->label, sizeof(v->label), "%s", scheme_name);
+	int len = vary_value ? ksnprintf(v->label, sizeof(v->label), "%s-%s.%s", scheme_name,
+					 b->vary, vary_value)
+			     : ksnprintf(v->label, sizeof(v->label), "%s", scheme_name);
+
+	v->label_cut = (size_t)len >= sizeof(v->label);
 	return true;
 }
 
@@ -160,6 +161,11 @@ static unsigned check_variants(struct bench *b)
 
 		if (rc && rc != -ENOTSUP)
 			return command_usage_error("bench", "%s", v->skipped);
+		if (v->label_cut) /* another variant's might look the same */
+			return command_usage_error("bench",
+						   "%s...: longer than the %d characters "
+						   "that a record has for it",
+						   v->label, (int)sizeof(v->label) - 1);
 	}
 	return RC_PASS;
 }

@@ -309,6 +309,7 @@ static int make_record(struct bench *b, unsigned variant, struct record *r)
 static void make_records(struct bench *b)
 {
 	for (unsigned i = 0; i < b->variant_count; i++) {
+		ASSERT(result_count < MAX_RECORDS);
 		int err = make_record(b, i, &results[result_count]);
 
 		if (!err)

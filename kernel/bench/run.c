@@ -38,12 +38,14 @@ unsigned bench_series_add(struct bench *b, const char *unit, unsigned digits, un
 {
 	struct bench_series *s = &b->series[b->series_count];
 	va_list ap;
+	int len;
 
 	ASSERT(b->series_count < BENCH_MAX_SERIES);
 	*s = (struct bench_series){.unit = unit, .digits = digits, .busy = busy, .time = time};
 	va_start(ap, fmt);
-	kvsnprintf(s->name, sizeof(s->name), fmt, ap);
+	len = kvsnprintf(s->name, sizeof(s->name), fmt, ap);
 	va_end(ap);
+	ASSERT((size_t)len < sizeof(s->name)); /* or two series may share a name */
 	return b->series_count++;
 }
 

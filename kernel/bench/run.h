@@ -78,6 +78,7 @@ struct bench_totals {
 struct bench_variant {
 	const char *scheme; /* as asked; "as-set" = the knobs as they are */
 	char label[64]; /* scheme, and the varied knob behind it */
+	bool label_cut; /* there was more: the run is refused */
 	const char *vary_value; /* of params' vary knob, or NULL */
 	char skipped[BENCH_ERROR_LEN]; /* why it is not measured, or "" */
 	const char *unsafe, *not_modelled;

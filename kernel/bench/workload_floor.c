@@ -20,7 +20,7 @@ enum {
 	FLUSHES = 64, /* local flushes per sample */
 	FAULTS = 64, /* pages touched per sample */
 	AREA_PAGES = 64, /* of the space that the other CPUs have loaded */
-	TARGETS = 15, /* CPUs measured one by one; more only as nearest and farthest */
+	TARGETS = 15, /* CPUs measured one by one; the record says how many are left out */
 	NODES = 4, /* node pairs copied one by one: 16 */
 };
 
@@ -380,6 +380,8 @@ static void floor_record(struct bench *b, unsigned variant, struct json *j)
 		else
 			json_null(j);
 	}
+	json_key(j, "cpus_left_out"), json_u64(j, b->params.cpu_count - targets_measured(b));
+	json_key(j, "nodes_left_out"), json_u64(j, numa_node_count() - nodes_measured(b));
 }
 
 WORKLOAD(workload_floor) = {

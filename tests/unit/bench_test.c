@@ -378,10 +378,15 @@ TEST(bench, wrong_words_are_usage_errors)
 {
 	char *unknown[] = {"bench", "frobnicate", NULL};
 	char *option[] = {"bench", "mem", "--thp", NULL};
+	char *longer[] = {"bench", "mem", "--schemes",
+			  "batch+batch=100+batch=200+batch=300+batch=400+batch=500+batch=510",
+			  NULL};
 	struct bench_outcome out;
 
 	EXPECT_EQ(bench_quietly(2, unknown, &out), RC_USAGE);
 	EXPECT_EQ(bench_quietly(3, option, &out), RC_USAGE);
+	/* Its label would be cut, and could be another's. */
+	EXPECT_EQ(bench_quietly(4, longer, &out), RC_USAGE);
 }
 
 TEST(bench, help_shows_what_a_workload_takes)
