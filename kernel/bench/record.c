@@ -4,6 +4,7 @@
 #include <kernel/error.h>
 #include <kernel/fixed.h>
 #include <kernel/kmem.h>
+#include <kernel/panic.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
