@@ -29,21 +29,27 @@ static unsigned issue_part(const struct tlb_part *part)
 	return ops;
 }
 
+/* Out of line: with late broadcasts there is mostly nothing left to issue. */
+static __noinline void issue_and_count(const struct tlb_part *part, bool apart)
+{
+	unsigned ops = issue_part(part);
+
+	if (apart)
+		count_add(flush_scanner, ops);
+	else
+		count_add(bcast_ops, ops);
+}
+
 void tlb_flush_by_bcast(struct tlb_gather *g)
 {
-	unsigned ops = 0;
-
 	for (unsigned i = 0; i < g->count; i++)
 		if (g->part[i].full || g->part[i].issued != g->part[i].pages)
-			ops += issue_part(&g->part[i]);
+			issue_and_count(&g->part[i], g->apart);
 	tlb_bcast_sync();
-	if (unlikely(g->apart)) {
-		count_add(flush_scanner, ops);
+	if (unlikely(g->apart))
 		count(bcast_scanner);
-	} else {
-		count_add(bcast_ops, ops);
+	else
 		count(bcast_syncs);
-	}
 }
 
 /*
