@@ -260,6 +260,7 @@ static void seal(struct record *r, size_t size)
 	u32 crc = crc32_update(0, r->text, r->len);
 
 	r->len += (size_t)ksnprintf(r->text + r->len, size - r->len, ",\"crc\":\"%08x\"}\n", crc);
+	ASSERT(r->len < size); /* write_record() left room for it */
 }
 
 /* Into `size` bytes at `text`. 0, or -ERANGE: it does not fit. */

@@ -127,6 +127,7 @@ u64 bench_part_end(struct bench_part *part, u64 cycles, struct bench_totals *t)
 	t->ipis_wake += part->ipis_after.sent_wake - part->ipis_before.sent_wake;
 	t->ipis_call += part->ipis_after.sent_call - part->ipis_before.sent_call;
 	t->timer_irqs += part->ipis_after.timer - part->ipis_before.timer;
+	ASSERT(!deferral->held()); /* settled: nothing outlives a part */
 	t->cycles += cycles;
 	t->settle_cycles += took;
 	t->settle_ipis += part->after.ipis_sent - part->middle.ipis_sent;
@@ -223,6 +224,7 @@ static int run_variant(struct bench *b, unsigned index, u64 rep, bool warm_up)
 	u64 value[BENCH_MAX_SERIES] = {0};
 	int rc;
 
+	ASSERT(rep < b->params.reps || warm_up);
 	round = (struct bench_round){.variant = index, .warm_up = warm_up, .value = value};
 	rc = variant_enter(b, v, b->error);
 	if (rc)

@@ -10,4 +10,5 @@
 paddr_t early_alloc(u64 size, u64 align, paddr_t lo, paddr_t hi);
 /* Call fn for each piece of RAM that is still free, then refuse further requests. */
 void early_hand_over(void (*fn)(paddr_t base, u64 len));
+/* False once the free memory was handed over, and before mm_early_init(). */
 bool early_active(void);

@@ -12,5 +12,6 @@ const void *kmap_phys(paddr_t pa, u64 len);
 void *kmap_device(paddr_t pa, u64 len);
 /* Kernel virtual range with chosen backing, e.g. the page array. 0 or -ENOMEM. */
 int kmap_map(vaddr_t va, paddr_t pa, u64 len, prot_t prot);
+/* Top-level table of the kernel, whose upper half every address space copies. */
 const pte_t *kmap_root(void);
 extern bool kmap_large; /* false: large=off */

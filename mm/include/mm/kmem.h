@@ -3,6 +3,9 @@
 
 #include <kernel/types.h>
 
-void kmem_init(void); /* registers kmem_ops */
-u64 kmem_pages_kept(void); /* frames in slabs and stacks, used or not */
-u64 kmem_objects_in_use(void); /* small objects and stacks handed out */
+/* Registers kmem_ops; boot CPU, once, after pmm_init(). */
+void kmem_init(void);
+/* Frames in slabs and stacks, used or not. Any context, no lock: exact while nobody allocates. */
+u64 kmem_pages_kept(void);
+/* Small objects and stacks handed out. Likewise. */
+u64 kmem_objects_in_use(void);
