@@ -131,7 +131,7 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	while (!next_id || contexts[next_id]);
 	ctx->id = next_id;
 	ctx->tag = oracle_tag(next_id);
-	contexts[next_id] = ctx;
+	store_relaxed(&contexts[next_id], ctx);
 	spin_unlock(&contexts_lock);
 }
 
@@ -157,7 +157,7 @@ void tlb_context_destroy(struct tlb_context *ctx)
 	/* Whoever found it before may still flush it; nobody finds it afterwards. */
 	write_lock(&contexts_life);
 	spin_lock(&contexts_lock);
-	contexts[ctx->id] = NULL;
+	store_relaxed(&contexts[ctx->id], NULL); /* the oracle reads it without a lock */
 	spin_unlock(&contexts_lock);
 	write_unlock(&contexts_life);
 }

@@ -449,6 +449,8 @@ const struct scenario *const scenarios[] = {
 	&hint_wake,
 	&fault_again,
 	&debts_grow,
+	&debts_destroy,
+	&debts_look,
 	&hint_dirty,
 	&large_migrate,
 	&large_split,

@@ -1,0 +1,99 @@
+/* Debts against what happens meanwhile: spaces that go, observers. For the pieces that deferrals share. */
+#include <mm/debt.h>
+#include <mm/deferral.h>
+#include "model.h"
+
+#include <kernel/kmem.h>
+
+#define VA MODEL_VA
+#define VA2 (MODEL_VA + PAGE_SIZE)
+
+static struct aspace *a, *b;
+static struct debts debts; /* of a deferral that does not pay when a space goes */
+
+/* ---- a space that goes while its debt is paid ----------------------------------------- */
+
+static u64 *reused; /* the memory of the space that went */
+
+static void setup_owing(void)
+{
+	a = work_space("a", VA, 1, RW);
+	b = aspace_create("b", 0);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++) {
+		work_load(b, cpu);
+		work_load(a, cpu);
+	}
+	debts_owe(&debts, &a->ctx);
+	debts_owe(&debts, &b->ctx);
+}
+
+static void destroy_owing(unsigned cpu)
+{
+	aspace_destroy(b);
+	reused = kmem.alloc(sizeof(*b), 0);
+	work_write(VA, cpu);
+}
+
+static void pay_all_debts(unsigned cpu)
+{
+	if (debts_pay(&debts) != 2)
+		fake_fail("two contexts owed");
+	work_read(VA, cpu, 0);
+}
+
+static void end_destroyed(void)
+{
+	if (reused != (u64 *)b)
+		fake_fail("scenario: the space's memory has not been reused");
+	for (unsigned i = 0; i < sizeof(*b) / sizeof(u64); i++)
+		if (reused[i])
+			fake_fail("a payment wrote to a context that is gone: word %u is %#lx", i,
+				  reused[i]);
+}
+
+const struct scenario debts_destroy = {
+	.name = "debts-destroy",
+	.summary = "a space goes while another CPU pays what is owed for it",
+	.cpus = 2,
+	.setup = setup_owing,
+	.program = {destroy_owing, pay_all_debts},
+	.end = end_destroyed,
+};
+
+/* ---- somebody looks how much is held ---------------------------------------------------- */
+
+static void setup_readonly_pages(void)
+{
+	a = work_space("a", VA, 2, RW);
+	work_make_identical(a, VA, 2);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	work_protect(a, VA, 2, PROT_READ);
+}
+
+static void move_and_settle(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 2, 1);
+	deferral_settle();
+}
+
+static void look_at_held(unsigned cpu __unused)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		u64 held = deferral->held();
+
+		if (held > 2)
+			fake_fail("%lu frames are said to be held, of 2 that moved", held);
+		work_read_same(VA);
+	}
+}
+
+const struct scenario debts_look = {
+	.name = "debts-look",
+	.summary = "a CPU asks how many frames are held while others move and pay",
+	.cpus = 3,
+	.reads_only = true,
+	.setup = setup_readonly_pages,
+	.program = {move_and_settle, look_at_held, look_at_held},
+	.end = NULL,
+};
