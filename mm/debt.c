@@ -1,5 +1,6 @@
 /* Debts: see debt.h. */
 #include <mm/debt.h>
+#include <mm/deferral.h>
 #include <mm/pmm.h>
 #include <mm/stats.h>
 #include <kernel/string.h>
@@ -37,6 +38,7 @@ void debts_owe(struct debts *d, const struct tlb_context *ctx)
 		count(debts_created);
 	*word |= bit;
 	spin_unlock(&d->lock);
+	deferral_tick_later();
 }
 
 void debts_hold(struct debts *d, struct page *page)

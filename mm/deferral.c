@@ -1,6 +1,7 @@
 /* The deferral in force: a copy of the chosen one in which every hook is set. */
 #include <mm/deferral.h>
 #include <mm/stats.h>
+#include <kernel/context.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
 
@@ -47,13 +48,22 @@ static struct deferral active = {.name = "none",
 				 .may_defer = no_defer,
 				 .frame_held = no_held,
 				 .frame_wanted = no_frame,
+				 .tick = nothing,
 				 .held = none_held};
 const struct deferral *deferral = &active;
+
+static void cancel_tick(void *arg __unused)
+{
+	alarm_cancel();
+}
 
 void deferral_use(const struct deferral *wanted)
 {
 	ASSERT(wanted->pay || !wanted->may_defer);
 	ASSERT(wanted->counter_count <= DEFERRAL_COUNTERS_MAX);
+	/* Nobody else's parts are interrupted by what was set for this one. */
+	if (deferral->tick_us)
+		smp_call(&cpu_online, cancel_tick, NULL);
 	active = (struct deferral){.name = wanted->name,
 				   .summary = wanted->summary,
 				   .unsafe = wanted->unsafe,
@@ -62,6 +72,8 @@ void deferral_use(const struct deferral *wanted)
 				   .events = wanted->events,
 				   .counters = wanted->counters,
 				   .counter_count = wanted->counter_count,
+				   .tick_us = wanted->tick_us,
+				   KEEP(tick, nothing),
 				   KEEP(enable, nothing),
 				   KEEP(may_defer, no_defer),
 				   KEEP(frame_held, no_held),
@@ -79,6 +91,25 @@ void pay_now(enum pay_event why, struct pay_scope scope)
 		return;
 	count_add(debts_forced, paid);
 	this_cpu_ptr(mm_counters)->forced[why] += paid;
+}
+
+/* In the timer interrupt. */
+static void tick(void)
+{
+	deferral->tick();
+	if (pay_heard & PAY_BIT(PAY_TICK))
+		context_set_due();
+}
+
+static void tick_due(void)
+{
+	pay(PAY_TICK, pay_all());
+}
+
+void deferral_init(void)
+{
+	alarm_handler = tick;
+	context_due_handler = tick_due;
 }
 
 void deferral_settle(void)

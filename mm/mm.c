@@ -66,6 +66,7 @@ void mm_start(void)
 	evidence_enabled = oracle_on;
 	pmm_enable_caches();
 	tlb_init();
+	deferral_init();
 	knobs_init();
 	trap_page_fault_handler = page_fault;
 	context_load_aspace = aspace_load;

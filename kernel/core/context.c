@@ -17,6 +17,7 @@ struct runqueue {
 	struct spinlock lock; /* queue, queued */
 	struct list queue;
 	u32 queued; /* length; read without the lock by its own CPU's wait */
+	u32 due; /* context_due_handler is to be called; this CPU only, its interrupts included */
 	struct context base;
 	struct context *running;
 	struct context *ended; /* its stack is left only when another context has been resumed */
@@ -25,6 +26,7 @@ struct runqueue {
 
 static PERCPU(struct runqueue, runqueue);
 void (*context_load_aspace)(struct aspace *as);
+void (*context_due_handler)(void);
 
 void context_init_cpu(unsigned cpu)
 {
@@ -141,12 +143,29 @@ struct context *context_spawn(unsigned cpu, const char *name, void (*fn)(void *)
 
 bool context_alone(void)
 {
-	return !load_relaxed(&this_cpu_ptr(runqueue)->queued);
+	const struct runqueue *rq = this_cpu_ptr(runqueue);
+
+	return !load_relaxed(&rq->queued) && !load_relaxed(&rq->due);
+}
+
+void context_set_due(void)
+{
+	store_relaxed(&this_cpu_ptr(runqueue)->due, 1);
+}
+
+static inline void run_due(struct runqueue *rq)
+{
+	if (likely(!load_relaxed(&rq->due)))
+		return;
+	store_relaxed(&rq->due, 0); /* first: what becomes due meanwhile is run again */
+	context_due_handler();
 }
 
 void context_yield(void)
 {
 	struct runqueue *rq = this_cpu_ptr(runqueue);
+
+	run_due(rq);
 	struct context *next = dequeue(rq);
 
 	if (!next)
@@ -174,6 +193,10 @@ void cpu_idle_loop(void)
 
 	for (;;) {
 		wait_until_patient(!context_alone(), "work");
-		switch_to(rq, dequeue(rq));
+		run_due(rq);
+		struct context *next = dequeue(rq);
+
+		if (next)
+			switch_to(rq, next);
 	}
 }

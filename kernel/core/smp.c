@@ -1,4 +1,5 @@
 /* CPUs: numbering, start-up, interrupts between them, and what each is doing. */
+#include <kernel/alarm.h>
 #include <kernel/bootinfo.h>
 #include <kernel/clock.h>
 #include <kernel/context.h>
@@ -152,6 +153,7 @@ void ipi_handle(enum ipi ipi)
 void timer_handle(void)
 {
 	this_cpu_ptr(ipi_counts)->timer++;
+	alarm_interrupt();
 }
 
 void smp_poll(void)

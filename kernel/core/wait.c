@@ -8,6 +8,7 @@
  * and cpu_idle() lets them in only while it halts, so an IPI sent after the
  * look ends the halt.
  */
+#include <kernel/alarm.h>
 #include <kernel/clock.h>
 #include <kernel/det.h>
 #include <kernel/context.h>
@@ -68,8 +69,8 @@ bool wait_turn(struct wait_state *ws)
 }
 
 /*
- * The timer is for the watchdog alone: armed for what is left until the
- * deadline and cancelled on return, it only fires in a wait that has failed.
+ * The wait's own timer is for the watchdog alone: armed for what is left until
+ * the deadline and cancelled on return, it only fires in a wait that has failed.
  */
 static void halt_until(u64 deadline)
 {
@@ -78,11 +79,11 @@ static void halt_until(u64 deadline)
 	if (deadline && now >= deadline)
 		return;
 	if (deadline)
-		timer_oneshot(cycles_to_ns(deadline - now));
+		alarm_wait_begin(cycles_to_ns(deadline - now));
 	this_cpu_ptr(ipi_counts)->halts++;
 	cpu_idle();
 	if (deadline)
-		timer_oneshot(0);
+		alarm_wait_end();
 }
 
 void wait_halt(struct wait_state *ws, bool still_false)
@@ -108,9 +109,9 @@ void wait_nap(u64 ns)
 	store_relaxed(halted, 1);
 	smp_mb(); /* partner: cpu_wake() in context_spawn() */
 	if (context_alone()) {
-		timer_oneshot(ns);
+		alarm_wait_begin(ns);
 		cpu_idle();
-		timer_oneshot(0);
+		alarm_wait_end();
 	}
 	store_relaxed(halted, 0);
 	irq_enable();

@@ -4,16 +4,16 @@
  * Promise   Nobody reads an older copy of a page than it may. Holds the source
  *           of every page that was mapped read-only, and pays for all of them
  *           at the first event that demands it.
- * Pays      at every event of PAY_DEMANDS but the mapping of a page that nobody
- *           maps or that stays read-only: all there is.
- * Tunables  none. A knob of its own would stand in an array here, `.knobs`.
+ * Pays      all there is, at every event of PAY_DEMANDS (but the mapping of a page
+ *           that nobody maps or that stays read-only), and when a debt is old.
+ * Tunables  skeleton_age: microseconds after which a debt is paid by itself.
  *
  * Keeps     I1: frames leave only through debts_pay(), after the flush.
  *           I2: writable entries are not deferred.
  *           I5: WRITE_UPGRADE, MAP and PIN pay before the new frame is written.
  *           I6, I7, I9: PROTECT, UNMAP, DROP and HINT pay before anything of a
  *           range changes, so nothing new is mapped at an address that owes.
- * Stale     until one of those events, or a settle.
+ * Stale     until one of those events.
  * Costs     one frame per deferred page.
  * Saves     the shootdown of every batch of read-only pages.
  *
@@ -24,8 +24,10 @@
  */
 #include <mm/deferral.h>
 #include <mm/debt.h>
+#include <mm/knob.h>
 
 static struct debts debts;
+static u32 age;
 static PERCPU(u64, skeleton_writable);
 
 /* An entry was taken down. Under the PTL: decide and note, nothing that waits. */
@@ -61,6 +63,16 @@ static u64 skeleton_held(void)
 	return debts_held(&debts);
 }
 
+static struct knob own_knobs[] = {
+	{.name = "skeleton_age",
+	 .unit = "us",
+	 .value = &age,
+	 .max = 1000000,
+	 .summary = "defer=skeleton: debts are paid when they are so old; 0 = when something "
+		    "demands it",
+	 .decided_in = "mm/defer/"},
+};
+
 static const struct deferral_counter counters[] = {
 	{"skeleton_writable", &skeleton_writable}, /* entries that could not wait */
 };
@@ -73,7 +85,11 @@ const struct deferral defer_skeleton = {
 	.may_defer = skeleton_may_defer,
 	.frame_held = skeleton_frame_held,
 	.pay = skeleton_pay,
+	.events = PAY_BIT(PAY_TICK),
+	.tick_us = &age,
 	.held = skeleton_held,
+	.knobs = own_knobs,
+	.knob_count = sizeof(own_knobs) / sizeof(own_knobs[0]),
 	.counters = counters,
 	.counter_count = sizeof(counters) / sizeof(counters[0]),
 };

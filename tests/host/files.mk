@@ -36,7 +36,7 @@ FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $
 		 -Iboot/include -Ikernel/include -Imm/include -Iarch/include
 FAKE_MM := $(wildcard arch/fake/*.c) \
 	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/defer/*.c)) tests/host/model/start.c \
-	   $(addprefix kernel/core/,det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
+	   $(addprefix kernel/core/,alarm.c det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
 	   $(addprefix kernel/lib/,args.c fixed.c printf.c rng.c strutil.c)
 
 HOST_TESTS += test_uart

@@ -34,7 +34,14 @@ struct context *context_spawn(unsigned cpu, const char *name, void (*fn)(void *)
 void context_join(struct context *ctx);
 /* Let the next runnable context of this CPU run; returns at once if there is none. */
 void context_yield(void);
-bool context_alone(void); /* no other context is queued on this CPU */
+bool context_alone(void); /* no other context is queued on this CPU, and nothing is due */
+/*
+ * Have context_due_handler called on this CPU, once, in task context: where its
+ * contexts take turns, or as soon as it has nothing to run. Any context. For
+ * what an interrupt handler may not do itself.
+ */
+void context_set_due(void);
+extern void (*context_due_handler)(void);
 void context_init_cpu(unsigned cpu); /* percpu_init(), when that CPU's area exists */
 /* Run queued contexts, else wait: what a CPU without a console does for ever. */
 void cpu_idle_loop(void) __noreturn;

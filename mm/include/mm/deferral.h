@@ -16,6 +16,7 @@
 #include <mm/page.h>
 #include <mm/pay.h>
 #include <mm/tlb.h>
+#include <kernel/alarm.h>
 #include <kernel/percpu.h>
 
 struct knob;
@@ -60,6 +61,15 @@ struct deferral {
 	 */
 	u64 (*pay)(enum pay_event why, const struct pay_scope *scope);
 	u32 events; /* heard beside PAY_DEMANDS: PAY_BIT() of TICK, SWITCH, IDLE, MIGRATE, SPLIT */
+	/*
+	 * Not NULL: a one-shot timer on the CPU that noted a debt, *tick_us later (0:
+	 * none). It calls `tick` in the interrupt, which may flush this CPU and note
+	 * things, but takes no lock and waits for nothing; then PAY_TICK, if that is
+	 * heard, in task context, where the CPU's contexts take turns or it has
+	 * nothing to run. deferral_tick_later() in either asks for the next one.
+	 */
+	const u32 *tick_us;
+	void (*tick)(void);
 	u64 (*held)(void); /* 4 KiB frames held back now; any CPU, any time */
 	struct knob *knobs; /* its own: see <mm/knob.h> */
 	unsigned knob_count;
@@ -73,5 +83,14 @@ extern const struct deferral *const deferrals[]; /* NULL at the end; mm/defer/de
 void deferral_use(const struct deferral *wanted);
 /* Pay all debts now. Task context, interrupts on, no spinlock held. */
 void deferral_settle(void);
+/* A debt was noted on this CPU: have its timer tick, if the deferral wants that and it does not yet. Any context. */
+static inline void deferral_tick_later(void)
+{
+	if (unlikely(deferral->tick_us && *deferral->tick_us))
+		alarm_set(*deferral->tick_us * 1000UL);
+}
+
+/* At start: ties to the timer. */
+void deferral_init(void);
 /* Counters of the one in force, in its order, summed over all CPUs. */
 void deferral_counters_read(u64 sum[DEFERRAL_COUNTERS_MAX]);

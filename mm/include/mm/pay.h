@@ -38,6 +38,7 @@ struct tlb_context;
 	X(settle, SETTLE) /* all: end of a measured part, leak check */                            \
 	X(migrate, MIGRATE) /* range: pages of it are about to move (again) */                     \
 	X(split, SPLIT) /* range: a 2 MiB page becomes small ones; same frames, same rights */     \
+	X(tick, TICK) /* this CPU: deferral.tick_us after a debt was noted on it; no locks held */ \
 	X(switch, SWITCH) /* this CPU: it is about to load this context; no locks held */          \
 	X(idle, IDLE) /* this CPU: it has no context to run any more; no locks held */
 
