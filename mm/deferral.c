@@ -32,6 +32,12 @@ static struct page *no_frame(u32 node, unsigned order)
 	return NULL;
 }
 
+static u64 no_leave(struct page *first, u64 count)
+{
+	(void)first, (void)count;
+	return 0;
+}
+
 static void nothing(void)
 {
 }
@@ -48,6 +54,7 @@ static struct deferral active = {.name = "none",
 				 .may_defer = no_defer,
 				 .frame_held = no_held,
 				 .frame_wanted = no_frame,
+				 .frames_leave = no_leave,
 				 .tick = nothing,
 				 .held = none_held};
 const struct deferral *deferral = &active;
@@ -73,6 +80,7 @@ void deferral_use(const struct deferral *wanted)
 				   .counters = wanted->counters,
 				   .counter_count = wanted->counter_count,
 				   .tick_us = wanted->tick_us,
+				   KEEP(frames_leave, no_leave),
 				   KEEP(tick, nothing),
 				   KEEP(enable, nothing),
 				   KEEP(may_defer, no_defer),
@@ -83,14 +91,23 @@ void deferral_use(const struct deferral *wanted)
 	active.enable();
 }
 
-void pay_now(enum pay_event why, struct pay_scope scope)
+static void count_paid(enum pay_event why, u64 paid)
 {
-	u64 paid = deferral->pay(why, &scope);
-
 	if (!paid)
 		return;
 	count_add(debts_forced, paid);
 	this_cpu_ptr(mm_counters)->forced[why] += paid;
+}
+
+void pay_now(enum pay_event why, struct pay_scope scope)
+{
+	ASSERT_MAY_WAIT();
+	count_paid(why, deferral->pay(why, &scope));
+}
+
+void deferral_frames_leave(struct page *first, u64 count)
+{
+	count_paid(PAY_LEAVE, deferral->frames_leave(first, count));
 }
 
 /* In the timer interrupt. */

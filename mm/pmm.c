@@ -10,7 +10,7 @@
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/pgwalk.h>
-#include <mm/pay.h>
+#include <mm/deferral.h>
 #include <kernel/kmem.h>
 #include <kernel/option.h>
 #include <kernel/panic.h>
@@ -28,6 +28,7 @@ struct pmm_node {
 		u64 count;
 	} free[PMM_MAX_ORDER + 1];
 	u64 total, free_pages, quarantined;
+	u64 owing; /* of the free ones, frames with PG_OWES; read without the lock */
 	u64 watermark_min, watermark_low;
 } __aligned(CACHE_LINE);
 
@@ -118,7 +119,81 @@ static struct page *buddy_alloc(struct pmm_node *n, unsigned order)
 	}
 	n->free_pages -= 1UL << order;
 	page->order = (u8)order;
+	/* Before the lock is left: a buddy that is freed meanwhile would take it for free. */
+	page->state = PAGE_RESERVED;
 	return page;
+}
+
+/* ---- frames that are released ---------------------------------------------- */
+
+/* A stale reader of this frame finds poison where a workload's canary was. */
+static inline void poison_frames(struct page *page, unsigned order)
+{
+	u64 *word = page_to_virt(page);
+
+	_Static_assert(POISON_MARK_WORDS == 4,
+		       "written one by one: this is on the path of every move");
+	if (likely(pmm_poison == POISON_MARK))
+		word[0] = word[1] = word[2] = word[3] = POISON_WORD;
+	else if (pmm_poison == POISON_FULL)
+		for (u64 i = 0; i < (PAGE_SIZE << order) / sizeof(u64); i++)
+			word[i] = POISON_WORD;
+}
+
+/* The oracle looks at frames that get new contents or owners. `unmap` is the OR of theirs, `words` the sum. */
+static __always_inline void release(struct page **pages, unsigned n, u64 unmap, u64 words)
+{
+	if (likely(oracle_checks() && n))
+		oracle_release(pages, n, unmap, words);
+}
+
+/* Frames that owed and are paid for. */
+static void release_and_poison(struct page **pages, unsigned n)
+{
+	u64 unmap = 0, words = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unmap |= pages[i]->unmap;
+		words += pages[i]->unmap_word;
+	}
+	release(pages, n, unmap, words);
+	for (unsigned i = 0; i < n; i++) {
+		store_relaxed(&pages[i]->flags, 0U);
+		poison_frames(pages[i], 0);
+	}
+}
+
+static inline bool owes(const struct page *page)
+{
+	return load_relaxed(&page->flags) & PG_OWES;
+}
+
+/*
+ * Frames left their node's lists and are nobody's yet: those that owe are paid
+ * for, looked at by the oracle and poisoned, in this order.
+ */
+static __noinline void pay_leaving(struct pmm_node *n, struct page *first, u64 frames)
+{
+	struct page *batch[64];
+	u64 owed = 0, start = cycles_now();
+	unsigned found = 0;
+
+	for (struct page *page = first; page < first + frames; page++)
+		owed += owes(page);
+	if (!owed)
+		return;
+	deferral_frames_leave(first, frames);
+	count_add(wait_allocator, cycles_now() - start);
+	for (struct page *page = first; page < first + frames; page++) {
+		if (owes(page))
+			batch[found++] = page;
+		if (found == ARRAY_SIZE(batch)) {
+			release_and_poison(batch, found);
+			found = 0;
+		}
+	}
+	release_and_poison(batch, found);
+	atomic_fetch_add_relaxed(&n->owing, -owed);
 }
 
 /* ---- per-CPU caches ------------------------------------------------------ */
@@ -135,24 +210,46 @@ static void cache_add_block(struct pmm_cache *cache, struct page *block, unsigne
 	cache->count += 1UL << order;
 }
 
-static __noinline bool cache_refill(struct pmm_cache *cache, u32 node, unsigned flags)
+/* Start-up is over: CPUs take interrupts, deferrals may be in force. */
+static inline bool running(void)
 {
-	struct pmm_node *n = &nodes[node];
-	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
-	unsigned order = cache_batch_order;
+	return cache_high;
+}
 
+/* A block of the largest size from *order down that there is, or NULL. It has left the allocator. */
+static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor)
+{
+	struct page *block = NULL;
+
+	/* What leaves may have to be paid for first. */
+	if (likely(running()))
+		ASSERT_MAY_WAIT();
 	spin_lock(&n->lock);
-	/* One block of the size wanted, or else the largest there is. */
-	for (;; order--) {
-		struct page *block =
-			n->free_pages >= floor + (1UL << order) ? buddy_alloc(n, order) : NULL;
-
-		if (block)
-			cache_add_block(cache, block, order);
-		if (block || !order)
+	for (;; --*order) {
+		if (n->free_pages >= floor + (1UL << *order))
+			block = buddy_alloc(n, *order);
+		if (block || *order == least)
 			break;
 	}
 	spin_unlock(&n->lock);
+	if (block && unlikely(load_relaxed(&n->owing)))
+		pay_leaving(n, block, 1UL << *order);
+	return block;
+}
+
+static __noinline bool cache_refill(struct pmm_cache *cache, u32 node, unsigned flags)
+{
+	struct pmm_node *n = &nodes[node];
+	unsigned order = cache_batch_order;
+	struct page *block = take_block(n, &order, 0, n->watermark_min);
+
+	/* From the reserve one at a time: what lies in the cache is anybody's. */
+	if (!block && flags & PMM_RESERVE) {
+		order = 0;
+		block = take_block(n, &order, 0, 0);
+	}
+	if (block)
+		cache_add_block(cache, block, order);
 	return cache->first;
 }
 
@@ -214,13 +311,9 @@ static inline struct page *take(struct page *page)
 static __noinline struct page *alloc_block(u32 node, unsigned order, unsigned flags)
 {
 	struct pmm_node *n = &nodes[node];
-	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
-	struct page *page = NULL;
+	struct page *page =
+		take_block(n, &order, order, flags & PMM_RESERVE ? 0 : n->watermark_min);
 
-	spin_lock(&n->lock);
-	if (n->free_pages >= floor + (1UL << order))
-		page = buddy_alloc(n, order);
-	spin_unlock(&n->lock);
 	return page ? take(page) : NULL;
 }
 
@@ -239,18 +332,32 @@ static inline struct page *alloc_on(u32 node, unsigned order, unsigned flags)
 	return take(page);
 }
 
-/* The node is short: frames that a scheme holds back can be had by paying for them. */
-static struct page *alloc_after_settling(u32 node, unsigned order, unsigned flags)
+/* Would there be enough with the frames that a deferral holds back? They can be had by paying. */
+static bool obtainable(struct pmm_node *n, unsigned order, unsigned flags)
 {
-	if (!load_relaxed(&nodes[node].quarantined))
+	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
+
+	spin_lock(&n->lock);
+	bool enough = n->quarantined && n->free_pages + n->quarantined >= floor + (1UL << order);
+
+	spin_unlock(&n->lock);
+	return enough;
+}
+
+static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
+{
+	if (!obtainable(&nodes[node], order, flags))
 		return NULL;
+	u64 start = cycles_now();
+
 	pay(PAY_PRESSURE, pay_frames(node, order));
+	count_add(wait_allocator, cycles_now() - start);
 	return alloc_on(node, order, flags);
 }
 
 static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigned flags)
 {
-	struct page *page = alloc_after_settling(node, order, flags);
+	struct page *page = alloc_after_paying(node, order, flags);
 	unsigned count;
 	const u8 *list = pmm_fallback_order(node, &count);
 
@@ -268,6 +375,7 @@ static struct page *zeroed(struct page *page)
 
 struct page *pmm_alloc(u32 node, unsigned order, unsigned flags)
 {
+	MAY_WAIT();
 	struct page *page = alloc_on(node, order, flags);
 
 	if (unlikely(!page))
@@ -286,25 +394,11 @@ unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)
 
 /* ---- free ---------------------------------------------------------------- */
 
-/* A stale reader of this frame finds poison where a workload's canary was. */
-static inline void poison_page(struct page *page)
-{
-	u64 *word = page_to_virt(page);
-
-	_Static_assert(POISON_MARK_WORDS == 4,
-		       "written one by one: this is on the path of every move");
-	if (likely(pmm_poison == POISON_MARK))
-		word[0] = word[1] = word[2] = word[3] = POISON_WORD;
-	else if (pmm_poison == POISON_FULL)
-		for (u64 i = 0; i < (PAGE_SIZE << page->order) / sizeof(u64); i++)
-			word[i] = POISON_WORD;
-}
-
 static __always_inline void free_one(struct page *page)
 {
 	u32 node = page->node;
 
-	poison_page(page);
+	poison_frames(page, page->order);
 	store_relaxed(&page->refs, 0);
 	if (likely(!page->order)) {
 		struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
@@ -336,10 +430,31 @@ void pmm_free_bulk(struct page **pages, unsigned n)
 		}
 	}
 	/* Before any of them is free: a 2 MiB page is its node's at once, and anybody's next. */
-	if (likely(oracle_checks() && n))
-		oracle_release(pages, n, unmap, words);
+	release(pages, n, unmap, words);
 	for (unsigned i = 0; i < n; i++)
 		free_one(pages[i]);
+}
+
+void pmm_free_owing(struct page *page)
+{
+	struct pmm_node *n = &nodes[page->node];
+	u64 count = 1UL << page->order;
+	u32 flags = PG_OWES | (load_relaxed(&page->flags) & PG_ALIASED);
+
+	if (page->state != PAGE_USED && page->state != PAGE_QUARANTINE)
+		panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
+	store_relaxed(&page->refs, 0);
+	/* Each frame has the record: the block may be taken apart before it leaves. */
+	for (struct page *frame = page; frame < page + count; frame++) {
+		frame->unmap = page->unmap;
+		frame->unmap_word = page->unmap_word;
+		store_relaxed(&frame->flags, (u32)PG_OWES);
+	}
+	store_relaxed(&page->flags, flags);
+	atomic_fetch_add_relaxed(&n->owing, count);
+	spin_lock(&n->lock);
+	buddy_free(n, page, page->order);
+	spin_unlock(&n->lock);
 }
 
 void pmm_free(struct page *page)
@@ -358,6 +473,7 @@ void pmm_node_stats(u32 node, struct pmm_node_stats *stats)
 	stats->total = n->total;
 	stats->free = n->free_pages;
 	stats->quarantined = n->quarantined;
+	stats->owing = load_relaxed(&n->owing);
 	stats->watermark_min = n->watermark_min;
 	stats->watermark_low = n->watermark_low;
 	for (unsigned o = 0; o <= PMM_MAX_ORDER; o++)

@@ -170,6 +170,18 @@ void fake_lock_left(const void *lock)
 	me->count--;
 }
 
+void fake_may_wait(const struct fake_place *place)
+{
+	const struct holder *me = fake_self ? &holders[fake_self->id] : NULL;
+
+	for (unsigned i = 0; me && i < me->count; i++)
+		if (me->held[i].spins)
+			fake_fail("%s:%u may wait with the spinlock of %s:%u held", place->file,
+				  place->line, me->held[i].place->file, me->held[i].place->line);
+	if (me && fake_irq_masked())
+		fake_fail("%s:%u may wait with interrupts off", place->file, place->line);
+}
+
 /* This CPU waits for something that is no lock. */
 void fake_locks_wait(void)
 {

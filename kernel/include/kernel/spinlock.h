@@ -13,10 +13,20 @@
 #include <kernel/atomic.h>
 #include <kernel/det.h>
 #include <arch/cpu.h>
+#include <arch/irq.h>
 
 struct spinlock {
 	u32 held; /* 0 or 1; written by atomic exchange and release store only */
 };
+
+/*
+ * What follows may wait: for an acknowledgement, a page, a lock of the other
+ * kind. ASSERT_MAY_WAIT() asks the CPU whether it takes interrupts; MAY_WAIT(),
+ * where that would be too much, only the modelled machine. That asks either
+ * whether a spinlock is held, too.
+ */
+#define ASSERT_MAY_WAIT() ASSERT(irqs_enabled())
+#define MAY_WAIT()
 
 void spin_lock_contended(struct spinlock *lock);
 

@@ -62,6 +62,14 @@ struct deferral {
 	u64 (*pay)(enum pay_event why, const struct pay_scope *scope);
 	u32 events; /* heard beside PAY_DEMANDS: PAY_BIT() of TICK, SWITCH, IDLE, MIGRATE, SPLIT */
 	/*
+	 * Frames that it gave back with pmm_free_owing() are about to leave the
+	 * allocator: of these `count`, those with PG_OWES. Returns with their debts
+	 * paid, how many that were; the oracle looks at each of them then. Task
+	 * context, interrupts on, no spinlock; allocates nothing. Not set: they must
+	 * be paid for by then.
+	 */
+	u64 (*frames_leave)(struct page *first, u64 count);
+	/*
 	 * Not NULL: a one-shot timer on the CPU that noted a debt, *tick_us later (0:
 	 * none). It calls `tick` in the interrupt, which may flush this CPU and note
 	 * things, but takes no lock and waits for nothing; then PAY_TICK, if that is
@@ -83,6 +91,8 @@ extern const struct deferral *const deferrals[]; /* NULL at the end; mm/defer/de
 void deferral_use(const struct deferral *wanted);
 /* Pay all debts now. Task context, interrupts on, no spinlock held. */
 void deferral_settle(void);
+/* For the allocator: call frames_leave and count what it paid. */
+void deferral_frames_leave(struct page *first, u64 count);
 /* A debt was noted on this CPU: have its timer tick, if the deferral wants that and it does not yet. Any context. */
 static inline void deferral_tick_later(void)
 {

@@ -25,6 +25,9 @@ enum page_flag {
 	PG_WAITERS =
 		1
 		<< 1, /* somebody waits for its migration; set under the PTL of a migration entry */
+	PG_OWES =
+		1
+		<< 3, /* free, and its flush is unpaid: pmm_free_owing(). Written by its owner only */
 	PG_ALIASED = 1 << 2, /* the oracle has records of other mappings of it: mm/oracle_alias.c */
 };
 

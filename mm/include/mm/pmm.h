@@ -21,18 +21,30 @@ enum pmm_flags {
 };
 
 struct pmm_node_stats {
-	u64 total, free, cached, quarantined; /* 4 KiB frames */
+	u64 total, free, cached,
+		quarantined; /* 4 KiB frames; quarantined ones can be had by paying */
+	u64 owing; /* of the free ones: paid for when they leave */
 	u64 watermark_min, watermark_low;
 	u64 free_blocks[PMM_MAX_ORDER + 1];
 };
 
-/* refs = 1, mapcount = 0, state PAGE_USED; NULL: no memory under these rules. Task context. */
+/*
+ * refs = 1, mapcount = 0, state PAGE_USED; NULL: no memory under these rules, also
+ * after what a deferral holds back was paid for. May have to pay, which waits:
+ * task context, interrupts on, no spinlock held.
+ */
 struct page *pmm_alloc(u32 node, unsigned order, unsigned flags);
 /* Up to n single pages into out[]; returns how many. */
 unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n);
 /* The frame must have no references, no mappings and no unpaid debt; the oracle checks. */
 void pmm_free(struct page *page);
 void pmm_free_bulk(struct page **pages, unsigned n);
+/*
+ * The same by a deferral, with its flush unpaid: it is free, but keeps its
+ * contents and its oracle's record, lies in no CPU's cache, and is paid for
+ * (deferral.frames_leave), looked at and poisoned when it leaves the allocator.
+ */
+void pmm_free_owing(struct page *page);
 void pmm_enable_caches(void); /* once every CPU has its per-CPU area */
 /* Give this CPU's caches back, e.g. before counting frames. */
 void pmm_drain_caches(void);

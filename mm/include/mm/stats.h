@@ -59,7 +59,7 @@ struct mm_counters {
 #undef X
 	u64 failed[8]; /* pages that could not be moved, by enum migrate_reason */
 	u64 forced[PAY_EVENT_COUNT]; /* debts paid, by event; their sum is debts_forced */
-	u64 wait_initiator, wait_faulter, target_stolen; /* cycles */
+	u64 wait_initiator, wait_faulter, wait_allocator, target_stolen; /* cycles */
 	u64 ack[ACK_DISTANCES][ACK_BUCKETS];
 };
 extern PERCPU_DECLARE(struct mm_counters, mm_counters);

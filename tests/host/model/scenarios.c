@@ -451,6 +451,7 @@ const struct scenario *const scenarios[] = {
 	&debts_grow,
 	&debts_destroy,
 	&debts_look,
+	&buddy_taken,
 	&hint_dirty,
 	&large_migrate,
 	&large_split,

@@ -60,6 +60,55 @@ const struct scenario debts_destroy = {
 	.end = end_destroyed,
 };
 
+/* ---- a block is handed out while its buddy comes back ------------------------------------ */
+
+static struct page *taken, *buddy;
+
+/* Two buddies of two pages: one is free, the other is not. */
+static void setup_buddies(void)
+{
+	struct page *four = pmm_alloc(0, 2, PMM_STRICT);
+
+	a = work_space("a", VA, 1, RW);
+	pmm_drain_caches();
+	four->order = 1;
+	buddy = four + 2;
+	buddy->state = PAGE_USED;
+	buddy->order = 1;
+	pmm_free(four); /* first in its list: the next that is handed out */
+}
+
+static void take_two(unsigned cpu __unused)
+{
+	taken = pmm_alloc(0, 1, PMM_STRICT);
+}
+
+static void free_buddy(unsigned cpu __unused)
+{
+	pmm_free(buddy);
+}
+
+static void end_buddies(void)
+{
+	struct page *page;
+
+	if (!taken)
+		fake_fail("no block of two pages was to be had");
+	for (unsigned order = 3; order-- > 1;)
+		while ((page = pmm_alloc(0, order, PMM_STRICT)))
+			if (page <= taken && taken < page + (1UL << order))
+				fake_fail("frame %#lx is handed out twice", page_to_phys(taken));
+}
+
+const struct scenario buddy_taken = {
+	.name = "buddy-taken",
+	.summary = "two pages are handed out while their buddy is freed",
+	.cpus = 2,
+	.setup = setup_buddies,
+	.program = {take_two, free_buddy},
+	.end = end_buddies,
+};
+
 /* ---- somebody looks how much is held ---------------------------------------------------- */
 
 static void setup_readonly_pages(void)

@@ -17,6 +17,8 @@ void fake_lock_taken(void);
 /* Taken without waiting for it, so that no order follows. */
 void fake_lock_tried(const void *lock, const struct fake_place *place);
 void fake_lock_left(const void *lock);
+/* This is done by a CPU that may wait now: no spinlock held, interrupts on. */
+void fake_may_wait(const struct fake_place *place);
 
 #define fake_take(take, lock, spins)                                                               \
 	({                                                                                         \
@@ -43,6 +45,15 @@ void fake_lock_left(const void *lock);
 		fake_lock_left(lock_);                                                             \
 		(leave)(lock_);                                                                    \
 	})
+
+#undef MAY_WAIT
+#undef ASSERT_MAY_WAIT
+#define MAY_WAIT()                                                                                 \
+	do {                                                                                       \
+		static const struct fake_place place_ = {__FILE__, __LINE__};                      \
+		fake_may_wait(&place_);                                                            \
+	} while (0)
+#define ASSERT_MAY_WAIT() MAY_WAIT()
 
 #ifndef FAKE_LOCKS_THEMSELVES /* kernel/core/rwlock.c, which defines some of these */
 #define spin_lock(lock) fake_take(spin_lock, lock, true)
