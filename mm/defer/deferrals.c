@@ -1,11 +1,18 @@
-/* The list of deferrals. A new one is one file beside this one and one line here. */
+/* The list of deferrals. A new one is one file beside this one and one line here, above the last. */
 #include <mm/deferral.h>
 
-extern const struct deferral defer_none, defer_never, defer_skeleton;
+#define DEFERRALS(X)                                                                               \
+	X(none)                                                                                    \
+	X(never)                                                                                   \
+	X(skeleton)
+
+#define X(name) extern const struct deferral defer_##name;
+DEFERRALS(X)
+#undef X
 
 const struct deferral *const deferrals[] = {
-	&defer_none,
-	&defer_never,
-	&defer_skeleton,
-	NULL,
+#define X(name) &defer_##name,
+	DEFERRALS(X)
+#undef X
+		NULL,
 };

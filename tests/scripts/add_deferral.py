@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""A new deferral is one file and one line: a copy of the tree gets one, and nothing else is edited.
+
+The file is skeleton.c under another name, so it has a knob and a counter. With that it is built, has
+its place in lists, on the boot line and in records, and the explorer runs it.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from common import Missing, ROOT, bench, boot, main, result, settings
+
+NAME, SCHEME = "fresh", "batch+defer=fresh"
+BENCH = (f"bench migrate --pages 64 --threads 0 --mapping ro --reps 3 --warmup 1 "
+         f"--schemes batch,{SCHEME},{SCHEME}+fresh_age=1000000")
+
+
+def copy_tree(to: Path) -> None:
+    """With what is built already, and its times, so that only what is new is compiled."""
+    arch = settings().arch
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        inside = Path(folder).relative_to(ROOT)
+        if inside == Path("."):
+            return {".git", "results"} & set(names)
+        if inside == Path("build"):
+            return set(names) - {arch, "host", "deps"}
+        if inside == Path("build/host"):
+            return set(names) - {"explore", "explore.obj"}
+        return set()
+
+    shutil.copytree(ROOT, to, ignore=left_out)
+
+
+def add(tree: Path) -> None:
+    deferrals = tree / "mm/defer/deferrals.c"
+    (tree / f"mm/defer/{NAME}.c").write_text(
+        (tree / "mm/defer/skeleton.c").read_text().replace("skeleton", NAME))
+    text = deferrals.read_text()
+    last = "\tX(skeleton)\n"
+    if text.count(last) != 1:
+        raise Missing("deferrals.c: the last line of the list is not what it was")
+    deferrals.write_text(text.replace(last, f"\tX({NAME}) \\\n{last}"))
+
+
+def build(tree: Path) -> None:
+    # CURDIR is part of the flags, as file names in the debug information are cut by it.
+    done = subprocess.run(["make", "-s", "-j2", "SETUP=no", f"CURDIR={ROOT}", f"ARCH={settings().arch}",
+                           "all", "build/host/explore"], cwd=tree, capture_output=True, text=True, check=False,
+                          env={k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "BUILD")})
+    result("builds", done.returncode == 0, done.stderr[-300:])
+    if done.returncode:
+        raise Missing("nothing to run")
+
+
+def lists(tree: Path) -> None:
+    run = boot(f"list knobs; show defer; show {NAME}_age; set defer={NAME} {NAME}_age=7; show {NAME}_age",
+               BUILD=tree / "build", ARGS=f"knob.{NAME}_age=5")
+    rows = [line.split() for line in run.text.splitlines()]
+    shown = [row[1:5] for row in rows if row[:1] == [f"{NAME}_age"] and row[1].isdigit()]
+    result("listed", any(row[:2] == [f"{NAME}_age", f"defer={NAME}:"] for row in rows) and
+           any(row[:2] == ["one", "of"] and NAME in row for row in rows), "list knobs, show defer")
+    result("boot-line", ["5", "0", "boot", "line"] in shown, str(shown))
+    result("set", any(row[:3] == ["7", "0", "set"] for row in shown), str(shown))
+
+
+def records(tree: Path) -> None:
+    found = bench(BENCH, BUILD=tree / "build")
+    plain, new, aged = (found[s] for s in ("batch", SCHEME, f"{SCHEME}+fresh_age=1000000"))
+    result("record.knob", (plain["knobs"][f"{NAME}_age"], new["knobs"]["defer"], aged["knobs"][f"{NAME}_age"])
+           == (0, NAME, 1000000), str(aged["knobs"]))
+    result("record.counter", f"{NAME}_writable" in new["counters"] and f"{NAME}_writable" not in plain["counters"],
+           f"{NAME}_writable")
+    counters = new["counters"]
+    forced = counters["debts_forced_by"]
+    result("record.debts", counters["debts_created"] == sum(forced.values()) == counters["debts_forced"] > 0,
+           f"{counters['debts_created']} created, paid: {({k: v for k, v in forced.items() if v})}")
+    varied = boot(f"bench migrate --pages 64 --threads 0 --mapping ro --reps 3 --schemes {SCHEME} "
+                  f"--vary {NAME}_age=0,9", BUILD=tree / "build")
+    result("vary", varied.guest_rc == 0 and varied.text.count(f'"{NAME}_age":9') == 1, f"--vary {NAME}_age=0,9")
+
+
+def explorer(tree: Path) -> None:
+    explore = tree / "build/host/explore"
+    names = subprocess.run([explore, "--list"], capture_output=True, text=True, check=False).stdout
+    result("explorer.lists", SCHEME in names.split(), names.replace("\n", " ")[-120:])
+    done = subprocess.run([explore, "--scheme", SCHEME, "--orderings", "200"], capture_output=True,
+                          text=True, check=False)
+    result("explorer.runs", done.returncode == 0 and f"x86.{SCHEME}" in done.stdout, done.stdout[-200:])
+
+
+def body() -> None:
+    with tempfile.TemporaryDirectory(prefix="tarry-") as scratch:
+        tree = Path(scratch) / "tree"
+        copy_tree(tree)
+        add(tree)
+        build(tree)
+        lists(tree)
+        records(tree)
+        explorer(tree)
+
+
+main(body)
