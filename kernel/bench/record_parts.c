@@ -137,7 +137,8 @@ void record_waits(const struct bench_variant *v, bool trusted, struct json *j)
 	put_ns(j, "initiator", c->wait_initiator, trusted);
 	put_ns(j, "target_stolen", c->target_stolen, trusted);
 	put_ns(j, "faulter", c->wait_faulter, trusted);
-	put_ns(j, "allocator", c->wait_allocator, trusted); /* paid for what leaves, or under pressure */
+	put_ns(j, "allocator", c->wait_allocator,
+	       trusted); /* paid for what leaves, or under pressure */
 	json_object_end(j);
 }
 

@@ -18,9 +18,9 @@
  * Saves     the shootdown of every batch of read-only pages.
  *
  * To make a deferral of it: copy this file, replace `skeleton`, and add a line
- * to mm/defer/deferrals.c; nothing else. It has its console name then (`set defer=NAME`), its
- * knobs and counters in every list and record, the oracle, the explorer and the
- * tests.
+ * to mm/defer/deferrals.c; nothing else. It has its console name then (`set
+ * defer=NAME`), its knobs and counters in every list and record, the oracle, the
+ * explorer and the tests.
  */
 #include <mm/deferral.h>
 #include <mm/debt.h>
