@@ -77,7 +77,7 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order)
 	if (!page)
 		return NULL;
 	left_quarantine(d, page);
-	page->state = PAGE_USED;
+	store_relaxed(&page->state, (u8)PAGE_USED);
 	page->flags = 0;
 	page->unmap = 0;
 	store_relaxed(&page->refs, PAGE_REF);

@@ -440,7 +440,7 @@ static __always_inline void move(struct migration *m, unsigned i, unsigned last)
 
 static void hold_source(struct page *src)
 {
-	src->state = PAGE_QUARANTINE;
+	store_relaxed(&src->state, (u8)PAGE_QUARANTINE);
 	deferral->frame_held(src);
 }
 

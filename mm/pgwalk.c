@@ -46,7 +46,7 @@ pte_t *pt_table_alloc(u32 node, unsigned level)
 
 	if (!page)
 		return NULL;
-	page->state = PAGE_TABLE;
+	store_relaxed(&page->state, (u8)PAGE_TABLE);
 	page->table_level = (u8)level;
 	page->ptl.held = 0;
 	page->table_used = 0;
@@ -57,7 +57,7 @@ void pt_table_free(pte_t *table)
 {
 	struct page *page = virt_to_page(table);
 
-	page->state = PAGE_USED;
+	store_relaxed(&page->state, (u8)PAGE_USED);
 	page_put(page, PAGE_REF);
 }
 

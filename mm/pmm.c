@@ -61,7 +61,7 @@ static void free_list_add(struct pmm_node *n, struct page *page, unsigned order)
 {
 	struct page *first = n->free[order].first;
 
-	page->state = PAGE_FREE;
+	store_relaxed(&page->state, (u8)PAGE_FREE);
 	page->order = (u8)order;
 	page->prev = NULL;
 	page->next = first;
@@ -90,10 +90,11 @@ static void buddy_free(struct pmm_node *n, struct page *page, unsigned order)
 	for (; order < PMM_MAX_ORDER; order++) {
 		struct page *buddy = page_array + (pfn ^ (1UL << order));
 
-		if (buddy->state != PAGE_FREE || buddy->order != order || buddy->node != page->node)
+		if (load_relaxed(&buddy->state) != PAGE_FREE || buddy->order != order ||
+		    buddy->node != page->node)
 			break;
 		free_list_del(n, buddy);
-		buddy->state = PAGE_RESERVED;
+		store_relaxed(&buddy->state, (u8)PAGE_RESERVED);
 		pfn &= ~(1UL << order);
 	}
 	free_list_add(n, page_array + pfn, order);
@@ -120,7 +121,7 @@ static struct page *buddy_alloc(struct pmm_node *n, unsigned order)
 	n->free_pages -= 1UL << order;
 	page->order = (u8)order;
 	/* Before the lock is left: a buddy that is freed meanwhile would take it for free. */
-	page->state = PAGE_RESERVED;
+	store_relaxed(&page->state, (u8)PAGE_RESERVED);
 	return page;
 }
 
@@ -202,7 +203,7 @@ static __noinline void pay_leaving(struct pmm_node *n, struct page *first, u64 f
 static void cache_add_block(struct pmm_cache *cache, struct page *block, unsigned order)
 {
 	for (struct page *page = block + (1UL << order); page-- > block;) {
-		page->state = PAGE_CACHED;
+		store_relaxed(&page->state, (u8)PAGE_CACHED);
 		page->order = 0;
 		page->next = cache->first;
 		cache->first = page;
@@ -299,7 +300,7 @@ void pmm_drain_caches(void)
 
 static inline struct page *take(struct page *page)
 {
-	page->state = PAGE_USED;
+	store_relaxed(&page->state, (u8)PAGE_USED);
 	page->flags = 0;
 	page->object = NULL;
 	page->mapcount = 0;
@@ -403,7 +404,7 @@ static __always_inline void free_one(struct page *page)
 	if (likely(!page->order)) {
 		struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
 
-		page->state = PAGE_CACHED;
+		store_relaxed(&page->state, (u8)PAGE_CACHED);
 		page->next = cache->first;
 		cache->first = page;
 		if (unlikely(++cache->count > cache_high))

@@ -213,7 +213,7 @@ void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 		spin_lock(pt_lock_of(pos.ptep));
 		pt_take(pos.ptep, pte_none());
 		spin_unlock(pt_lock_of(pos.ptep));
-		table->state = PAGE_USED;
+		store_relaxed(&table->state, (u8)PAGE_USED);
 		oracle_unmapped(table, &as->ctx, va, ORACLE_SITE(ORACLE_RANGE));
 		tlb_gather_add(&z.gather, &as->ctx, va, 1);
 		z.pages[z.count++] = table;

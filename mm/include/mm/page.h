@@ -37,7 +37,7 @@ enum page_flag {
 
 struct page {
 	u32 flags; /* atomic */
-	u8 state; /* written by the owner of the frame, or under the node's lock */
+	u8 state; /* written by the owner of the frame, or under the node's lock, where buddies look at it */
 	u8 order;
 	u8 node;
 	u8 table_level; /* PAGE_TABLE */
