@@ -299,12 +299,17 @@ static void map_entry(pte_t *ptep, struct page *to, unsigned level)
  */
 static void map_shared(const struct page *src, struct page *to, unsigned level)
 {
+	/* Read now: with its last entry installed, another migrator of the object may replace it, too. */
+	struct object *obj = to->object;
+	u64 index = to->index;
 	struct area *area;
 
-	list_for_each_entry (area, &to->object->areas, object_link) {
-		if (to->index < area->offset || va_in(area, to) >= area->end)
+	list_for_each_entry (area, &obj->areas, object_link) {
+		vaddr_t va = area->start + ((index - area->offset) << PAGE_SHIFT);
+
+		if (index < area->offset || va >= area->end)
 			continue;
-		struct pt_pos pos = pgwalk_find(area->aspace->root, va_in(area, to), level);
+		struct pt_pos pos = pgwalk_find(area->aspace->root, va, level);
 		pte_t pte = pte_load(pos.ptep);
 
 		if (pte_is_migration(pte) && pte_pa(pte, level) == page_to_phys(src))

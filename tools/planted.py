@@ -68,6 +68,7 @@ class Mistake:
     where: list[list[str]] = field(default_factory=list)  # rules, scheme, scenario: for --quick
     says: str = ""  # words of the failure
     program: str = "explore"
+    only: str = ""  # pattern of the scenarios that are run
     orderings: int = 20000
     boot: dict[str, str] = field(default_factory=dict)  # arch: what the console must say
     boot_cmd: str = ""
@@ -148,6 +149,7 @@ def read_config(all_schemes: list[str]) -> list[Mistake]:
         m.alone = s.get("alone", "")
         m.says = s.get("says", "")
         m.program = s.get("program", m.program)
+        m.only = s.get("only", m.only)
         m.orderings = s.getint("orderings", m.orderings)
         m.hidden = " ".join(s.get("hidden", "").split())
         m.boot = dict(line.split(None, 1) for line in s.get("boot", "").strip().splitlines())
@@ -235,7 +237,7 @@ def again(bench: Bench, m: Mistake, found: Found) -> str:
 
 
 def judge(bench: Bench, m: Mistake, quick: bool) -> None:
-    everywhere = [(rules, scheme, "") for scheme in m.schemes for rules in m.rules]
+    everywhere = [(rules, scheme, m.only) for scheme in m.schemes for rules in m.rules]
     todo = [(w[0], w[1], w[2]) for w in m.where] if quick else everywhere
     undo = bench.plant(m)
     try:
