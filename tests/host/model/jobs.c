@@ -352,7 +352,7 @@ static void add_all(const char *scheme_name, const char *rules)
 	for (unsigned i = 0; i < product_count(); i++) {
 		const struct scenario *s = product_at(i);
 
-		if (is_left_out(s, rules))
+		if (is_left_out(s, rules) != (options.product == PRODUCT_LEFT_OUT))
 			continue;
 		if (s->cpus == 2)
 			add_under(scheme_name, rules, s);
@@ -381,14 +381,14 @@ void jobs_add_product(const char *scheme_name, const char *rules, unsigned part,
 		for (unsigned i = 0; i < product_count(); i++)
 			if (jobs_wanted(product_at(i)) && !is_left_out(product_at(i), rules))
 				add_under(scheme_name, rules, product_at(i));
-	} else if (options.product == PRODUCT_ALL) {
+	} else if (options.product != PRODUCT_SAMPLE) {
 		add_all(scheme_name, rules);
 	} else {
 		add_sample(scheme_name, rules, part, parts);
 	}
 	if (job_count == first)
 		return;
-	if (options.scenario || options.product == PRODUCT_ALL)
+	if (options.scenario || options.product != PRODUCT_SAMPLE)
 		share_out(first, MAX(options.orderings / (job_count - first) + 1, (u64)SAMPLED));
 	else
 		share_out(first, SAMPLED);

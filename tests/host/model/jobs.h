@@ -27,7 +27,12 @@ struct options {
 	const char *scheme, *rules, *variant, *scenario, *replay, *checks, *state;
 	u64 orderings, seed, bound, jobs, share;
 	bool stop, trace, pairs, each;
-	enum { PRODUCT_SAMPLE, PRODUCT_ALL, PRODUCT_NONE } product; /* how much of it is run */
+	enum {
+		PRODUCT_SAMPLE,
+		PRODUCT_ALL,
+		PRODUCT_NONE,
+		PRODUCT_LEFT_OUT, /* what the others leave out, which must still fail */
+	} product; /* how much of it is run */
 };
 extern struct options options;
 
