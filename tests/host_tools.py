@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "tests"))
 from tarrylib import cases, circles, exports, guest, iso, ktap, qemu, records  # noqa: E402
 from tarrylib import results, settings, summary  # noqa: E402
+import check  # noqa: E402
 import mutants  # noqa: E402
 import planted  # noqa: E402
 import prove  # noqa: E402
@@ -80,6 +81,9 @@ def test_circles() -> None:
     inline = {"mm/a.c": "void a(void)\n{\n\tc();\n}\n", "mm/b.c": pair["mm/b.c"],
               "mm/include/mm/c.h": "static inline void c(void)\n{\n\tb(1);\n}\n"}
     equal("circles.inline", len(found(inline)), 1)
+    for name, offences in {"kernel/net/tcp.c": 1, "mm/swap/swap.c": 1, "kernel/drivers/uart.c": 0, "linker.ld": 0}.items():
+        file = SimpleNamespace(name=name, path=Path(name), is_in=name.startswith)
+        equal(f"folders.{name}", len(list(check.folders([file]))), offences)
     headers = {"mm/include/mm/x.h": "#include <mm/y.h>\n", "mm/include/mm/y.h": "#include <mm/x.h>\n"}
     equal("circles.headers", len(found(headers)), 1)
 
