@@ -167,7 +167,8 @@ static bool slit_take(const struct acpi_table *t, u64 off, unsigned from, unsign
 {
 	u8 value = acpi_u8(t, off);
 
-	if (value < SLIT_MIN || (from == to && value != SLIT_MIN))
+	/* Another node is farther than oneself: firmware that says 10 for all knows nothing (Linux: slit_valid()). */
+	if (value < SLIT_MIN || (from == to) != (value == SLIT_MIN))
 		return false;
 	t->bi->distance[from][to] = value;
 	return true;

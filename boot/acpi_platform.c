@@ -7,6 +7,7 @@ enum {
 	SPCR_16550 = 0x00,
 	SPCR_16450 = 0x01,
 	SPCR_PL011 = 0x03,
+	SPCR_16550_NVIDIA = 0x05,
 	SPCR_SBSA_32BIT = 0x0d,
 	SPCR_SBSA = 0x0e,
 	SPCR_16550_GAS = 0x12, /* as 0, and the register description is to be believed */
@@ -26,6 +27,25 @@ static u32 spcr_baud(const struct acpi_table *t)
 		return 0;
 	}
 	return rates[code];
+}
+
+/*
+ * APM X-Gene and HPE's machines with it (Linux: xgene_8250_erratum_present()): the UART takes 32-bit
+ * accesses only, although the table says 8, and runs on a clock that nobody knows.
+ */
+static bool spcr_xgene(const struct acpi_table *t)
+{
+	static const struct {
+		const char *oem, *table; /* 6 and 8 bytes */
+		u32 revision;
+	} wrong[] = {{"APMC0D", "XGENESPC", 0}, {"HPE   ", "ProLiant", 1}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
+		if (t->len >= ACPI_HEADER_LEN && !memcmp(t->bytes + 10, wrong[i].oem, 6) &&
+		    !memcmp(t->bytes + 16, wrong[i].table, 8) &&
+		    acpi_u32(t, 24) == wrong[i].revision)
+			return true;
+	return false;
 }
 
 /* Bytes per access and between registers of a 16550 in memory. */
@@ -53,6 +73,7 @@ static enum boot_console_type spcr_type(u8 interface, u8 space)
 	switch (interface) {
 	case SPCR_16550:
 	case SPCR_16450:
+	case SPCR_16550_NVIDIA:
 	case SPCR_16550_GAS:
 		if (space == ACPI_SPACE_IO)
 			return BOOT_CONSOLE_16550_IO;
@@ -90,7 +111,13 @@ void acpi_spcr_parse(const struct acpi_table *t)
 	}
 	c->base = gas.addr;
 	c->baud = spcr_baud(t);
-	if (c->type == BOOT_CONSOLE_16550_IO || c->type == BOOT_CONSOLE_16550_MMIO) {
+	if (interface == SPCR_16550 && c->type == BOOT_CONSOLE_16550_MMIO && spcr_xgene(t)) {
+		boot_note(t->bi,
+			  "SPCR: this machine's UART takes 32-bit accesses, whatever is said here");
+		c->reg_width = 4;
+		c->reg_stride = 4;
+		c->baud = 0;
+	} else if (c->type == BOOT_CONSOLE_16550_IO || c->type == BOOT_CONSOLE_16550_MMIO) {
 		spcr_registers(t, &gas, c);
 	} else { /* both have their registers every 4 bytes and take 32-bit accesses */
 		c->reg_width = 4;

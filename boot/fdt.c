@@ -14,6 +14,7 @@ enum {
 	TIMER_VIRT = 2, /* place of the virtual timer where no names are given */
 	DISTANCE_LOCAL = 10,
 	DISTANCE_MAX = 255,
+	NAME_SHOWN = 40, /* bytes of a name in a warning */
 };
 
 #define MPIDR_AFFINITY 0xff00ffffffull /* Arm ARM, MPIDR_EL1: Aff3 and Aff2..0 */
@@ -54,8 +55,13 @@ static bool is_gic(const struct fdt_tree *t, const struct fdt_node *node, u8 *ve
 		const char *name;
 		u8 version;
 	} kinds[] = {
-		{"arm,gic-v3", 3},	  {"arm,gic-400", 2},	    {"arm,cortex-a15-gic", 2},
-		{"arm,cortex-a7-gic", 2}, {"arm,cortex-a9-gic", 2},
+		/* The names that Linux's two drivers take. */
+		{"arm,gic-v3", 3},	  {"qcom,msm8996-gic-v3", 3},
+		{"arm,gic-400", 2},	  {"arm,cortex-a15-gic", 2},
+		{"arm,cortex-a9-gic", 2}, {"arm,cortex-a7-gic", 2},
+		{"arm,arm11mp-gic", 2},	  {"arm,arm1176jzf-devchip-gic", 2},
+		{"arm,pl390", 2},	  {"qcom,msm-8660-qgic", 2},
+		{"qcom,msm-qgic2", 2},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -144,13 +150,24 @@ static void add_memory(const struct fdt_tree *t, const struct fdt_path *path, bo
 			  node->off);
 }
 
+/* Children that are switched off reserve nothing; nor do those without reg, which ask for memory anywhere. */
 static void add_reserved(const struct fdt_tree *t, const struct fdt_path *path)
 {
+	const struct fdt_node *node = &path->at[path->depth];
+	unsigned n = 0;
 	u64 base, len;
 
-	for (unsigned n = 0; fdt_reg(t, path, n, &base, &len); n++)
+	if (!fdt_enabled(t, node))
+		return;
+	for (; fdt_reg(t, path, n, &base, &len); n++)
 		if (len)
 			boot_add_range(t->bi, base, len, BOOT_MEM_RESERVED);
+	if (!n && fdt_prop(t, node, "reg").bytes)
+		boot_warn(t->bi, "device tree+%#x: %s%s: its memory is not reserved", node->off,
+			  node->name,
+			  fdt_prop(t, &path->at[1], "ranges").bytes
+				  ? " has no usable reg"
+				  : " is in a node without ranges");
 }
 
 /* ---- second walk: devices -------------------------------------------------- */
@@ -286,6 +303,13 @@ static void read_console(const struct fdt_tree *t, const struct fdt_path *path,
 	enum boot_console_type type = console_type(t, node);
 	u64 base, len;
 
+	if (type == BOOT_CONSOLE_UNKNOWN && r->console.bytes && path_is(path, &r->console)) {
+		struct fdt_prop p = fdt_prop(t, node, "compatible");
+
+		boot_warn(t->bi, "device tree+%#x: stdout-path names %s, \"%.*s\": no driver",
+			  node->off, node->name, (int)MIN(p.len, (u32)NAME_SHOWN),
+			  p.bytes ? (const char *)p.bytes : "");
+	}
 	if (type == BOOT_CONSOLE_UNKNOWN || !fdt_enabled(t, node) ||
 	    (r->console.bytes ? !path_is(path, &r->console) : c->type != BOOT_CONSOLE_UNKNOWN) ||
 	    !fdt_reg(t, path, 0, &base, &len))
@@ -341,6 +365,10 @@ static void read_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 		read_timer(t, node, r->interrupt_cells);
 	else if (fdt_compatible(t, node, "arm,psci-0.2") || fdt_compatible(t, node, "arm,psci-1.0"))
 		read_psci(t, node);
+	else if (fdt_compatible(t, node, "arm,psci"))
+		boot_warn(t->bi,
+			  "device tree+%#x: PSCI 0.1 (\"arm,psci\" alone): needs 0.2 or later",
+			  node->off);
 	else
 		read_console(t, path, r);
 }

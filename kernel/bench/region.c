@@ -155,6 +155,8 @@ int region_check_room(struct bench *b, u32 node, u64 pages)
 
 	if (room >= pages)
 		return 0;
+	if (!pmm_node_has_memory(node))
+		return bench_fail(b, -ERANGE, "node %u has no memory (0 frames)", node);
 	return bench_fail(b, -ERANGE,
 			  "--pages %lu: node %u has only %lu frames free (%u stay spare)",
 			  b->params.pages, node, room + SPARE_FRAMES, SPARE_FRAMES);

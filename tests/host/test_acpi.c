@@ -459,6 +459,42 @@ TEST(spcr_none_and_nonsense)
 	CHECK(run_warned(&r, "SPCR+0x3a: baud rate code 99"));
 }
 
+TEST(spcr_of_nvidia)
+{
+	spcr(5, 0, 32, 3, 0x1000, 7);
+	CHECK_EQ(r.bi.console.type, BOOT_CONSOLE_16550_MMIO);
+	CHECK_EQ(r.bi.console.reg_stride, 4);
+}
+
+/* What the table says of these machines' registers and rate is wrong. */
+TEST(spcr_of_xgene)
+{
+	static const struct {
+		const char *names; /* OEM, table */
+		u32 revision;
+		u8 interface, width;
+	} machines[] = {
+		{"APMC0DXGENESPC", 0, 0, 4}, {"HPE   ProLiant", 1, 0, 4},
+		{"APMC0DXGENESPC", 1, 0, 1}, {"APMC0DXGENESPD", 0, 0, 1},
+		{"APMC0DXGENESPC", 0, 1, 1},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(machines); i++) {
+		struct table t;
+
+		run_begin(&r);
+		spcr_make(&t, machines[i].interface, 0, 8, 1, 0x1c020000, 7);
+		memcpy(t.p + 10, machines[i].names, 14);
+		table_set(&t, 24, machines[i].revision, 4);
+		table_end(&t);
+		run_table(&r, &t);
+		CHECK_EQ(r.bi.console.reg_width, machines[i].width);
+		CHECK_EQ(r.bi.console.reg_stride, machines[i].width);
+		CHECK_EQ(r.bi.console.baud, machines[i].width == 4 ? 0 : 115200);
+		table_free(&t);
+	}
+}
+
 TEST(spcr_precise_baud_rate)
 {
 	struct table t;

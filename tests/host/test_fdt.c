@@ -312,6 +312,51 @@ TEST(impossible_distances_are_told)
 	CHECK(!r.bi.distance_known);
 }
 
+/* ---- devices by other names ---- */
+
+TEST(gic_by_each_name_that_linux_takes)
+{
+	static const struct {
+		const char *name;
+		u8 version;
+	} kinds[] = {{"qcom,msm-qgic2", 2},
+		     {"arm,pl390", 2},
+		     {"arm,gic-400", 2},
+		     {"arm,gic-v3", 3},
+		     {"acme,pic", 0}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		begin();
+		dt_node(&d, "intc@8000000");
+		dt_string(&d, "compatible", kinds[i].name);
+		dt_cells(&d, "reg", 8, 0, 0x8000000, 0, 0x10000, 0, 0x8010000, 0, 0x10000);
+		dt_close(&d);
+		finish();
+		CHECK_EQ(r.bi.arm64.gic_version, kinds[i].version);
+	}
+}
+
+TEST(what_has_no_driver_is_named)
+{
+	begin();
+	dt_node(&d, "chosen");
+	dt_string(&d, "stdout-path", "/serial@30890000:115200n8");
+	dt_close(&d);
+	dt_node(&d, "serial@30890000");
+	dt_string(&d, "compatible", "fsl,imx8mm-uart");
+	dt_cells(&d, "reg", 4, 0, 0x30890000, 0, 0x10000);
+	dt_close(&d);
+	dt_node(&d, "psci");
+	dt_string(&d, "compatible", "arm,psci");
+	dt_string(&d, "method", "smc");
+	dt_close(&d);
+	finish();
+	CHECK_EQ(r.bi.console.type, BOOT_CONSOLE_UNKNOWN);
+	CHECK(run_warned(&r, "stdout-path names serial@30890000, \"fsl,imx8mm-uart\": no driver"));
+	CHECK_EQ(r.bi.arm64.psci, BOOT_PSCI_NONE);
+	CHECK(run_warned(&r, "PSCI 0.1 (\"arm,psci\" alone): needs 0.2 or later"));
+}
+
 /* ---- memory ---- */
 
 TEST(reservations_are_taken_out)
@@ -344,6 +389,42 @@ TEST(reservations_are_taken_out)
 	CHECK_EQ(r.bi.modules[0].len, 0x100000);
 	CHECK_STR(r.bi.cmdline, "no end");
 	CHECK(run_warned(&r, "command line has no end"));
+}
+
+static void reservation(const char *status, bool ranges)
+{
+	begin();
+	memory(0x40000000, 0x40000000, -1);
+	dt_node(&d, "reserved-memory");
+	dt_cells(&d, "#address-cells", 1, 2);
+	dt_cells(&d, "#size-cells", 1, 2);
+	if (ranges)
+		dt_bytes(&d, "ranges", NULL, 0);
+	dt_node(&d, "dsp@50000000");
+	dt_cells(&d, "reg", 4, 0, 0x50000000, 0, 0x8000000);
+	if (status)
+		dt_string(&d, "status", status);
+	dt_close(&d);
+	dt_node(&d, "anywhere"); /* asks for memory wherever there is some */
+	dt_cells(&d, "size", 2, 0, 0x1000);
+	dt_close(&d);
+	dt_close(&d);
+	finish();
+}
+
+TEST(reservations_that_are_off_or_out_of_sight)
+{
+	reservation(NULL, true);
+	CHECK_EQ(r.bi.range_count, 3);
+	CHECK(!run_warned(&r, "reserved"));
+	reservation("disabled", true);
+	CHECK_EQ(r.bi.range_count, 1);
+	CHECK(!run_warned(&r, "reserved"));
+	reservation(NULL, false);
+	CHECK_EQ(r.bi.range_count, 1);
+	CHECK(run_warned(&r,
+			 "dsp@50000000 is in a node without ranges: its memory is not reserved"));
+	CHECK(!run_warned(&r, "anywhere"));
 }
 
 TEST(a_memory_map_from_firmware_stays)

@@ -38,13 +38,16 @@ def run(path: Path | str, *more: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+KEYS = ["nodes", "distances", "console", "warnings"]
+
+
 def topology(path: Path | str, rc: int = 0) -> dict:
     """The one JSON object; the exit status must be rc and standard error empty."""
     code, out, err = run(path)
     assert (code, err) == (rc, ""), f"exit {code}, expected {rc}: {out}{err}"
     assert out.endswith("}\n") and out.count("\n") == 1, out
     result = json.loads(out)
-    assert list(result) == ["nodes", "distances", "console", "warnings"], out
+    assert list(result) in (KEYS, [*KEYS, "hmat"]), out
     return result
 
 
@@ -214,6 +217,30 @@ def emulated_pc(_: Path) -> None:
     assert result["nodes"][3]["memory"] == [["0xc000000", "0x4000000"]]
     assert result["distances"] == [[10, 18, 21, 24], [18, 10, 22, 25], [21, 22, 10, 26],
                                    [24, 25, 26, 10]]
+
+
+@test
+def figures_of_the_hmat(_: Path) -> None:
+    hmat = topology(HERE / "tables/q35.txt")["hmat"]
+    assert hmat["read_latency_ps"][:2] == [[80000, 201000, 202000, 203000], [200000, 80000, 202000, 203000]]
+    assert hmat["read_bandwidth_mbps"][0] == [30720, 10240, 10240, 10240]
+
+
+@test
+def names_of_a_running_linux(folder: Path) -> None:
+    """/sys/firmware/acpi/tables: files without suffix, and folders beside them."""
+    (folder / "data").mkdir()
+    for name, data in TWO_NODES.items():
+        (folder / name.removesuffix(".dat").upper()).write_bytes(data)
+    assert topology(folder) == TWO_NODES_SEEN
+
+
+@test
+def distances_that_say_nothing(folder: Path) -> None:
+    flat = slit([[10] * 4] * 4)
+    result = topology(write(folder, TWO_NODES | {"slit.dat": flat}), rc=1)
+    assert result["distances"] == [[10, 20], [20, 10]], result
+    assert "distance 10 is not valid (2 such)" in result["warnings"][0], result
 
 
 @test

@@ -116,9 +116,21 @@ static void read_text(struct input *in, const struct buffer *b, const char *path
 		boot_warn(in->bi, "no table in this text");
 }
 
+/* "SSDT12", as a running Linux names its tables in /sys/firmware/acpi/tables. */
+static bool is_signature(const char *name)
+{
+	unsigned n = 0;
+
+	while (n < 4 &&
+	       ((name[n] >= 'A' && name[n] <= 'Z') || (n && name[n] >= '0' && name[n] <= '9')))
+		n++;
+	return n == 4 && strspn(name + 4, "0123456789") == strlen(name + 4);
+}
+
 static int is_table_file(const struct dirent *e)
 {
-	return has_suffix(e->d_name, ".dat") || has_suffix(e->d_name, ".aml");
+	return has_suffix(e->d_name, ".dat") || has_suffix(e->d_name, ".aml") ||
+	       is_signature(e->d_name);
 }
 
 static void read_folder(struct input *in, const char *path)
@@ -129,7 +141,7 @@ static void read_folder(struct input *in, const char *path)
 	if (n < 0)
 		fail(path, strerror(errno));
 	if (!n)
-		fail(path, "no *.dat or *.aml files in this folder");
+		fail(path, "no *.dat or *.aml files in this folder, nor any named as its table");
 	for (int i = 0; i < n; i++) {
 		size_t size = strlen(path) + strlen(list[i]->d_name) + 2;
 		char *file = malloc(size);
@@ -230,6 +242,13 @@ static void print_memory(const struct bootinfo *bi, u32 node)
 {
 	const char *comma = "";
 
+	/* Without nodes all memory is node 0's. */
+	for (unsigned i = 0; !bi->numa_known && !node && i < bi->range_count; i++) {
+		if (bi->ranges[i].type != BOOT_MEM_RAM)
+			continue;
+		printf("%s[\"0x%lx\",\"0x%lx\"]", comma, bi->ranges[i].base, bi->ranges[i].len);
+		comma = ",";
+	}
 	for (unsigned i = 0; i < bi->node_range_count; i++) {
 		const struct boot_node_range *r = &bi->node_ranges[i];
 
@@ -260,6 +279,30 @@ static void print_distances(const struct bootinfo *bi)
 			printf("%s%u", j ? "," : "", bi->distance[i][j]);
 		printf("]");
 	}
+}
+
+/* Only where the firmware has an HMAT: picoseconds and MB/s per initiator and target, 0 = not given. */
+static void print_matrix(const char *name, const u32 (*of)[MAX_NODES], unsigned nodes)
+{
+	printf("\"%s\":[", name);
+	for (unsigned i = 0; i < nodes; i++) {
+		printf("%s[", i ? "," : "");
+		for (unsigned j = 0; j < nodes; j++)
+			printf("%s%u", j ? "," : "", of[i][j]);
+		printf("]");
+	}
+	printf("]");
+}
+
+static void print_hmat(const struct bootinfo *bi)
+{
+	if (!bi->hmat_known)
+		return;
+	printf(",\"hmat\":{");
+	print_matrix("read_latency_ps", bi->hmat.read_latency_ps, bi->node_count);
+	printf(",");
+	print_matrix("read_bandwidth_mbps", bi->hmat.read_bandwidth_mbps, bi->node_count);
+	printf("}");
 }
 
 static void print_console(const struct boot_console *c)
@@ -300,7 +343,9 @@ static void print_all(const struct bootinfo *bi)
 	print_console(&bi->console);
 	printf(",\"warnings\":[");
 	print_warnings(bi);
-	printf("]}\n");
+	printf("]");
+	print_hmat(bi);
+	printf("}\n");
 }
 
 int main(int argc, char **argv)
