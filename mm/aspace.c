@@ -1,5 +1,6 @@
 /* Address spaces and areas: what is mapped where. What happens to pages is in range.c and fault.c. */
 #include <mm/aspace.h>
+#include <mm/oracle.h>
 #include <mm/change.h>
 #include <mm/mm.h>
 #include <mm/kmap.h>
@@ -53,6 +54,7 @@ void aspace_destroy(struct aspace *as)
 		aspace_unmap(as, area->start, area->end - area->start);
 	}
 	tlb_context_destroy(&as->ctx);
+	oracle_release_root(as->ctx.root);
 	pgwalk_free_tables(as->root);
 	pt_table_free(as->root);
 	kmem.free(as, sizeof(*as));

@@ -157,13 +157,6 @@ static void account(struct aspace *as, const struct reference *r)
 
 /* ---- the handler -------------------------------------------------------------------- */
 
-/* The entry allows access again. PTL held. */
-static void allow_access(struct page *page, pte_t *ptep, pte_t hint)
-{
-	oracle_remapped(page);
-	pt_install(ptep, pte_from_hint(hint));
-}
-
 /* Move the isolated page. Locks: the read side only. */
 static enum migrate_reason move_here(struct fault *f, struct pt_pos pos, struct page *page,
 				     u32 node)
@@ -194,7 +187,7 @@ static inline bool put_back(enum migrate_reason reason)
 }
 
 /* The page did not move: access again, unless somebody changed the entry. False: somebody did. */
-static bool restore(const struct fault *f, struct pt_pos pos, struct page *page)
+static bool restore(const struct fault *f, struct pt_pos pos)
 {
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 
@@ -202,7 +195,7 @@ static bool restore(const struct fault *f, struct pt_pos pos, struct page *page)
 	bool same = pte_load(pos.ptep).v == f->seen.v;
 
 	if (same)
-		allow_access(page, pos.ptep, f->seen);
+		pt_install(pos.ptep, pte_from_hint(f->seen));
 	spin_unlock(ptl);
 	return same;
 }
@@ -215,7 +208,7 @@ static bool move_or_restore(struct fault *f, struct pt_pos pos, struct page *pag
 
 	r->moved = reason == MIGRATE_OK;
 	r->failed = reason == MIGRATE_PINNED || reason == MIGRATE_NO_MEMORY;
-	return knobs.hint != HINT_LATE || r->moved || put_back(reason) || restore(f, pos, page);
+	return knobs.hint != HINT_LATE || r->moved || put_back(reason) || restore(f, pos);
 }
 
 /* The isolated 2 MiB page becomes small ones, whose entries are hint entries. */
@@ -285,12 +278,12 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 	if (!isolated && load_relaxed(&page->flags) & PG_ISOLATED)
 		count(hint_faults_second);
 	if (!keep || !isolated)
-		allow_access(page, pos.ptep, f->seen);
+		pt_install(pos.ptep, pte_from_hint(f->seen));
 	spin_unlock(ptl);
 	if (isolated && verdict == PAGE_SPLITS) {
 		if (split_here(f, pos, page, &r))
 			return FAULT_RETRY; /* and is a fault on one of the parts */
-		keep = restore(f, pos, page);
+		keep = restore(f, pos);
 	} else if (isolated) {
 		keep = move_or_restore(f, pos, page, &r);
 	}

@@ -216,7 +216,6 @@ static __noinline enum migrate_reason unmap_shared(struct migration *m, struct p
 	if (taken == load_relaxed(&src->mapcount))
 		return MIGRATE_OK;
 	/* Some mapping is still live, so the page stays, and its other entries come back. */
-	oracle_remapped(src);
 	map_pair(m, src->slot, src);
 	return taken || reason == MIGRATE_SCANNED ? reason : MIGRATE_GONE;
 }
@@ -364,7 +363,6 @@ static void undo_pair(struct migration *m, unsigned i)
 {
 	struct page *src = m->src[i];
 
-	oracle_remapped(src);
 	map_pair(m, i, src);
 	drop_pair(m, i, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
 }

@@ -29,8 +29,8 @@ PERCPU(struct tlb_evidence, tlb_evidence);
 
 static const char *const oracle_files[ORACLE_FILES] = {
 	[ORACLE_OTHER] = "elsewhere",  [ORACLE_MIGRATE] = "mm/migrate.c",
-	[ORACLE_RANGE] = "mm/range.c", [ORACLE_SCAN] = "mm/scan.c",
-	[ORACLE_SPLIT] = "mm/split.c",
+	[ORACLE_RANGE] = "mm/range.c", [ORACLE_TABLE] = "mm/range.c",
+	[ORACLE_SCAN] = "mm/scan.c",   [ORACLE_SPLIT] = "mm/split.c",
 };
 
 /* Who frees or gives away: the first caller above the allocator and us. */
@@ -83,6 +83,17 @@ static enum oracle_verdict ask_slot(const struct tlb_evidence *ev, unsigned slot
 	return oracle_walk(&w, slot, va, stamp);
 }
 
+/* The switch that loads the slot next must find that it was flushed by then, or flush it. */
+static void tell_switch(struct tlb_evidence *ev, unsigned slot, u64 wanted)
+{
+	u64 told = load_relaxed(&ev->slot[slot].released);
+
+	while (told < wanted && !atomic_cmpxchg(&ev->slot[slot].released, &told, wanted))
+		;
+	/* Told before we look, and a switch looks after it has loaded: pairs with oracle_check_keep(). */
+	smp_mb();
+}
+
 /*
  * A violation, if the slot can be used before its next switch; else the switch
  * is told. If that came in the meantime, it may have flushed.
@@ -90,12 +101,8 @@ static enum oracle_verdict ask_slot(const struct tlb_evidence *ev, unsigned slot
 static void blame(const struct oracle_unmap *u, unsigned cpu, unsigned slot)
 {
 	struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-	u64 wanted = oracle_stamp(u->unmap) + 1, told = load_relaxed(&ev->slot[slot].released);
 
-	while (told < wanted && !atomic_cmpxchg(&ev->slot[slot].released, &told, wanted))
-		;
-	/* Told before we look, and a switch looks after it has loaded: pairs with oracle_check_keep(). */
-	smp_mb();
+	tell_switch(ev, slot, oracle_stamp(u->unmap) + 1);
 	/* Acquire: pairs with evidence_loaded(), behind the stamp of what a switch flushes. */
 	if (load_acquire(&ev->loaded) == slot &&
 	    ask_slot(ev, slot, oracle_va(u->unmap, u->unmap_word), oracle_stamp(u->unmap)) ==
@@ -109,9 +116,19 @@ static const struct tlb_context *context_of(u64 unmap)
 	return tlb_context_by_id((u16)(unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK));
 }
 
-/* By this CPU: pages and ranges in its log, whole ASIDs in its records. Only what is complete counts. */
-static enum oracle_verdict ask_broadcasts_of(unsigned cpu, vaddr_t va, asid_t asid, u64 stamp)
+/* What the log must say of a broadcast that settles this record. */
+static inline u32 issued_slot(const struct oracle_unmap *u, asid_t asid)
 {
+	u32 tables = oracle_is_table(u->unmap, u->unmap_word) ? EVIDENCE_TABLES : 0;
+
+	return EVIDENCE_ISSUED | tables | asid;
+}
+
+/* By this CPU: pages and ranges in its log, whole ASIDs in its records. Only what is complete counts. */
+static enum oracle_verdict ask_broadcasts_of(unsigned cpu, const struct oracle_unmap *u,
+					     asid_t asid)
+{
+	u64 stamp = oracle_stamp(u->unmap);
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 	struct oracle_walk w;
 	u64 lost = 0;
@@ -121,20 +138,21 @@ static enum oracle_verdict ask_broadcasts_of(unsigned cpu, vaddr_t va, asid_t as
 	if (evidence_bcast_by(cpu, asid, stamp, &lost))
 		return ORACLE_CLEAN;
 	oracle_walk_start_issued(&w, ev);
-	enum oracle_verdict v = oracle_walk(&w, EVIDENCE_ISSUED | asid, va, stamp);
+	enum oracle_verdict v =
+		oracle_walk(&w, issued_slot(u, asid), oracle_va(u->unmap, u->unmap_word), stamp);
 
 	return v == ORACLE_STALE && lost > stamp ? ORACLE_UNKNOWN : v;
 }
 
 /* One that is complete drops it on every CPU, whoever issued it: mostly who asks. */
-static enum oracle_verdict ask_broadcasts(vaddr_t va, asid_t asid, u64 stamp)
+static enum oracle_verdict ask_broadcasts(const struct oracle_unmap *u, asid_t asid)
 {
 	unsigned self = cpu_id();
-	enum oracle_verdict best = ask_broadcasts_of(self, va, asid, stamp);
+	enum oracle_verdict best = ask_broadcasts_of(self, u, asid);
 
 	for (unsigned cpu = 0; best != ORACLE_CLEAN && cpu < cpu_count; cpu++)
 		if (cpu != self)
-			best = MIN(best, ask_broadcasts_of(cpu, va, asid, stamp));
+			best = MIN(best, ask_broadcasts_of(cpu, u, asid));
 	return best;
 }
 
@@ -156,15 +174,14 @@ static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, uns
 				 struct issued *issued, bool demand)
 {
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-	vaddr_t va = oracle_va(u->unmap, u->unmap_word);
-	u64 stamp = oracle_stamp(u->unmap), asid = load_relaxed(&ev->slot[slot].asid);
+	u64 asid = load_relaxed(&ev->slot[slot].asid);
 
 	if (tlb_has_bcast() && issued->asid != asid)
-		*issued = (struct issued){asid, ask_broadcasts(va, (asid_t)asid, stamp)};
+		*issued = (struct issued){asid, ask_broadcasts(u, (asid_t)asid)};
 	enum oracle_verdict v = issued->verdict;
 
 	if (v == ORACLE_STALE) /* no broadcast did it; transport=ipi flushes on the CPU itself */
-		v = ask_slot(ev, slot, va, stamp);
+		v = ask_slot(ev, slot, oracle_va(u->unmap, u->unmap_word), oracle_stamp(u->unmap));
 	if (demand && v == ORACLE_STALE)
 		blame(u, cpu, slot);
 	else if (demand && v == ORACLE_UNKNOWN)
@@ -344,13 +361,16 @@ static void check_broadcast(const struct tlb_context *ctx, struct page **pages, 
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 	asid_t asid = asid_of(ctx, 0);
-	u32 issued = EVIDENCE_ISSUED | asid;
 	struct oracle_walk w;
 
-	if (unlikely(has_other_asid(ctx, asid))) {
+	/* Of a sum it is not known whether walk caches were flushed, too. */
+	if (unlikely(has_other_asid(ctx, asid) ||
+		     oracle_is_table(pages[0]->unmap, pages[0]->unmap_word))) {
 		check_mixed(pages, n);
 		return;
 	}
+	u32 issued = EVIDENCE_ISSUED | asid;
+
 	if (evidence_bcast_asid_covers(asid, newest))
 		return;
 	/* No stamp: nothing was prepared since it has waited last, so all of the log is complete. */
@@ -407,6 +427,30 @@ void oracle_release(struct page **pages, unsigned n, u64 unmap, u64 words)
 		check_mixed(pages, n);
 	else
 		check_context(pages, n, unmap, words);
+}
+
+/*
+ * A slot that was loaded with the root must be flushed before it is used again; one that is loaded
+ * now still leads walks through the tables.
+ */
+static void demand_left(unsigned cpu, unsigned slot, paddr_t root)
+{
+	struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+	tell_switch(ev, slot, load_relaxed(&evidence_clock) + 1);
+	/* Acquire: as in blame(). */
+	if (load_acquire(&ev->loaded) == slot)
+		panic("oracle: tables of root %#lx freed while CPU %u has it loaded", root, cpu);
+}
+
+void oracle_release_root(paddr_t root)
+{
+	if (!oracle_checks())
+		return;
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		for (unsigned i = 0; i < evidence_slots; i++)
+			if (load_acquire(&cpu_ptr(cpu, tlb_evidence)->slot[i].root) == root)
+				demand_left(cpu, i, root);
 }
 
 void oracle_check_keep(const struct tlb_context *ctx, asid_t asid)

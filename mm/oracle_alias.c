@@ -1,7 +1,8 @@
 /*
- * Entries of pages that were mapped several times. A frame has room for the
- * record of one entry, the last one taken down; the others are kept here until
- * it is shown that nobody holds them, or until the frame is released.
+ * Entries of pages that were mapped several times, at once or one after the
+ * other. A frame has room for the record of one entry, the last one taken down;
+ * the others are kept here until it is shown that nobody holds them, or until
+ * the frame is released.
  *
  * Each CPU keeps what it took down itself, so that two that unmap one page at
  * once share nothing; whoever releases a frame looks at all CPUs. A record is
@@ -25,15 +26,11 @@ static bool needed(const struct oracle_unmap *r)
 	return r->page && oracle_ask(r) == ORACLE_STALE;
 }
 
-void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vaddr_t va, u64 site)
+static void keep(struct page *page, u64 unmap, u64 unmap_word)
 {
-	u64 clock = load_relaxed(&evidence_clock);
-	struct oracle_unmap *set;
+	struct oracle_unmap *set = set_of(cpu_id(), page);
 	unsigned i = 0;
 
-	if (!oracle_checks())
-		return;
-	set = set_of(cpu_id(), page);
 	while (i < ORACLE_ALIAS_WAYS && needed(&set[i]))
 		i++;
 	if (i == ORACLE_ALIAS_WAYS) {
@@ -42,12 +39,31 @@ void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vad
 	}
 	/* Readers look at page, fields, page: pairs with oracle_alias_release(). */
 	store_relaxed(&set[i].page, NULL);
-	store_release(&set[i].unmap, ctx->tag + clock);
-	store_relaxed(&set[i].unmap_word, evidence_word(va, clock) + site);
+	store_release(&set[i].unmap, unmap);
+	store_relaxed(&set[i].unmap_word, unmap_word);
 	store_release(&set[i].page, page);
 	/* Relaxed, both: whoever releases the frame has dropped its last reference, after ours. */
 	store_relaxed(&oracle_any_alias, true);
 	atomic_fetch_or_relaxed(&page->flags, (u32)PG_ALIASED);
+}
+
+void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vaddr_t va, u64 site)
+{
+	u64 clock = load_relaxed(&evidence_clock);
+
+	if (oracle_checks())
+		keep(page, ctx->tag + clock, evidence_word(va, clock) + site);
+}
+
+/* Of the same entry, the newer record asks for more. One of another stays, unless it is shown already. */
+void oracle_unmapped_again(struct page *page, u64 unmap, u64 unmap_word)
+{
+	const struct oracle_unmap old = {page, page->unmap, page->unmap_word};
+	bool same = (old.unmap ^ unmap) >> ORACLE_STAMP_BITS == 0 &&
+		    oracle_va(old.unmap, old.unmap_word) == oracle_va(unmap, unmap_word);
+
+	if (!same && oracle_checks() && oracle_ask(&old) != ORACLE_CLEAN)
+		keep(page, old.unmap, old.unmap_word);
 }
 
 void oracle_alias_release(const struct page *page)

@@ -52,7 +52,7 @@ static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vad
 		}
 		old = pt_take(ptep, pte_none());
 		if (aspace_may_be_cached(z->as, old)) {
-			if (likely(load_relaxed(&page->mapcount) == 1))
+			if (likely(load_acquire(&page->mapcount) == 1))
 				oracle_unmapped(page, &z->as->ctx, *va, ORACLE_SITE(ORACLE_RANGE));
 			else
 				oracle_unmapped_alias(page, &z->as->ctx, *va,
@@ -214,7 +214,7 @@ void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 		pt_take(pos.ptep, pte_none());
 		spin_unlock(pt_lock_of(pos.ptep));
 		store_relaxed(&table->state, (u8)PAGE_USED);
-		oracle_unmapped(table, &as->ctx, va, ORACLE_SITE(ORACLE_RANGE));
+		oracle_unmapped(table, &as->ctx, va, ORACLE_SITE(ORACLE_TABLE));
 		tlb_gather_add(&z.gather, &as->ctx, va, 1);
 		z.pages[z.count++] = table;
 		if (z.count == ZAP_PAGES)

@@ -32,7 +32,7 @@ static void make_hint(struct window *w, pte_t *ptep, pte_t old, unsigned level, 
 		pt_note(ptep, pte_mk_hint(got));
 	struct page *page = phys_to_page(pte_pa(got, level));
 
-	if (likely(load_relaxed(&page->mapcount) == 1))
+	if (likely(load_acquire(&page->mapcount) == 1))
 		oracle_unmapped(page, &w->as->ctx, va, ORACLE_SITE(ORACLE_SCAN));
 	else
 		oracle_unmapped_alias(page, &w->as->ctx, va, ORACLE_SITE(ORACLE_SCAN));

@@ -37,7 +37,7 @@ static void check_flushed(struct page *page)
 {
 	if (oracle_checks())
 		oracle_release(&page, 1, page->unmap, page->unmap_word);
-	oracle_remapped(page);
+	oracle_shown(page);
 }
 
 /*
@@ -150,7 +150,6 @@ static void make_entry(const struct split *s)
 	struct spinlock *ptl = pt_lock_of(s->ptep);
 
 	spin_lock(ptl);
-	oracle_remapped(s->page);
 	pt_install(s->ptep, s->whole);
 	spin_unlock(ptl);
 }

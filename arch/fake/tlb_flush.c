@@ -248,7 +248,10 @@ void fake_bcast_page(vaddr_t va, asid_t asid, unsigned level)
 				    .asid = asid,
 				    .tables = level > 0,
 				    .pages = !level});
-	evidence_bcast_page(va, asid);
+	if (level)
+		evidence_bcast_tables(va, asid);
+	else
+		evidence_bcast_page(va, asid);
 }
 
 /* RVALE1IS without a hint: leaves of any size. */

@@ -47,14 +47,15 @@ test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.
 HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)
 test_mm_CFLAGS = $$(LOCKS)
-test_mm_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/model/work.c \
-		$(filter-out %/test_arm64.c,$(wildcard tests/host/mm/test_*.c)) $(FAKE_MM)
+test_mm_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) tests/host/model/work.c \
+		$(filter-out %/test_arm64.c %/test_arm64_oracle.c,$(wildcard tests/host/mm/test_*.c)) $(FAKE_MM)
 
 # What only the arm64 rules have: broadcasts, upgrades that need a flush, tags with an owner.
 HOST_TESTS += test_mm_arm64
 test_mm_arm64_INCLUDES := $(FAKE_INCLUDES)
 test_mm_arm64_CFLAGS = $$(LOCKS) -DHOST_ARM64
-test_mm_arm64_SRCS := tests/host/check.c tests/host/mm/host_mm.c tests/host/mm/test_arm64.c tests/host/mm/test_schemes.c $(FAKE_MM)
+test_mm_arm64_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) \
+		$(wildcard tests/host/mm/test_arm64*.c) tests/host/mm/test_schemes.c $(FAKE_MM)
 
 # Places that take locks are known by macros, which the file that defines some of the functions does without.
 FAKE_PROGRAMS := test_mm test_mm_arm64 explore explore_races litmus_x86_64 litmus_arm64

@@ -52,6 +52,7 @@ static inline u64 evidence_word(vaddr_t va, u64 stamp)
 #define EVIDENCE_MARK (2UL << 62)
 #define EVIDENCE_RANGE (EVIDENCE_MARK | 1UL << 61)
 #define EVIDENCE_ISSUED (1U << 31)
+#define EVIDENCE_TABLES (1U << 30) /* with EVIDENCE_ISSUED: walk caches were flushed, too */
 /* What it adds to the sum: odd, and few of them do not add up to what flushes could. */
 #define EVIDENCE_MARK_SUM 0x9e3779b97f4a7c15UL
 
@@ -293,6 +294,16 @@ static inline void evidence_bcast_page(vaddr_t va, u64 asid)
 
 	if (likely(stamp))
 		evidence_page(stamp, va, EVIDENCE_ISSUED | (u32)asid);
+}
+
+/*
+ * The same of one that reaches walk caches, too. It is logged twice, as who asks about a page asks for a flush
+ * of the page, and who asks about a table for one of walk caches. (Flushes of the own CPU reach both.)
+ */
+static inline void evidence_bcast_tables(vaddr_t va, u64 asid)
+{
+	evidence_bcast_page(va, EVIDENCE_TABLES | asid);
+	evidence_bcast_page(va, asid);
 }
 
 static inline void evidence_bcast_range(vaddr_t va, u64 pages, u64 asid)

@@ -48,6 +48,7 @@ enum oracle_file {
 	ORACLE_OTHER,
 	ORACLE_MIGRATE,
 	ORACLE_RANGE,
+	ORACLE_TABLE, /* a table, not a page: walk caches must have been flushed, too */
 	ORACLE_SCAN,
 	ORACLE_SPLIT,
 	ORACLE_FILES
@@ -62,10 +63,14 @@ _Static_assert(ORACLE_FILES <= 1 << ORACLE_FILE_BITS, "room for every file");
 	((u64)(file) << ORACLE_LINE_BITS |                                                         \
 	 (__LINE__ + 0 * sizeof(char[__LINE__ < 1 << ORACLE_LINE_BITS ? 1 : -1])))
 
+/* The frame has the record of another entry, or an older one of this: see to it that nothing is lost. */
+void oracle_unmapped_again(struct page *page, u64 unmap, u64 unmap_word);
+
 /*
  * The entry that alone named the page was taken down just now. After the
- * exchange, which is a full barrier. Two stores, with check=off too: a test
- * would cost as much.
+ * exchange, which is a full barrier, and after an acquire of what says that it
+ * was alone: whoever took down one before has left its record then. Two stores,
+ * with check=off too: a test would cost as much.
  */
 static inline void oracle_unmapped(struct page *page, const struct tlb_context *ctx, vaddr_t va,
 				   u64 site)
@@ -73,9 +78,12 @@ static inline void oracle_unmapped(struct page *page, const struct tlb_context *
 	if (!ORACLE_BUILT)
 		return;
 	u64 clock = load_relaxed(&evidence_clock);
+	u64 unmap = ctx->tag + clock, word = evidence_word(va, clock) + site;
 
-	page->unmap_word = evidence_word(va, clock) + site;
-	page->unmap = ctx->tag + clock;
+	if (unlikely(page->unmap))
+		oracle_unmapped_again(page, unmap, word);
+	page->unmap_word = word;
+	page->unmap = unmap;
 }
 
 /*
@@ -85,8 +93,8 @@ static inline void oracle_unmapped(struct page *page, const struct tlb_context *
  */
 void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vaddr_t va, u64 site);
 
-/* The frame is mapped again where it was (undo): nothing is owed. */
-static inline void oracle_remapped(struct page *page)
+/* What the frame's record asks for was shown, and the frame is not anybody's: it needs no record any more. */
+static inline void oracle_shown(struct page *page)
 {
 	if (ORACLE_BUILT)
 		page->unmap = 0;
@@ -97,6 +105,12 @@ static inline void oracle_remapped(struct page *page)
  * theirs, `words` the sum. They are nobody else's yet.
  */
 void oracle_release(struct page **pages, unsigned n, u64 unmap, u64 words);
+
+/*
+ * The root of a context that is gone, and all tables below it, are about to be freed: no CPU may
+ * have it loaded, and none may keep what it held from it. Ends the run if one has.
+ */
+void oracle_release_root(paddr_t root);
 
 /* This CPU has just loaded a context, and kept what it held under this ASID. */
 void oracle_check_keep(const struct tlb_context *ctx, asid_t asid);
@@ -122,6 +136,11 @@ static inline vaddr_t oracle_va(u64 unmap, u64 unmap_word)
 static inline u64 oracle_site(u64 unmap, u64 unmap_word)
 {
 	return (unmap_word - oracle_stamp(unmap)) & ORACLE_SITE_MASK;
+}
+
+static inline bool oracle_is_table(u64 unmap, u64 unmap_word)
+{
+	return oracle_site(unmap, unmap_word) >> ORACLE_LINE_BITS == ORACLE_TABLE;
 }
 
 /* Entries of pages with several mappings that this CPU took down; read by those who release one. */

@@ -36,7 +36,7 @@ extern const struct scenario switch_shootdown, free_table, free_tables, destroy_
 /* ---- scenarios_asids.c ---- */
 extern const struct scenario rollover, rollover_load, rollover_leave, rollover_lazy;
 /* ---- scenarios_more.c ---- */
-extern const struct scenario debts_grow, hint_dirty;
+extern const struct scenario debts_grow, hint_dirty, share_unmap, destroy_lazy;
 /* ---- scenarios_exec.c ---- */
 extern const struct scenario exec_protect, exec_hint, exec_alias;
 /* ---- scenarios_debts.c ---- */

@@ -470,5 +470,7 @@ const struct scenario *const scenarios[] = {
 	&exec_protect,
 	&exec_hint,
 	&exec_alias,
+	&share_unmap,
+	&destroy_lazy,
 	NULL,
 };

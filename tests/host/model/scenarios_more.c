@@ -1,10 +1,11 @@
 /* Scenarios that a mistake made on purpose (tools/planted.cfg) asked for. */
 #include "model.h"
 
+#include <kernel/atomic.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
 
-static struct aspace *a;
+static struct aspace *a, *b;
 
 #define VA MODEL_VA
 #define VA2 (MODEL_VA + PAGE_SIZE)
@@ -97,4 +98,78 @@ const struct scenario hint_dirty = {
 	.setup = setup_clean,
 	.program = {scan, write_clean, write_clean},
 	.end = end_clean,
+};
+
+/* ---- a page leaves one space and another before the first has flushed -------------------- */
+
+static void setup_shared(void)
+{
+	a = work_space("a", VA, 1, RW);
+	b = aspace_create("b", 1);
+	work_alias(b, a, VA, MODEL_FAR, 1, RW);
+	work_load(a, 0);
+	work_load(b, 1);
+}
+
+static void use_and_unmap_in_a(unsigned cpu)
+{
+	work_write(VA, cpu);
+	aspace_unmap(a, VA, PAGE_SIZE);
+}
+
+static void use_and_unmap_in_b(unsigned cpu)
+{
+	work_write(MODEL_FAR, cpu);
+	aspace_unmap(b, MODEL_FAR, PAGE_SIZE);
+}
+
+const struct scenario share_unmap = {
+	.name = "share-unmap",
+	.summary =
+		"a page is unmapped in one space while it comes into another and leaves that, too",
+	.cpus = 2,
+	.setup = setup_shared,
+	.program = {use_and_unmap_in_a, use_and_unmap_in_b},
+};
+
+/* ---- a space goes that another CPU has loaded, lazily ------------------------------------- */
+
+static u64 idle, gone; /* told so far, release and acquire */
+
+static void setup_going(void)
+{
+	a = work_space("a", VA, 1, RW);
+	b = work_space("b", VA, 1, RW);
+	work_load(a, 0);
+	work_load(b, 1);
+}
+
+static void destroy_when_idle(unsigned cpu)
+{
+	while (!load_acquire(&idle))
+		cpu_relax();
+	aspace_destroy(b);
+	store_release(&gone, 1UL);
+	work_write(VA, cpu);
+}
+
+/* Nothing is mapped in b any more, so that no flush asks the CPU to leave before the space goes. */
+static void go_idle_in_b(unsigned cpu)
+{
+	work_write(VA, cpu);
+	aspace_unmap(b, VA, PAGE_SIZE);
+	aspace_load(NULL);
+	store_release(&idle, 1UL);
+	while (!load_acquire(&gone))
+		cpu_relax();
+	aspace_load(a);
+	work_read(VA, cpu, 0);
+}
+
+const struct scenario destroy_lazy = {
+	.name = "destroy-lazy",
+	.summary = "a space goes that a lazy CPU has loaded still",
+	.cpus = 2,
+	.setup = setup_going,
+	.program = {destroy_when_idle, go_idle_in_b},
 };

@@ -124,7 +124,10 @@ static inline void tlb_bcast_issue_page(vaddr_t va, asid_t asid, unsigned level)
 		tlbi_arg(vae1is, tlbi_operand(va, asid));
 	else
 		tlbi_arg(vale1is, tlbi_operand(va, asid) | arm64_features.tlbi_ttl0);
-	evidence_bcast_page(va, asid);
+	if (level)
+		evidence_bcast_tables(va, asid);
+	else
+		evidence_bcast_page(va, asid);
 }
 
 static inline void tlb_bcast_issue_asid(asid_t asid)

@@ -1,0 +1,47 @@
+/* What tests of the oracle share. */
+#include "host_oracle.h"
+
+#include <fake/machine.h>
+
+static void load(void *as)
+{
+	aspace_load(as);
+}
+
+/* Slots of spaces that are gone, and whose root page is this one's now, would count as well. */
+static void forget_former(const struct aspace *as)
+{
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+			if (i != ev->loaded && ev->slot[i].root == as->ctx.root)
+				ev->slot[i].root = 0;
+	}
+}
+
+struct aspace *oracle_loaded_on_both(vaddr_t *va)
+{
+	struct aspace *as = host_space(ORACLE_PAGES, PROT_READ | PROT_WRITE, false, 0, va);
+
+	for (u64 i = 0; as && i < ORACLE_PAGES; i++)
+		*host_word(as, *va + i * PAGE_SIZE, true) = i;
+	fake_on_cpu(1, load, as);
+	forget_former(as);
+	return as;
+}
+
+struct oracle_unmap oracle_taken(struct aspace *as, vaddr_t va)
+{
+	return (struct oracle_unmap){host_page(as, va), as->ctx.tag + evidence_clock,
+				     evidence_word(va, evidence_clock)};
+}
+
+void oracle_flush(struct aspace *as, vaddr_t va, unsigned level)
+{
+	struct tlb_gather g;
+
+	tlb_gather_init(&g, &as->ctx, level);
+	tlb_gather_add(&g, &as->ctx, va, level);
+	tlb_gather_flush(&g);
+}
