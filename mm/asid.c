@@ -11,7 +11,13 @@
  * names the context's number, so it then reaches every CPU that walks the root.
  * A CPU that switches has the old root loaded until the new one is. So it holds
  * the lock from before its token changes until the new root is loaded: under
- * the lock, every other CPU's token says what that CPU walks under.
+ * the lock, every other CPU's token says what that CPU walks under. And its own
+ * rollover spares the number that it is about to leave.
+ *
+ * Hence what a CPU loads has in its TLB, under that ASID, nothing of another
+ * space. After the flush for a new generation, the CPU can fill its TLB under
+ * the number of its old root only, and the new generation has that marked as
+ * used, so that it belongs to nobody else until the next flush of this kind.
  *
  * A CPU that left for the empty root keeps its token until it loads something
  * else. That reserves a number for nothing, and does no harm.
@@ -66,8 +72,8 @@ static bool loaded_somewhere(u64 token)
 
 /*
  * A number that nobody uses in this generation. There is one after a rollover at
- * the latest: that leaves only the numbers of other CPUs taken, one each at most,
- * and context_init() made sure that there is one for every CPU beside 0.
+ * the latest: that leaves one number for each CPU taken, at most, and
+ * context_init() made sure that there is one more, besides 0.
  */
 static unsigned take_free(void)
 {
@@ -92,12 +98,6 @@ static u64 new_token(u64 old)
 u64 asid_lock_and_assign(struct tlb_context *ctx, bool *flush)
 {
 	spin_lock(&lock);
-	/*
-	 * A rollover of our own need not spare the number of the root that we are about to leave:
-	 * if the new root gets it, mmu_switch() flushes it behind the load, as it has to for a
-	 * number that this CPU did not have the context under.
-	 */
-	*this_cpu_ptr(active_token) = 0;
 	u64 token = ctx->asid_token;
 
 	if (token >> 16 != generation) {

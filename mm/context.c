@@ -164,9 +164,10 @@ void tlb_context_destroy(struct tlb_context *ctx)
 
 void context_init(struct tlb_context *kernel)
 {
-	if (asid_is_global() && asid_count() <= cpu_count)
+	/* Beside 0, one that each CPU has loaded, and one for who takes another: take_free() in asid.c. */
+	if (asid_is_global() && asid_count() < cpu_count + 2)
 		panic("%u ASIDs are too few for %u CPUs: boot with nr_cpus=%u", asid_count(),
-		      cpu_count, asid_count() - 1);
+		      cpu_count, asid_count() - 2);
 	evidence_slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
 	contexts[0] = kernel;
 	kernel->gen = 1;

@@ -7,12 +7,14 @@
  * switch, so they are let pass here and noted; oracle_check_keep() holds the
  * switch to them.
  *
- * Frames are looked at together: their records are joined as they are freed
- * (pmm_free_bulk()); then each slot is asked once whether it was flushed as a
- * whole since the newest of them; if not, whether its log has grown by just these
- * pages, each at its next tick; and only if not, for each page.
+ * Frames that are freed together are looked at together. The allocator adds up
+ * their records (pmm_free_bulk()), and each slot is asked up to three questions:
+ * Was it flushed as a whole since the newest of the records? If not, has its log
+ * grown by just the flushes of these pages? That is a comparison of two sums. If
+ * not, was each single page flushed?
  */
 #include <mm/oracle.h>
+#include <mm/evidence_read.h>
 #include <mm/asid.h>
 #include <mm/deferral.h>
 #include <mm/stats.h>
@@ -279,11 +281,15 @@ static __noinline void check_one_by_one(const struct tlb_evidence *ev, unsigned 
 }
 
 /*
- * The log has grown by as much as the flushes of these pages would have added,
- * each at the first tick after its unmap. Mistakes that cancel out add up to the
- * same, as two pages of which each was flushed in the other's stead do, or a flush
- * that came a tick too early and one that came a tick later: one batch of SUM_ROUNDS
- * is looked at closely for that. `words` of one that is agrees with no sum.
+ * Has the log's sum grown since this CPU looked last by just what the flushes of
+ * these pages add to it? Each page's record holds the word that a flush at the
+ * clock of its unmap would leave (and its site). A flush at the next tick leaves
+ * one more. So n pages add the sum of their words, less n sites, plus n.
+ *
+ * Two mistakes may cancel out: two pages of which each was flushed in the
+ * other's stead, or one flush a tick too early and another a tick too late.
+ * That is why one batch of SUM_ROUNDS is looked at closely all the same; its
+ * caller passes `words` that agree with no sum.
  */
 static bool sums_agree(const struct evidence_log *log, unsigned cpu, u32 slot, struct page **pages,
 		       unsigned n, u64 words)
@@ -315,8 +321,9 @@ static __noinline u64 newest_of(struct page **pages, unsigned n)
 }
 
 /*
- * An OR of different stamps is later than all of them, and may be later than the
- * flush that covers them: worth a closer look where the first page was covered.
+ * `newest` is the OR of the pages' stamps. That is at least the latest of them,
+ * but may be later if they differ, and then later than a flush that covers them
+ * all. If the first page is covered, it is worth looking for the latest stamp.
  */
 static inline bool flushed_since(const struct tlb_evidence *ev, unsigned slot, struct page **pages,
 				 unsigned n, u64 newest)

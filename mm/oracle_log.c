@@ -1,13 +1,20 @@
 /*
  * Reading a CPU's log of page flushes, from its end backwards.
  *
- * A word of it, less an address, is the stamp if the flush was of that address.
- * As the clock at the end is known, and stamps do not ascend backwards, the low
- * bits tell for every word how late its flush can have been at most, which is when
- * it was, if the log never paused for 2^15 ticks: who looks for something newer
- * stops there, and only where both agree the flush was of that address.
+ * A word of the log is address * 8 + stamp, and only its low 15 bits are sure to
+ * be the stamp's. The rest of the stamp is worked out on the way back: stamps in
+ * the log only ascend, and the clock at the end is known. So each word's stamp is
+ * the latest number that ends in these 15 bits and is not later than the word
+ * behind it. That is when the flush was, unless the CPU logged nothing for 2^15
+ * ticks in between: then it was earlier than that.
+ *
+ * With the stamp known, what is left of the word is the address, and both must
+ * fit what is asked for. Who looks for something newer than a stamp can stop at
+ * the first word that cannot be newer. Where a pause makes two readings possible,
+ * the answer is "unknown".
  */
 #include <mm/oracle.h>
+#include <mm/evidence_read.h>
 
 /* Words that the CPU may write while its oldest ones are read. */
 enum { MARGIN = 64 };
@@ -60,8 +67,9 @@ static bool step_back(struct oracle_walk *w, u64 word)
 }
 
 /*
- * The last word read is a flush at w->latest, unless nothing came behind it for
- * 2^15 ticks or more: then it was n * 2^15 earlier, and n pages higher.
+ * The last word read, as a flush at w->latest. If the log paused before it was
+ * overtaken, the flush may have been n * 2^15 ticks earlier; its address is then
+ * n pages higher, as the word is the same.
  */
 static enum oracle_verdict match(const struct oracle_walk *w, u64 word, vaddr_t va, u64 stamp)
 {

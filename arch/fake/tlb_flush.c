@@ -286,20 +286,28 @@ void fake_bcast_sync(void)
 
 static unsigned evidence_load(paddr_t root, asid_t asid);
 
+/* Global ASIDs: the tag is this space's alone. Tags of one CPU are used again, and flushed behind the load. */
+static void check_foreign(const struct cpu_tlb *t, const struct tlb_tag *tag)
+{
+	bool foreign = false;
+
+	for (unsigned v = 0; v < fake_va_count; v++)
+		for (unsigned i = 0; i < tag->set[v].count; i++)
+			foreign |= tag->set[v].held[i].root != t->root_index;
+	for (unsigned i = 0; i < tag->walked_count; i++)
+		foreign |= tag->walked[i].root != t->root_index;
+	if (foreign)
+		fake_fail("I11: tag %u loaded with entries of another space", t->asid);
+}
+
 static void check_kept(const struct cpu_tlb *t, const struct tlb_tag *tag)
 {
 	for (unsigned v = 0; v < fake_va_count; v++)
-		for (unsigned i = 0; i < tag->set[v].count; i++) {
-			const struct fake_held *h = &tag->set[v].held[i];
-
-			if (h->root != t->root_index)
-				fake_fail("I11: tag %u loaded with entries of another space",
-					  t->asid);
-			else if (h->dead)
+		for (unsigned i = 0; i < tag->set[v].count; i++)
+			if (tag->set[v].held[i].dead)
 				fake_fail("I11: tag %u kept with an entry for frame %#x, freed "
 					  "meanwhile",
-					  t->asid, h->frame);
-		}
+					  t->asid, tag->set[v].held[i].frame);
 	for (unsigned i = 0; i < tag->walked_count; i++)
 		if (tag->walked[i].dead)
 			fake_fail(
@@ -334,6 +342,8 @@ void fake_switch(paddr_t root, asid_t asid, bool keep)
 	t->root = root;
 	t->root_index = fake_root_index(root);
 	t->asid = asid;
+	if (keep || fake_config.arm64)
+		check_foreign(t, &t->tag[asid]);
 	if (!keep)
 		drop_tag(t, asid, STILL - 1);
 	else

@@ -1,16 +1,21 @@
 /*
- * The oracle's evidence: what each CPU's TLB has really been told, stamped by
- * the ports where the flush instruction and the root switch execute.
+ * Evidence: what each CPU's TLB has really been told. The ports leave it here
+ * where the flush instruction and the load of a root execute; this header is how.
+ * mm/evidence_read.h is how it is read, mm/oracle.c what it is for.
  *
- * Stamps come from one global clock. An unmapper notes it after it took the
- * entry down; a flush notes it before its instruction. A flush with a later
- * stamp than the unmap's covers it: the clock was advanced after the unmapper
- * had read it and before the flush did, so the flush began after the entry was
- * gone. Whoever advances it proves that, and need not be trusted: a tick that
- * is missing, or too early, leaves stamps equal, and that is an alarm. Page
- * flushes only read it, and the shootdown core advances it once per shootdown; all others
- * advance it themselves. mm/oracle.c draws the conclusions; nothing else reads
- * this.
+ * There is one clock for all CPUs. Who takes an entry down reads the clock
+ * afterwards. A flush reads it just before its instruction: that is its stamp.
+ * If the stamp is later than what the unmapper read, somebody advanced the clock
+ * in between. Then the entry was gone before the flush began, and the flush
+ * covers it.
+ *
+ * It does not matter who advanced the clock, or whether he was right to: if a
+ * step is missing or comes too early, the two readings are equal, and the oracle
+ * raises an alarm. It never misses anything for that reason.
+ *
+ * Flushes of a page only read the clock, because they are on the path of every
+ * page that moves; the shootdown core advances it once per shootdown. All other
+ * flushes are rare and advance it themselves.
  */
 #pragma once
 
@@ -34,9 +39,11 @@ enum {
 };
 
 /*
- * A page flush as one word: the address times 8, the most that one x86 address
- * computation can do, plus its stamp. Less the address that is asked about it
- * is a stamp; taken for another's, it is off by 2^15 for each page between.
+ * A page flush is logged as one word, address * 8 + stamp: x86 computes that in
+ * one instruction. To ask whether a word is a flush of some page, subtract that
+ * page's address * 8. If it is, the difference is the stamp. If not, the
+ * difference is wrong by 2^15 for each page between the two, so it is taken for
+ * a stamp only if stamps may differ that much (mm/oracle_log.c).
  */
 enum { EVIDENCE_VA_SHIFT = 3, EVIDENCE_STAMP_BITS = PAGE_SHIFT + EVIDENCE_VA_SHIFT };
 
@@ -46,37 +53,29 @@ static inline u64 evidence_word(vaddr_t va, u64 stamp)
 }
 
 /*
- * In place of a flush, and no address gives such a word: those before it are of
- * the slot in the low bits; or the one before it is of so many pages.
+ * Two kinds of words are no flushes; no address gives such words. EVIDENCE_MARK:
+ * the flushes before it are of the slot in the low bits, not of the log's present
+ * one. EVIDENCE_RANGE: the flush before it is of as many pages as the low bits say.
  */
 #define EVIDENCE_MARK (2UL << 62)
 #define EVIDENCE_RANGE (EVIDENCE_MARK | 1UL << 61)
 #define EVIDENCE_ISSUED (1U << 31)
 #define EVIDENCE_TABLES (1U << 30) /* with EVIDENCE_ISSUED: walk caches were flushed, too */
-/* What it adds to the sum: odd, and few of them do not add up to what flushes could. */
+/* What each of them adds to the log's sum: odd, and so large that a few of them do not look like flushes. */
 #define EVIDENCE_MARK_SUM 0x9e3779b97f4a7c15UL
 
-static inline bool evidence_is_mark(u64 word)
-{
-	return word >> 62 == EVIDENCE_MARK >> 62;
-}
-
-static inline bool evidence_is_range(u64 word)
-{
-	return word >> 61 == EVIDENCE_RANGE >> 61;
-}
-
 /*
- * Page flushes in their order, those that were overwritten excepted, and the sum
- * of all that there ever were: who knows what it was and what should have come
- * since need not read them (mm/oracle_log.c). Read by all. Written by its CPU
- * alone: by flushes of its own with interrupts off, so that stamps ascend, and
- * by broadcasts; what interrupts these switches roots at most, which is not
- * logged on ports with broadcast, as long as nobody flushes while the transport
- * is changed.
+ * The latest page flushes of one CPU, in their order, and the sum of all words
+ * that were ever logged. Who freed many pages knows what their flushes must have
+ * added to the sum, and compares that instead of reading them all (mm/oracle.c).
+ *
+ * Everybody reads it; only its CPU writes. Flushes of the own CPU are logged
+ * with interrupts off, so their stamps ascend. Broadcasts are logged with
+ * interrupts on, but on ports with broadcast an interrupt logs nothing, as long
+ * as nobody flushes while the transport changes.
  */
 struct evidence_log {
-	union { /* both change at once, so that whoever reads the end knows whose it is */
+	union { /* one word, so that who reads where the log ends also knows which slot that is of */
 		u64 place;
 		struct {
 			u32 at; /* bytes written so far, and in the low 16 bits where the next go */
@@ -181,8 +180,8 @@ static inline void evidence_page(u64 stamp, vaddr_t va, u32 slot)
 }
 
 /*
- * The page flush just made was nobody's shootdown: it leaves the sum again, where nobody would expect
- * it. The log keeps it. Whatever is left out of the sum, equal sums mean that the rest was flushed.
+ * The page flush just logged was no part of a shootdown, so nobody who compares sums counts on it:
+ * take it out of the sum. It stays in the log, as it is evidence like any other.
  */
 static inline void evidence_page_aside(void)
 {
@@ -213,9 +212,10 @@ static inline void evidence_all(u64 stamp)
 }
 
 /*
- * A load of a root is stamped in two parts, interrupts off. Before it: from now
- * on there may be entries of the root in its slot; nobody is accused of using
- * them, as the flush that may come with the load has not left its stamp yet.
+ * A load of a root is stamped in two parts, interrupts off. This is the part
+ * before the load: from now on there may be entries of the root in its slot. No
+ * slot is in use meanwhile, so that nobody is accused before the flush that may
+ * come with the load has left its stamp.
  */
 static inline void evidence_root(unsigned slot, paddr_t root)
 {
@@ -228,7 +228,10 @@ static inline void evidence_root(unsigned slot, paddr_t root)
 	store_release(&ev->slot[slot].root, root);
 }
 
-/* Behind it and its flush: this slot is in use. Release: the stamp first, pairs with blame(). */
+/*
+ * The part behind the load and its flush: this slot is in use. Release: the flush's stamp is there
+ * before; pairs with the acquire in blame(), mm/oracle.c.
+ */
 static inline void evidence_loaded(unsigned slot, u64 asid)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
@@ -336,50 +339,4 @@ static inline void evidence_bcast_complete(void)
 		return;
 	store_release(&ev->bcast_done, stamp);
 	store_relaxed(&ev->bcast_stamp, 0);
-}
-
-/* Stamp of the record if it is a complete flush of this ASID, else 0; *lost is raised. */
-static inline u64 evidence_bcast_stamp(const struct tlb_evidence *ev, unsigned i, u64 asid,
-				       u64 *lost)
-{
-	const struct evidence_bcast *b = &ev->bcast[i];
-	u64 stamp = 0, done = load_acquire(&ev->bcast_done), over;
-
-	if (load_acquire(&b->asid) == asid) {
-		stamp = load_acquire(&b->stamp);
-		if (stamp > done)
-			stamp = 0;
-		smp_rmb(); /* the record is read before the second look; pairs with the releases above */
-		if (load_relaxed(&b->asid) != asid)
-			stamp = 0;
-	}
-	over = load_relaxed(&b->lost);
-	if (over <= done)
-		*lost = MAX(*lost, over);
-	return stamp;
-}
-
-/*
- * Has one broadcast by this CPU, begun after `since`, and now complete, dropped everything of this ASID
- * (ASID_KERNEL: and all else) on every CPU? If not, *lost is raised to the stamp of a forgotten one that may have.
- */
-static inline bool evidence_bcast_by(unsigned cpu, u64 asid, u64 since, u64 *lost)
-{
-	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-
-	if (load_acquire(&ev->bcast_done) <= since) /* all that it ever completed is older */
-		return false;
-	return evidence_bcast_stamp(ev, evidence_asid_place(asid), asid, lost) > since ||
-	       evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, lost) > since;
-}
-
-/* The same by any CPU. */
-static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
-{
-	u64 lost = 0;
-
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		if (evidence_bcast_by(cpu, asid, since, &lost))
-			return true;
-	return false; /* what is forgotten is left to the question for each page, which counts it */
 }

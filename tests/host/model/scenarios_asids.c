@@ -1,7 +1,7 @@
 /* Scenarios of tags that run out: more spaces than ASIDs (arm64 rules), loaded in turns. */
 #include "model.h"
 
-static struct aspace *a, *b, *c, *d;
+static struct aspace *a, *b, *c, *d, *e;
 
 #define VA MODEL_VA
 #define VA2 (MODEL_VA + PAGE_SIZE)
@@ -62,10 +62,18 @@ const struct scenario rollover = {
 	.end = end_four,
 };
 
-/* Each needs all tags that there are, the other way round: generations end under each other. */
+/* Three CPUs have four tags to share out (arm64 rules). e has b's page, so that no more are needed. */
+static void setup_five_spaces(void)
+{
+	setup_four_spaces();
+	e = aspace_create("e", 1);
+	work_alias(e, b, VA, VA, 1, RW);
+}
+
+/* Each needs more tags than there are, the other way round: generations end under each other. */
 static void through_all(unsigned cpu)
 {
-	struct aspace *const up[] = {b, c, d, a}, *const down[] = {d, c, b, a};
+	struct aspace *const up[] = {b, c, d, e, a}, *const down[] = {e, d, c, b, a};
 
 	work_write(VA, cpu);
 	for (unsigned i = 0; i < ARRAY_SIZE(up); i++) {
@@ -75,12 +83,11 @@ static void through_all(unsigned cpu)
 	}
 }
 
-/* Three CPUs: four leave so many tags (arm64 rules) that four spaces do not use them up. */
 const struct scenario rollover_load = {
 	.name = "rollover-load",
 	.summary = "two CPUs use up the tags in opposite orders while pages move under them",
 	.cpus = 3,
-	.setup = setup_four_spaces,
+	.setup = setup_five_spaces,
 	.program = {migrate_two, through_all, through_all},
 	.end = end_four,
 };

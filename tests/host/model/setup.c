@@ -55,7 +55,8 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 
 	config.cpus = cpus;
 	if (config.arm64)
-		config.asids = MAX(config.asids, cpus + 1); /* one per CPU must be left */
+		config.asids =
+			MAX(config.asids, cpus + 2); /* beside 0, one per CPU and a free one */
 	if (large)
 		config.node_pages = 3 * HUGE_PAGES; /* two stay whole beside what start-up takes */
 	if (options.checks && !strstr(options.checks, "oracle")) {

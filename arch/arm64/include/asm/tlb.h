@@ -175,8 +175,8 @@ static inline unsigned tlb_bcast_issue_range(vaddr_t va, u64 pages, asid_t asid)
  * One write changes table and ASID together (TCR.A1 = 0), so no walk mixes them. DSB before it:
  * the caller's entry in the mask of holders must be visible before this CPU can walk the new
  * table, and walks are not ordered by DMB; pairs with the unmapper's full barrier between taking
- * an entry down and reading the mask. Flush behind the switch: before it the old table could
- * refill the ASID.
+ * an entry down and reading the mask. The flush is of what this CPU holds of the same space and
+ * missed flushes of; of another it holds nothing under this ASID (mm/asid.c).
  */
 static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
 {
