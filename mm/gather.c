@@ -9,17 +9,18 @@
 
 struct tlb_context tlb_kernel_context;
 bool tlb_issues_late;
-/* Masks of several words, or no evidence: set once, a test on a short path. */
-static bool alone_unusual;
+/* Masks are one word and the oracle is on, as nearly always: the fast path then has one test less. */
+static bool fast_path_plain;
 
 /* ---- flushing what was gathered ------------------------------------------ */
 
 /*
- * The shortest shootdown: one page of the context that is loaded here and
- * nowhere else. Same steps, same order as below, nobody to ask. False: the rest
- * is still to be done, under the generation that part.gen holds now.
+ * The fast path: one page of a context that is loaded on this CPU and on no
+ * other. The same steps in the same order as tlb_flush_by_ipi(), with nobody to
+ * ask. False: the flush is still to be done, under the generation that part.gen
+ * holds now.
  */
-static __always_inline bool flush_alone(struct tlb_part *part)
+static __always_inline bool flush_fast_path(struct tlb_part *part)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
 	struct tlb_slot *slot = &me->slots[me->slot];
@@ -29,20 +30,20 @@ static __always_inline bool flush_alone(struct tlb_part *part)
 	part->gen = gen;
 	if (unlikely(load_relaxed(&ctx->mask.bits[0]) != 1UL << cpu_id() % 64))
 		return false;
-	if (likely(!alone_unusual))
+	if (likely(fast_path_plain))
 		evidence_step();
 	else if (cpu_words > 1)
-		return false; /* the long way */
+		return false;
 	irqflags_t flags = irq_save();
-	bool quick = me->loaded == ctx && slot->gen + 1 == gen;
+	bool in_step = me->loaded == ctx && slot->gen + 1 == gen;
 
-	if (likely(quick)) {
+	if (likely(in_step)) {
 		tlb_flush_local_page(part->start, asid_of(ctx, me->slot), part->level);
 		slot->gen = gen;
 		count(flush_local_page);
 	}
 	irq_restore(flags);
-	return quick;
+	return in_step;
 }
 
 static inline void gather_reset(struct tlb_part *part)
@@ -56,7 +57,7 @@ static inline void gather_reset(struct tlb_part *part)
 
 static __noinline void flush_gathered(struct tlb_gather *g)
 {
-	if (unlikely(g->apart))
+	if (unlikely(g->by_scanner))
 		count(shootdowns_scanner);
 	else
 		count(shootdowns);
@@ -74,9 +75,9 @@ void tlb_gather_flush(struct tlb_gather *g)
 
 	if (!part->pages)
 		return; /* then there is no second context either */
-	if (likely(g->count == 1 && !g->apart)) {
+	if (likely(g->count == 1 && !g->by_scanner)) {
 		if (part->pages == 1 && !part->full && knobs.transport == TRANSPORT_IPI &&
-		    flush_alone(part)) {
+		    flush_fast_path(part)) {
 			count(shootdowns);
 			gather_reset(part);
 			return;
@@ -100,7 +101,7 @@ static struct tlb_part *part_of(struct tlb_gather *g, struct tlb_context *ctx, u
 		g->count = 0; /* nothing came of the context that was expected */
 	struct tlb_part *part = &g->part[g->count++];
 
-	g->quick = NULL;
+	g->fast_ctx = NULL;
 	*part = (struct tlb_part){.ctx = ctx, .start = ~0UL, .level = (u8)level};
 	return part;
 }
@@ -184,6 +185,6 @@ void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level)
 void tlb_init(void)
 {
 	context_init(&tlb_kernel_context);
-	alone_unusual = cpu_words > 1 || (ORACLE_BUILT && !evidence_on());
+	fast_path_plain = cpu_words == 1 && (!ORACLE_BUILT || evidence_on());
 	ipi_tlb_handler = tlb_serve;
 }

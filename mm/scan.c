@@ -82,7 +82,7 @@ static void window_begin(struct window *w, struct aspace *as)
 	w->as = as;
 	w->made = 0;
 	tlb_gather_init(&w->gather, &as->ctx, 1);
-	w->gather.apart = true;
+	w->gather.by_scanner = true;
 	hint_flush_begins(as);
 }
 

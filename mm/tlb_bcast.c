@@ -30,11 +30,11 @@ static unsigned issue_part(const struct tlb_part *part)
 }
 
 /* Out of line: with late broadcasts there is mostly nothing left to issue. */
-static __noinline void issue_and_count(const struct tlb_part *part, bool apart)
+static __noinline void issue_and_count(const struct tlb_part *part, bool by_scanner)
 {
 	unsigned ops = issue_part(part);
 
-	if (apart)
+	if (by_scanner)
 		count_add(flush_scanner, ops);
 	else
 		count_add(bcast_ops, ops);
@@ -44,9 +44,9 @@ void tlb_flush_by_bcast(struct tlb_gather *g)
 {
 	for (unsigned i = 0; i < g->count; i++)
 		if (g->part[i].full || g->part[i].issued != g->part[i].pages)
-			issue_and_count(&g->part[i], g->apart);
+			issue_and_count(&g->part[i], g->by_scanner);
 	tlb_bcast_sync();
-	if (unlikely(g->apart))
+	if (unlikely(g->by_scanner))
 		count(bcast_scanner);
 	else
 		count(bcast_syncs);

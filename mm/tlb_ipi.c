@@ -87,7 +87,7 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 }
 
 /* The scanner's flush instructions, on any CPU. */
-static void count_apart(int pages)
+static void count_scanner(int pages)
 {
 	count_add(flush_scanner, pages > 0 ? (unsigned)pages : !pages);
 }
@@ -102,8 +102,8 @@ static __always_inline void flush_here(struct tlb_cpu *me, const struct tlb_gath
 	do {
 		int pages = serve_part(me, part);
 
-		if (unlikely(g->apart))
-			count_apart(pages);
+		if (unlikely(g->by_scanner))
+			count_scanner(pages);
 		else if (likely(pages > 0))
 			count_add(flush_local_page, (unsigned)pages);
 		else if (!pages)
@@ -128,10 +128,10 @@ static enum ack_distance distance_of(unsigned a, unsigned b)
 	return x->core == y->core ? ACK_SMT : ACK_SOCKET;
 }
 
-static void count_served(int pages, bool apart)
+static void count_served(int pages, bool by_scanner)
 {
-	if (unlikely(apart))
-		count_apart(pages);
+	if (unlikely(by_scanner))
+		count_scanner(pages);
 	else if (pages > 0)
 		count_add(flush_remote_page, (unsigned)pages);
 	else if (!pages)
@@ -153,17 +153,17 @@ static void count_ack(unsigned initiator, u64 sent_at)
 static bool serve_initiator(struct tlb_cpu *me, unsigned initiator)
 {
 	struct tlb_cpu *from = cpu_ptr(initiator, tlb_cpu);
-	bool apart = from->request.apart;
+	bool by_scanner = from->request.by_scanner;
 
 	for (unsigned i = 0; i < from->request.count; i++)
-		count_served(serve_part(me, &from->request.part[i]), apart);
-	if (likely(!apart))
+		count_served(serve_part(me, &from->request.part[i]), by_scanner);
+	if (likely(!by_scanner))
 		count_ack(initiator, from->request.sent_at);
 	/* The acknowledgement: a full barrier after the flush; pairs with the one after the initiator's wait. */
 	cpumask_unset_atomic(&from->unacked, cpu_id());
 	if (cpumask_empty(&from->unacked))
 		cpu_wake(initiator);
-	return apart;
+	return by_scanner;
 }
 
 /* IPI_TLB handler, and polled by waiters with interrupts off. May find nothing to do. */
@@ -171,7 +171,7 @@ void tlb_serve(void)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
 	u64 start = cycles_now();
-	bool apart = false, others = false;
+	bool by_scanner = false, others = false;
 
 	for (unsigned w = 0; w < cpu_words; w++) {
 		if (!load_relaxed(&me->pending.bits[w]))
@@ -181,11 +181,11 @@ void tlb_serve(void)
 
 		for (; bits; bits &= bits - 1)
 			if (serve_initiator(me, w * 64 + (unsigned)__builtin_ctzl(bits)))
-				apart = true;
+				by_scanner = true;
 			else
 				others = true;
 	}
-	if (unlikely(apart && !others))
+	if (unlikely(by_scanner && !others))
 		return;
 	count(ipis_received);
 	count_add(target_stolen, cycles_now() - start);
@@ -215,7 +215,7 @@ static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
 	u64 bit = 1UL << (self % 64);
 
 	me->request.count = g->count;
-	me->request.apart = g->apart;
+	me->request.by_scanner = g->by_scanner;
 	memcpy(me->request.part, g->part, g->count * sizeof(g->part[0]));
 	for (unsigned w = 0; w < cpu_words; w++)
 		store_relaxed(&me->unacked.bits[w], targets->bits[w]);
@@ -229,7 +229,7 @@ static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
 		ipi_send(cpu, IPI_TLB);
 		sent++;
 	}
-	if (unlikely(g->apart)) {
+	if (unlikely(g->by_scanner)) {
 		count_add(ipis_scanner, sent);
 		return;
 	}
@@ -237,7 +237,7 @@ static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
 	count_add(ipis_merged, merged);
 }
 
-static void wait_for_acks(struct tlb_cpu *me, bool apart)
+static void wait_for_acks(struct tlb_cpu *me, bool by_scanner)
 {
 	u64 start = cycles_now();
 
@@ -246,7 +246,7 @@ static void wait_for_acks(struct tlb_cpu *me, bool apart)
 	wait_until_blame(cpumask_empty(&me->unacked), "shootdown", blame_unacked, me);
 	/* Pairs with the barrier in each acknowledgement: frames are reused after their flush. */
 	smp_mb();
-	if (likely(!apart))
+	if (likely(!by_scanner))
 		count_add(wait_initiator, cycles_now() - start);
 }
 
@@ -297,5 +297,5 @@ void tlb_flush_by_ipi(struct tlb_gather *g)
 	if (likely(here))
 		flush_here(me, g);
 	if (others)
-		wait_for_acks(me, g->apart);
+		wait_for_acks(me, g->by_scanner);
 }

@@ -46,8 +46,9 @@ struct tlb_part {
 
 struct tlb_gather {
 	u8 count; /* contexts in use */
-	bool apart; /* the scanner's: counted as such, here and by its targets, and nowhere else */
-	struct tlb_context *quick; /* part[0]'s, if adding to it only widens the hull */
+	bool by_scanner; /* counted as the NUMA scanner's, here and by its targets, and nowhere else */
+	struct tlb_context
+		*fast_ctx; /* part[0]'s if adding to it only widens its range, else NULL */
 	struct tlb_part part[TLB_GATHER_CONTEXTS];
 };
 
@@ -55,8 +56,8 @@ struct tlb_gather {
 static inline void tlb_gather_init(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
 {
 	g->count = 1;
-	g->apart = false;
-	g->quick = tlb_issues_late ? NULL : ctx;
+	g->by_scanner = false;
+	g->fast_ctx = tlb_issues_late ? NULL : ctx;
 	g->part[0] = (struct tlb_part){.ctx = ctx, .start = ~0UL, .level = (u8)level};
 }
 
@@ -85,7 +86,7 @@ static inline void tlb_gather_add(struct tlb_gather *g, struct tlb_context *ctx,
 {
 	struct tlb_part *part = &g->part[0];
 
-	if (unlikely(g->quick != ctx || level < part->level)) {
+	if (unlikely(g->fast_ctx != ctx || level < part->level)) {
 		tlb_gather_add_slow(g, ctx, va, level);
 		return;
 	}

@@ -7,7 +7,7 @@
 
 struct tlb_request {
 	unsigned count;
-	bool apart; /* the scanner's: counted as such, and nowhere else */
+	bool by_scanner; /* counted as the NUMA scanner's, and nowhere else */
 	struct tlb_part part[TLB_GATHER_CONTEXTS];
 	u64 sent_at; /* cycles, for the acknowledgement histogram */
 };
