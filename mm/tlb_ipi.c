@@ -140,9 +140,11 @@ static void count_served(int pages, bool by_scanner)
 		count(flush_skipped);
 }
 
+/* Two CPUs' clocks: one that lags may read less than was read when the request was sent. That is no time. */
 static void count_ack(unsigned initiator, u64 sent_at)
 {
-	u64 took = cycles_to_ns(cycles_now() - sent_at);
+	s64 cycles = (s64)(cycles_now() - sent_at);
+	u64 took = cycles > 0 ? cycles_to_ns((u64)cycles) : 0;
 	unsigned bucket = took ? 63 - (unsigned)__builtin_clzl(took) : 0;
 
 	this_cpu_ptr(mm_counters)

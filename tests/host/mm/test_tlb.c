@@ -2,7 +2,9 @@
 #include "host_mm.h"
 
 #include <fake/machine.h>
+#include <kernel/clock.h>
 #include <mm/stats.h>
+#include <mm/tlb_cpu.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -109,6 +111,20 @@ TEST(context_is_forgotten_by_every_cpu)
 	pmm_free(root);
 }
 
+static void serve(void *arg __unused)
+{
+	tlb_serve();
+}
+
+static u64 sum_of_acks(unsigned cpu, unsigned bucket)
+{
+	u64 sum = 0;
+
+	for (unsigned distance = 0; distance < ACK_DISTANCES; distance++)
+		sum += counters(cpu)->ack[distance][bucket];
+	return sum;
+}
+
 static unsigned log_end(unsigned cpu)
 {
 	return cpu_ptr(cpu, tlb_evidence)->log.at;
@@ -132,6 +148,27 @@ TEST(kernel_mappings_are_flushed_everywhere)
 	tlb_flush_kernel(KERNEL_BASE, KERNEL_BASE + HUGE_SIZE);
 	for (unsigned cpu = 0; cpu < 2; cpu++)
 		CHECK(cpu_ptr(cpu, tlb_evidence)->kernel_flushed > all[cpu]);
+}
+
+/* A request that was sent at a time that this CPU's clock has not reached yet. */
+TEST(acknowledgement_by_a_lagging_clock_took_no_time)
+{
+	struct tlb_cpu *from;
+	u64 shortest, longest;
+
+	host_mm();
+	from = cpu_ptr(0, tlb_cpu);
+	shortest = sum_of_acks(1, 0);
+	longest = sum_of_acks(1, ACK_BUCKETS - 1);
+	from->request.count = 0;
+	from->request.by_scanner = false;
+	from->request.sent_at = cycles_now() + (1UL << 40);
+	cpumask_set(&from->unacked, 1);
+	cpumask_set(&cpu_ptr(1, tlb_cpu)->pending, 0);
+	fake_on_cpu(1, serve, NULL);
+	CHECK(cpumask_empty(&from->unacked));
+	CHECK_EQ(sum_of_acks(1, ACK_BUCKETS - 1), longest);
+	CHECK_EQ(sum_of_acks(1, 0), shortest + 1);
 }
 
 TEST(gather_of_many_pages_becomes_one_flush_of_everything)
