@@ -159,6 +159,26 @@ void tlb_flush_context(struct tlb_context *ctx)
 	tlb_gather_flush(&g);
 }
 
+void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus)
+{
+	ASSERT(ctx != &tlb_kernel_context);
+	/* Full barrier: entry changes before the mask is read, see the top of tlb_ipi.c. */
+	if (knobs.transport == TRANSPORT_IPI)
+		atomic_fetch_add(&ctx->gen, 1);
+	for (unsigned w = 0; w < cpu_words; w++)
+		cpus->bits[w] |= load_relaxed(&ctx->mask.bits[w]);
+}
+
+void tlb_flush_cpus(const struct cpumask *cpus)
+{
+	count(shootdowns);
+	count(shootdowns_nonglobal);
+	if (knobs.transport == TRANSPORT_IPI)
+		tlb_flush_cpus_by_ipi(cpus);
+	else
+		tlb_flush_all_by_bcast();
+}
+
 void tlb_flush_kernel(vaddr_t start, vaddr_t end)
 {
 	struct tlb_gather g;

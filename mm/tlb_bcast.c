@@ -52,6 +52,15 @@ void tlb_flush_by_bcast(struct tlb_gather *g)
 		count(bcast_syncs);
 }
 
+void tlb_flush_all_by_bcast(void)
+{
+	tlb_bcast_prepare();
+	tlb_bcast_issue_all();
+	count(bcast_ops);
+	tlb_bcast_sync();
+	count(bcast_syncs);
+}
+
 /*
  * Late broadcast issues as entries are taken down, so that the flush has only
  * to wait; past the ceiling it stops and flushes the context at the end.

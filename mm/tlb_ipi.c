@@ -61,6 +61,29 @@ static int serve_kernel_part(const struct tlb_part *part)
 	return 0;
 }
 
+/*
+ * Everything but global entries, whatever context it is of. Those in slots that
+ * are not loaded cannot come back before a switch, so each slot is up to date
+ * with what its context asked for before the flush. Interrupts off.
+ */
+static void flush_nonglobal(struct tlb_cpu *me)
+{
+	u64 gen[EVIDENCE_SLOTS];
+
+	if (me->lazy && me->loaded) {
+		struct tlb_context *left = me->loaded;
+
+		context_leave(me);
+		cpumask_unset_atomic(&left->mask, cpu_id());
+	}
+	/* Relaxed, and no context goes meanwhile: destroying it calls every CPU. */
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		gen[i] = me->slots[i].ctx ? load_relaxed(&me->slots[i].ctx->gen) : 0;
+	tlb_flush_local_nonglobal();
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		me->slots[i].gen = gen[i];
+}
+
 /* Bring this CPU up to date with a request. Interrupts off. Pages flushed, 0 = all, -1 = nothing to do. */
 static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part *part)
 {
@@ -159,6 +182,10 @@ static bool serve_initiator(struct tlb_cpu *me, unsigned initiator)
 
 	for (unsigned i = 0; i < from->request.count; i++)
 		count_served(serve_part(me, &from->request.part[i]), by_scanner);
+	if (unlikely(!from->request.count)) {
+		flush_nonglobal(me);
+		count_served(0, by_scanner);
+	}
 	if (likely(!by_scanner))
 		count_ack(initiator, from->request.sent_at);
 	/* The acknowledgement: a full barrier after the flush; pairs with the one after the initiator's wait. */
@@ -209,16 +236,23 @@ static void blame_unacked(void *arg)
 	}
 }
 
-/* Ring the targets. A target with a bit of ours in a word that was not empty is being rung by another CPU. */
-static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
-			  const struct cpumask *targets)
+/* Targets may read it from the moment their bit of us is set. */
+static inline void write_request(struct tlb_cpu *me, const struct tlb_gather *g)
+{
+	me->request.count = g->count;
+	me->request.by_scanner = g->by_scanner;
+	memcpy(me->request.part, g->part, g->count * sizeof(g->part[0]));
+}
+
+/*
+ * Ring the targets of the request just written. A target whose word of `pending`
+ * was not empty is being rung by another CPU.
+ */
+static void send_requests(struct tlb_cpu *me, const struct cpumask *targets)
 {
 	unsigned self = cpu_id(), sent = 0, merged = 0;
 	u64 bit = 1UL << (self % 64);
 
-	me->request.count = g->count;
-	me->request.by_scanner = g->by_scanner;
-	memcpy(me->request.part, g->part, g->count * sizeof(g->part[0]));
 	for (unsigned w = 0; w < cpu_words; w++)
 		store_relaxed(&me->unacked.bits[w], targets->bits[w]);
 	me->request.sent_at = cycles_now();
@@ -231,7 +265,7 @@ static void send_requests(struct tlb_cpu *me, const struct tlb_gather *g,
 		ipi_send(cpu, IPI_TLB);
 		sent++;
 	}
-	if (unlikely(g->by_scanner)) {
+	if (unlikely(me->request.by_scanner)) {
 		count_add(ipis_scanner, sent);
 		return;
 	}
@@ -294,10 +328,37 @@ void tlb_flush_by_ipi(struct tlb_gather *g)
 	/* For the oracle: this flush begins after what was taken down. It takes nobody's word for it. */
 	if (evidence_on())
 		evidence_step();
-	if (others)
-		send_requests(me, g, &targets);
+	if (others) {
+		write_request(me, g);
+		send_requests(me, &targets);
+	}
 	if (likely(here))
 		flush_here(me, g);
 	if (others)
 		wait_for_acks(me, g->by_scanner);
+}
+
+void tlb_flush_cpus_by_ipi(const struct cpumask *cpus)
+{
+	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+	struct cpumask targets = *cpus;
+	bool here = cpumask_test(cpus, cpu_id());
+
+	cpumask_unset(&targets, cpu_id());
+	bool others = !cpumask_empty(&targets);
+
+	if (others) {
+		me->request.count = 0;
+		me->request.by_scanner = false;
+		send_requests(me, &targets);
+	}
+	if (here) {
+		irqflags_t flags = irq_save();
+
+		flush_nonglobal(me);
+		count(flush_local_full);
+		irq_restore(flags);
+	}
+	if (others)
+		wait_for_acks(me, false);
 }

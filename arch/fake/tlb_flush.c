@@ -211,6 +211,20 @@ void fake_flush_asid(asid_t asid)
 	evidence_of_asid(stamp, asid);
 }
 
+void fake_flush_nonglobal(void)
+{
+	if (fake_config.arm64) { /* VMALLE1 */
+		fake_flush_all();
+		return;
+	}
+	fake_point(27);
+	u64 stamp = evidence_begin();
+
+	dsb(THIS_CPU);
+	tlbi((struct tlbi){.asid = ~0U, .tables = true}); /* INVPCID, type 3 */
+	evidence_nonglobal(stamp);
+}
+
 void fake_flush_all(void)
 {
 	fake_point(22);

@@ -30,17 +30,39 @@ void tlb_bcast_absent(void)
 	panic("hardware TLB broadcast used on a CPU without it");
 }
 
+/* Of every PCID (SDM vol. 3 4.10.4.1). */
+enum { INVPCID_ALL = 2, INVPCID_NONGLOBAL = 3 };
+
+static void invpcid_every(u64 type)
+{
+	const struct {
+		u64 pcid, va;
+	} desc = {0, 0};
+
+	asm volatile("invpcid %0, %1" ::"m"(desc), "r"(type) : "memory");
+}
+
+void x86_flush_nonglobal(void)
+{
+	u64 stamp = evidence_begin();
+
+	if (x86_asid_count == 1) {
+		cr3_write(cr3_read());
+	} else if (x86_invpcid) {
+		invpcid_every(INVPCID_NONGLOBAL);
+	} else {
+		x86_flush_all(); /* the only other instruction that reaches PCIDs that are not loaded */
+		return;
+	}
+	evidence_nonglobal(stamp);
+}
+
 void x86_flush_all(void)
 {
 	u64 stamp = evidence_begin();
 
 	if (x86_invpcid) {
-		const struct {
-			u64 pcid, va;
-		} desc = {0, 0};
-
-		/* Type 2: every PCID, global entries included. */
-		asm volatile("invpcid %0, %1" ::"m"(desc), "r"(2UL) : "memory");
+		invpcid_every(INVPCID_ALL);
 	} else {
 		u64 cr4 = cr4_read();
 

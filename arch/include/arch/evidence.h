@@ -199,16 +199,21 @@ static inline void evidence_slot(u64 stamp, unsigned slot)
 		store_release(&this_cpu_ptr(tlb_evidence)->slot[slot].flushed, stamp);
 }
 
+/* Every non-global entry of all slots. */
+static inline void evidence_nonglobal(u64 stamp)
+{
+	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
+
+	for (unsigned i = 0; stamp && i < EVIDENCE_SLOTS; i++)
+		store_release(&ev->slot[i].flushed, stamp);
+}
+
 /* Everything, global entries included. */
 static inline void evidence_all(u64 stamp)
 {
-	if (!stamp)
-		return;
-	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
-
-	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
-		store_release(&ev->slot[i].flushed, stamp);
-	store_release(&ev->kernel_flushed, stamp);
+	evidence_nonglobal(stamp);
+	if (stamp)
+		store_release(&this_cpu_ptr(tlb_evidence)->kernel_flushed, stamp);
 }
 
 /*

@@ -26,6 +26,8 @@ static inline bool asid_is_global(void);
  */
 static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level);
 static inline void tlb_flush_local_asid(asid_t asid); /* non-global entries of this ASID */
+static inline void
+tlb_flush_local_nonglobal(void); /* non-global entries of every ASID, loaded or not */
 static inline void tlb_flush_local_all(void); /* everything, global entries too */
 
 /*

@@ -13,6 +13,7 @@
 #define MM_COUNTERS(X)                                                                               \
 	X(pages_migrated)                                                                            \
 	X(shootdowns) /* tlb_gather_flush() calls that had something to flush */                     \
+	X(shootdowns_nonglobal) /* of them, tlb_flush_cpus(): of every context at once */            \
 	X(ipis_sent) /* interrupts that carry a shootdown request, one per target */                 \
 	X(ipis_received) /* handler */                                                               \
 	X(ipis_merged) /* requests that rode on an interrupt already under way */                    \

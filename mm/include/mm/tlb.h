@@ -36,7 +36,7 @@ extern bool tlb_issues_late; /* transport=bcast-late: each addition is broadcast
 /* What is to be flushed of one context; also the form in which targets get it. */
 struct tlb_part {
 	struct tlb_context *ctx;
-	vaddr_t start, end; /* hull of what was added */
+	vaddr_t start, end; /* smallest range that has all that was added */
 	u64 gen; /* of this flush, once it is under way */
 	u32 pages; /* entries added */
 	u32 issued; /* of them, broadcast when they were added */
@@ -109,6 +109,20 @@ bool tlb_gather_is_ours(const struct tlb_gather *g);
 void tlb_gather_widen(struct tlb_gather *g);
 /* Flush all of a context everywhere. */
 void tlb_flush_context(struct tlb_context *ctx);
+/*
+ * Many contexts in one shootdown: tlb_expire() for each of them, after their
+ * entries were taken down, then tlb_flush_cpus() once. When that returns, no CPU
+ * uses anything that it held of a context when tlb_expire() was called for it.
+ *
+ * tlb_expire() adds to `cpus` those that have ctx loaded; all others flush before
+ * they load it again, or are reached by the broadcast. ctx: not the kernel's.
+ */
+void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus);
+/*
+ * Everything but global entries, of every context, is flushed on these CPUs,
+ * which may include this one. Waits for all. Interrupts on, no spinlock held.
+ */
+void tlb_flush_cpus(const struct cpumask *cpus);
 /* Kernel mappings of a range changed. */
 void tlb_flush_kernel(vaddr_t start, vaddr_t end);
 /* Only this CPU, one page (spurious faults, write upgrades). */

@@ -6,7 +6,7 @@
 #include <arch/evidence.h>
 
 struct tlb_request {
-	unsigned count;
+	unsigned count; /* of parts; 0: everything but global entries, of every context */
 	bool by_scanner; /* counted as the NUMA scanner's, and nowhere else */
 	struct tlb_part part[TLB_GATHER_CONTEXTS];
 	u64 sent_at; /* cycles, for the acknowledgement histogram */
@@ -52,11 +52,15 @@ static inline bool tlb_wants_full(const struct tlb_part *part)
 /* ---- mm/tlb_ipi.c ---- */
 /* Ask every CPU in the masks of what is gathered, flush here, wait. Interrupts on, no spinlock held. */
 void tlb_flush_by_ipi(struct tlb_gather *g);
+/* Everything but global entries on these CPUs; the same rules. */
+void tlb_flush_cpus_by_ipi(const struct cpumask *cpus);
 /* IPI_TLB handler, and polled by waiters with interrupts off. May find nothing to do. */
 void tlb_serve(void);
 
 /* ---- mm/tlb_bcast.c ---- */
 /* Broadcast what of it was not broadcast yet, and wait until every CPU has done it. */
 void tlb_flush_by_bcast(struct tlb_gather *g);
+/* Everything on every CPU. */
+void tlb_flush_all_by_bcast(void);
 /* transport=bcast-late: an entry was added. */
 void tlb_issue_now(struct tlb_part *part, vaddr_t va, unsigned level);

@@ -150,6 +150,85 @@ TEST(kernel_mappings_are_flushed_everywhere)
 		CHECK(cpu_ptr(cpu, tlb_evidence)->kernel_flushed > all[cpu]);
 }
 
+static u64 flushed_at(unsigned cpu, const struct aspace *as)
+{
+	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		if (ev->slot[i].root == as->ctx.root)
+			return ev->slot[i].flushed;
+	return 0;
+}
+
+TEST(cpus_flush_all_contexts_in_one_shootdown)
+{
+	vaddr_t va, other_va;
+	struct aspace *as = loaded_everywhere(&va);
+	struct aspace *other = host_space(1, RW, false, 0, &other_va);
+	struct mm_counters theirs = *counters(1), mine = *counters(0);
+	struct cpumask cpus = {0};
+	u64 clock, first, second;
+
+	aspace_load(as);
+	fake_on_cpu(1, load, other);
+	tlb_expire(&as->ctx, &cpus); /* CPU 1 has it in a slot that is not loaded */
+	tlb_expire(&other->ctx, &cpus);
+	CHECK(cpumask_test(&cpus, 0) && cpumask_test(&cpus, 1));
+	clock = evidence_clock;
+	tlb_flush_cpus(&cpus);
+	CHECK_EQ(counters(0)->shootdowns, mine.shootdowns + 1);
+	CHECK_EQ(counters(0)->shootdowns_nonglobal, mine.shootdowns_nonglobal + 1);
+	CHECK_EQ(counters(0)->flush_local_full, mine.flush_local_full + 1);
+	CHECK_EQ(counters(1)->ipis_received, theirs.ipis_received + 1);
+	CHECK_EQ(counters(1)->flush_remote_full, theirs.flush_remote_full + 1);
+	CHECK(flushed_at(0, as) > clock);
+	first = flushed_at(1, as);
+	second = flushed_at(1, other);
+	CHECK(first > clock && second > clock);
+	/* Both are up to date: neither load flushes again. */
+	fake_on_cpu(1, load, as);
+	fake_on_cpu(1, load, other);
+	CHECK_EQ(flushed_at(1, as), first);
+	CHECK_EQ(flushed_at(1, other), second);
+	aspace_destroy(other);
+	aspace_destroy(as);
+}
+
+TEST(cpus_that_hold_nothing_loaded_flush_when_they_load)
+{
+	vaddr_t va, other_va;
+	struct aspace *as = loaded_everywhere(&va);
+	struct aspace *other = host_space(1, RW, false, 0, &other_va);
+	struct cpumask cpus = {0};
+	u64 clock;
+
+	fake_on_cpu(1, load, other);
+	tlb_expire(&as->ctx, &cpus);
+	CHECK(cpumask_empty(&cpus)); /* it is in a slot of both, and loaded by none */
+	clock = counters(1)->ipis_received;
+	tlb_flush_cpus(&cpus);
+	CHECK_EQ(counters(1)->ipis_received, clock);
+	clock = evidence_clock;
+	fake_on_cpu(1, load, as);
+	CHECK(flushed_at(1, as) > clock);
+	aspace_destroy(other);
+	aspace_destroy(as);
+}
+
+TEST(flush_of_cpus_lets_a_lazy_one_leave)
+{
+	vaddr_t va;
+	struct aspace *as = loaded_everywhere(&va);
+	struct cpumask cpus = {0};
+
+	fake_on_cpu(1, load, NULL);
+	tlb_expire(&as->ctx, &cpus);
+	tlb_flush_cpus(&cpus);
+	CHECK(!cpumask_test(&as->ctx.mask, 1));
+	CHECK(!cpu_ptr(1, tlb_cpu)->loaded);
+	aspace_destroy(as);
+}
+
 /* A request that was sent at a time that this CPU's clock has not reached yet. */
 TEST(acknowledgement_by_a_lagging_clock_took_no_time)
 {

@@ -424,6 +424,7 @@ const struct scenario *const scenarios[] = {
 	&destroy_space,
 	&leave_return,
 	&initiators,
+	&flush_cpus,
 	&protect_write,
 	&migrate_dirty,
 	&fault_fault,

@@ -78,6 +78,12 @@ static inline void tlb_flush_local_all(void)
 	evidence_all(stamp);
 }
 
+/* No instruction spares the global entries and drops those of every ASID. */
+static inline void tlb_flush_local_nonglobal(void)
+{
+	tlb_flush_local_all();
+}
+
 static inline void tlb_flush_local_asid(asid_t asid)
 {
 	u64 stamp;

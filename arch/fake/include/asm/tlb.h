@@ -7,6 +7,7 @@ unsigned fake_asid_count(void);
 bool fake_asid_is_global(void);
 void fake_flush_page(vaddr_t va, asid_t asid, unsigned level);
 void fake_flush_asid(asid_t asid);
+void fake_flush_nonglobal(void);
 void fake_flush_all(void);
 bool fake_has_bcast(void);
 bool fake_bcast_repeats(void);
@@ -37,6 +38,11 @@ static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level)
 static inline void tlb_flush_local_asid(asid_t asid)
 {
 	fake_flush_asid(asid);
+}
+
+static inline void tlb_flush_local_nonglobal(void)
+{
+	fake_flush_nonglobal();
 }
 
 static inline void tlb_flush_local_all(void)

@@ -33,6 +33,14 @@ static inline void tlb_flush_local_all(void)
 	x86_flush_all();
 }
 
+/* Every PCID, but no global entries; stamps the evidence. */
+void x86_flush_nonglobal(void);
+
+static inline void tlb_flush_local_nonglobal(void)
+{
+	x86_flush_nonglobal();
+}
+
 static inline void invlpg(vaddr_t va)
 {
 	asm volatile("invlpg (%0)" ::"r"(va) : "memory");
