@@ -125,6 +125,7 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	ctx->root = root;
 	ctx->gen = 1;
 	ctx->asid_token = 0;
+	ctx->stage2 = NULL;
 	spin_lock(&contexts_lock);
 	do
 		next_id = (u16)((next_id + 1) % TLB_CONTEXT_IDS);

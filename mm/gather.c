@@ -118,7 +118,7 @@ void tlb_gather_add_slow(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t 
 	struct tlb_part *part = part_of(g, ctx, level);
 
 	widen(part, va, va + PT_LEVEL_SIZE(level), level);
-	if (unlikely(tlb_issues_late))
+	if (unlikely(tlb_issues_late) && !ctx->stage2)
 		tlb_issue_now(part, va, level);
 }
 
@@ -163,7 +163,7 @@ void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus)
 {
 	ASSERT(ctx != &tlb_kernel_context);
 	/* Full barrier: entry changes before the mask is read, see the top of tlb_ipi.c. */
-	if (knobs.transport == TRANSPORT_IPI)
+	if (knobs.transport == TRANSPORT_IPI || ctx->stage2)
 		atomic_fetch_add(&ctx->gen, 1);
 	for (unsigned w = 0; w < cpu_words; w++)
 		cpus->bits[w] |= load_relaxed(&ctx->mask.bits[w]);
@@ -177,6 +177,8 @@ void tlb_flush_cpus(const struct cpumask *cpus)
 		tlb_flush_cpus_by_ipi(cpus);
 	else
 		tlb_flush_all_by_bcast();
+	if (knobs.transport != TRANSPORT_IPI && load_relaxed(&tlb_stage2_count))
+		tlb_flush_cpus_by_ipi(cpus); /* no broadcast reaches a second stage */
 }
 
 void tlb_flush_kernel(vaddr_t start, vaddr_t end)

@@ -40,16 +40,36 @@ static __noinline void issue_and_count(const struct tlb_part *part, bool by_scan
 		count_add(bcast_ops, ops);
 }
 
-void tlb_flush_by_bcast(struct tlb_gather *g)
+/* No broadcast reaches a second stage: leave its parts to be asked for. False: there are none. */
+static bool keep_stage2(struct tlb_gather *g)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < g->count; i++)
+		if (g->part[i].ctx->stage2)
+			g->part[kept++] = g->part[i];
+	g->count = (u8)kept;
+	return kept;
+}
+
+static void issue_and_sync(const struct tlb_gather *g)
 {
 	for (unsigned i = 0; i < g->count; i++)
-		if (g->part[i].full || g->part[i].issued != g->part[i].pages)
+		if (!g->part[i].ctx->stage2 &&
+		    (g->part[i].full || g->part[i].issued != g->part[i].pages))
 			issue_and_count(&g->part[i], g->by_scanner);
 	tlb_bcast_sync();
 	if (unlikely(g->by_scanner))
 		count(bcast_scanner);
 	else
 		count(bcast_syncs);
+}
+
+void tlb_flush_by_bcast(struct tlb_gather *g)
+{
+	issue_and_sync(g);
+	if (unlikely(load_relaxed(&tlb_stage2_count)) && keep_stage2(g))
+		tlb_flush_by_ipi(g);
 }
 
 void tlb_flush_all_by_bcast(void)

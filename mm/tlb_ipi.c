@@ -61,6 +61,16 @@ static int serve_kernel_part(const struct tlb_part *part)
 	return 0;
 }
 
+static int serve_not_loaded(struct tlb_cpu *me, const struct tlb_part *part)
+{
+	if (part->ctx == &tlb_kernel_context)
+		return serve_kernel_part(part);
+	if (part->ctx == me->entered)
+		return stage2_serve(me, part);
+	/* If it is cached in a slot, that is behind now: tlb_switch() or tlb_enter_stage2() will see it. */
+	return -1;
+}
+
 /*
  * Everything but global entries, whatever context it is of. Those in slots that
  * are not loaded cannot come back before a switch, so each slot is up to date
@@ -82,6 +92,7 @@ static void flush_nonglobal(struct tlb_cpu *me)
 	tlb_flush_local_nonglobal();
 	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
 		me->slots[i].gen = gen[i];
+	stage2_flush_all(me);
 }
 
 /* Bring this CPU up to date with a request. Interrupts off. Pages flushed, 0 = all, -1 = nothing to do. */
@@ -90,8 +101,7 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 	struct tlb_context *ctx = part->ctx;
 
 	if (unlikely(me->loaded != ctx))
-		/* If it is cached in a slot, that is behind now, which tlb_switch() will see. */
-		return ctx == &tlb_kernel_context ? serve_kernel_part(part) : -1;
+		return serve_not_loaded(me, part);
 	if (unlikely(me->lazy)) {
 		/* Nobody here needs it: leave, so that we are not asked again. */
 		context_leave(me);

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/context.c", "mm/asid.c",
+FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm/context.c", "mm/asid.c",
          "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
          "mm/include/mm/page.h", "mm/collect.c", "mm/migrate.c", "mm/migrate_wait.c", "mm/fault.c",
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",

@@ -16,13 +16,28 @@
 #include <arch/tlb.h>
 #include <arch/pgtable.h>
 
-/* Whose translations: the kernel, an address space, later a second stage. */
+struct tlb_context;
+
+/*
+ * How a CPU forgets translations of a second stage, and what was cached by way of
+ * them. Called on a CPU that has the context entered or is about to, interrupts
+ * off; complete on return. As the contract's flushes: begins when earlier loads
+ * are complete, may drop more than asked, never less. Addresses are the guest's
+ * physical ones.
+ */
+struct tlb_stage2_ops {
+	void (*flush_range)(struct tlb_context *ctx, u64 start, u64 end, unsigned level);
+	void (*flush_all)(struct tlb_context *ctx);
+};
+
+/* Whose translations: the kernel's, an address space's or a second stage's. */
 struct tlb_context {
 	u16 id; /* 0 = kernel */
 	u64 tag; /* the id as the oracle's records of frames have it */
 	paddr_t root;
 	u64 gen; /* flushes asked for so far; starts at 1 (see the top of tlb_ipi.c) */
 	struct cpumask mask; /* superset of the CPUs that may hold translations */
+	const struct tlb_stage2_ops *stage2; /* NULL: a stage 1 */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
 };
 
@@ -142,6 +157,28 @@ void tlb_contexts_release(void);
 /* Load a context on this CPU (NULL: run on lazily). Task context, at operation boundaries. */
 void tlb_switch(struct tlb_context *ctx);
 struct tlb_context *tlb_loaded(void);
+
+/*
+ * ---- second stages: mm/tlb_stage2.c ----
+ *
+ * Beside the stage 1 that it has loaded, a CPU may have one second stage entered:
+ * a guest runs there, or may run without another call. Shootdowns of a second
+ * stage go the same way as those of a space (tlb_gather_add(), tlb_flush_context());
+ * whatever the transport, its CPUs are asked by interrupt.
+ */
+void tlb_stage2_init(struct tlb_context *ctx, paddr_t root, const struct tlb_stage2_ops *ops);
+/* Every CPU forgets it; nobody has it entered. Call before its tables are freed. Task context. */
+void tlb_stage2_destroy(struct tlb_context *ctx);
+/*
+ * From now on a guest may run on this CPU under ctx, with nothing stale: requests
+ * that are pending here are served, and what was asked for while the CPU was
+ * elsewhere is flushed. Interrupts off, and off until the guest runs, which an
+ * interrupt that comes meanwhile must prevent; entering it must be an event that
+ * orders its walks behind what was read here. No other second stage is entered.
+ */
+void tlb_enter_stage2(struct tlb_context *ctx);
+/* The guest has stopped, and all its accesses are complete. Interrupts off. */
+void tlb_leave_stage2(void);
 
 void tlb_init(void);
 

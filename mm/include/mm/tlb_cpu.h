@@ -12,6 +12,8 @@ struct tlb_request {
 	u64 sent_at; /* cycles, for the acknowledgement histogram */
 };
 
+enum { TLB_STAGE2_SLOTS = 4 };
+
 struct tlb_cpu {
 	/* This CPU only, interrupts off where it is written. */
 	struct tlb_context *loaded; /* NULL: the empty root */
@@ -24,6 +26,14 @@ struct tlb_cpu {
 		u64 token; /* the asid_token it was loaded under */
 		u64 unused; /* a power of two is cheaper to index */
 	} slots[EVIDENCE_SLOTS];
+
+	/* The same of second stages: what this CPU may still hold of those that it entered. */
+	struct tlb_context *entered; /* NULL: none */
+	unsigned entered_slot, next_stage2_slot;
+	struct tlb_stage2_slot {
+		struct tlb_context *ctx;
+		u64 gen;
+	} stage2_slots[TLB_STAGE2_SLOTS];
 
 	/* As initiator: written by this CPU while `unacked` is empty, read by targets whose bit is set. */
 	struct tlb_request request;
@@ -56,6 +66,13 @@ void tlb_flush_by_ipi(struct tlb_gather *g);
 void tlb_flush_cpus_by_ipi(const struct cpumask *cpus);
 /* IPI_TLB handler, and polled by waiters with interrupts off. May find nothing to do. */
 void tlb_serve(void);
+
+/* ---- mm/tlb_stage2.c ---- */
+extern u64 tlb_stage2_count; /* second stages alive; atomic */
+/* Bring the second stage that is entered here up to date with a request for it; as serve_part(). */
+int stage2_serve(struct tlb_cpu *me, const struct tlb_part *part);
+/* Everything of all of them. Interrupts off. */
+void stage2_flush_all(struct tlb_cpu *me);
 
 /* ---- mm/tlb_bcast.c ---- */
 /* Broadcast what of it was not broadcast yet, and wait until every CPU has done it. */

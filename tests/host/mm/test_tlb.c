@@ -152,11 +152,9 @@ TEST(kernel_mappings_are_flushed_everywhere)
 
 static u64 flushed_at(unsigned cpu, const struct aspace *as)
 {
-	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-
 	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
-		if (ev->slot[i].root == as->ctx.root)
-			return ev->slot[i].flushed;
+		if (cpu_ptr(cpu, tlb_cpu)->slots[i].ctx == &as->ctx)
+			return cpu_ptr(cpu, tlb_evidence)->slot[i].flushed;
 	return 0;
 }
 

@@ -36,7 +36,7 @@ extern const struct scenario switch_shootdown, free_table, free_tables, destroy_
 /* ---- scenarios_asids.c ---- */
 extern const struct scenario rollover, rollover_load, rollover_leave, rollover_lazy;
 /* ---- scenarios_core.c ---- */
-extern const struct scenario flush_cpus;
+extern const struct scenario flush_cpus, stage2_shootdown;
 /* ---- scenarios_more.c ---- */
 extern const struct scenario debts_grow, hint_dirty, share_unmap, destroy_lazy;
 /* ---- scenarios_exec.c ---- */

@@ -425,6 +425,7 @@ const struct scenario *const scenarios[] = {
 	&leave_return,
 	&initiators,
 	&flush_cpus,
+	&stage2_shootdown,
 	&protect_write,
 	&migrate_dirty,
 	&fault_fault,

@@ -82,3 +82,129 @@ const struct scenario flush_cpus = {
 	.program = {free_of_both, through_both, lazy_and_back},
 	.end = NULL,
 };
+
+/* ---- a second stage --------------------------------------------------------------------------- */
+
+/* One entry, of the second stage's only page: a frame's number; 0 is none. */
+static u64 entry;
+static struct tlb_context guest;
+static u64 freed; /* frames up to this number */
+
+/* What a CPU holds of it, under a tag, also when it is not entered. */
+static u64 guest_tlb[FAKE_CPUS];
+static bool runs[FAKE_CPUS];
+
+enum { GPA = 0x5000 };
+
+static void guest_flush_all(struct tlb_context *ctx __unused)
+{
+	smp_mb(); /* as the instruction does: after earlier loads, before later walks */
+	guest_tlb[cpu_id()] = 0;
+}
+
+static void guest_flush_range(struct tlb_context *ctx, u64 start, u64 end, unsigned level __unused)
+{
+	if (start <= GPA && end > GPA)
+		guest_flush_all(ctx);
+}
+
+static const struct tlb_stage2_ops guest_ops = {.flush_range = guest_flush_range,
+						.flush_all = guest_flush_all};
+
+static void setup_guest(void)
+{
+	a = work_space("a", VA, 1, RW);
+	b = work_space("b", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	tlb_stage2_init(&guest, PAGE_SIZE, &guest_ops);
+	store_relaxed(&entry, 1UL);
+}
+
+/* The guest touches its page: by what this CPU holds, or by a walk that it then remembers. */
+static void guest_access(unsigned cpu)
+{
+	if (!guest_tlb[cpu])
+		guest_tlb[cpu] = load_relaxed(&entry);
+	if (guest_tlb[cpu] && guest_tlb[cpu] <= freed)
+		fake_fail("I1: a guest on CPU %u uses frame %lu, which was freed", cpu,
+			  guest_tlb[cpu]);
+}
+
+static void check_guests(void)
+{
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		if (runs[cpu] && guest_tlb[cpu] && guest_tlb[cpu] <= freed)
+			fake_fail("I1: frame %lu is freed while a guest on CPU %u may use it",
+				  guest_tlb[cpu], cpu);
+}
+
+/* Entered twice in a row: between its two runs the guest is stopped for interrupts. */
+static void run_guest(unsigned cpu)
+{
+	irqflags_t flags = irq_save();
+
+	tlb_enter_stage2(&guest);
+	for (unsigned run = 0; run < 2; run++) {
+		smp_mb(); /* entering the guest */
+		runs[cpu] = true;
+		guest_access(cpu);
+		fake_point(43);
+		guest_access(cpu);
+		irq_restore(flags);
+		fake_point(43);
+		flags = irq_save();
+	}
+	runs[cpu] = false;
+	tlb_leave_stage2();
+	irq_restore(flags);
+}
+
+static void move_guest_page(unsigned cpu)
+{
+	for (u64 frame = 1; frame <= 3; frame++) {
+		struct tlb_gather g;
+		struct cpumask cpus;
+
+		atomic_xchg(&entry, 0UL); /* a full barrier, as pt_take() */
+		if (frame == 2) {
+			cpumask_clear(&cpus);
+			tlb_expire(&guest, &cpus);
+			tlb_flush_cpus(&cpus);
+		} else {
+			tlb_gather_init(&g, &a->ctx, 0);
+			tlb_gather_add(&g, &guest, GPA, 0);
+			tlb_gather_flush(&g);
+		}
+		freed = frame;
+		check_guests();
+		store_release(&entry, frame + 1);
+	}
+	work_read(VA, cpu, 1);
+}
+
+static void run_and_switch(unsigned cpu)
+{
+	run_guest(cpu);
+	aspace_load(b);
+	work_write(VA, cpu);
+	run_guest(cpu);
+	aspace_load(a);
+	work_write(VA, cpu);
+}
+
+static void run_twice(unsigned cpu)
+{
+	run_guest(cpu);
+	work_write(VA, cpu);
+	run_guest(cpu);
+}
+
+const struct scenario stage2_shootdown = {
+	.name = "stage2-shootdown",
+	.summary = "guests are entered and left while the page that they use is moved",
+	.cpus = 3,
+	.setup = setup_guest,
+	.program = {move_guest_page, run_and_switch, run_twice},
+	.end = NULL,
+};
