@@ -55,7 +55,7 @@ void aspace_destroy(struct aspace *as)
 	}
 	tlb_context_destroy(&as->ctx);
 	oracle_release_root(as->ctx.root);
-	pgwalk_free_tables(as->root);
+	pgwalk_free_tables(&pt_stage1, as->root);
 	pt_table_free(as->root);
 	kmem.free(as, sizeof(*as));
 }

@@ -9,31 +9,34 @@
 #include <mm/pmm.h>
 #include <kernel/error.h>
 
-static pte_t stage1_leaf(paddr_t pa, prot_t prot, unsigned level)
-{
-	return pte_mk_leaf(pa, prot, level);
-}
-
-static pte_t stage1_table(paddr_t pa)
-{
-	return pte_mk_table(pa);
-}
+#define STAGE1_ENTRIES                                                                             \
+	.mk_leaf = pte_mk_leaf, .mk_table = pte_mk_table, .is_table = pte_is_table, .pa = pte_pa,  \
+	.block_ok = pt_block_ok
 
 const struct pt_format pt_stage1 = {
 	.name = "stage1",
 	.start_level = PT_LEVELS - 1,
-	.mk_leaf = stage1_leaf,
-	.mk_table = stage1_table,
+	.root_entries = PT_ENTRIES,
+	.own_entries = PT_INDEX(PT_VA_LOW_END, PT_LEVELS - 1),
+	STAGE1_ENTRIES,
 };
 
 const struct pt_format pt_kernel = {
 	.name = "kernel",
 	.start_level = PT_LEVELS - 1,
-	.mk_leaf = stage1_leaf,
-	.mk_table = stage1_table,
+	.root_entries = PT_ENTRIES,
+	STAGE1_ENTRIES,
 };
 
 u64 pt_kernel_tables; /* atomic: they are never given back, so leak checks leave them out */
+
+static void become_table(struct page *page, unsigned level)
+{
+	store_relaxed(&page->state, (u8)PAGE_TABLE);
+	page->table_level = (u8)level;
+	page->ptl.held = 0;
+	page->table_used = 0;
+}
 
 pte_t *pt_table_alloc(u32 node, unsigned level)
 {
@@ -46,10 +49,7 @@ pte_t *pt_table_alloc(u32 node, unsigned level)
 
 	if (!page)
 		return NULL;
-	store_relaxed(&page->state, (u8)PAGE_TABLE);
-	page->table_level = (u8)level;
-	page->ptl.held = 0;
-	page->table_used = 0;
+	become_table(page, level);
 	return page_to_virt(page);
 }
 
@@ -59,6 +59,29 @@ void pt_table_free(pte_t *table)
 
 	store_relaxed(&page->state, (u8)PAGE_USED);
 	page_put(page, PAGE_REF);
+}
+
+static unsigned root_order(const struct pt_format *fmt)
+{
+	return (unsigned)__builtin_ctzl(fmt->root_entries / PT_ENTRIES);
+}
+
+pte_t *pt_root_alloc(const struct pt_format *fmt, u32 node)
+{
+	struct page *page = pmm_alloc(node, root_order(fmt), PMM_RESERVE | PMM_ZERO);
+
+	for (unsigned i = 0; page && i < 1U << root_order(fmt); i++)
+		become_table(page + i, fmt->start_level); /* each has the lock of its entries */
+	return page ? page_to_virt(page) : NULL;
+}
+
+void pt_root_free(const struct pt_format *fmt, pte_t *root)
+{
+	struct page *page = virt_to_page(root);
+
+	for (unsigned i = 1; i < 1U << root_order(fmt); i++)
+		page[i].state = PAGE_RESERVED;
+	pt_table_free(root);
 }
 
 void pt_table_fill(pte_t *table, pte_t whole)
@@ -77,21 +100,42 @@ void pt_table_fill(pte_t *table, pte_t whole)
 	}
 }
 
-struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level)
+/* ---- the walk: inline, so that a format that is known here costs no call ------- */
+
+static __always_inline pte_t *entry_of(const struct pt_format *fmt, pte_t *table, vaddr_t va,
+				       unsigned level)
+{
+	unsigned entries = level == fmt->start_level ? fmt->root_entries : PT_ENTRIES;
+
+	return &table[va >> PT_LEVEL_SHIFT(level) & (entries - 1)];
+}
+
+static __always_inline struct pt_pos find(const struct pt_format *fmt, pte_t *root, vaddr_t va,
+					  unsigned level)
 {
 	pte_t *table = root;
 
-	for (unsigned l = PT_LEVELS - 1;; l--) {
-		pte_t *ptep = &table[PT_INDEX(va, l)];
+	for (unsigned l = fmt->start_level;; l--) {
+		pte_t *ptep = entry_of(fmt, table, va, l);
 
 		if (l == level)
 			return (struct pt_pos){ptep, l};
 		pte_t pte = pte_load(ptep);
 
-		if (!pte_is_table(pte, l))
+		if (!fmt->is_table(pte, l))
 			return (struct pt_pos){ptep, l};
-		table = phys_to_virt(pte_pa(pte, l));
+		table = phys_to_virt(fmt->pa(pte, l));
 	}
+}
+
+struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level)
+{
+	return find(&pt_stage1, root, va, level);
+}
+
+struct pt_pos pgwalk_find_in(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level)
+{
+	return find(fmt, root, va, level);
 }
 
 /* Hang a new table under an empty entry; somebody else may have been faster. */
@@ -118,13 +162,13 @@ static bool table_install(const struct pt_format *fmt, pte_t *ptep, unsigned lev
 	return true;
 }
 
-struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level,
-			    u32 node)
+static __always_inline struct pt_pos create(const struct pt_format *fmt, pte_t *root, vaddr_t va,
+					    unsigned level, u32 node)
 {
 	pte_t *table = root;
 
 	for (unsigned l = fmt->start_level;;) {
-		pte_t *ptep = &table[PT_INDEX(va, l)];
+		pte_t *ptep = entry_of(fmt, table, va, l);
 
 		if (l == level)
 			return (struct pt_pos){ptep, l};
@@ -135,11 +179,19 @@ struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va
 				return (struct pt_pos){NULL, l};
 			continue;
 		}
-		if (!pte_is_table(pte, l))
+		if (!fmt->is_table(pte, l))
 			return (struct pt_pos){ptep, l};
-		table = phys_to_virt(pte_pa(pte, l));
+		table = phys_to_virt(fmt->pa(pte, l));
 		l--;
 	}
+}
+
+struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level,
+			    u32 node)
+{
+	if (likely(fmt == &pt_stage1))
+		return create(&pt_stage1, root, va, level, node);
+	return create(fmt, root, va, level, node);
 }
 
 bool pgwalk_fill_cache(pte_t *root, vaddr_t va, struct pt_cache *cache)
@@ -154,10 +206,10 @@ bool pgwalk_fill_cache(pte_t *root, vaddr_t va, struct pt_cache *cache)
 }
 
 /* Largest leaf that va, pa and the rest of the range allow. */
-static unsigned leaf_level(vaddr_t va, paddr_t pa, u64 len, bool large)
+static unsigned leaf_level(const struct pt_format *fmt, vaddr_t va, paddr_t pa, u64 len, bool large)
 {
-	for (unsigned l = 2; large && l > 0; l--)
-		if (pt_block_ok(l) && !((va | pa) & (PT_LEVEL_SIZE(l) - 1)) &&
+	for (unsigned l = MIN(2U, fmt->start_level); large && l > 0; l--)
+		if (fmt->block_ok(l) && !((va | pa) & (PT_LEVEL_SIZE(l) - 1)) &&
 		    len >= PT_LEVEL_SIZE(l))
 			return l;
 	return 0;
@@ -167,7 +219,7 @@ int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr
 		     prot_t prot, bool large)
 {
 	while (len) {
-		unsigned level = leaf_level(va, pa, len, large);
+		unsigned level = leaf_level(fmt, va, pa, len, large);
 		struct pt_pos pos = pgwalk_create(fmt, root, va, level, 0);
 
 		if (!pos.ptep)
@@ -185,23 +237,23 @@ int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr
 	return 0;
 }
 
-static void free_below(pte_t *table, unsigned level, unsigned entries)
+static void free_below(const struct pt_format *fmt, pte_t *table, unsigned level, unsigned entries)
 {
 	for (unsigned i = 0; i < entries; i++) {
 		pte_t pte = pte_load(&table[i]);
 
-		if (!pte_is_table(pte, level))
+		if (!fmt->is_table(pte, level))
 			continue;
-		pte_t *child = phys_to_virt(pte_pa(pte, level));
+		pte_t *child = phys_to_virt(fmt->pa(pte, level));
 
 		if (level > 1)
-			free_below(child, level - 1, PT_ENTRIES);
+			free_below(fmt, child, level - 1, PT_ENTRIES);
 		pte_store(&table[i], pte_none());
 		pt_table_free(child);
 	}
 }
 
-void pgwalk_free_tables(pte_t *root)
+void pgwalk_free_tables(const struct pt_format *fmt, pte_t *root)
 {
-	free_below(root, PT_LEVELS - 1, PT_INDEX(PT_VA_LOW_END, PT_LEVELS - 1));
+	free_below(fmt, root, fmt->start_level, fmt->own_entries);
 }

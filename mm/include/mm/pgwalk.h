@@ -8,12 +8,23 @@
 #include <arch/pgtable.h>
 #include <kernel/string.h>
 
-/* A kind of page table: stage 1 here; nested tables are a second instance. */
+/*
+ * A kind of page table: stage 1, the kernel's own, or a second stage. Levels,
+ * PT_ENTRIES to a table and "0 is no entry" are the same in all; what an entry
+ * says is up to the format. The descent is inline for stage 1 (mm/pgwalk.c).
+ */
 struct pt_format {
 	const char *name;
-	unsigned start_level; /* of the root table */
+	unsigned start_level; /* of the root */
+	unsigned
+		root_entries; /* a power of two; more than PT_ENTRIES: tables in a row (arm64 stage 2) */
+	unsigned
+		own_entries; /* of the root, below which tables belong to it; the rest are shared */
 	pte_t (*mk_leaf)(paddr_t pa, prot_t prot, unsigned level);
 	pte_t (*mk_table)(paddr_t pa);
+	bool (*is_table)(pte_t pte, unsigned level);
+	paddr_t (*pa)(pte_t pte, unsigned level); /* of a table or leaf entry */
+	bool (*block_ok)(unsigned level); /* there are leaves at this level above 0 */
 };
 extern const struct pt_format pt_stage1, pt_kernel;
 extern u64 pt_kernel_tables; /* pages that the kernel's own tables took since start-up */
@@ -45,6 +56,8 @@ static inline struct spinlock *pt_lock_of(const pte_t *ptep)
  * entry or `level`. Takes no lock; the caller locks pt_lock_of() and looks again.
  */
 struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level);
+/* The same in tables of any format; va: below what its root covers. */
+struct pt_pos pgwalk_find_in(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level);
 /* The same, creating tables down to `level`. ptep NULL: no memory. Stops early at a leaf above. */
 struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level,
 			    u32 node);
@@ -108,8 +121,11 @@ static inline pte_t pt_protect(pte_t *ptep, prot_t prot)
 int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr_t pa, u64 len,
 		     prot_t prot, bool large);
 
-/* Free every table below the root's workload half. Nobody may have the root loaded. */
-void pgwalk_free_tables(pte_t *root);
+/* Free every table below the root's own entries. Nobody may have the root loaded. */
+void pgwalk_free_tables(const struct pt_format *fmt, pte_t *root);
+/* The root of a format, all of its tables zeroed; NULL: no memory. */
+pte_t *pt_root_alloc(const struct pt_format *fmt, u32 node);
+void pt_root_free(const struct pt_format *fmt, pte_t *root);
 pte_t *pt_table_alloc(u32 node, unsigned level); /* zeroed; NULL: no memory */
 void pt_table_free(pte_t *table);
 /* Map in a new table, which is not live yet, what a 2 MiB leaf or hint entry maps: same rights, same state. */
