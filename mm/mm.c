@@ -4,6 +4,7 @@
 #include <mm/knobs.h>
 #include <mm/mm.h>
 #include <mm/aspace.h>
+#include <mm/early.h>
 #include <mm/kmem.h>
 #include <mm/numa.h>
 #include <mm/oracle.h>
@@ -18,7 +19,8 @@
 void mm_init(const struct bootinfo *bi)
 {
 	numa_init(bi);
-	pmm_init(bi);
+	page_array_init(bi);
+	pmm_init();
 	kmem_init();
 }
 

@@ -5,12 +5,11 @@
  */
 #include <mm/pmm.h>
 #include <mm/early.h>
-#include <mm/kmap.h>
 #include <mm/mm.h>
 #include <mm/numa.h>
 #include <mm/oracle.h>
-#include <mm/pgwalk.h>
 #include <mm/deferral.h>
+#include <mm/pay.h>
 #include <kernel/kmem.h>
 #include <kernel/option.h>
 #include <kernel/panic.h>
@@ -511,30 +510,6 @@ bool pmm_node_has_memory(u32 node)
 
 /* ---- start-up ------------------------------------------------------------ */
 
-/* Frames per 2 MiB of page array: the unit in which the array is backed. */
-#define ARRAY_CHUNK (HUGE_SIZE / sizeof(struct page))
-
-/* Back the page array for a RAM range with zeroed memory, of that range's own node if it has room. */
-static void back_page_array(paddr_t base, paddr_t end)
-{
-	u64 first = ALIGN_DOWN(base >> PAGE_SHIFT, ARRAY_CHUNK);
-	u64 last = ALIGN_UP(end >> PAGE_SHIFT, ARRAY_CHUNK);
-
-	for (u64 pfn = first; pfn < last; pfn += ARRAY_CHUNK) {
-		vaddr_t va = (vaddr_t)(page_array + pfn);
-		struct pt_pos pos = pgwalk_find((pte_t *)kmap_root(), va, 0);
-
-		if (!pte_is_none(pte_load(pos.ptep)))
-			continue; /* shared with the end of the range before */
-		paddr_t pa = early_alloc(HUGE_SIZE, HUGE_SIZE, base, end);
-
-		if (!pa)
-			pa = early_alloc(HUGE_SIZE, HUGE_SIZE, 0, ~0UL);
-		if (!pa || kmap_map(va, pa, HUGE_SIZE, PROT_READ | PROT_WRITE))
-			panic("no memory for the page array of %#lx-%#lx", base, end);
-	}
-}
-
 static void add_free_run(paddr_t base, paddr_t end, u32 node)
 {
 	u64 pfn = ALIGN_UP(base, PAGE_SIZE) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
@@ -579,12 +554,9 @@ static void set_watermarks(void)
 
 static const char *const poison_names[] = {"off", "mark", "full", NULL};
 
-void pmm_init(const struct bootinfo *bi)
+void pmm_init(void)
 {
 	pmm_poison = (enum poison)option_choice("poison", poison_names, POISON_MARK);
-	for (unsigned i = 0; i < bi->range_count; i++)
-		if (bi->ranges[i].type == BOOT_MEM_RAM)
-			back_page_array(bi->ranges[i].base, bi->ranges[i].base + bi->ranges[i].len);
 	early_hand_over(add_free_memory);
 	set_watermarks();
 }

@@ -12,3 +12,5 @@ paddr_t early_alloc(u64 size, u64 align, paddr_t lo, paddr_t hi);
 void early_hand_over(void (*fn)(paddr_t base, u64 len));
 /* False once the free memory was handed over, and before mm_early_init(). */
 bool early_active(void);
+/* Back the array of struct page, mm/page_array.c: once the nodes are known, before pmm_init(). */
+void page_array_init(const struct bootinfo *bi);

@@ -17,5 +17,3 @@ u32 numa_node_of_cpu(unsigned cpu);
 u32 numa_resolve(u32 node);
 /* Distances came from the firmware. */
 bool numa_distances_known(void);
-/* Boot CPU, once, after numa_init(): the page array and the frames that are free. */
-void pmm_init(const struct bootinfo *bi);

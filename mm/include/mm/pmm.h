@@ -45,6 +45,8 @@ void pmm_free_bulk(struct page **pages, unsigned n);
  * (deferral.frames_leave), looked at and poisoned when it leaves the allocator.
  */
 void pmm_free_owing(struct page *page);
+/* Start-up: takes over what the early allocator has left. The page array is backed. */
+void pmm_init(void);
 void pmm_enable_caches(void); /* once every CPU has its per-CPU area */
 /* Give this CPU's caches back, e.g. before counting frames. */
 void pmm_drain_caches(void);
