@@ -46,6 +46,16 @@ static __always_inline bool flush_fast_path(struct tlb_part *part)
 	return in_step;
 }
 
+/* Late broadcast: all was issued as entries were taken down, and has only to be waited for. */
+static __always_inline bool complete_fast_path(const struct tlb_part *part)
+{
+	if (!tlb_has_bcast() || part->issued != part->pages)
+		return false;
+	tlb_bcast_sync();
+	count(bcast_syncs);
+	return true;
+}
+
 static inline void gather_reset(struct tlb_part *part)
 {
 	part->start = ~0UL;
@@ -75,13 +85,12 @@ void tlb_gather_flush(struct tlb_gather *g)
 
 	if (!part->pages)
 		return; /* then there is no second context either */
-	if (likely(g->count == 1 && !g->by_scanner)) {
-		if (part->pages == 1 && !part->full && knobs.transport == TRANSPORT_IPI &&
-		    flush_fast_path(part)) {
-			count(shootdowns);
-			gather_reset(part);
-			return;
-		}
+	if (likely(g->count == 1 && !g->by_scanner && !part->full) &&
+	    (knobs.transport == TRANSPORT_IPI ? part->pages == 1 && flush_fast_path(part)
+					      : complete_fast_path(part))) {
+		count(shootdowns);
+		gather_reset(part);
+		return;
 	}
 	flush_gathered(g);
 }

@@ -40,7 +40,7 @@ PLANTS = {
         "x86", "mm/tlb_ipi.c",
         """	wait_until_blame(cpumask_empty(&me->unacked), "shootdown", blame_unacked, me);\n""", ""),
     "broadcast-not-prepared": ("arm64", "mm/tlb_bcast.c", "	tlb_bcast_prepare();\n", ""),
-    "broadcast-not-completed": ("arm64", "mm/tlb_bcast.c", "	tlb_bcast_sync();\n", ""),
+    "broadcast-not-completed": ("arm64", "mm/gather.c", "	tlb_bcast_sync();\n", ""),
     "only-the-last-mapping-flushed": (
         "x86", "mm/range.c", "			tlb_gather_add(&z->gather, &z->as->ctx, *va, level);\n",
         "			if (load_relaxed(&page->mapcount) == 1)\n"
