@@ -11,7 +11,7 @@
 #include <mm/tlb_cpu.h>
 #include <kernel/panic.h>
 
-u64 tlb_stage2_count;
+u64 tlb_stage2_count; /* atomic; nothing is ordered by it */
 
 static void flush_slot(struct tlb_cpu *me, unsigned slot, u64 gen)
 {
@@ -99,7 +99,7 @@ void tlb_stage2_init(struct tlb_context *ctx, paddr_t root, const struct tlb_sta
 {
 	tlb_context_init(ctx, root);
 	ctx->stage2 = ops;
-	atomic_fetch_add(&tlb_stage2_count, 1);
+	atomic_fetch_add_relaxed(&tlb_stage2_count, 1);
 }
 
 static void forget_here(void *arg)
@@ -116,5 +116,5 @@ void tlb_stage2_destroy(struct tlb_context *ctx)
 {
 	smp_call(&cpu_online, forget_here, ctx);
 	tlb_context_destroy(ctx);
-	atomic_fetch_add(&tlb_stage2_count, -1UL);
+	atomic_fetch_add_relaxed(&tlb_stage2_count, -1UL);
 }
