@@ -2,10 +2,10 @@
 #include "host_mm.h"
 
 #include <fake/machine.h>
+#include <mm/evidence_read.h>
 #include <mm/fault.h>
 #include <mm/knob.h>
 #include <mm/stats.h>
-#include <arch/evidence.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
