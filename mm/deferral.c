@@ -14,10 +14,16 @@ _Static_assert(PAY_EVENT_COUNT <= 32, "a bit each in pay_heard");
 
 u32 pay_heard;
 
-static bool no_defer(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old)
+static bool any_entry(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old)
 {
 	(void)src, (void)ctx, (void)va, (void)old;
-	return false;
+	return true;
+}
+
+static bool any_page(const struct page *src)
+{
+	(void)src;
+	return true;
 }
 
 static void no_held(struct page *src)
@@ -51,7 +57,8 @@ static u64 none_held(void)
 
 /* A copy with every hook set but `pay`, so that call sites need no tests; pay_heard tells about that. */
 static struct deferral active = {.name = "none",
-				 .may_defer = no_defer,
+				 .entry_taken = any_entry,
+				 .may_defer = any_page,
 				 .frame_held = no_held,
 				 .frame_wanted = no_frame,
 				 .frames_leave = no_leave,
@@ -66,7 +73,9 @@ static void cancel_tick(void *arg __unused)
 
 void deferral_use(const struct deferral *wanted)
 {
-	ASSERT(wanted->pay || !wanted->may_defer);
+	bool defers = wanted->entry_taken || wanted->may_defer;
+
+	ASSERT(wanted->pay || !defers);
 	ASSERT(wanted->counter_count <= DEFERRAL_COUNTERS_MAX);
 	/* Nobody else's parts are interrupted by what was set for this one. */
 	if (deferral->tick_us)
@@ -75,6 +84,7 @@ void deferral_use(const struct deferral *wanted)
 				   .summary = wanted->summary,
 				   .unsafe = wanted->unsafe,
 				   .lends = wanted->lends,
+				   .defers = defers,
 				   .pay = wanted->pay,
 				   .events = wanted->events,
 				   .counters = wanted->counters,
@@ -83,7 +93,8 @@ void deferral_use(const struct deferral *wanted)
 				   KEEP(frames_leave, no_leave),
 				   KEEP(tick, nothing),
 				   KEEP(enable, nothing),
-				   KEEP(may_defer, no_defer),
+				   KEEP(entry_taken, any_entry),
+				   KEEP(may_defer, any_page),
 				   KEEP(frame_held, no_held),
 				   KEEP(frame_wanted, no_frame),
 				   KEEP(held, none_held)};

@@ -22,63 +22,21 @@
 #include <mm/migrate_wait.h>
 #include <mm/oracle.h>
 #include <mm/pmm.h>
+#include <mm/rmap.h>
 #include <mm/deferral.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
 
-const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok",	"pinned", "raced",
-							   "no_memory", "gone",	  "scanned"};
-const char *const migrate_phase_names[PHASE_COUNT] = {"unmap", "flush", "copy", "map", "other"};
-
 static PERCPU(struct migration, migration);
-
-/* The time since the last border belongs to `phase`. */
-static inline void phase_end(struct migration *m, enum migrate_phase phase)
-{
-	u64 now = cycles_now();
-
-	m->stats.phase[phase] += now - m->stamp;
-	m->stamp = now;
-}
-
-static vaddr_t va_in(const struct area *area, const struct page *page)
-{
-	return area->start + ((page->index - area->offset) << PAGE_SHIFT);
-}
-
-/* What became of a page, for a caller who asked for that. */
-static void note_result(struct migration *m, struct page *page, enum migrate_reason reason)
-{
-	const struct migrate_request *req = m->req;
-	struct area *area = page->object ? load_relaxed(&page->object->sole) : NULL;
-
-	if (!area || area->aspace != req->as)
-		return;
-	u64 first = (va_in(area, page) - req->start) >> PAGE_SHIFT;
-
-	for (u64 i = 0; i < 1UL << page->order; i++)
-		req->result[first + i] = (u8)reason;
-}
-
-void migration_note_failure(struct migration *m, struct page *page, enum migrate_reason reason)
-{
-	_Static_assert(MIGRATE_REASONS <= ARRAY_SIZE(((struct mm_counters *)0)->failed),
-		       "a place for each reason");
-	m->failure = reason;
-	m->stats.failed[reason] += 1UL << page->order;
-	this_cpu_ptr(mm_counters)->failed[reason] += 1UL << page->order;
-	if (m->req->result)
-		note_result(m, page, reason);
-}
 
 /* ---- destinations ---------------------------------------------------------------- */
 
 /* The page stays where it is. */
 static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reason)
 {
-	migration_note_failure(m, m->src[i], reason);
+	migration_note_failure(m, m->va[i], m->order, reason);
 	page_end_isolation(m->src[i]);
 	if (m->dst[i])
 		page_put(m->dst[i], PAGE_REF);
@@ -109,115 +67,18 @@ static __noinline void allocate(struct migration *m)
 
 /* ---- unmap ------------------------------------------------------------------------ */
 
-/*
- * One entry becomes a migration entry. PTL held. Not MIGRATE_OK: it stays as it
- * is. A flush may be deferred only if this is the page's one mapping: through
- * another the new frame could be written while the old one is still read (I5).
- */
-static __always_inline enum migrate_reason take_entry(struct migration *m, struct page *src,
-						      struct aspace *as, pte_t *ptep, vaddr_t va,
-						      bool only_one)
-{
-	pte_t old = pte_load(ptep);
-
-	if (unlikely((!pte_is_present(old) && !pte_is_hint(old)) ||
-		     pte_pa(old, m->level) != page_to_phys(src)))
-		return MIGRATE_GONE;
-	bool cached = aspace_may_be_cached(as, old);
-
-	if (unlikely(!pte_is_present(old))) {
-		if (cached && m->req->unflushed)
-			return MIGRATE_SCANNED;
-		if (cached)
-			count(hint_gathered);
-		else
-			count(hint_unflushed);
-	}
-	pte_t got = pt_take(ptep, pte_mk_migration(old, m->level));
-
-	if (unlikely(got.v != old.v)) /* hardware set dirty or accessed meanwhile */
-		pt_note(ptep, pte_mk_migration(got, m->level));
-	if (unlikely(!cached)) /* the scan flushed it, and the oracle holds us to that */
-		return MIGRATE_OK;
-	if (only_one)
-		oracle_unmapped(src, &as->ctx, va, ORACLE_SITE(ORACLE_MIGRATE));
-	else
-		oracle_unmapped_alias(src, &as->ctx, va, ORACLE_SITE(ORACLE_MIGRATE));
-	if (only_one && unlikely(deferral->may_defer(src, &as->ctx, va, got)))
-		m->state[src->slot] = PAIR_DEFERRED;
-	else
-		tlb_gather_add(&m->gather, &as->ctx, va, m->level);
-	return MIGRATE_OK;
-}
-
 static void map_pair(struct migration *m, unsigned i, struct page *to);
 
-/*
- * The areas of the object stay until the batch is over, and so their tables and
- * contexts do: an entry may be mapped again before the flush. For the first
- * object of a batch we wait; for more we only try, as others hold and want them
- * in another order. False: what was taken down must be finished first.
- */
-static bool hold_object(struct migration *m, struct object *obj)
+/* Through the reverse map. A page that stays is mapped again at once, where it was. */
+static __noinline enum migrate_reason unmap_elsewhere(struct migration *m, struct page *src)
 {
-	for (unsigned i = 0; i < m->held_count; i++)
-		if (m->held[i] == obj)
-			return true;
-	if (!m->held_count)
-		read_lock(&obj->lock);
-	else if (m->held_count == MIGRATE_OBJECTS || !read_trylock(&obj->lock))
-		return false;
-	m->held[m->held_count++] = obj;
-	return true;
-}
+	if (!migration_hold_object(m, src->object))
+		return BATCH_ENDS;
+	enum migrate_reason reason = migration_unmap_shared(m, src);
 
-static __noinline void release_objects(struct migration *m)
-{
-	while (m->held_count)
-		read_unlock(&m->held[--m->held_count]->lock);
-}
-
-/* Before the PTL of an entry of this space: nobody waits for acknowledgements with that held. */
-static void make_room(struct migration *m, const struct aspace *as)
-{
-	if (!tlb_gather_is_full(&m->gather, &as->ctx))
-		return;
-	phase_end(m, PHASE_UNMAP);
-	tlb_gather_flush(&m->gather);
-	phase_end(m, PHASE_FLUSH);
-}
-
-/* A page that several areas map, or whose area is in another space: walk the reverse map. Its object is held. */
-static __noinline enum migrate_reason unmap_shared(struct migration *m, struct page *src)
-{
-	struct object *obj = src->object;
-	enum migrate_reason reason = MIGRATE_RACED; /* an entry came or went meanwhile */
-	enum migrate_reason last;
-	struct area *area;
-	u32 taken = 0;
-
-	m->entry[src->slot] = NULL;
-	list_for_each_entry (area, &obj->areas, object_link) {
-		if (src->index < area->offset || va_in(area, src) >= area->end)
-			continue;
-		struct pt_pos pos = pgwalk_find(area->aspace->root, va_in(area, src), m->level);
-
-		if (pos.level != m->level)
-			continue;
-		make_room(m, area->aspace);
-		spin_lock(pt_lock_of(pos.ptep));
-		last = take_entry(m, src, area->aspace, pos.ptep, va_in(area, src), false);
-		taken += last == MIGRATE_OK;
-		if (last == MIGRATE_SCANNED)
-			reason = last;
-		spin_unlock(pt_lock_of(pos.ptep));
-	}
-	m->taken[src->slot] = taken;
-	if (taken == load_relaxed(&src->mapcount))
-		return MIGRATE_OK;
-	/* Some mapping is still live, so the page stays, and its other entries come back. */
-	map_pair(m, src->slot, src);
-	return taken || reason == MIGRATE_SCANNED ? reason : MIGRATE_GONE;
+	if (reason != MIGRATE_OK)
+		map_pair(m, src->slot, src);
+	return reason;
 }
 
 /* The usual case: of one area, so mapped once, in the space whose lock we hold. */
@@ -227,17 +88,25 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 	struct aspace *as = m->req->as;
 
 	if (unlikely(!area || area->aspace != as))
-		return hold_object(m, src->object) ? unmap_shared(m, src) : BATCH_ENDS;
-	vaddr_t va = va_in(area, src);
+		return unmap_elsewhere(m, src);
+	vaddr_t va = rmap_va(area, src);
+	bool may_wait = true;
 	pte_t *ptep = m->level ? pgwalk_find(as->root, va, m->level).ptep
 			       : pgwalk_cached(as->root, va, &m->cache);
 	struct spinlock *ptl = pt_lock_of(ptep);
 
 	m->entry[src->slot] = ptep;
 	spin_lock(ptl);
-	enum migrate_reason reason = take_entry(m, src, as, ptep, va, true);
+	enum migrate_reason reason =
+		migration_take(m, src, as, ptep, va, true, &may_wait, ORACLE_SITE(ORACLE_MIGRATE));
 	spin_unlock(ptl);
-	return reason;
+	if (likely(reason != FLUSH_MAY_WAIT))
+		return reason;
+	if (deferral->may_defer(src))
+		m->state[src->slot] = PAIR_DEFERRED;
+	else
+		tlb_gather_add(&m->gather, &as->ctx, va, m->level);
+	return MIGRATE_OK;
 }
 
 /* Returns where the batch ends: at `last`, or before a page of an object that cannot be held now. */
@@ -278,51 +147,13 @@ static __noinline unsigned unmap_as_linux(struct migration *m, unsigned i, unsig
 
 /* ---- copy and map ------------------------------------------------------------------- */
 
-static void map_entry(pte_t *ptep, struct page *to, unsigned level)
-{
-	struct spinlock *ptl = pt_lock_of(ptep);
-
-	spin_lock(ptl);
-	/* Nobody but us changes a migration entry: whoever meets one waits for us. */
-	pte_t pte = pte_from_migration(pte_load(ptep), page_to_phys(to), level);
-
-	if (unlikely(pte_is_executable(pte))) /* the copy is what is fetched from now on */
-		code_sync(page_to_virt(to), PT_LEVEL_SIZE(level));
-	pt_install(ptep, pte);
-	spin_unlock(ptl);
-}
-
-/*
- * Only entries that name src: once the destination is in its slot, a fault may
- * map it elsewhere and another migrator take that down, whose entries are not ours.
- */
-static void map_shared(const struct page *src, struct page *to, unsigned level)
-{
-	/* Read now: with its last entry installed, another migrator of the object may replace it, too. */
-	struct object *obj = to->object;
-	u64 index = to->index;
-	struct area *area;
-
-	list_for_each_entry (area, &obj->areas, object_link) {
-		vaddr_t va = area->start + ((index - area->offset) << PAGE_SHIFT);
-
-		if (index < area->offset || va >= area->end)
-			continue;
-		struct pt_pos pos = pgwalk_find(area->aspace->root, va, level);
-		pte_t pte = pte_load(pos.ptep);
-
-		if (pte_is_migration(pte) && pte_pa(pte, level) == page_to_phys(src))
-			map_entry(pos.ptep, to, level);
-	}
-}
-
 /* Entries of src now name `to`, which is the destination, or src itself to undo. */
 static void map_pair(struct migration *m, unsigned i, struct page *to)
 {
 	if (likely(m->entry[i]))
-		map_entry(m->entry[i], to, m->level);
+		migration_map_entry(m->entry[i], to, m->level);
 	else
-		map_shared(m->src[i], to, m->level);
+		migration_map_shared(m->src[i], to, m->level);
 	/* Waiters registered under the PTL that we just held, or will find the page mapped. */
 	if (unlikely(load_relaxed(&m->src[i]->flags) & PG_WAITERS)) {
 		atomic_fetch_and_relaxed(&m->src[i]->flags, ~(u32)PG_WAITERS);
@@ -400,7 +231,7 @@ static inline void move_pair(struct migration *m, unsigned i)
 	replace_in_object(src, dst, mappings_taken(m, i));
 	m->moved++;
 	if (unlikely(m->req->result))
-		note_result(m, dst, MIGRATE_OK);
+		migration_note_result(m->req, m->va[i], m->order, MIGRATE_OK);
 	map_pair(m, i, dst);
 }
 
@@ -486,7 +317,7 @@ static __always_inline unsigned migrate_batch(struct migration *m, unsigned firs
 	phase_end(m, PHASE_FLUSH);
 	move(m, first, last);
 	if (unlikely(m->held_count))
-		release_objects(m);
+		migration_release_objects(m);
 	if (unlikely(knobs.pad))
 		pad(m, (u64)(last - first) << m->order);
 	return last;
@@ -500,6 +331,7 @@ static void migrate_collected(struct migration *m)
 	m->moved = 0;
 	m->as_linux = step > 1 && (!knobs.batch_alone || knobs.batch_flush);
 	m->cache = PT_CACHE_EMPTY;
+	m->defers = deferral->defers;
 	tlb_gather_init(&m->gather, &m->req->as->ctx, m->level);
 	/* Nobody can want a page yet; a bit that is left from an earlier batch names a pair that is done. */
 	m->wanted_any = 0;
@@ -511,17 +343,6 @@ static void migrate_collected(struct migration *m)
 	free_sources(m);
 	m->stats.moved += (u64)m->moved << m->order;
 	m->stats.moved_huge += m->order ? m->moved : 0;
-}
-
-void migrate_stats_add(struct migrate_stats *to, const struct migrate_stats *from)
-{
-	to->moved += from->moved;
-	to->moved_huge += from->moved_huge;
-	to->batches += from->batches;
-	for (unsigned i = 0; i < MIGRATE_REASONS; i++)
-		to->failed[i] += from->failed[i];
-	for (unsigned i = 0; i < PHASE_COUNT; i++)
-		to->phase[i] += from->phase[i];
 }
 
 static struct migration *begin(const struct migrate_request *req)
@@ -548,7 +369,7 @@ enum migrate_reason migrate_isolated(const struct migrate_request *req, struct p
 	m->count = 0;
 	m->order = page->order;
 	m->level = page->order ? 1 : 0;
-	migration_add(m, page);
+	migration_add(m, page, req->start);
 	migrate_collected(m);
 	end_with(m, req->stats);
 	return m->moved ? MIGRATE_OK : m->failure;

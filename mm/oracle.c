@@ -30,9 +30,13 @@ PERCPU(struct tlb_evidence, tlb_evidence);
 /* ---- telling ---------------------------------------------------------------------- */
 
 static const char *const oracle_files[ORACLE_FILES] = {
-	[ORACLE_OTHER] = "elsewhere",  [ORACLE_MIGRATE] = "mm/migrate.c",
-	[ORACLE_RANGE] = "mm/range.c", [ORACLE_TABLE] = "mm/range.c",
-	[ORACLE_SCAN] = "mm/scan.c",   [ORACLE_SPLIT] = "mm/split.c",
+	[ORACLE_OTHER] = "elsewhere",
+	[ORACLE_MIGRATE] = "mm/migrate.c",
+	[ORACLE_RANGE] = "mm/range.c",
+	[ORACLE_TABLE] = "mm/range.c",
+	[ORACLE_SCAN] = "mm/scan.c",
+	[ORACLE_SPLIT] = "mm/split.c",
+	[ORACLE_SHARED] = "mm/migrate_shared.c",
 };
 
 /* Who frees or gives away: the first caller above the allocator and us. */

@@ -5,7 +5,7 @@
 #include <mm/change.h>
 #include <mm/range.h>
 #include <mm/migrate_wait.h>
-#include <mm/oracle.h>
+#include <mm/takedown.h>
 #include <arch/cpu.h>
 
 enum {
@@ -50,15 +50,17 @@ static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vad
 			migration_wait(page, ptl);
 			return;
 		}
-		old = pt_take(ptep, pte_none());
-		if (aspace_may_be_cached(z->as, old)) {
-			if (likely(load_acquire(&page->mapcount) == 1))
-				oracle_unmapped(page, &z->as->ctx, *va, ORACLE_SITE(ORACLE_RANGE));
-			else
-				oracle_unmapped_alias(page, &z->as->ctx, *va,
-						      ORACLE_SITE(ORACLE_RANGE));
-			tlb_gather_add(&z->gather, &z->as->ctx, *va, level);
-		}
+		entry_take((struct takedown){.as = z->as,
+					     .page = page,
+					     .va = *va,
+					     .ptep = ptep,
+					     .level = level,
+					     .old = old,
+					     .become = become_none,
+					     .cached = aspace_may_be_cached(z->as, old),
+					     .alone = load_acquire(&page->mapcount) == 1,
+					     .site = ORACLE_SITE(ORACLE_RANGE),
+					     .gather = &z->gather});
 		atomic_fetch_add(&page->mapcount, -1U);
 		z->pages[z->count++] = page;
 	}
@@ -211,11 +213,19 @@ void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 		struct page *table = phys_to_page(pte_pa(pte, 1));
 
 		spin_lock(pt_lock_of(pos.ptep));
-		pt_take(pos.ptep, pte_none());
+		entry_take((struct takedown){.as = as,
+					     .page = table,
+					     .va = va,
+					     .ptep = pos.ptep,
+					     .level = 1,
+					     .old = pte,
+					     .become = become_none,
+					     .cached = true,
+					     .alone = true,
+					     .site = ORACLE_SITE(ORACLE_TABLE),
+					     .gather = &z.gather});
 		spin_unlock(pt_lock_of(pos.ptep));
 		store_relaxed(&table->state, (u8)PAGE_USED);
-		oracle_unmapped(table, &as->ctx, va, ORACLE_SITE(ORACLE_TABLE));
-		tlb_gather_add(&z.gather, &as->ctx, va, 1);
 		z.pages[z.count++] = table;
 		if (z.count == ZAP_PAGES)
 			zap_flush(&z);

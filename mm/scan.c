@@ -10,8 +10,8 @@
 #include <mm/change.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
-#include <mm/oracle.h>
 #include <mm/stats.h>
+#include <mm/takedown.h>
 #include <kernel/clock.h>
 #include <kernel/fixed.h>
 
@@ -26,16 +26,20 @@ struct window {
 /* One present leaf, under its PTL. */
 static void make_hint(struct window *w, pte_t *ptep, pte_t old, unsigned level, vaddr_t va)
 {
-	pte_t got = pt_take(ptep, pte_mk_hint(old));
+	struct page *page = phys_to_page(pte_pa(old, level));
 
-	if (unlikely(got.v != old.v)) /* hardware set dirty or accessed meanwhile */
-		pt_note(ptep, pte_mk_hint(got));
-	struct page *page = phys_to_page(pte_pa(got, level));
-
-	if (likely(load_acquire(&page->mapcount) == 1))
-		oracle_unmapped(page, &w->as->ctx, va, ORACLE_SITE(ORACLE_SCAN));
-	else
-		oracle_unmapped_alias(page, &w->as->ctx, va, ORACLE_SITE(ORACLE_SCAN));
+	entry_take((struct takedown){.as = w->as,
+				     .page = page,
+				     .va = va,
+				     .ptep = ptep,
+				     .level = level,
+				     .old = old,
+				     .become = become_hint,
+				     .cached = true,
+				     .alone = load_acquire(&page->mapcount) == 1,
+				     .later = true, /* with the run */
+				     .site = ORACLE_SITE(ORACLE_SCAN),
+				     .gather = &w->gather});
 	w->made++;
 }
 

@@ -17,8 +17,8 @@
  */
 #include <mm/change.h>
 #include <mm/split.h>
-#include <mm/oracle.h>
 #include <mm/stats.h>
+#include <mm/takedown.h>
 #include <kernel/error.h>
 
 struct split {
@@ -137,10 +137,18 @@ static void break_entry(struct split *s, vaddr_t va)
 
 	tlb_gather_init(&gather, &s->as->ctx, 1);
 	spin_lock(ptl);
+	s->whole = entry_take((struct takedown){.as = s->as,
+						.page = s->page,
+						.va = va,
+						.ptep = s->ptep,
+						.level = 1,
+						.old = s->whole,
+						.become = become_hint,
+						.cached = true,
+						.alone = true, /* see the top of the file */
+						.site = ORACLE_SITE(ORACLE_SPLIT),
+						.gather = &gather});
 	s->hint = pte_mk_hint(s->whole);
-	s->whole = pt_take(s->ptep, s->hint); /* dirty and accessed as hardware left them */
-	oracle_unmapped(s->page, &s->as->ctx, va, ORACLE_SITE(ORACLE_SPLIT));
-	tlb_gather_add(&gather, &s->as->ctx, va, 1);
 	spin_unlock(ptl);
 	tlb_gather_flush(&gather);
 }

@@ -21,7 +21,8 @@
 static struct debts debts;
 
 /* Under the PTL. A writable entry must be flushed before its page is copied (I2). */
-static bool never_may_defer(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old)
+static bool never_entry_taken(const struct page *src, struct tlb_context *ctx, vaddr_t va,
+			      pte_t old)
 {
 	(void)src, (void)va;
 	if (pte_is_writable(old))
@@ -59,7 +60,7 @@ const struct deferral defer_never = {
 	.summary = "no flush until the run ends: what all schemes together can win at most",
 	.unsafe = "stale entries stay in use; only for read-only pages with identical contents",
 	.lends = true,
-	.may_defer = never_may_defer,
+	.entry_taken = never_entry_taken,
 	.frame_held = never_frame_held,
 	.frame_wanted = never_frame_wanted,
 	.pay = never_pay,

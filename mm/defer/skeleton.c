@@ -30,9 +30,13 @@ static struct debts debts;
 static u32 age;
 static PERCPU(u64, skeleton_writable);
 
-/* An entry was taken down. Under the PTL: decide and note, nothing that waits. */
-static bool skeleton_may_defer(const struct page *src, struct tlb_context *ctx, vaddr_t va,
-			       pte_t old)
+/*
+ * An entry was taken down. Under the PTL: note it, nothing that waits. The note
+ * says that the context owes a flush: one too many if the page cannot wait. One
+ * that wants to look at the page as a whole has may_defer(), too.
+ */
+static bool skeleton_entry_taken(const struct page *src, struct tlb_context *ctx, vaddr_t va,
+				 pte_t old)
 {
 	(void)src, (void)va;
 	if (pte_is_writable(old)) {
@@ -82,7 +86,7 @@ const struct deferral defer_skeleton = {
 	.name = "skeleton",
 	.summary =
 		"example: hold read-only sources, pay for all at the first event that demands it",
-	.may_defer = skeleton_may_defer,
+	.entry_taken = skeleton_entry_taken,
 	.frame_held = skeleton_frame_held,
 	.pay = skeleton_pay,
 	.events = PAY_BIT(PAY_TICK),

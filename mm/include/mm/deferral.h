@@ -2,7 +2,7 @@
  * Deferrals: who decides that a flush may wait, and when it is paid.
  *
  * mm/tlb.c does the flushing and mm/migrate.c the moving, so a deferral cannot
- * free early. It says which flush may wait (may_defer), keeps what is held for
+ * free early. It says which flush may wait (entry_taken, may_defer), keeps what is held for
  * it (frame_held), and pays when an event of <mm/pay.h> demands it (pay). Hooks
  * that are not set do nothing, and cost nothing that is noticed.
  *
@@ -37,13 +37,21 @@ struct deferral {
 	const char *(*refuse)(void);
 	void (*enable)(void); /* put in force; nothing is owed */
 	/*
-	 * One entry of a page under migration was taken down. True: its flush
-	 * may wait, and frame_held() will be called with the source, unless the page
-	 * turns out to be pinned: it is mapped again where it was then. What the
-	 * deferral must know of the entry later, it notes here; a note of a page that
-	 * stayed must do no harm. Under the PTL.
+	 * One entry of a page under migration was taken down; `old` is what it was.
+	 * What the deferral must know of it later, it notes here. False: the page
+	 * cannot wait, for the sake of this entry, and its others are not shown. Of
+	 * a page that does not wait in the end all is flushed, so a note of it must
+	 * do no harm. Under the PTL.
 	 */
-	bool (*may_defer)(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old);
+	bool (*entry_taken)(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old);
+	/*
+	 * Every entry of the page was shown, but for those that no CPU can hold, and
+	 * entry_taken() let each wait. True: no flush for any of them, and
+	 * frame_held() will be called with the source, unless somebody turns out to
+	 * hold the page: it is mapped again where it was then. No PTL held.
+	 */
+	bool (*may_defer)(const struct page *src);
+	bool defers; /* either of the two is set; filled in when it is put in force */
 	/* The source of a moved page whose flush waits. The deferral owns the frame until it pays. */
 	void (*frame_held)(struct page *src);
 	/*

@@ -1,8 +1,13 @@
-/* Pages on their way to another node, as mm/migrate.c, mm/collect.c and mm/migrate_wait.c keep them. */
+/* Pages on their way to another node, as the files mm/migrate*.c and mm/collect.c keep them. */
 #pragma once
 
+#include <mm/deferral.h>
 #include <mm/migrate.h>
 #include <mm/pgwalk.h>
+#include <mm/stats.h>
+#include <mm/takedown.h>
+#include <kernel/clock.h>
+#include <arch/cpu.h>
 
 enum {
 	MIGRATE_MAX = 512, /* entries isolated at a time; knob `batch` goes up to here */
@@ -18,10 +23,12 @@ struct migration {
 	bool as_linux; /* batches are flushed as Linux does on x86-64: see unmap_as_linux() */
 	unsigned count; /* pages isolated: several batches, if batches are small */
 	unsigned moved; /* of the batch, so far */
+	bool defers; /* the deferral in force may let flushes wait */
 	enum migrate_reason failure; /* the last one */
 	u64 stamp; /* cycles at the last phase border */
 	struct migrate_stats stats;
 	struct page *src[MIGRATE_MAX], *dst[MIGRATE_MAX];
+	vaddr_t va[MIGRATE_MAX]; /* where the page was found */
 	pte_t *entry[MIGRATE_MAX]; /* of a page mapped once; NULL: through the reverse map */
 	u32 taken[MIGRATE_MAX]; /* entries of it that are migration entries now */
 	u8 state[MIGRATE_MAX]; /* PAIR_* */
@@ -31,25 +38,117 @@ struct migration {
 	u64 wanted[MIGRATE_MAX / 64]; /* pages somebody waits for */
 };
 
-/* Not a result: the page belongs to the next batch, as its object cannot be held in this one. */
-#define BATCH_ENDS MIGRATE_REASONS
+/* Not results, but steps on the way: the page's object cannot be held in this batch; ... */
+#define BATCH_ENDS ((enum migrate_reason)MIGRATE_REASONS)
+/* ... the entry was taken down, and shown to the deferral instead of gathered. */
+#define FLUSH_MAY_WAIT ((enum migrate_reason)(MIGRATE_REASONS + 1))
 
 enum {
 	PAIR_DEFERRED = 1 << 0, /* a scheme took the flush of its entry upon itself */
 	PAIR_DONE = 1 << 1, /* moved, or mapped again where it was */
 };
 
-/* A page that the caller isolated. */
-static inline void migration_add(struct migration *m, struct page *page)
+/* The time since the last border belongs to `phase`. */
+static inline void phase_end(struct migration *m, enum migrate_phase phase)
+{
+	u64 now = cycles_now();
+
+	m->stats.phase[phase] += now - m->stamp;
+	m->stamp = now;
+}
+
+/* A page that the caller isolated, found at va. */
+static inline void migration_add(struct migration *m, struct page *page, vaddr_t va)
 {
 	page->migration = m;
 	page->slot = m->count;
 	m->state[m->count] = 0;
+	m->va[m->count] = va;
 	m->src[m->count++] = page;
 }
 
-/* It stays where it is: counted, and told to a caller who asked. */
-void migration_note_failure(struct migration *m, struct page *page, enum migrate_reason reason);
+/*
+ * One entry becomes a migration entry. PTL held. MIGRATE_OK: its flush is
+ * gathered, or none is due. FLUSH_MAY_WAIT: the deferral noted it and did not
+ * object, which it may do once, in *may_wait. Else the entry is as it was.
+ */
+static __always_inline enum migrate_reason migration_take(struct migration *m, struct page *src,
+							  struct aspace *as, pte_t *ptep,
+							  vaddr_t va, bool alone, bool *may_wait,
+							  u64 site)
+{
+	pte_t old = pte_load(ptep);
+
+	if (unlikely((!pte_is_present(old) && !pte_is_hint(old)) ||
+		     pte_pa(old, m->level) != page_to_phys(src)))
+		return MIGRATE_GONE;
+	bool cached = aspace_may_be_cached(as, old);
+
+	if (unlikely(!pte_is_present(old))) {
+		if (cached && m->req->unflushed)
+			return MIGRATE_SCANNED;
+		if (cached)
+			count(hint_gathered);
+		else
+			count(hint_unflushed);
+	}
+	pte_t got = entry_take((struct takedown){.as = as,
+						 .page = src,
+						 .va = va,
+						 .ptep = ptep,
+						 .level = m->level,
+						 .old = old,
+						 .become = become_migration,
+						 .cached = cached,
+						 .alone = alone,
+						 .later = true,
+						 .site = site,
+						 .gather = &m->gather});
+
+	if (unlikely(!cached)) /* the scan flushed it, and the oracle holds us to that */
+		return MIGRATE_OK;
+	if (unlikely(m->defers) && *may_wait) {
+		*may_wait = deferral->entry_taken(src, &as->ctx, va, got);
+		if (*may_wait)
+			return FLUSH_MAY_WAIT;
+	}
+	tlb_gather_add(&m->gather, &as->ctx, va, m->level);
+	return MIGRATE_OK;
+}
+
+/* A migration entry names `to` from now on, and is accessible again as it was before. */
+static inline void migration_map_entry(pte_t *ptep, struct page *to, unsigned level)
+{
+	struct spinlock *ptl = pt_lock_of(ptep);
+
+	spin_lock(ptl);
+	/* Nobody but us changes a migration entry: whoever meets one waits for us. */
+	pte_t pte = pte_from_migration(pte_load(ptep), page_to_phys(to), level);
+
+	if (unlikely(pte_is_executable(pte))) /* the copy is what is fetched from now on */
+		code_sync(page_to_virt(to), PT_LEVEL_SIZE(level));
+	pt_install(ptep, pte);
+	spin_unlock(ptl);
+}
+
+/* ---- mm/migrate_shared.c: pages that more than one area maps, or another space's ---- */
+
+/* The read side of the object, until migration_release_objects(). False: not in this batch. */
+bool migration_hold_object(struct migration *m, struct object *obj);
+void migration_release_objects(struct migration *m);
+/* Every entry of the page becomes a migration entry, or it stays and those that did are to be mapped again. Object held. */
+enum migrate_reason migration_unmap_shared(struct migration *m, struct page *src);
+/* Migration entries of src now name `to`. Object held. */
+void migration_map_shared(const struct page *src, struct page *to, unsigned level);
+
+/* ---- mm/migrate_stats.c ---- */
+
+/* A page found at va stays where it is: counted, and told to a caller who asked. */
+void migration_note_failure(struct migration *m, vaddr_t va, unsigned order,
+			    enum migrate_reason reason);
+/* For a caller who asked: what became of the page at va. */
+void migration_note_result(const struct migrate_request *req, vaddr_t va, unsigned order,
+			   enum migrate_reason reason);
 /*
  * Isolate the next pages from va on that are on the wrong node, all of one size,
  * at most MIGRATE_MAX. Read side of aspace.lock held. Returns where the next search starts.

@@ -51,6 +51,7 @@ enum oracle_file {
 	ORACLE_TABLE, /* a table, not a page: walk caches must have been flushed, too */
 	ORACLE_SCAN,
 	ORACLE_SPLIT,
+	ORACLE_SHARED,
 	ORACLE_FILES
 };
 enum { ORACLE_LINE_BITS = 9, ORACLE_FILE_BITS = 3 };

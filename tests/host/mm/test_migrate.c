@@ -243,6 +243,65 @@ TEST(migrate_moves_large_pages_whole)
 	aspace_destroy(as);
 }
 
+/* From and to the inside of a large page: it moves whole, results tell of the range alone, nothing is skipped. */
+TEST(migrate_from_and_to_the_inside_of_a_large_page)
+{
+	enum { SMALL = 4, HALF = HUGE_PAGES / 2, ROOM = 64 };
+	static u8 bytes[ROOM + HALF + SMALL + ROOM];
+	u8 *result = bytes + ROOM;
+	struct migrate_stats stats;
+	vaddr_t va, small;
+	int err;
+
+	struct aspace *as = host_space(HUGE_PAGES, RW, true, 0, &va);
+
+	small = aspace_map(as, NULL, 0, va + HUGE_SIZE, SMALL * PAGE_SIZE, RW, false, 0, &err);
+	CHECK_EQ(small, va + HUGE_SIZE);
+	for (u64 i = 0; i < HUGE_PAGES + SMALL; i++)
+		*host_word(as, va + i * PAGE_SIZE, true) = i;
+	memset(bytes, 99, sizeof(bytes));
+	/* From its middle to the small pages behind it. */
+	CHECK_EQ(host_migrate(as, va + HALF * PAGE_SIZE, HALF + SMALL, 1, &stats, result), 0);
+	CHECK_EQ(stats.moved, HUGE_PAGES + SMALL);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		CHECK_EQ(bytes[i], i < ROOM || i >= ROOM + HALF + SMALL ? 99 : MIGRATE_OK);
+	for (u64 i = 0; i < SMALL; i++)
+		CHECK_EQ(host_page(as, small + i * PAGE_SIZE)->node, 1);
+	CHECK_EQ(host_page(as, va)->node, 1);
+	/* To its middle: a few pages of it. */
+	memset(bytes, 99, sizeof(bytes));
+	CHECK_EQ(host_migrate(as, va, SMALL, 0, &stats, result), 0);
+	CHECK_EQ(stats.moved, HUGE_PAGES);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		CHECK_EQ(bytes[i], i < ROOM || i >= ROOM + SMALL ? 99 : MIGRATE_OK);
+	for (u64 i = 0; i < HUGE_PAGES + SMALL; i++)
+		CHECK_EQ(*host_word(as, va + i * PAGE_SIZE, false), i);
+	aspace_destroy(as);
+}
+
+/* Results of pages that another space maps, too. */
+TEST(migrate_tells_what_became_of_shared_pages)
+{
+	struct migrate_stats stats;
+	struct page *page;
+	vaddr_t a, b, x, y;
+	u8 result = 99;
+
+	struct aspace *other = filled(1, RW, 0, &b), *as = filled(1, RW, 0, &a);
+	struct object *obj = host_shared(as, other, &x, &y);
+
+	CHECK(host_word(as, x, true) && host_word(other, y, true));
+	CHECK_EQ(aspace_pin(other, y, true, &page), 0);
+	CHECK_EQ(host_migrate(as, x, 1, 1, &stats, &result), 1);
+	CHECK_EQ(result, MIGRATE_PINNED);
+	page_put(page, PAGE_PIN);
+	CHECK_EQ(host_migrate(as, x, 1, 1, &stats, &result), 0);
+	CHECK_EQ(result, MIGRATE_OK);
+	object_put(obj);
+	aspace_destroy(as);
+	aspace_destroy(other);
+}
+
 static bool scheme_is(const char *name)
 {
 	char err[160];

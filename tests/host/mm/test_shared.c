@@ -2,7 +2,9 @@
 #include "host_mm.h"
 
 #include <fake/machine.h>
+#include <mm/deferral.h>
 #include <mm/pgwalk.h>
+#include <mm/scheme.h>
 #include <kernel/smp.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -135,4 +137,77 @@ TEST(shared_objects_beyond_what_a_batch_holds)
 	}
 	aspace_destroy(as);
 	aspace_destroy(other);
+}
+
+/* ---- deferral: per page, all entries or none ------------------------------------------- */
+
+static void protect(unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++)
+		CHECK_EQ(aspace_protect(space[i], va[i], PAGE_SIZE, PROT_READ), 0);
+}
+
+static void move_with_skeleton(void)
+{
+	struct migrate_stats stats;
+	char err[160];
+
+	CHECK_EQ(scheme_apply("batch+defer=skeleton", err, sizeof(err)), 0);
+	CHECK_EQ(migrate_watched(&stats), 0);
+	CHECK_EQ(stats.moved, 1);
+}
+
+TEST(shared_readonly_page_may_wait_as_a_whole)
+{
+	share();
+	protect(0, SPACES);
+	move_with_skeleton();
+	CHECK_EQ(flushes, 0);
+	CHECK_EQ(deferral->held(), 1);
+	fake_hooks.stored = look_at_flushes;
+	deferral_settle();
+	fake_hooks.stored = NULL;
+	CHECK_EQ(flushes, SPACES);
+	CHECK_EQ(deferral->held(), 0);
+	scheme_restore();
+	unshare();
+}
+
+/* The last entry, or the first, may be written: those that were noted are flushed with it. */
+TEST(shared_page_with_one_writable_entry_does_not_wait)
+{
+	for (unsigned writable = 0; writable < SPACES; writable += SPACES - 1) {
+		share();
+		protect(0, writable);
+		protect(writable + 1, SPACES);
+		u64 before[SPACES];
+
+		for (unsigned i = 0; i < SPACES; i++)
+			before[i] = space[i]->ctx.gen;
+		move_with_skeleton();
+		CHECK_EQ(with_a_spinlock, 0);
+		for (unsigned i = 0; i < SPACES; i++)
+			CHECK(space[i]->ctx.gen != before[i]);
+		CHECK_EQ(deferral->held(), 0);
+		scheme_restore();
+		unshare();
+	}
+}
+
+/* An entry cannot be found: the page stays, and what was noted of the others is flushed. */
+TEST(shared_page_that_stays_does_not_wait)
+{
+	struct migrate_stats stats;
+	char err[160];
+
+	share();
+	protect(0, SPACES);
+	CHECK_EQ(scheme_apply("batch+defer=skeleton", err, sizeof(err)), 0);
+	atomic_fetch_add(&host_page(space[0], va[0])->mapcount, 1);
+	CHECK_EQ(migrate_watched(&stats), 1);
+	atomic_fetch_add(&host_page(space[0], va[0])->mapcount, -1U);
+	CHECK_EQ(flushes, SPACES);
+	CHECK_EQ(deferral->held(), 0);
+	scheme_restore();
+	unshare();
 }

@@ -1,0 +1,23 @@
+/*
+ * The reverse map: where a page is mapped. It is the page's object and its index
+ * there: every area of the object that covers the index may have an entry.
+ */
+#pragma once
+
+#include <mm/area.h>
+#include <mm/page.h>
+
+/* Where this area maps the page, if it covers it. */
+static inline vaddr_t rmap_va(const struct area *area, const struct page *page)
+{
+	return area->start + ((page->index - area->offset) << PAGE_SHIFT);
+}
+
+/*
+ * fn(area, va, arg) for each area that covers the page, until one returns false:
+ * then false. There need be no entry at va. Either side of the object's lock
+ * held; the page does not leave its object (isolated, or referenced and found
+ * there), which it has. fn may wait if the caller may.
+ */
+bool rmap_walk(const struct page *page, bool (*fn)(struct area *area, vaddr_t va, void *arg),
+	       void *arg);
