@@ -44,6 +44,7 @@ struct aspace *aspace_create(const char *name, u32 node)
 
 void aspace_destroy(struct aspace *as)
 {
+	ASSERT(!as->subscribed);
 	spin_lock(&spaces_lock);
 	list_del(&as->link);
 	spin_unlock(&spaces_lock);
@@ -335,18 +336,20 @@ static struct area *next_area_in(struct aspace *as, vaddr_t va, vaddr_t end)
 
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len)
 {
+	struct change change;
 	struct area *area;
 
 	write_lock(&as->lock);
 	int err = isolate_range(as, va, len);
 
+	if (!err)
+		err = change_begin(&change, as, CHANGE_UNMAP, va, va + len);
 	if (!err) {
-		change_begin(as, CHANGE_UNMAP, va, va + len);
 		range_zap(as, va, va + len);
 		while ((area = next_area_in(as, va, va + len)))
 			area_remove(as, area);
 		range_free_tables(as, va, va + len);
-		change_end(as, CHANGE_UNMAP, va, va + len);
+		change_end(&change);
 	}
 	write_unlock(&as->lock);
 	return err;
@@ -354,6 +357,7 @@ int aspace_unmap(struct aspace *as, vaddr_t va, u64 len)
 
 int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
 {
+	struct change change;
 	struct area *area;
 
 	if (!(prot & PROT_READ) || prot & ~(PROT_READ | PROT_CHANGES))
@@ -361,13 +365,14 @@ int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
 	write_lock(&as->lock);
 	int err = isolate_range(as, va, len);
 
+	if (!err)
+		err = change_begin(&change, as, CHANGE_PROTECT, va, va + len);
 	if (!err) {
-		change_begin(as, CHANGE_PROTECT, va, va + len);
 		list_for_each_entry (area, &as->areas, link)
 			if (area->start >= va && area->end <= va + len)
 				area->prot = (area->prot & ~PROT_CHANGES) | prot;
 		range_protect(as, va, va + len, prot);
-		change_end(as, CHANGE_PROTECT, va, va + len);
+		change_end(&change);
 	}
 	write_unlock(&as->lock);
 	return err;
@@ -407,14 +412,16 @@ int aspace_place(struct aspace *as, vaddr_t va, u64 len, enum placement placemen
 
 int aspace_drop(struct aspace *as, vaddr_t va, u64 len)
 {
+	struct change change;
 	/* The write side: no fault may map another page there before the flush is complete (I6). */
 	write_lock(&as->lock);
 	int err = prepare_range(as, va, len);
 
+	if (!err)
+		err = change_begin(&change, as, CHANGE_DROP, va, va + len);
 	if (!err) {
-		change_begin(as, CHANGE_DROP, va, va + len);
 		range_zap(as, va, va + len);
-		change_end(as, CHANGE_DROP, va, va + len);
+		change_end(&change);
 	}
 	write_unlock(&as->lock);
 	return err;

@@ -1,22 +1,136 @@
-/* The bracket around every change to a range: debts are paid before it. */
+/*
+ * The bracket around every change, and who hears of it.
+ *
+ * A subscriber comes and goes while others change the space. Those who hold
+ * aspace.lock are kept out by its write side. Those who came through the reverse
+ * map hold the read side of an object that the space maps: once each of these was
+ * held for writing, whoever began before has ended. So a beginning that was
+ * not heard has no end that is, and none is left when a subscriber goes.
+ */
 #include <mm/change.h>
 #include <mm/pay.h>
+#include <kernel/error.h>
+#include <kernel/panic.h>
+
+u32 change_subscriptions;
 
 static const enum pay_event events[] = {
 	[CHANGE_UNMAP] = PAY_UNMAP,	[CHANGE_PROTECT] = PAY_PROTECT, [CHANGE_DROP] = PAY_DROP,
 	[CHANGE_MIGRATE] = PAY_MIGRATE, [CHANGE_HINT] = PAY_HINT,	[CHANGE_SPLIT] = PAY_SPLIT,
 };
 
-/* Debts of the range are paid before anything about it changes (I7, I9). */
-void change_begin(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end)
+/* ---- subscribers ------------------------------------------------------------------- */
+
+/* Write side of aspace.lock held. Whatever others began in this space before is over. */
+static void wait_for_others(struct aspace *as)
 {
-	pay(events[why], pay_range(&as->ctx, start, end));
+	struct area *area;
+
+	list_for_each_entry (area, &as->areas, link) {
+		write_lock(&area->object->lock);
+		write_unlock(&area->object->lock);
+	}
 }
 
-void change_end(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end)
+static unsigned place_of(const struct aspace *as, const struct change_subscriber *s)
 {
-	(void)as;
-	(void)why;
-	(void)start;
-	(void)end;
+	unsigned i = 0;
+
+	while (i < CHANGE_SUBSCRIBERS && as->subscriber[i] != s)
+		i++;
+	return i;
+}
+
+int change_subscribe(struct aspace *as, struct change_subscriber *s)
+{
+	write_lock(&as->lock);
+	unsigned i = place_of(as, NULL);
+
+	if (i < CHANGE_SUBSCRIBERS) {
+		s->leaving = false;
+		store_release(&as->subscriber[i], s);
+		store_relaxed(&as->subscribed, true);
+		/* Before the locks of wait_for_others(): pairs with the look of who holds an object. */
+		atomic_fetch_add(&change_subscriptions, 1);
+		wait_for_others(as);
+	}
+	write_unlock(&as->lock);
+	return i < CHANGE_SUBSCRIBERS ? 0 : -EBUSY;
+}
+
+void change_unsubscribe(struct aspace *as, struct change_subscriber *s)
+{
+	write_lock(&as->lock);
+	unsigned i = place_of(as, s);
+
+	ASSERT(i < CHANGE_SUBSCRIBERS);
+	/* The locks order it: who begins after wait_for_others() sees it. */
+	store_relaxed(&s->leaving, true);
+	wait_for_others(as);
+	store_relaxed(&as->subscriber[i], NULL);
+	bool others = false;
+
+	for (i = 0; i < CHANGE_SUBSCRIBERS; i++)
+		others |= as->subscriber[i] != NULL;
+	store_relaxed(&as->subscribed, others);
+	atomic_fetch_add(&change_subscriptions, -1U);
+	write_unlock(&as->lock);
+}
+
+static void tell_end(const struct change *c)
+{
+	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++)
+		if (c->told >> i & 1) {
+			struct change_subscriber *s = load_relaxed(&c->as->subscriber[i]);
+
+			s->end(s, c);
+		}
+}
+
+/* All of them or none. */
+static __noinline int tell_begin(struct change *c)
+{
+	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++) {
+		/* Acquire: its fields; pairs with the release in change_subscribe(). */
+		struct change_subscriber *s = load_acquire(&c->as->subscriber[i]);
+		int err = s && !load_relaxed(&s->leaving) ? s->begin(s, c) : 1;
+
+		if (err < 0) {
+			tell_end(c);
+			return err;
+		}
+		if (!err)
+			c->told |= 1U << i;
+	}
+	return 0;
+}
+
+void change_taken_tell(struct aspace *as, vaddr_t va, unsigned level, pte_t old,
+		       struct tlb_gather *gather)
+{
+	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++) {
+		struct change_subscriber *s = load_acquire(&as->subscriber[i]);
+
+		if (s && s->taken)
+			s->taken(s, va, level, old, gather);
+	}
+}
+
+/* ---- the bracket ------------------------------------------------------------------- */
+
+int change_begin(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
+		 vaddr_t end)
+{
+	*change = (struct change){.as = as, .why = why, .start = start, .end = end};
+	int err = unlikely(load_relaxed(&as->subscribed)) ? tell_begin(change) : 0;
+
+	if (likely(!err))
+		pay(events[why], pay_range(&as->ctx, start, end));
+	return err;
+}
+
+void change_end(const struct change *change)
+{
+	if (unlikely(change->told))
+		tell_end(change);
 }

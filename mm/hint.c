@@ -215,7 +215,7 @@ static bool move_or_restore(struct fault *f, struct pt_pos pos, struct page *pag
 static bool split_here(const struct fault *f, struct pt_pos pos, struct page *page,
 		       struct reference *r)
 {
-	int err = page_split_hint(f->as, pos.ptep, f->seen, page);
+	int err = page_split_hint(f->as, ALIGN_DOWN(f->va, HUGE_SIZE), pos.ptep, f->seen, page);
 
 	r->failed = err == -EBUSY || err == -ENOMEM;
 	return !err;

@@ -16,7 +16,6 @@
  * source is frozen when its references equal the entries taken down, and the
  * destination inherits that count.
  */
-#include <mm/change.h>
 #include <mm/knob.h>
 #include <mm/migrate_batch.h>
 #include <mm/migrate_wait.h>
@@ -32,17 +31,6 @@
 static PERCPU(struct migration, migration);
 
 /* ---- destinations ---------------------------------------------------------------- */
-
-/* The page stays where it is. */
-static void drop_pair(struct migration *m, unsigned i, enum migrate_reason reason)
-{
-	migration_note_failure(m, m->va[i], m->order, reason);
-	page_end_isolation(m->src[i]);
-	if (m->dst[i])
-		page_put(m->dst[i], PAGE_REF);
-	m->src[i] = NULL;
-	m->state[i] = PAIR_DONE;
-}
 
 /* Nobody may write the page through the area that maps it, which is the only one. */
 static bool only_read(const struct page *src)
@@ -61,7 +49,7 @@ static __noinline void allocate(struct migration *m)
 		if (!m->dst[i])
 			m->dst[i] = pmm_alloc(m->req->to_node, m->order, PMM_STRICT);
 		if (unlikely(!m->dst[i]))
-			drop_pair(m, i, MIGRATE_NO_MEMORY);
+			migration_drop(m, i, MIGRATE_NO_MEMORY);
 	}
 }
 
@@ -121,7 +109,7 @@ static __always_inline unsigned unmap(struct migration *m, unsigned i, unsigned 
 			continue;
 		if (reason == BATCH_ENDS)
 			return i;
-		drop_pair(m, i, reason);
+		migration_drop(m, i, reason);
 	} while (++i < last);
 	return last;
 }
@@ -195,7 +183,7 @@ static void undo_pair(struct migration *m, unsigned i)
 	struct page *src = m->src[i];
 
 	map_pair(m, i, src);
-	drop_pair(m, i, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
+	migration_drop(m, i, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
 }
 
 static inline u32 mappings_taken(const struct migration *m, unsigned i)
@@ -308,16 +296,33 @@ static __noinline void pad(struct migration *m, u64 pages)
 	phase_end(m, PHASE_OTHER);
 }
 
+static __noinline unsigned begin_changes(struct migration *m, unsigned first, unsigned last)
+{
+	last = migration_begin_changes(m, first, last);
+	phase_end(m, PHASE_OTHER);
+	return last;
+}
+
+/* Changes were begun with their objects held. */
+static __noinline void finish_shared(struct migration *m)
+{
+	migration_end_changes(m);
+	migration_release_objects(m);
+	phase_end(m, PHASE_OTHER);
+}
+
 /* Returns where the next one begins, at most `last`. */
 static __always_inline unsigned migrate_batch(struct migration *m, unsigned first, unsigned last)
 {
+	if (unlikely(m->watched))
+		last = begin_changes(m, first, last);
 	last = likely(!m->as_linux) ? unmap(m, first, last) : unmap_as_linux(m, first, last);
 	phase_end(m, PHASE_UNMAP);
 	tlb_gather_flush(&m->gather);
 	phase_end(m, PHASE_FLUSH);
 	move(m, first, last);
 	if (unlikely(m->held_count))
-		migration_release_objects(m);
+		finish_shared(m);
 	if (unlikely(knobs.pad))
 		pad(m, (u64)(last - first) << m->order);
 	return last;
@@ -332,6 +337,7 @@ static void migrate_collected(struct migration *m)
 	m->as_linux = step > 1 && (!knobs.batch_alone || knobs.batch_flush);
 	m->cache = PT_CACHE_EMPTY;
 	m->defers = deferral->defers;
+	m->watched = load_relaxed(&change_subscriptions) || pay_heard & PAY_BIT(PAY_MIGRATE);
 	tlb_gather_init(&m->gather, &m->req->as->ctx, m->level);
 	/* Nobody can want a page yet; a bit that is left from an earlier batch names a pair that is done. */
 	m->wanted_any = 0;
@@ -381,7 +387,6 @@ u64 migrate_range(const struct migrate_request *req)
 	vaddr_t end = req->start + req->len;
 	u64 failed = 0;
 
-	change_begin(req->as, CHANGE_MIGRATE, req->start, end);
 	for (vaddr_t va = req->start; va < end;) {
 		/*
 		 * The read side from isolation to the last mapping: the areas, objects and
@@ -393,7 +398,6 @@ u64 migrate_range(const struct migrate_request *req)
 		migrate_collected(m);
 		read_unlock(&req->as->lock);
 	}
-	change_end(req->as, CHANGE_MIGRATE, req->start, end);
 	end_with(m, req->stats);
 	for (unsigned i = 0; i < MIGRATE_REASONS; i++)
 		failed += m->stats.failed[i];

@@ -95,6 +95,12 @@ enum migrate_reason migration_unmap_shared(struct migration *m, struct page *src
 {
 	struct walk w = {.m = m, .src = src, .may_wait = true};
 
+	/* Somebody subscribed since the batch began, to a space that only the object's lock keeps: see mm/change.c. */
+	if (unlikely(!m->watched && load_relaxed(&change_subscriptions))) {
+		m->entry[src->slot] = NULL;
+		return MIGRATE_RACED;
+	}
+
 	m->entry[src->slot] = NULL;
 	rmap_walk(src, unmap_at, &w);
 	m->taken[src->slot] = w.taken;

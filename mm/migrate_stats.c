@@ -2,8 +2,8 @@
 #include <mm/migrate_batch.h>
 #include <mm/stats.h>
 
-const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok",	"pinned", "raced",
-							   "no_memory", "gone",	  "scanned"};
+const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok",   "pinned",  "raced",	"no_memory",
+							   "gone", "scanned", "refused"};
 const char *const migrate_phase_names[PHASE_COUNT] = {"unmap", "flush", "copy", "map", "other"};
 
 /* Only what lies in the range asked about: a 2 MiB page moves whole if a part of it does. */
@@ -26,6 +26,16 @@ void migration_note_failure(struct migration *m, vaddr_t va, unsigned order,
 	this_cpu_ptr(mm_counters)->failed[reason] += 1UL << order;
 	if (m->req->result)
 		migration_note_result(m->req, va, order, reason);
+}
+
+void migration_drop(struct migration *m, unsigned i, enum migrate_reason reason)
+{
+	migration_note_failure(m, m->va[i], m->order, reason);
+	page_end_isolation(m->src[i]);
+	if (m->dst[i])
+		page_put(m->dst[i], PAGE_REF);
+	m->src[i] = NULL;
+	m->state[i] = PAIR_DONE;
 }
 
 void migrate_stats_add(struct migrate_stats *to, const struct migrate_stats *from)

@@ -160,6 +160,7 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 		} else if (!pte_is_hint(old) || !protect_hint(as, pos.ptep, old, prot, pos.level)) {
 			continue;
 		}
+		change_taken(as, at, pos.level, old, g);
 		last = at;
 		first = MIN(first, at);
 	}

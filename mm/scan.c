@@ -17,8 +17,15 @@
 
 /* ---- a window -------------------------------------------------------------------- */
 
+enum { WINDOW_PARTS = 16 }; /* areas in one window */
+
 struct window {
 	struct aspace *as;
+	struct part {
+		vaddr_t start, end;
+		struct change change; /* begun: until the flush */
+	} part[WINDOW_PARTS];
+	unsigned parts;
 	struct tlb_gather gather;
 	u64 made; /* hint entries */
 };
@@ -81,19 +88,38 @@ static void scan_part(struct window *w, vaddr_t va, vaddr_t end)
 	}
 }
 
-static void window_begin(struct window *w, struct aspace *as)
+static void window_init(struct window *w, struct aspace *as)
 {
 	w->as = as;
+	w->parts = 0;
 	w->made = 0;
-	tlb_gather_init(&w->gather, &as->ctx, 1);
-	w->gather.by_scanner = true;
-	hint_flush_begins(as);
 }
 
-static void window_end(struct window *w)
+/* A part of the window, unless somebody refuses: then it is left out, until the next pass. */
+static void window_add(struct window *w, vaddr_t start, vaddr_t end)
 {
+	struct part *part = &w->part[w->parts];
+	u64 align = w->as->huge ? HUGE_SIZE : PAGE_SIZE; /* a large page is taken whole */
+
+	part->start = start;
+	part->end = end;
+	if (!change_begin(&part->change, w->as, CHANGE_HINT, ALIGN_DOWN(start, align),
+			  ALIGN_UP(end, align)))
+		w->parts++;
+}
+
+/* All parts were added: who refuses or waits has done so while no flush was pending. */
+static void window_scan(struct window *w)
+{
+	tlb_gather_init(&w->gather, &w->as->ctx, 1);
+	w->gather.by_scanner = true;
+	hint_flush_begins(w->as);
+	for (unsigned i = 0; i < w->parts; i++)
+		scan_part(w, w->part[i].start, w->part[i].end);
 	tlb_gather_flush(&w->gather);
 	hint_flush_ended(w->as);
+	for (unsigned i = 0; i < w->parts; i++)
+		change_end(&w->part[i].change);
 	count_add(hint_entries, w->made);
 }
 
@@ -103,11 +129,9 @@ u64 hint_mark(struct aspace *as, vaddr_t start, vaddr_t end)
 
 	/* The read side until the flush is complete: whoever lowers rights then finds nothing pending. */
 	read_lock(&as->lock);
-	change_begin(as, CHANGE_HINT, start, end);
-	window_begin(&w, as);
-	scan_part(&w, start, end);
-	window_end(&w);
-	change_end(as, CHANGE_HINT, start, end);
+	window_init(&w, as);
+	window_add(&w, start, end);
+	window_scan(&w);
 	read_unlock(&as->lock);
 	return w.made;
 }
@@ -223,18 +247,17 @@ u64 hint_scan(struct hint_scan *s)
 		s->period = knobs.scan_min * 1000UL;
 	read_lock(&s->as->lock);
 	start = cycles_now();
-	window_begin(&w, s->as);
-	while (scanned < size && next_part(s, size - scanned, &va, &end)) {
-		change_begin(s->as, CHANGE_HINT, va, end);
-		scan_part(&w, va, end);
+	window_init(&w, s->as);
+	while (scanned < size && w.parts < WINDOW_PARTS &&
+	       next_part(s, size - scanned, &va, &end)) {
+		window_add(&w, va, end);
 		scanned += (end - va) >> PAGE_SHIFT;
 		s->next = end;
 	}
+	window_scan(&w);
 	bool more = next_part(s, 1, &va, &end);
 	u64 took = cycles_to_ns(cycles_now() - start);
 
-	window_end(&w);
-	change_end(s->as, CHANGE_HINT, s->next, s->next);
 	read_unlock(&s->as->lock);
 	s->pages += scanned;
 	if (!more)

@@ -118,11 +118,16 @@ static int split_broken(const struct split *s)
 	return err;
 }
 
-int page_split_hint(struct aspace *as, pte_t *ptep, pte_t hint, struct page *page)
+int page_split_hint(struct aspace *as, vaddr_t va, pte_t *ptep, pte_t hint, struct page *page)
 {
 	struct split s = {.as = as, .ptep = ptep, .page = page, .hint = hint, .whole = hint};
-	int err = split_broken(&s);
+	struct change change;
+	int err = change_begin(&change, as, CHANGE_SPLIT, va, va + HUGE_SIZE);
 
+	if (!err) {
+		err = split_broken(&s);
+		change_end(&change);
+	}
 	if (err)
 		page_end_isolation(page);
 	return err;
@@ -194,6 +199,7 @@ int page_split(struct aspace *as, vaddr_t va)
 {
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
 	pte_t pte = pte_load(pos.ptep);
+	struct change change;
 	int err;
 
 	if (pos.level != 1)
@@ -208,8 +214,10 @@ int page_split(struct aspace *as, vaddr_t va)
 			  .hint = pte,
 			  .whole = pte};
 
-	change_begin(as, CHANGE_SPLIT, va, va + HUGE_SIZE);
+	err = change_begin(&change, as, CHANGE_SPLIT, va, va + HUGE_SIZE);
+	if (err)
+		return err;
 	err = pte_needs_bbm(pte, pte_mk_table(0), 1) ? split_accessible(&s, va) : split_broken(&s);
-	change_end(as, CHANGE_SPLIT, va, va + HUGE_SIZE);
+	change_end(&change);
 	return err;
 }

@@ -18,6 +18,9 @@ struct hint_tally {
 	u64 failed; /* it should have moved and did not */
 };
 
+enum { CHANGE_SUBSCRIBERS = 4 }; /* of a space, at most */
+struct change_subscriber;
+
 struct aspace {
 	struct tlb_context ctx;
 	struct rwlock lock;
@@ -28,6 +31,8 @@ struct aspace {
 	u32 id;
 	const char *name;
 	u32 flush_pending; /* scanners between their first entry change and the end of their flush */
+	bool subscribed; /* some subscriber is not NULL */
+	struct change_subscriber *subscriber[CHANGE_SUBSCRIBERS]; /* see mm/change.c */
 	struct hint_tally hints;
 	u64 scan_period; /* ns for a pass, as the scan last adapted it; 0 = no pass has ended */
 	struct list link; /* all spaces, under the list's lock */
@@ -35,7 +40,7 @@ struct aspace {
 
 /* NULL: no memory. */
 struct aspace *aspace_create(const char *name, u32 node);
-/* No CPU may run in it any more. Unmaps everything. */
+/* No CPU may run in it any more, and nobody may be subscribed. Unmaps everything. */
 void aspace_destroy(struct aspace *as);
 /* "2" or a name -> space, or NULL. */
 struct aspace *aspace_lookup(const char *id_or_name);
@@ -54,7 +59,10 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
  * that takes a page table and there is none, -EBUSY if it is pinned. Rights and
  * contents have not changed then; the page at the other end may be split.
  */
-/* On return no CPU can reach the range through this space (I7). */
+/*
+ * What a subscriber to the space's changes says is returned, too: see <mm/change.h>.
+ * On return no CPU can reach the range through this space (I7).
+ */
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len);
 /*
  * The range may be read, and written and executed as prot says; on return no

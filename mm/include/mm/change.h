@@ -1,4 +1,11 @@
-/* Every change to a range of a space runs between change_begin() and change_end(). */
+/*
+ * Every change that takes entries of a space down, or takes rights from them,
+ * runs between change_begin() and change_end(): of that space, whoever makes it
+ * and wherever he came from, for the pages that are touched. In between, each
+ * entry is reported as it goes (change_taken(), called by entry_take()). Debts
+ * are paid at the beginning (I7, I9); subscribers, such as a second MMU that
+ * keeps translations of its own, hear all three.
+ */
 #pragma once
 
 #include <mm/aspace.h>
@@ -12,8 +19,66 @@ enum change_reason {
 	CHANGE_SPLIT, /* same frames, same rights */
 };
 
-void change_begin(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end);
-void change_end(struct aspace *as, enum change_reason why, vaddr_t start, vaddr_t end);
+struct change {
+	struct aspace *as;
+	enum change_reason why;
+	vaddr_t start, end;
+	u32 told; /* bit per subscriber of the space that heard the beginning */
+};
+
+struct change_subscriber {
+	/*
+	 * The range is about to change. Not 0: it cannot now, and nothing changes:
+	 * a negative code, which unmap, protect and drop return; pages that were to
+	 * move or be scanned are left alone. May wait, but for no lock of a space or
+	 * an object, nor for who waits for one: aspace.lock is held, and the read
+	 * sides of objects.
+	 */
+	int (*begin)(struct change_subscriber *s, const struct change *change);
+	/*
+	 * An entry of this level, `old`, was taken down or lost rights; also one
+	 * that leads to a table. PTL held: nothing that waits. The gather is flushed
+	 * before the change ends. May be NULL.
+	 */
+	void (*taken)(struct change_subscriber *s, vaddr_t va, unsigned level, pte_t old,
+		      struct tlb_gather *gather);
+	/* Over, flushed: exactly once for each beginning that returned 0, with the same change. */
+	void (*end)(struct change_subscriber *s, const struct change *change);
+	bool leaving; /* hears no beginnings any more; change_unsubscribe() */
+};
+
+/*
+ * From the return on, every change of the space is told. -EBUSY: there are
+ * CHANGE_SUBSCRIBERS already. Task context, no locks held; waits for changes
+ * under way.
+ */
+int change_subscribe(struct aspace *as, struct change_subscriber *s);
+/* Returns when nothing that it heard the beginning of is under way. The same rules. */
+void change_unsubscribe(struct aspace *as, struct change_subscriber *s);
+
+/* Subscriptions of all spaces: while there are none, migration need not look whose entries it takes. */
+extern u32 change_subscriptions;
+
+/*
+ * Fills in *change. 0, or what a subscriber said: then nothing has begun, and
+ * change_end() is not called. Task context, no spinlock held. Of a space that
+ * is not ours by its lock, the read side of an object keeps it.
+ */
+int change_begin(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
+		 vaddr_t end);
+void change_end(const struct change *change);
+
+void change_taken_tell(struct aspace *as, vaddr_t va, unsigned level, pte_t old,
+		       struct tlb_gather *gather);
+
+/* Inside a change: an entry was taken down or lost rights. PTL held. */
+static __always_inline void change_taken(struct aspace *as, vaddr_t va, unsigned level, pte_t old,
+					 struct tlb_gather *gather)
+{
+	/* Relaxed: subscribers are told of a change from its beginning on, which comes before. */
+	if (unlikely(load_relaxed(&as->subscribed)))
+		change_taken_tell(as, va, level, old, gather);
+}
 
 /*
  * The accessibility test: may a CPU still hold what this entry, just taken down

@@ -13,6 +13,7 @@ enum migrate_reason {
 	MIGRATE_NO_MEMORY, /* the target node has none */
 	MIGRATE_GONE, /* freed or remapped before we came */
 	MIGRATE_SCANNED, /* a scan's flush is pending, and the caller would rather not flush */
+	MIGRATE_REFUSED, /* a subscriber to the changes of a space that maps it could not now */
 	MIGRATE_REASONS
 };
 extern const char *const migrate_reason_names[MIGRATE_REASONS];

@@ -12,6 +12,7 @@
 enum {
 	MIGRATE_MAX = 512, /* entries isolated at a time; knob `batch` goes up to here */
 	MIGRATE_OBJECTS = 8, /* whose areas are walked in one batch */
+	MIGRATE_CHANGES = 32, /* runs of pages in spaces that are watched, in one batch */
 };
 
 /* One per CPU: a context does not yield while it migrates. */
@@ -23,6 +24,7 @@ struct migration {
 	bool as_linux; /* batches are flushed as Linux does on x86-64: see unmap_as_linux() */
 	unsigned count; /* pages isolated: several batches, if batches are small */
 	unsigned moved; /* of the batch, so far */
+	bool watched; /* its changes are told: see mm/migrate_change.c */
 	bool defers; /* the deferral in force may let flushes wait */
 	enum migrate_reason failure; /* the last one */
 	u64 stamp; /* cycles at the last phase border */
@@ -34,6 +36,8 @@ struct migration {
 	u8 state[MIGRATE_MAX]; /* PAIR_* */
 	struct object *held[MIGRATE_OBJECTS]; /* read sides of their locks, until the batch ends */
 	unsigned held_count;
+	struct change change[MIGRATE_CHANGES]; /* that the batch has begun */
+	unsigned changes;
 	u32 wanted_any; /* some bit of wanted is set; faults set it, release */
 	u64 wanted[MIGRATE_MAX / 64]; /* pages somebody waits for */
 };
@@ -141,11 +145,23 @@ enum migrate_reason migration_unmap_shared(struct migration *m, struct page *src
 /* Migration entries of src now name `to`. Object held. */
 void migration_map_shared(const struct page *src, struct page *to, unsigned level);
 
+/* ---- mm/migrate_change.c ---- */
+
+/*
+ * Begin the changes that moving the pairs [first, last) makes, in every space,
+ * and hold their objects. Pages that somebody refuses are dropped. Returns where
+ * the batch ends: there is room for so many pages. No PTL held.
+ */
+unsigned migration_begin_changes(struct migration *m, unsigned first, unsigned last);
+void migration_end_changes(struct migration *m);
+
 /* ---- mm/migrate_stats.c ---- */
 
 /* A page found at va stays where it is: counted, and told to a caller who asked. */
 void migration_note_failure(struct migration *m, vaddr_t va, unsigned order,
 			    enum migrate_reason reason);
+/* A pair whose source stays where it is: its isolation ends, its destination is given back. */
+void migration_drop(struct migration *m, unsigned i, enum migrate_reason reason);
 /* For a caller who asked: what became of the page at va. */
 void migration_note_result(const struct migrate_request *req, vaddr_t va, unsigned order,
 			   enum migrate_reason reason);

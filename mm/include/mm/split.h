@@ -15,10 +15,11 @@
 int page_split(struct aspace *as, vaddr_t va);
 
 /*
- * Split the page of a hint entry of level 1, which the caller saw and isolated
+ * Split the page of a hint entry of level 1 at va (aligned), which the caller saw and isolated
  * the page under its PTL: no flush, the parts get hint entries. Ends the
  * isolation. 0, -ENOMEM, -EBUSY as above, or -EAGAIN: somebody changed the
- * entry, or a scan's flush is pending; the entry is as it was or as he left it.
+ * entry, or a scan's flush is pending; or what a subscriber says. The entry is
+ * as it was or as he left it.
  * Read side of aspace.lock held; task context, no spinlocks.
  */
-int page_split_hint(struct aspace *as, pte_t *ptep, pte_t hint, struct page *page);
+int page_split_hint(struct aspace *as, vaddr_t va, pte_t *ptep, pte_t hint, struct page *page);

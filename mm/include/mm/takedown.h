@@ -63,5 +63,6 @@ static __always_inline pte_t entry_take(const struct takedown t)
 		if (!t.later)
 			tlb_gather_add(t.gather, &t.as->ctx, t.va, t.level);
 	}
+	change_taken(t.as, t.va, t.level, got, t.gather);
 	return got;
 }

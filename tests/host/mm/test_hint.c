@@ -144,8 +144,10 @@ TEST(deferral_hears_of_each_change_before_it)
 	CHECK(was_told(PAY_HINT, as, va, 2));
 	CHECK(hint_scan(&scan));
 	CHECK(was_told(PAY_HINT, as, va, 4)); /* what it scans, not the hole before it */
+	knobs.batch = 4; /* once per batch */
 	CHECK_EQ(host_migrate(as, va, 4, 1, &stats, NULL), 0);
 	CHECK(was_told(PAY_MIGRATE, as, va, 4));
+	knobs.batch = 1;
 	CHECK_EQ(aspace_protect(as, va, 2 * PAGE_SIZE, PROT_READ), 0);
 	CHECK(was_told(PAY_PROTECT, as, va, 2));
 	CHECK_EQ(aspace_drop(as, va, PAGE_SIZE), 0);

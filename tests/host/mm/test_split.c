@@ -181,7 +181,9 @@ static int split_hint(struct aspace *as, vaddr_t va, pte_t seen)
 	struct page *page = phys_to_page(pte_pa(seen, 1));
 
 	read_lock(&as->lock);
-	int err = page_isolate(page) ? page_split_hint(as, ptep, seen, page) : -EINVAL;
+	int err = page_isolate(page)
+			  ? page_split_hint(as, ALIGN_DOWN(va, HUGE_SIZE), ptep, seen, page)
+			  : -EINVAL;
 
 	read_unlock(&as->lock);
 	return page->flags ? -EINVAL : err;
