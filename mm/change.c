@@ -50,8 +50,8 @@ int change_subscribe(struct aspace *as, struct change_subscriber *s)
 		s->leaving = false;
 		store_release(&as->subscriber[i], s);
 		store_relaxed(&as->subscribed, true);
-		/* Before the locks of wait_for_others(): pairs with the look of who holds an object. */
-		atomic_fetch_add(&change_subscriptions, 1);
+		/* Relaxed: the locks of wait_for_others() order it before the look of who holds an object. */
+		atomic_fetch_add_relaxed(&change_subscriptions, 1);
 		wait_for_others(as);
 	}
 	write_unlock(&as->lock);
@@ -73,7 +73,7 @@ void change_unsubscribe(struct aspace *as, struct change_subscriber *s)
 	for (i = 0; i < CHANGE_SUBSCRIBERS; i++)
 		others |= as->subscriber[i] != NULL;
 	store_relaxed(&as->subscribed, others);
-	atomic_fetch_add(&change_subscriptions, -1U);
+	atomic_fetch_add_relaxed(&change_subscriptions, -1U);
 	write_unlock(&as->lock);
 }
 

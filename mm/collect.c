@@ -1,10 +1,21 @@
-/* Migration, first step: isolate pages of a range that are on the wrong node. */
+/* Migration, first step: isolate pages, of a range or of a list, that are on the wrong node. */
 #include <mm/knob.h>
 #include <mm/migrate_batch.h>
 
+/* Destinations of all that is isolated exist at once: bound what large pages take. */
+static inline unsigned most(unsigned order)
+{
+	return order ? knobs.batch_2m : (unsigned)MIGRATE_MAX;
+}
+
+static inline bool wanted(const struct migration *m, const struct page *page)
+{
+	return m->req->from_nodes >> page->node & 1 && page->node != m->req->to_node;
+}
+
 static inline void collect_page(struct migration *m, struct page *page, vaddr_t va)
 {
-	if (!(m->req->from_nodes >> page->node & 1) || page->node == m->req->to_node)
+	if (!wanted(m, page))
 		return;
 	if (unlikely(page_pins(page)))
 		migration_note_failure(m, va, page->order, MIGRATE_PINNED);
@@ -50,8 +61,7 @@ vaddr_t collect_pages(struct migration *m, vaddr_t va, vaddr_t end)
 			break;
 		m->order = order;
 		m->level = pos.level;
-		/* Destinations of all that is isolated exist at once: bound what large pages take. */
-		unsigned max = order ? knobs.batch_2m : (unsigned)MIGRATE_MAX;
+		unsigned max = most(order);
 		/* A range may begin or end inside a large page, which moves whole. */
 		vaddr_t at = ALIGN_DOWN(va, size);
 		vaddr_t stop = order ? at + size : ALIGN_DOWN(va, table) + table;
@@ -64,4 +74,54 @@ vaddr_t collect_pages(struct migration *m, vaddr_t va, vaddr_t end)
 			break;
 	}
 	return va;
+}
+
+/*
+ * Is it ours now? The order is certain only then: a split isolates the page, too.
+ * Not OK: whoever isolated it has let it go, or has it.
+ */
+static enum migrate_reason isolate_listed(const struct migration *m, struct page *page)
+{
+	enum migrate_reason reason = MIGRATE_OK;
+
+	if (!m->req->isolated && !page_isolate(page))
+		return MIGRATE_RACED;
+	if (page_pins(page))
+		reason = MIGRATE_PINNED;
+	else if (!page->object)
+		reason = MIGRATE_GONE;
+	if (reason != MIGRATE_OK)
+		page_end_isolation(page);
+	return reason;
+}
+
+unsigned collect_listed(struct migration *m, unsigned at, unsigned n)
+{
+	m->count = 0;
+	for (; at < n && (!m->count || m->count < most(m->order)); at++) {
+		struct page *page = m->list[at];
+		vaddr_t place = (vaddr_t)at << PAGE_SHIFT;
+
+		if (!wanted(m, page)) {
+			if (m->req->isolated)
+				page_end_isolation(page);
+			continue;
+		}
+		enum migrate_reason reason = isolate_listed(m, page);
+
+		if (reason != MIGRATE_OK) {
+			migration_note_failure(m, place, page->order, reason);
+			continue;
+		}
+		if (!m->count) {
+			m->order = page->order;
+			m->level = page->order ? 1 : 0;
+		} else if (page->order != m->order) {
+			if (!m->req->isolated)
+				page_end_isolation(page);
+			break; /* begins the next batch */
+		}
+		migration_add(m, page, place);
+	}
+	return at;
 }

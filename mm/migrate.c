@@ -44,10 +44,11 @@ static __noinline void allocate(struct migration *m)
 {
 	for (unsigned i = 0; i < m->count; i++) {
 		m->dst[i] = NULL;
-		if (unlikely(deferral->lends) && only_read(m->src[i]))
+		if (unlikely(deferral->lends) && !m->list && only_read(m->src[i]))
 			m->dst[i] = deferral->frame_wanted(m->req->to_node, m->order);
 		if (!m->dst[i])
-			m->dst[i] = pmm_alloc(m->req->to_node, m->order, PMM_STRICT);
+			m->dst[i] =
+				pmm_alloc(m->req->to_node, m->order, PMM_STRICT | PMM_NO_RECLAIM);
 		if (unlikely(!m->dst[i]))
 			migration_drop(m, i, MIGRATE_NO_MEMORY);
 	}
@@ -75,7 +76,8 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 	struct area *area = load_relaxed(&src->object->sole);
 	struct aspace *as = m->req->as;
 
-	if (unlikely(!area || area->aspace != as))
+	/* Of a list: nobody keeps the area before its object is held. */
+	if (unlikely(!as || !area || area->aspace != as))
 		return unmap_elsewhere(m, src);
 	vaddr_t va = rmap_va(area, src);
 	bool may_wait = true;
@@ -199,7 +201,7 @@ static inline u32 mappings_taken(const struct migration *m, unsigned i)
  */
 static inline bool freeze(struct migration *m, unsigned i)
 {
-	u64 expected = mappings_taken(m, i);
+	u64 expected = mappings_taken(m, i) + (m->list ? PAGE_REF : 0);
 
 	return atomic_cmpxchg(&m->src[i]->refs, &expected, 0UL);
 }
@@ -218,8 +220,8 @@ static inline void move_pair(struct migration *m, unsigned i)
 	phase_end(m, PHASE_COPY);
 	replace_in_object(src, dst, mappings_taken(m, i));
 	m->moved++;
-	if (unlikely(m->req->result))
-		migration_note_result(m->req, m->va[i], m->order, MIGRATE_OK);
+	if (unlikely(m->tells))
+		migration_note_moved(m, m->va[i]);
 	map_pair(m, i, dst);
 }
 
@@ -338,7 +340,7 @@ static void migrate_collected(struct migration *m)
 	m->cache = PT_CACHE_EMPTY;
 	m->defers = deferral->defers;
 	m->watched = load_relaxed(&change_subscriptions) || pay_heard & PAY_BIT(PAY_MIGRATE);
-	tlb_gather_init(&m->gather, &m->req->as->ctx, m->level);
+	tlb_gather_init(&m->gather, m->req->as ? &m->req->as->ctx : NULL, m->level);
 	/* Nobody can want a page yet; a bit that is left from an earlier batch names a pair that is done. */
 	m->wanted_any = 0;
 	memset(m->wanted, 0, sizeof(m->wanted));
@@ -356,6 +358,8 @@ static struct migration *begin(const struct migrate_request *req)
 	struct migration *m = this_cpu_ptr(migration);
 
 	m->req = req;
+	m->list = NULL;
+	m->tells = req->result;
 	m->stats = (struct migrate_stats){0};
 	m->stamp = cycles_now();
 	return m;
@@ -366,6 +370,15 @@ static void end_with(struct migration *m, struct migrate_stats *stats)
 	count_add(pages_migrated, m->stats.moved);
 	phase_end(m, PHASE_OTHER);
 	migrate_stats_add(stats, &m->stats);
+}
+
+static u64 failures(const struct migration *m)
+{
+	u64 failed = 0;
+
+	for (unsigned i = 0; i < MIGRATE_REASONS; i++)
+		failed += m->stats.failed[i];
+	return failed;
 }
 
 enum migrate_reason migrate_isolated(const struct migrate_request *req, struct page *page)
@@ -385,7 +398,6 @@ u64 migrate_range(const struct migrate_request *req)
 {
 	struct migration *m = begin(req);
 	vaddr_t end = req->start + req->len;
-	u64 failed = 0;
 
 	for (vaddr_t va = req->start; va < end;) {
 		/*
@@ -399,7 +411,24 @@ u64 migrate_range(const struct migrate_request *req)
 		read_unlock(&req->as->lock);
 	}
 	end_with(m, req->stats);
-	for (unsigned i = 0; i < MIGRATE_REASONS; i++)
-		failed += m->stats.failed[i];
-	return failed;
+	return failures(m);
+}
+
+u64 migrate_pages(struct page **list, unsigned n, const struct migrate_request *req)
+{
+	struct migrate_request from_list = *req;
+	struct migration *m = begin(&from_list);
+
+	/* What a range would be: the list's places. */
+	from_list.as = NULL;
+	from_list.start = 0;
+	from_list.len = (u64)n << PAGE_SHIFT;
+	m->list = list;
+	m->tells = true;
+	for (unsigned at = 0; at < n;) {
+		at = collect_listed(m, at, n);
+		migrate_collected(m);
+	}
+	end_with(m, req->stats);
+	return failures(m);
 }

@@ -7,8 +7,8 @@ const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok",   "pinned",  "r
 const char *const migrate_phase_names[PHASE_COUNT] = {"unmap", "flush", "copy", "map", "other"};
 
 /* Only what lies in the range asked about: a 2 MiB page moves whole if a part of it does. */
-void migration_note_result(const struct migrate_request *req, vaddr_t va, unsigned order,
-			   enum migrate_reason reason)
+static void note_result(const struct migrate_request *req, vaddr_t va, unsigned order,
+			enum migrate_reason reason)
 {
 	vaddr_t end = MIN(va + (PAGE_SIZE << order), req->start + req->len);
 
@@ -25,7 +25,15 @@ void migration_note_failure(struct migration *m, vaddr_t va, unsigned order,
 	m->stats.failed[reason] += 1UL << order;
 	this_cpu_ptr(mm_counters)->failed[reason] += 1UL << order;
 	if (m->req->result)
-		migration_note_result(m->req, va, order, reason);
+		note_result(m->req, va, m->list ? 0 : order, reason);
+}
+
+void migration_note_moved(struct migration *m, vaddr_t va)
+{
+	if (m->list)
+		m->list[va >> PAGE_SHIFT] = NULL;
+	if (m->req->result)
+		note_result(m->req, va, m->list ? 0 : m->order, MIGRATE_OK);
 }
 
 void migration_drop(struct migration *m, unsigned i, enum migrate_reason reason)

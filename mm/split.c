@@ -8,7 +8,7 @@
  * broken already: a hint fault splits it without any flush. An accessible entry
  * becomes a hint entry and is flushed here, under the write side.
  *
- * The page is isolated, or the write side is held, so nobody moves it. Its
+ * The page is isolated, so nobody moves it. Its
  * references are frozen with the PTL held, when it is known that the entry is
  * still a hint entry: a pinner references first and looks at the entry again
  * after that (I10). Areas of 2 MiB pages share their object with nobody, so one
@@ -16,6 +16,7 @@
  * before the table is there.
  */
 #include <mm/change.h>
+#include <mm/migrate_wait.h>
 #include <mm/split.h>
 #include <mm/stats.h>
 #include <mm/takedown.h>
@@ -195,6 +196,35 @@ static bool large_page_waits(struct aspace *as, vaddr_t va)
 	return page && page->order;
 }
 
+/*
+ * The page of a 2 MiB entry, which stays one as the write side is held, isolated.
+ * A migration that began with the frame has no lock of this space: wait for it.
+ */
+static struct page *isolate_large(pte_t *ptep, pte_t *pte)
+{
+	struct spinlock *ptl = pt_lock_of(ptep);
+
+	for (;;) {
+		spin_lock(ptl);
+		*pte = pte_load(ptep);
+		struct page *page = phys_to_page(pte_pa(*pte, 1));
+
+		if (pte_is_migration(*pte)) {
+			migration_wait(page, ptl);
+			continue;
+		}
+		/* Under the PTL: the entry keeps the page. */
+		bool ours = page_isolate(page);
+
+		spin_unlock(ptl);
+		if (ours)
+			return page;
+		/* Without the PTL, which its mover needs. A frame that has moved away keeps the bit until it is used again. */
+		while (load_relaxed(&page->flags) & PG_ISOLATED && pte_load(ptep).v == pte->v)
+			cpu_relax();
+	}
+}
+
 int page_split(struct aspace *as, vaddr_t va)
 {
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
@@ -207,17 +237,17 @@ int page_split(struct aspace *as, vaddr_t va)
 	va = ALIGN_DOWN(va, HUGE_SIZE);
 	if (pte_is_none(pte))
 		return large_page_waits(as, va) ? -EBUSY : 0;
-	/* The write side: nobody moves the page, scans it, or makes its entry accessible meanwhile. */
-	struct split s = {.as = as,
-			  .ptep = pos.ptep,
-			  .page = phys_to_page(pte_pa(pte, 1)),
-			  .hint = pte,
-			  .whole = pte};
+	struct page *page = isolate_large(pos.ptep, &pte);
+	/* Ours, with the write side: nobody moves it, scans it, or makes its entry accessible meanwhile. */
+	struct split s = {.as = as, .ptep = pos.ptep, .page = page, .hint = pte, .whole = pte};
 
 	err = change_begin(&change, as, CHANGE_SPLIT, va, va + HUGE_SIZE);
+	if (!err) {
+		err = pte_needs_bbm(pte, pte_mk_table(0), 1) ? split_accessible(&s, va)
+							     : split_broken(&s);
+		change_end(&change);
+	}
 	if (err)
-		return err;
-	err = pte_needs_bbm(pte, pte_mk_table(0), 1) ? split_accessible(&s, va) : split_broken(&s);
-	change_end(&change);
+		page_end_isolation(page);
 	return err;
 }

@@ -38,6 +38,7 @@ struct migrate_request {
 	/* Optional, one byte (enum migrate_reason) per 4 KiB page of the range; untouched for pages not on from_nodes. */
 	u8 *result;
 	struct migrate_stats *stats; /* added to */
+	bool isolated; /* migrate_pages(): the caller isolated the pages */
 	bool unflushed; /* leave pages with hint entries where a pending scan would make us flush */
 };
 
@@ -47,6 +48,17 @@ struct migrate_request {
  * page that failed is where it was. Task context, no locks held.
  */
 u64 migrate_range(const struct migrate_request *req);
+
+/*
+ * The same for n frames, wherever they are mapped: for who starts from frames,
+ * as demotion and reclaim do. Of the request from_nodes, to_node, stats,
+ * isolated and result count, with a byte per entry of the list. The caller has a
+ * reference to each (PAGE_REF) and holds no lock of a space or an object. Pages
+ * are isolated here, unless he did; their isolation ends. Where a page moved its
+ * entry of the list becomes NULL and the reference is gone with the frame; others
+ * are where they were, with theirs. A page that nobody maps stays (MIGRATE_GONE).
+ */
+u64 migrate_pages(struct page **list, unsigned n, const struct migrate_request *req);
 
 void migrate_stats_add(struct migrate_stats *to, const struct migrate_stats *from);
 

@@ -24,13 +24,17 @@ struct migration {
 	bool as_linux; /* batches are flushed as Linux does on x86-64: see unmap_as_linux() */
 	unsigned count; /* pages isolated: several batches, if batches are small */
 	unsigned moved; /* of the batch, so far */
+	struct page **
+		list; /* it began with these frames; NULL: with a range, whose aspace.lock it holds */
+	bool tells; /* somebody asked what became of the pages */
 	bool watched; /* its changes are told: see mm/migrate_change.c */
 	bool defers; /* the deferral in force may let flushes wait */
 	enum migrate_reason failure; /* the last one */
 	u64 stamp; /* cycles at the last phase border */
 	struct migrate_stats stats;
 	struct page *src[MIGRATE_MAX], *dst[MIGRATE_MAX];
-	vaddr_t va[MIGRATE_MAX]; /* where the page was found */
+	vaddr_t va
+		[MIGRATE_MAX]; /* where the page was found; in a list: its place there, in pages */
 	pte_t *entry[MIGRATE_MAX]; /* of a page mapped once; NULL: through the reverse map */
 	u32 taken[MIGRATE_MAX]; /* entries of it that are migration entries now */
 	u8 state[MIGRATE_MAX]; /* PAIR_* */
@@ -162,11 +166,12 @@ void migration_note_failure(struct migration *m, vaddr_t va, unsigned order,
 			    enum migrate_reason reason);
 /* A pair whose source stays where it is: its isolation ends, its destination is given back. */
 void migration_drop(struct migration *m, unsigned i, enum migrate_reason reason);
-/* For a caller who asked: what became of the page at va. */
-void migration_note_result(const struct migrate_request *req, vaddr_t va, unsigned order,
-			   enum migrate_reason reason);
+/* For a caller who asked: the page found at va has moved. */
+void migration_note_moved(struct migration *m, vaddr_t va);
 /*
  * Isolate the next pages from va on that are on the wrong node, all of one size,
  * at most MIGRATE_MAX. Read side of aspace.lock held. Returns where the next search starts.
  */
 vaddr_t collect_pages(struct migration *m, vaddr_t va, vaddr_t end);
+/* The same of m->list, from `at` on. */
+unsigned collect_listed(struct migration *m, unsigned at, unsigned n);

@@ -18,6 +18,8 @@ enum pmm_flags {
 	PMM_STRICT = 1 << 0, /* this node or nothing */
 	PMM_RESERVE = 1 << 1, /* may dip below the min watermark: page tables */
 	PMM_ZERO = 1 << 2,
+	/* Debts may be paid for a frame, but no page is moved or written out: the caller does that itself. */
+	PMM_NO_RECLAIM = 1 << 3,
 };
 
 struct pmm_node_stats {

@@ -46,6 +46,8 @@ extern const struct scenario debts_destroy, debts_look, buddy_taken;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
+/* ---- scenarios_frames.c ---- */
+extern const struct scenario frames_write, frames_unmap, frames_destroy, frames_split, hint_destroy;
 /* ---- scenarios_four.c ---- */
 extern const struct scenario four_protect, four_initiators, four_shared;
 /* ---- collisions.c ---- */

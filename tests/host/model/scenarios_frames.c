@@ -1,0 +1,182 @@
+/* Scenarios of migration that starts from frames, and of spaces that go while their pages move. */
+#include "model.h"
+
+#include <mm/change.h>
+#include <mm/hint.h>
+#include <mm/knob.h>
+
+static struct aspace *a, *b;
+static struct page *frames[MODEL_PAGES];
+static unsigned frame_count;
+
+#define VA MODEL_VA
+#define VA2 (MODEL_VA + PAGE_SIZE)
+#define FAR2 (MODEL_FAR + PAGE_SIZE)
+
+/* With a reference, as whoever found it in a list has. */
+static void note_frame(struct aspace *as, vaddr_t va)
+{
+	struct pt_pos pos = pgwalk_find(as->root, va, 0);
+	struct page *page = phys_to_page(pte_pa(pte_load(pos.ptep), pos.level));
+
+	page_get(page, PAGE_REF);
+	frames[frame_count++] = page;
+}
+
+static void setup_both_map(void)
+{
+	frame_count = 0;
+	a = work_space("a", VA, 2, RW);
+	b = aspace_create("b", 1);
+	work_alias(b, a, VA, MODEL_FAR, 2, RW);
+	aspace_populate(b, MODEL_FAR, 2 * PAGE_SIZE, 0);
+	note_frame(a, VA);
+	note_frame(a, VA2);
+	work_load(a, 0);
+	work_load(a, 1);
+	work_load(b, 2);
+}
+
+static void move_frames(unsigned cpu __unused)
+{
+	static struct migrate_stats stats;
+	const struct migrate_request req = {.from_nodes = 1, .to_node = 1, .stats = &stats};
+
+	migrate_pages(frames, frame_count, &req);
+	for (unsigned i = 0; i < frame_count; i++)
+		if (frames[i])
+			page_put(frames[i], PAGE_REF);
+}
+
+static void write_in_a(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_read(VA2, cpu, cpu);
+	work_write(VA, cpu);
+}
+
+static void write_in_b(unsigned cpu)
+{
+	work_write(MODEL_FAR, cpu);
+	work_read(FAR2, cpu, cpu);
+}
+
+static void end_both(void)
+{
+	work_expect_all(a, VA, 2);
+}
+
+const struct scenario frames_write = {
+	.name = "frames-write",
+	.summary = "pages move, found by their frames, while two spaces use them",
+	.cpus = 3,
+	.setup = setup_both_map,
+	.program = {move_frames, write_in_a, write_in_b},
+	.end = end_both,
+};
+
+static void unmap_in_b(unsigned cpu __unused)
+{
+	aspace_load(NULL);
+	aspace_unmap(b, MODEL_FAR, HUGE_SIZE);
+	work_expect_at_most(b, MODEL_FAR, 0);
+}
+
+const struct scenario frames_unmap = {
+	.name = "frames-unmap",
+	.summary = "pages move, found by their frames, while a space unmaps them and their table",
+	.cpus = 3,
+	.setup = setup_both_map,
+	.program = {move_frames, write_in_a, unmap_in_b},
+	.end = end_both,
+};
+
+static void destroy_b(unsigned cpu __unused)
+{
+	aspace_load(NULL);
+	aspace_destroy(b);
+}
+
+const struct scenario frames_destroy = {
+	.name = "frames-destroy",
+	.summary = "pages move, found by their frames, while a space that maps them goes",
+	.cpus = 3,
+	.setup = setup_both_map,
+	.program = {move_frames, write_in_a, destroy_b},
+	.end = end_both,
+};
+
+/* A scan of b is under way, so the page that is to move without a flush stays, half taken down. */
+static void setup_scan_and_go(void)
+{
+	setup_both_map();
+	for (unsigned i = 0; i < frame_count; i++)
+		page_put(frames[i], PAGE_REF);
+	knobs.hint = HINT_LATE;
+	hint_mark(a, VA, VA + PAGE_SIZE);
+	for (vaddr_t va = VA; va <= VA2; va += PAGE_SIZE) {
+		const struct pt_pos pos = pgwalk_find(a->root, va, 0);
+
+		/* The next fault here, of node 1's CPU, pulls it. */
+		store_relaxed(&phys_to_page(pte_pa(pte_load(pos.ptep), 0))->last, 2U | 1U << 16);
+	}
+}
+
+static void write_once(unsigned cpu)
+{
+	work_write(VA, cpu);
+}
+
+static void scan_and_destroy_b(unsigned cpu __unused)
+{
+	aspace_load(NULL);
+	hint_mark(b, MODEL_FAR, FAR2 + PAGE_SIZE);
+	aspace_destroy(b);
+}
+
+const struct scenario hint_destroy = {
+	.name = "hint-destroy",
+	.summary = "a hint fault moves a page while a space that maps it is scanned, and goes",
+	.cpus = 3,
+	.setup = setup_scan_and_go,
+	.program = {write_once, write_once, scan_and_destroy_b},
+	.end = end_both,
+};
+
+/* ---- a large page ------------------------------------------------------------------------ */
+
+#define MIDDLE (MODEL_VA + HUGE_SIZE / 2)
+
+static void setup_large(void)
+{
+	frame_count = 0;
+	a = work_large("a", VA, MIDDLE);
+	note_frame(a, VA);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+}
+
+static void protect_middle(unsigned cpu)
+{
+	/* The list's reference lets no split succeed, until the page has moved or is given back. */
+	while (aspace_protect(a, MIDDLE, PAGE_SIZE, PROT_READ))
+		cpu_relax();
+	work_expect_at_most(a, MIDDLE, PROT_READ);
+	work_read(MIDDLE, cpu, cpu);
+}
+
+static void write_first(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario frames_split = {
+	.name = "frames-split",
+	.summary = "a large page moves, found by its frame, while a part of it is protected",
+	.cpus = 3,
+	.large = true,
+	.setup = setup_large,
+	.program = {move_frames, protect_middle, write_first},
+	.end = NULL,
+};
