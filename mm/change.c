@@ -8,16 +8,10 @@
  * not heard has no end that is, and none is left when a subscriber goes.
  */
 #include <mm/change.h>
-#include <mm/pay.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
 
 u32 change_subscriptions;
-
-static const enum pay_event events[] = {
-	[CHANGE_UNMAP] = PAY_UNMAP,	[CHANGE_PROTECT] = PAY_PROTECT, [CHANGE_DROP] = PAY_DROP,
-	[CHANGE_MIGRATE] = PAY_MIGRATE, [CHANGE_HINT] = PAY_HINT,	[CHANGE_SPLIT] = PAY_SPLIT,
-};
 
 /* ---- subscribers ------------------------------------------------------------------- */
 
@@ -77,7 +71,7 @@ void change_unsubscribe(struct aspace *as, struct change_subscriber *s)
 	write_unlock(&as->lock);
 }
 
-static void tell_end(const struct change *c)
+void change_tell_end(const struct change *c)
 {
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++)
 		if (c->told >> i & 1) {
@@ -88,7 +82,7 @@ static void tell_end(const struct change *c)
 }
 
 /* All of them or none. */
-static __noinline int tell_begin(struct change *c)
+int change_tell_begin(struct change *c)
 {
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++) {
 		/* Acquire: its fields; pairs with the release in change_subscribe(). */
@@ -96,7 +90,7 @@ static __noinline int tell_begin(struct change *c)
 		int err = s && !load_relaxed(&s->leaving) ? s->begin(s, c) : 1;
 
 		if (err < 0) {
-			tell_end(c);
+			change_tell_end(c);
 			return err;
 		}
 		if (!err)
@@ -114,23 +108,4 @@ void change_taken_tell(struct aspace *as, vaddr_t va, unsigned level, pte_t old,
 		if (s && s->taken)
 			s->taken(s, va, level, old, gather);
 	}
-}
-
-/* ---- the bracket ------------------------------------------------------------------- */
-
-int change_begin(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
-		 vaddr_t end)
-{
-	*change = (struct change){.as = as, .why = why, .start = start, .end = end};
-	int err = unlikely(load_relaxed(&as->subscribed)) ? tell_begin(change) : 0;
-
-	if (likely(!err))
-		pay(events[why], pay_range(&as->ctx, start, end));
-	return err;
-}
-
-void change_end(const struct change *change)
-{
-	if (unlikely(change->told))
-		tell_end(change);
 }

@@ -137,6 +137,14 @@ static inline bool protect_hint(const struct aspace *as, pte_t *ptep, pte_t old,
 	return aspace_may_be_cached(as, old);
 }
 
+/* PTL held. Those in between that kept their rights count as changed, as they do for the flush. */
+static void tell_run(struct aspace *as, vaddr_t va, vaddr_t end, unsigned level,
+		     struct tlb_gather *g)
+{
+	for (; as->subscribed && va < end; va += PT_LEVEL_SIZE(level))
+		change_taken(as, va, level, pte_load(pgwalk_find(as->root, va, level).ptep), g);
+}
+
 static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos pos, vaddr_t *va,
 			vaddr_t end, prot_t prot)
 {
@@ -160,13 +168,14 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 		} else if (!pte_is_hint(old) || !protect_hint(as, pos.ptep, old, prot, pos.level)) {
 			continue;
 		}
-		change_taken(as, at, pos.level, old, g);
 		last = at;
 		first = MIN(first, at);
 	}
 	*va = at;
-	if (first <= last)
+	if (first <= last) {
 		tlb_gather_add_range(g, &as->ctx, first, last + size, pos.level);
+		tell_run(as, first, last + size, pos.level, g);
+	}
 	if (moving)
 		migration_wait(moving, ptl);
 	else

@@ -137,7 +137,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("defers writable entries", replaced(r"if \(pte_is_writable\(old\)\)", "if (false)")),
     ("defers though an entry objects", replaced(r"w\.may_wait && ", "")),
     ("waits with a page table locked", statements(r"make_room")),
-    ("subscriber not told", statements(r"change_taken|change_end|tell_end|wait_for_others")),
+    ("subscriber not told", statements(r"change_taken(?:_tell)?|change_end|change_tell_end|wait_for_others")),
     ("rollover without a flush", replaced(r"flush_due\) = true;", "flush_due);")),
     ("ASID not kept apart", replaced(r"used_test_and_set\(\(u16\)token\);", ";")),
     ("upgrade without a flush", replaced(r"&& pte_upgrade_needs_flush\([^;{]+?\)\)\)", "&& false)")),

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <mm/aspace.h>
+#include <mm/pay.h>
 
 enum change_reason {
 	CHANGE_UNMAP,
@@ -36,8 +37,8 @@ struct change_subscriber {
 	 */
 	int (*begin)(struct change_subscriber *s, const struct change *change);
 	/*
-	 * An entry of this level, `old`, was taken down or lost rights; also one
-	 * that leads to a table. PTL held: nothing that waits. The gather is flushed
+	 * An entry of this level was taken down, and was `old`; or it lost rights,
+	 * and is `old` now. Also one that leads to a table. PTL held: nothing that waits. The gather is flushed
 	 * before the change ends. May be NULL.
 	 */
 	void (*taken)(struct change_subscriber *s, vaddr_t va, unsigned level, pte_t old,
@@ -59,14 +60,40 @@ void change_unsubscribe(struct aspace *as, struct change_subscriber *s);
 /* Subscriptions of all spaces: while there are none, migration need not look whose entries it takes. */
 extern u32 change_subscriptions;
 
+/* The event of each reason at which debts are paid. */
+static const enum pay_event change_events[] = {
+	[CHANGE_UNMAP] = PAY_UNMAP,	[CHANGE_PROTECT] = PAY_PROTECT, [CHANGE_DROP] = PAY_DROP,
+	[CHANGE_MIGRATE] = PAY_MIGRATE, [CHANGE_HINT] = PAY_HINT,	[CHANGE_SPLIT] = PAY_SPLIT,
+};
+
+int change_tell_begin(struct change *change);
+void change_tell_end(const struct change *change);
+
 /*
  * Fills in *change. 0, or what a subscriber said: then nothing has begun, and
  * change_end() is not called. Task context, no spinlock held. Of a space that
  * is not ours by its lock, the read side of an object keeps it.
  */
-int change_begin(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
-		 vaddr_t end);
-void change_end(const struct change *change);
+static __always_inline int change_begin(struct change *change, struct aspace *as,
+					enum change_reason why, vaddr_t start, vaddr_t end)
+{
+	int err = 0;
+
+	change->told = 0;
+	if (unlikely(load_relaxed(&as->subscribed))) {
+		*change = (struct change){.as = as, .why = why, .start = start, .end = end};
+		err = change_tell_begin(change);
+	}
+	if (likely(!err))
+		pay(change_events[why], pay_range(&as->ctx, start, end));
+	return err;
+}
+
+static __always_inline void change_end(const struct change *change)
+{
+	if (unlikely(change->told))
+		change_tell_end(change);
+}
 
 void change_taken_tell(struct aspace *as, vaddr_t va, unsigned level, pte_t old,
 		       struct tlb_gather *gather);

@@ -53,7 +53,8 @@ static __always_inline pte_t entry_take(const struct takedown t)
 {
 	pte_t got = pt_take(t.ptep, t.become(t.old, t.level));
 
-	if (unlikely(got.v != t.old.v)) /* hardware set dirty or accessed meanwhile */
+	if (t.become != become_none &&
+	    unlikely(got.v != t.old.v)) /* hardware set dirty or accessed meanwhile */
 		pt_note(t.ptep, t.become(got, t.level));
 	if (likely(t.cached)) {
 		if (likely(t.alone))
