@@ -79,7 +79,7 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 	/* Of a list: nobody keeps the area before its object is held. */
 	if (unlikely(!as || !area || area->aspace != as))
 		return unmap_elsewhere(m, src);
-	vaddr_t va = rmap_va(area, src);
+	vaddr_t va = rmap_va(area, src->index);
 	bool may_wait = true;
 	pte_t *ptep = m->level ? pgwalk_find(as->root, va, m->level).ptep
 			       : pgwalk_cached(as->root, va, &m->cache);
