@@ -142,6 +142,8 @@ bool tlb_gather_is_ours(const struct tlb_gather *g)
 	unsigned self = cpu_id();
 	u64 others = 0;
 
+	if (!g->part[0].pages)
+		return false; /* there need be no context yet */
 	/* Relaxed: a CPU that loads one now is seen by the flush, which looks again. */
 	for (unsigned i = 0; i < g->count; i++)
 		for (unsigned w = 0; w < cpu_words; w++) {
@@ -149,7 +151,7 @@ bool tlb_gather_is_ours(const struct tlb_gather *g)
 
 			others |= w == self / 64 ? bits & ~(1UL << self % 64) : bits;
 		}
-	return g->part[0].pages && !others;
+	return !others;
 }
 
 void tlb_gather_widen(struct tlb_gather *g)

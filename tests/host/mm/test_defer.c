@@ -241,7 +241,7 @@ static bool never_defers(const struct page *src, struct tlb_context *ctx, vaddr_
 
 static void defer_unpaid(void)
 {
-	static const struct deferral unpaid = {.name = "unpaid", .may_defer = never_defers};
+	static const struct deferral unpaid = {.name = "unpaid", .entry_taken = never_defers};
 
 	deferral_use(&unpaid);
 }

@@ -3,6 +3,7 @@
 
 #include <fake/machine.h>
 #include <mm/rmap.h>
+#include <mm/scheme.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -65,6 +66,31 @@ TEST(frames_of_several_spaces_move_together)
 	}
 	aspace_destroy(as);
 	aspace_destroy(other);
+}
+
+/* Under like-linux-6.12 a batch looks at what it has gathered before there is any context in it. */
+TEST(frames_move_under_every_scheme)
+{
+	char err[160];
+
+	host_mm();
+	for (unsigned i = 0; i < scheme_def_count; i++) {
+		struct migrate_stats stats;
+		struct page *list[3];
+		vaddr_t va;
+		struct aspace *as = filled(3, &va);
+
+		CHECK_EQ(scheme_apply(scheme_defs[i].name, err, sizeof(err)), 0);
+		for (unsigned p = 0; p < 3; p++)
+			list[p] = frame(as, va + p * PAGE_SIZE);
+		CHECK(page_isolate(list[0]));
+		CHECK_EQ(move_frames(list, 3, 1, &stats, NULL, false), 1);
+		page_end_isolation(list[0]);
+		page_put(list[0], PAGE_REF);
+		CHECK_EQ(stats.moved, 2);
+		scheme_restore();
+		aspace_destroy(as);
+	}
 }
 
 TEST(frames_that_cannot_move_stay_with_their_reference)
