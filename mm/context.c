@@ -100,13 +100,19 @@ struct tlb_context *tlb_loaded(void)
 /* ---- contexts ------------------------------------------------------------ */
 
 static struct tlb_context *contexts[TLB_CONTEXT_IDS];
+static paddr_t roots[TLB_CONTEXT_IDS]; /* 0: none. The oracle reads it without a lock */
 static u16 next_id;
-static struct spinlock contexts_lock; /* contexts, next_id */
+static struct spinlock contexts_lock; /* contexts, roots, next_id */
 static struct rwlock contexts_life; /* read side: contexts that are found by id stay */
 
 struct tlb_context *tlb_context_by_id(u16 id)
 {
 	return load_relaxed(&contexts[id % TLB_CONTEXT_IDS]);
+}
+
+paddr_t tlb_root_by_id(u16 id)
+{
+	return load_relaxed(&roots[id % TLB_CONTEXT_IDS]);
 }
 
 void tlb_contexts_hold(void)
@@ -133,6 +139,7 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	ctx->id = next_id;
 	ctx->tag = oracle_tag(next_id);
 	store_relaxed(&contexts[next_id], ctx);
+	store_relaxed(&roots[next_id], root);
 	spin_unlock(&contexts_lock);
 }
 
@@ -158,7 +165,8 @@ void tlb_context_destroy(struct tlb_context *ctx)
 	/* Whoever found it before may still flush it; nobody finds it afterwards. */
 	write_lock(&contexts_life);
 	spin_lock(&contexts_lock);
-	store_relaxed(&contexts[ctx->id], NULL); /* the oracle reads it without a lock */
+	store_relaxed(&contexts[ctx->id], NULL);
+	store_relaxed(&roots[ctx->id], 0UL);
 	spin_unlock(&contexts_lock);
 	write_unlock(&contexts_life);
 }

@@ -15,7 +15,6 @@
  */
 #include <mm/oracle.h>
 #include <mm/evidence_read.h>
-#include <mm/asid.h>
 #include <mm/deferral.h>
 #include <mm/stats.h>
 #include <kernel/panic.h>
@@ -116,10 +115,11 @@ static void blame(const struct oracle_unmap *u, unsigned cpu, unsigned slot)
 		stale(u, cpu);
 }
 
-static const struct tlb_context *context_of(u64 unmap)
+/* The context itself may be destroyed at any moment: nothing but its root is asked for. */
+static paddr_t root_of(u64 unmap)
 {
-	/* NULL: gone; it was flushed everywhere when it was destroyed. */
-	return tlb_context_by_id((u16)(unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK));
+	/* 0: gone; every CPU left it, and what they may hold must be flushed before its next use. */
+	return tlb_root_by_id((u16)(unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK));
 }
 
 /* What the log must say of a broadcast that settles this record. */
@@ -198,15 +198,15 @@ static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, uns
 /* Every slot of every CPU that was loaded with the root. */
 static enum oracle_verdict ask(const struct oracle_unmap *u, bool demand)
 {
-	const struct tlb_context *ctx = context_of(u->unmap);
+	paddr_t root = root_of(u->unmap);
 	struct issued issued = NOT_ASKED;
 	enum oracle_verdict worst = ORACLE_CLEAN;
 
-	if (!oracle_stamp(u->unmap) || !ctx)
+	if (!oracle_stamp(u->unmap) || !root)
 		return ORACLE_CLEAN;
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		for (unsigned i = 0; i < evidence_slots; i++)
-			if (load_acquire(&cpu_ptr(cpu, tlb_evidence)->slot[i].root) == ctx->root)
+			if (load_acquire(&cpu_ptr(cpu, tlb_evidence)->slot[i].root) == root)
 				worst = MAX(worst, judge(u, cpu, i, &issued, demand));
 	return worst;
 }
@@ -339,48 +339,53 @@ static inline bool flushed_since(const struct tlb_evidence *ev, unsigned slot, s
 }
 
 /* Pages of one context on one CPU; none was unmapped after `newest`. */
-static inline void check_cpu(unsigned cpu, const struct tlb_context *ctx, struct page **pages,
-			     unsigned n, u64 newest, u64 words)
+static inline void check_cpu(unsigned cpu, paddr_t root, struct page **pages, unsigned n,
+			     u64 newest, u64 words)
 {
 	const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 	unsigned i = 0;
 
 	do {
-		if (load_acquire(&ev->slot[i].root) == ctx->root &&
+		if (load_acquire(&ev->slot[i].root) == root &&
 		    !flushed_since(ev, i, pages, n, newest))
 			check_pages(ev, cpu, i, pages, n, words);
 	} while (++i < evidence_slots);
 }
 
-/* Has a CPU the root loaded under another ASID than the context's present one, or had it? */
-static inline bool has_other_asid(const struct tlb_context *ctx, asid_t asid)
+/* Do all CPUs have the root under one ASID? That is *asid; ~0 if no CPU has it. */
+static inline bool one_asid(paddr_t root, u64 *asid)
 {
+	*asid = ~0UL;
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
 		const struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 
-		for (unsigned i = 0; i < evidence_slots; i++)
-			if (unlikely(load_acquire(&ev->slot[i].root) == ctx->root &&
-				     load_relaxed(&ev->slot[i].asid) != asid))
-				return true;
+		for (unsigned i = 0; i < evidence_slots; i++) {
+			if (load_acquire(&ev->slot[i].root) != root)
+				continue;
+			u64 here = load_relaxed(&ev->slot[i].asid);
+
+			if (unlikely(*asid != here && *asid != ~0UL))
+				return false;
+			*asid = here;
+		}
 	}
-	return false;
+	return true;
 }
 
 /* Mostly this CPU has broadcast the pages itself, and waited for it, and all have the root under one ASID. */
-static void check_broadcast(const struct tlb_context *ctx, struct page **pages, unsigned n,
-			    u64 newest, u64 words)
+static void check_broadcast(paddr_t root, struct page **pages, unsigned n, u64 newest, u64 words)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
-	asid_t asid = asid_of(ctx, 0);
 	struct oracle_walk w;
+	u64 asid;
 
 	/* Of a sum it is not known whether walk caches were flushed, too. */
-	if (unlikely(has_other_asid(ctx, asid) ||
+	if (unlikely(!one_asid(root, &asid) ||
 		     oracle_is_table(pages[0]->unmap, pages[0]->unmap_word))) {
 		check_mixed(pages, n);
 		return;
 	}
-	u32 issued = EVIDENCE_ISSUED | asid;
+	u32 issued = EVIDENCE_ISSUED | (u32)asid;
 
 	if (evidence_bcast_asid_covers(asid, newest))
 		return;
@@ -401,19 +406,19 @@ static void check_broadcast(const struct tlb_context *ctx, struct page **pages, 
 /* All were last mapped in the same context. */
 static void check_context(struct page **pages, unsigned n, u64 all, u64 words)
 {
-	const struct tlb_context *ctx = context_of(all);
+	paddr_t root = root_of(all);
 	u64 newest = all & ORACLE_STAMP_MASK; /* or a little later, if stamps differ */
 
-	if (unlikely(!ctx))
+	if (unlikely(!root))
 		return;
 	if (unlikely(look_closely(n)))
 		words = ~words;
 	if (tlb_has_bcast()) {
-		check_broadcast(ctx, pages, n, newest, words);
+		check_broadcast(root, pages, n, newest, words);
 		return;
 	}
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		check_cpu(cpu, ctx, pages, n, newest, words);
+		check_cpu(cpu, root, pages, n, newest, words);
 }
 
 static __noinline void check_aliases(struct page **pages, unsigned n)

@@ -147,6 +147,8 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root);
 /* Every CPU forgets it: nobody may have it loaded any more. Call before the root is freed. */
 void tlb_context_destroy(struct tlb_context *ctx);
 struct tlb_context *tlb_context_by_id(u16 id); /* NULL: no such context any more */
+/* Its root, 0: no such context any more. For who does not keep the context from going. Any context. */
+paddr_t tlb_root_by_id(u16 id);
 /*
  * No context found by its id goes away until the release: tlb_context_destroy()
  * waits. The read side of a lock, which may be held across a flush and is not
