@@ -54,6 +54,8 @@ COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap
 # With two, for orders that single files rely on: what one CPU does and another reads too early.
 NARROW = (("switch-one", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("switch-two", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
+          ("flush-cpus", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
+          ("stage2-shootdown", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")))
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
