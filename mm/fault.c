@@ -318,7 +318,17 @@ static enum fault_result populate_one(struct aspace *as, vaddr_t va, u32 node, u
 	struct area *area = aspace_find(as, va);
 
 	if (area) {
-		struct area here = *area; /* the same area with another preference */
+		/* The same with another preference, but for its links, which object.lock guards. */
+		struct area here = {.aspace = area->aspace,
+				    .object = area->object,
+				    .start = area->start,
+				    .end = area->end,
+				    .offset = area->offset,
+				    .prot = area->prot,
+				    .huge = area->huge,
+				    .placement = area->placement,
+				    .node = area->node,
+				    .nodes = area->nodes};
 
 		if (f.strict) {
 			here.placement = PLACE_PREFERRED;
