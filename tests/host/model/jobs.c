@@ -375,7 +375,7 @@ void jobs_add_product(const char *scheme_name, const char *rules, unsigned part,
 {
 	unsigned first = job_count;
 
-	if (setup_is_unsafe(scheme_name) || options.product == PRODUCT_NONE)
+	if (setup_is_unsafe(scheme_name) || (options.product == PRODUCT_NONE && !options.scenario))
 		return; /* in each of it somebody writes */
 	if (options.scenario) {
 		for (unsigned i = 0; i < product_count(); i++)
