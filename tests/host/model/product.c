@@ -22,8 +22,6 @@ static unsigned count, room;
 static const struct {
 	const char *pattern, *rules, *why; /* rules NULL: both */
 } left_out[] = {
-	{"*-part-*2m", NULL,
-	 "a migration from inside a 2 MiB page tells about pages outside its range"},
 	{NULL, NULL, NULL},
 };
 
