@@ -32,11 +32,13 @@ void debts_owe(struct debts *d, const struct tlb_context *ctx)
 	u64 *word = &d->owing[ctx->id / 64], bit = 1UL << (ctx->id % 64);
 
 	spin_lock(&d->lock);
-	if (*word & bit)
+	if (*word & bit) {
 		count(debts_merged);
-	else
+	} else {
 		count(debts_created);
-	*word |= bit;
+		*word |= bit;
+		d->owing_count++;
+	}
 	spin_unlock(&d->lock);
 	deferral_tick_later();
 }
@@ -84,27 +86,44 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order)
 	return page;
 }
 
-static u64 count_owing(const u64 *owing)
+/* The next context of the set that still exists, from id *at on; *at moves behind it. NULL: none. */
+static struct tlb_context *next_owing(const u64 *owing, unsigned *at)
 {
-	u64 n = 0;
+	while (*at < TLB_CONTEXT_IDS) {
+		u64 ids = owing[*at / 64] >> *at % 64;
 
-	for (unsigned w = 0; w < DEBT_CONTEXT_WORDS; w++)
-		for (u64 ids = owing[w]; ids; ids &= ids - 1)
-			n++;
-	return n;
+		if (!ids) {
+			*at = (*at / 64 + 1) * 64;
+			continue;
+		}
+		*at += (unsigned)__builtin_ctzl(ids);
+		struct tlb_context *ctx = tlb_context_by_id((u16)*at);
+
+		++*at;
+		if (ctx) /* else destroyed, which flushed it everywhere */
+			return ctx;
+	}
+	return NULL;
 }
 
+/* One shootdown, however many they are; of one context it is its own. */
 static void flush_owing(const u64 *owing)
 {
-	tlb_contexts_hold();
-	for (unsigned w = 0; w < DEBT_CONTEXT_WORDS; w++)
-		for (u64 ids = owing[w]; ids; ids &= ids - 1) {
-			struct tlb_context *ctx =
-				tlb_context_by_id((u16)(w * 64 + (unsigned)__builtin_ctzl(ids)));
+	struct cpumask cpus;
+	unsigned at = 0;
 
-			if (ctx) /* else destroyed, which flushed it everywhere */
-				tlb_flush_context(ctx);
-		}
+	tlb_contexts_hold();
+	struct tlb_context *first = next_owing(owing, &at), *next = next_owing(owing, &at);
+
+	if (first && !next) {
+		tlb_flush_context(first);
+	} else if (first) {
+		cpumask_clear(&cpus);
+		tlb_expire(first, &cpus);
+		for (; next; next = next_owing(owing, &at))
+			tlb_expire(next, &cpus);
+		tlb_flush_cpus(&cpus);
+	}
 	tlb_contexts_release();
 }
 
@@ -122,7 +141,7 @@ static void free_held(struct debts *d, struct page *page)
 u64 debts_pay(struct debts *d)
 {
 	struct page *held[MAX_NODES][2];
-	u64 owing[DEBT_CONTEXT_WORDS];
+	u64 owing[DEBT_CONTEXT_WORDS], owed;
 
 	/* A second payer must not return while the first still flushes: it waits here. */
 	write_lock(&d->payer);
@@ -135,14 +154,17 @@ u64 debts_pay(struct debts *d)
 	memset(d->held, 0, sizeof(d->held));
 	memcpy(owing, d->owing, sizeof(owing));
 	memset(d->owing, 0, sizeof(d->owing));
+	owed = d->owing_count;
+	d->owing_count = 0;
 	spin_unlock(&d->lock);
-	flush_owing(owing);
+	if (owed)
+		flush_owing(owing);
 
 	for (u32 node = 0; node < MAX_NODES; node++)
 		for (unsigned large = 0; large < 2; large++)
 			free_held(d, held[node][large]);
 	write_unlock(&d->payer);
-	return count_owing(owing);
+	return owed;
 }
 
 u64 debts_held(const struct debts *d)

@@ -90,7 +90,7 @@ def relaxed_bits(code: str) -> Iterator[tuple[int, int, str]]:
 RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     # Not the call of tlb_flush_rolled_over(): its body is one flush.
     ("flush left out", statements(r"tlb_flush_(?!rolled_over)\w+|tlb_bcast_(?!prepare)\w+|tlb_gather_flush|flush_here|"
-                                  r"flush_owing|zap_flush|context_leave")),
+                                  r"tlb_expire|flush_owing|zap_flush|context_leave")),
     ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry")),
     ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
     ("acquire weakened", replaced(r"\bload_acquire\(", "load_relaxed(")),

@@ -14,6 +14,7 @@ struct debts {
 	struct page *held[MAX_NODES][2]; /* by node and size (4 KiB, 2 MiB), linked by next */
 	u64 held_pages; /* 4 KiB frames; written under the lock, read without it */
 	u64 owing[DEBT_CONTEXT_WORDS]; /* contexts with a flush owed, by id */
+	u64 owing_count; /* of them */
 	struct rwlock payer; /* write side: one pays, others wait until it is paid */
 };
 
@@ -24,7 +25,7 @@ void debts_hold(struct debts *d, struct page *page);
 /* A held frame of this node and size, ready to be mapped again; NULL: none. Its debts stay owed. */
 struct page *debts_take(struct debts *d, u32 node, unsigned order);
 /*
- * Flush every context that owes and free every frame that was held when it was
+ * Flush every context that owes, in one shootdown, and free every frame that was held when it was
  * called. Returns after somebody else's payment in progress, too. Interrupts
  * on, no spinlock held. The oracle checks each frame. Returns how many
  * contexts owed: what debts_created counted.

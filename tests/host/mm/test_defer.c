@@ -194,6 +194,37 @@ TEST(zeroes_are_written_after_the_payment)
 	aspace_destroy(as);
 }
 
+/* ---- many contexts ------------------------------------------------------------------- */
+
+TEST(many_contexts_are_paid_for_in_one_shootdown)
+{
+	enum { SPACES = 5 }; /* more than a gather has room for */
+	struct aspace *as[SPACES];
+	const struct mm_counters *c = this_cpu_ptr(mm_counters);
+	u64 gen[SPACES], shootdowns, nonglobal;
+	vaddr_t va;
+
+	host_mm();
+	for (unsigned n = 0; n <= SPACES; n++) {
+		for (unsigned i = 0; i < n; i++) {
+			as[i] = host_space(1, PROT_READ, false, 0, &va);
+			debts_owe(&debts, &as[i]->ctx);
+			debts_owe(&debts, &as[i]->ctx);
+			gen[i] = as[i]->ctx.gen;
+		}
+		shootdowns = c->shootdowns;
+		nonglobal = c->shootdowns_nonglobal;
+		CHECK_EQ(debts_pay(&debts), n);
+		CHECK_EQ(c->shootdowns, shootdowns + !!n);
+		CHECK_EQ(c->shootdowns_nonglobal, nonglobal + (n > 1));
+		for (unsigned i = 0; i < n; i++) {
+			CHECK_EQ(as[i]->ctx.gen, gen[i] + 1);
+			aspace_destroy(as[i]);
+		}
+		CHECK_EQ(debts_pay(&debts), 0);
+	}
+}
+
 /* ---- limits -------------------------------------------------------------------------- */
 
 static u32 value;

@@ -1,6 +1,7 @@
 /* Debts against what happens meanwhile: spaces that go, observers. For the pieces that deferrals share. */
 #include <mm/debt.h>
 #include <mm/deferral.h>
+#include <mm/oracle.h>
 #include "model.h"
 
 #include <kernel/kmem.h>
@@ -58,6 +59,66 @@ const struct scenario debts_destroy = {
 	.setup = setup_owing,
 	.program = {destroy_owing, pay_all_debts},
 	.end = end_destroyed,
+};
+
+/* ---- many spaces are paid for at once ----------------------------------------------------- */
+
+static struct page *unmapped[2];
+
+static void setup_two_owing(void)
+{
+	a = work_space("a", VA, 1, RW);
+	b = work_space("b", VA2, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++) {
+		work_load(b, cpu);
+		if (!cpu)
+			work_drop_begins(VA2);
+		work_load(a, cpu);
+	}
+	work_drop_begins(VA);
+}
+
+static struct page *unmap_owing(struct aspace *as, vaddr_t va)
+{
+	pte_t *ptep = pgwalk_find(as->root, va, 0).ptep;
+
+	spin_lock(pt_lock_of(ptep));
+	struct page *page = phys_to_page(pte_pa(pt_take(ptep, pte_none()), 0));
+
+	oracle_unmapped(page, &as->ctx, va, ORACLE_SITE(ORACLE_OTHER));
+	atomic_fetch_add(&page->mapcount, -1U);
+	debts_owe(&debts, &as->ctx);
+	spin_unlock(pt_lock_of(ptep));
+	return page;
+}
+
+static void unmap_both_and_pay(unsigned cpu __unused)
+{
+	unmapped[0] = unmap_owing(a, VA);
+	unmapped[1] = unmap_owing(b, VA2);
+	debts_pay(&debts);
+	for (unsigned i = 0; i < ARRAY_SIZE(unmapped); i++)
+		page_put(unmapped[i],
+			 PAGE_REF); /* the machine holds it to I1, and so does the oracle */
+}
+
+static void use_both(unsigned cpu)
+{
+	work_read(VA, cpu, 0);
+	aspace_load(b);
+	work_read(VA2, cpu, 0);
+	aspace_load(a);
+	work_read(VA, cpu, 0);
+}
+
+const struct scenario debts_spaces = {
+	.name = "debts-spaces",
+	.summary = "pages of two spaces are unmapped, paid for at once and freed, under CPUs that "
+		   "use both",
+	.cpus = 3,
+	.setup = setup_two_owing,
+	.program = {unmap_both_and_pay, use_both, use_both},
+	.end = NULL,
 };
 
 /* ---- a block is handed out while its buddy comes back ------------------------------------ */
