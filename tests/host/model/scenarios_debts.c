@@ -48,8 +48,9 @@ static void end_destroyed(void)
 		fake_fail("scenario: the space's memory has not been reused");
 	for (unsigned i = 0; i < sizeof(*b) / sizeof(u64); i++)
 		if (reused[i])
-			fake_fail("a payment wrote to a context that is gone: word %u is %#lx", i,
-				  reused[i]);
+			fake_fail("a payment wrote to a context that is gone: at the end word %u "
+				  "is %#lx",
+				  i, reused[i]);
 }
 
 const struct scenario debts_destroy = {
@@ -158,7 +159,8 @@ static void end_buddies(void)
 	for (unsigned order = 3; order-- > 1;)
 		while ((page = pmm_alloc(0, order, PMM_STRICT)))
 			if (page <= taken && taken < page + (1UL << order))
-				fake_fail("frame %#lx is handed out twice", page_to_phys(taken));
+				fake_fail("frame %#lx at the end: handed out twice",
+					  page_to_phys(taken));
 }
 
 const struct scenario buddy_taken = {
