@@ -159,6 +159,7 @@ static void release_and_poison(struct page **pages, unsigned n)
 	release(pages, n, unmap, words);
 	for (unsigned i = 0; i < n; i++) {
 		store_relaxed(&pages[i]->flags, 0U);
+		store_relaxed(&pages[i]->refs, 0UL); /* as free_one(): from here on anybody's */
 		poison_frames(pages[i], 0);
 	}
 }
@@ -443,7 +444,8 @@ void pmm_free_owing(struct page *page)
 
 	if (page->state != PAGE_USED && page->state != PAGE_QUARANTINE)
 		panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
-	store_relaxed(&page->refs, 0);
+	/* Nobody's by now; the store that tells so is for when it leaves. */
+	atomic_xchg(&page->refs, 0UL);
 	/* Each frame has the record: the block may be taken apart before it leaves. */
 	for (struct page *frame = page; frame < page + count; frame++) {
 		frame->unmap = page->unmap;

@@ -42,7 +42,8 @@ extern const struct scenario debts_grow, hint_dirty, share_unmap, destroy_lazy;
 /* ---- scenarios_exec.c ---- */
 extern const struct scenario exec_protect, exec_hint, exec_alias;
 /* ---- scenarios_debts.c ---- */
-extern const struct scenario debts_destroy, debts_look, debts_spaces, buddy_taken;
+extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, free_owing_frames,
+	buddy_taken;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;

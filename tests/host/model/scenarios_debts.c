@@ -4,6 +4,8 @@
 #include <mm/oracle.h>
 #include "model.h"
 
+#include <kernel/alarm.h>
+#include <kernel/context.h>
 #include <kernel/kmem.h>
 
 #define VA MODEL_VA
@@ -79,7 +81,7 @@ static void setup_two_owing(void)
 	work_drop_begins(VA);
 }
 
-static struct page *unmap_owing(struct aspace *as, vaddr_t va)
+static struct page *unmap_page(struct aspace *as, vaddr_t va)
 {
 	pte_t *ptep = pgwalk_find(as->root, va, 0).ptep;
 
@@ -95,8 +97,8 @@ static struct page *unmap_owing(struct aspace *as, vaddr_t va)
 
 static void unmap_both_and_pay(unsigned cpu __unused)
 {
-	unmapped[0] = unmap_owing(a, VA);
-	unmapped[1] = unmap_owing(b, VA2);
+	unmapped[0] = unmap_page(a, VA);
+	unmapped[1] = unmap_page(b, VA2);
 	debts_pay(&debts);
 	for (unsigned i = 0; i < ARRAY_SIZE(unmapped); i++)
 		page_put(unmapped[i],
@@ -207,5 +209,100 @@ const struct scenario debts_look = {
 	.reads_only = true,
 	.setup = setup_readonly_pages,
 	.program = {move_and_settle, look_at_held, look_at_held},
+	.end = NULL,
+};
+
+/* ---- frames that are free and owe --------------------------------------------------------- */
+
+static u64 pay_debts(enum pay_event why, const struct pay_scope *scope)
+{
+	(void)why, (void)scope;
+	return debts_pay(&debts);
+}
+
+static u64 pay_what_leaves(struct page *first, u64 count)
+{
+	(void)first, (void)count;
+	return debts_pay(&debts);
+}
+
+static const struct deferral frees_early = {
+	.name = "frees-early", .pay = pay_debts, .frames_leave = pay_what_leaves};
+
+static void setup_free_owing(void)
+{
+	setup_two_owing();
+	pmm_drain_caches();
+	deferral_use(&frees_early);
+}
+
+static void free_owing(unsigned cpu)
+{
+	struct page *page = unmap_page(a, VA);
+	struct object *obj = page->object;
+
+	/* As page_put(): the last reference, then the object's slot. */
+	if (atomic_fetch_add(&page->refs, -PAGE_REF) != PAGE_REF)
+		return;
+	store_relaxed(object_slot(obj, page->index, false), NULL);
+	page->object = NULL;
+	object_put(obj);
+	pmm_free_owing(page);
+	work_read(VA, cpu, 0);
+}
+
+/* All that there is: the frame is among it, if it is free by now. */
+static void take_and_zero(unsigned cpu __unused)
+{
+	while (pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE | PMM_ZERO))
+		;
+}
+
+static void only_read(unsigned cpu)
+{
+	work_read(VA, cpu, 0);
+	aspace_load(b);
+	work_read(VA2, cpu, 0);
+}
+
+const struct scenario free_owing_frames = {
+	.name = "free-owing",
+	.summary = "a frame is freed before its flush, and taken and zeroed by another CPU",
+	.cpus = 3,
+	.setup = setup_free_owing,
+	.program = {free_owing, take_and_zero, only_read},
+	.end = NULL,
+};
+
+/* ---- a tick pays meanwhile ----------------------------------------------------------------- */
+
+static void tick_twice(unsigned cpu __unused)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		alarm_handler();
+		context_due_handler();
+		work_read_same(VA);
+	}
+}
+
+static void move_there_and_back(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 2, 1);
+	work_migrate(a, VA, 2, 0);
+}
+
+static void read_same(unsigned cpu __unused)
+{
+	for (unsigned i = 0; i < 3; i++)
+		work_read_same(VA2);
+}
+
+const struct scenario debts_tick = {
+	.name = "debts-tick",
+	.summary = "debts are paid by the tick of a CPU while another makes more of them",
+	.cpus = 3,
+	.reads_only = true,
+	.setup = setup_readonly_pages,
+	.program = {move_there_and_back, tick_twice, read_same},
 	.end = NULL,
 };
