@@ -119,8 +119,10 @@ static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot, unsigned l
 		return false;
 	if (unlikely(prot & PROT_EXEC))
 		prepare_code(old, level);
-	pt_protect(ptep, prot);
-	return (pte_prot(old) & ~prot & PROT_CHANGES) || pte_upgrade_needs_flush(old, new);
+	pt_protect(ptep, old, new, prot);
+	/* Where nothing but reading is left, what changed lost something. */
+	return !(prot & PROT_CHANGES) || pte_loses_rights(old, new) ||
+	       pte_upgrade_needs_flush(old, new);
 }
 
 /* A hint entry gets the new rights, too: they are what the next access will be given. PTL held. */
@@ -145,8 +147,8 @@ static void tell_run(struct aspace *as, vaddr_t va, vaddr_t end, unsigned level,
 		change_taken(as, va, level, pte_load(pgwalk_find(as->root, va, level).ptep), g);
 }
 
-static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos pos, vaddr_t *va,
-			vaddr_t end, prot_t prot)
+static __always_inline void protect_table(struct aspace *as, struct tlb_gather *g,
+					  struct pt_pos pos, vaddr_t *va, vaddr_t end, prot_t prot)
 {
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 	u64 size = PT_LEVEL_SIZE(pos.level);
@@ -180,6 +182,16 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 		migration_wait(moving, ptl);
 	else
 		spin_unlock(ptl);
+}
+
+/* What is asked for most is a constant, so that its loop holds no tests of it. */
+static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos pos, vaddr_t *va,
+			vaddr_t end, prot_t prot)
+{
+	if (prot == PROT_READ)
+		protect_table(as, g, pos, va, end, PROT_READ);
+	else
+		protect_table(as, g, pos, va, end, prot);
 }
 
 void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)

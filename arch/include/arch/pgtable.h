@@ -107,3 +107,10 @@ static inline pte_t pte_with_prot(pte_t leaf, prot_t prot)
 		return pte_mk_readonly(pte);
 	return pte_is_writable(pte) ? pte : pte_mk_writable(pte);
 }
+
+/* Some access that the leaf `old` allows, `new` does not. */
+static inline bool pte_loses_rights(pte_t old, pte_t new)
+{
+	return (pte_is_writable(old) && !pte_is_writable(new)) ||
+	       (pte_is_executable(old) && !pte_is_executable(new));
+}

@@ -107,14 +107,12 @@ static inline pte_t pt_change(pte_t *ptep, pte_t (*change)(pte_t))
 	return old;
 }
 
-/* The same with the rights of prot, see pte_with_prot(). */
-static inline pte_t pt_protect(pte_t *ptep, prot_t prot)
+/* The same with the rights of prot, see pte_with_prot(); `new` is what `old`, as it was read, becomes. */
+static inline void pt_protect(pte_t *ptep, pte_t old, pte_t new, prot_t prot)
 {
-	pte_t old = pte_load(ptep);
-
-	while (!pte_cmpxchg(ptep, &old, pte_with_prot(old, prot)))
-		;
-	return old;
+	while (unlikely(
+		!pte_cmpxchg(ptep, &old, new))) /* hardware set dirty or accessed meanwhile */
+		new = pte_with_prot(old, prot);
 }
 
 /* Build or extend kernel mappings; tables from `alloc`. large: use blocks. 0 or -ENOMEM. */
