@@ -71,8 +71,11 @@ void change_unsubscribe(struct aspace *as, struct change_subscriber *s)
 	write_unlock(&as->lock);
 }
 
+/* The end of a change that was told or counted, or what was told of one that does not begin. */
 void change_tell_end(const struct change *c)
 {
+	if (c->told & CHANGE_COUNTED)
+		atomic_fetch_add(&c->as->changing, -1U);
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++)
 		if (c->told >> i & 1) {
 			struct change_subscriber *s = load_relaxed(&c->as->subscriber[i]);
@@ -97,6 +100,22 @@ int change_tell_begin(struct change *c)
 			c->told |= 1U << i;
 	}
 	return 0;
+}
+
+/*
+ * From here to the end no debt may be made in the range: what was read-only may
+ * be written, and what was mapped be gone. Migrations of this space are kept out
+ * by aspace.lock. Those that come through the reverse map note what they owe,
+ * then look at `changing` (full barrier); we count, then pay. So they see us, and
+ * let nothing wait, or we pay what they noted.
+ */
+void change_pay(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
+		vaddr_t end)
+{
+	change->as = as;
+	change->told |= CHANGE_COUNTED;
+	atomic_fetch_add(&as->changing, 1);
+	pay_now(change_events[why], pay_range(&as->ctx, start, end));
 }
 
 void change_taken_tell(struct aspace *as, vaddr_t va, unsigned level, pte_t old,

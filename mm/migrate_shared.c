@@ -91,6 +91,18 @@ static bool gather_at(struct area *area, vaddr_t va, void *arg)
 	return true;
 }
 
+static bool is_quiet(struct area *area, vaddr_t va __unused, void *arg __unused)
+{
+	return !load_relaxed(&area->aspace->changing);
+}
+
+/* Every entry was noted. But a space that is being changed has paid already: see change_pay(). */
+static bool may_wait(const struct walk *w)
+{
+	smp_mb();
+	return w->may_wait && rmap_walk(w->src, is_quiet, NULL) && deferral->may_defer(w->src);
+}
+
 enum migrate_reason migration_unmap_shared(struct migration *m, struct page *src)
 {
 	struct walk w = {.m = m, .src = src, .may_wait = true};
@@ -107,7 +119,7 @@ enum migrate_reason migration_unmap_shared(struct migration *m, struct page *src
 	bool whole = w.taken && w.taken == load_relaxed(&src->mapcount);
 
 	if (unlikely(w.shown)) {
-		if (whole && w.may_wait && deferral->may_defer(src))
+		if (whole && may_wait(&w))
 			m->state[src->slot] = PAIR_DEFERRED;
 		else
 			rmap_walk(src, gather_at, &w);

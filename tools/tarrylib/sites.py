@@ -132,7 +132,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
                                          "(page_isolate(page), wanted)")),
     ("flush not pending", statements(r"hint_flush_begins|hint_flush_ended")),
     ("flush not pending", replaced(r" \|\| load_relaxed\(&\w+->flush_pending\)", "")),
-    ("debts not paid", statements(r"pay|deferral_frames_leave|knob_hooks.settle|debts_owe")),
+    ("debts not paid", statements(r"pay|pay_now|deferral_frames_leave|knob_hooks.settle|debts_owe")),
     ("debts not paid", replaced(r"return debts_pay\(&debts\);", "return 0;")),
     ("defers writable entries", replaced(r"if \(pte_is_writable\(old\)\)", "if (false)")),
     ("defers though an entry objects", replaced(r"w\.may_wait && ", "")),

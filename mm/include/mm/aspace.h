@@ -31,6 +31,7 @@ struct aspace {
 	u32 id;
 	const char *name;
 	u32 flush_pending; /* scanners between their first entry change and the end of their flush */
+	u32 changing; /* changes that have paid their debts and are not over; atomic; see mm/change.c */
 	bool subscribed; /* some subscriber is not NULL */
 	struct change_subscriber *subscriber[CHANGE_SUBSCRIBERS]; /* see mm/change.c */
 	struct hint_tally hints;

@@ -24,8 +24,9 @@ struct change {
 	struct aspace *as;
 	enum change_reason why;
 	vaddr_t start, end;
-	u32 told; /* bit per subscriber of the space that heard the beginning */
+	u32 told; /* bit per subscriber of the space that heard the beginning, and CHANGE_COUNTED */
 };
+#define CHANGE_COUNTED (1U << 31) /* in aspace.changing */
 
 struct change_subscriber {
 	/*
@@ -67,6 +68,8 @@ static const enum pay_event change_events[] = {
 };
 
 int change_tell_begin(struct change *change);
+void change_pay(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
+		vaddr_t end);
 void change_tell_end(const struct change *change);
 
 /*
@@ -84,8 +87,8 @@ static __always_inline int change_begin(struct change *change, struct aspace *as
 		*change = (struct change){.as = as, .why = why, .start = start, .end = end};
 		err = change_tell_begin(change);
 	}
-	if (likely(!err))
-		pay(change_events[why], pay_range(&as->ctx, start, end));
+	if (unlikely(pay_heard & PAY_BIT(change_events[why])) && !err)
+		change_pay(change, as, why, start, end);
 	return err;
 }
 

@@ -113,13 +113,19 @@ static __always_inline enum migrate_reason migration_take(struct migration *m, s
 						 .site = site,
 						 .gather = &m->gather});
 
-	if (unlikely(!cached)) /* the scan flushed it, and the oracle holds us to that */
-		return MIGRATE_OK;
-	if (unlikely(m->defers) && *may_wait) {
-		*may_wait = deferral->entry_taken(src, &as->ctx, va, got);
-		if (*may_wait)
+	if (unlikely(m->defers)) {
+		pte_t leaf = pte_is_hint(got) ? pte_from_hint(got) : got;
+
+		/* No CPU holds it, but it may be written as soon as it is mapped again: others must not wait (I5). */
+		if (!cached && pte_is_writable(leaf))
+			*may_wait = false;
+		if (cached && *may_wait)
+			*may_wait = deferral->entry_taken(src, &as->ctx, va, leaf);
+		if (cached && *may_wait)
 			return FLUSH_MAY_WAIT;
 	}
+	if (unlikely(!cached)) /* the scan flushed it, and the oracle holds us to that */
+		return MIGRATE_OK;
 	tlb_gather_add(&m->gather, &as->ctx, va, m->level);
 	return MIGRATE_OK;
 }
