@@ -203,7 +203,7 @@ static struct area *area_create(struct aspace *as, struct object *obj, vaddr_t v
 	if (!area)
 		return NULL;
 	if (obj)
-		atomic_fetch_add_relaxed(&obj->refs, 1); /* the caller holds it */
+		object_get(obj);
 	else
 		obj = object_create(len >> PAGE_SHIFT);
 	if (!obj) {

@@ -16,71 +16,21 @@
 
 PERCPU(struct fault_wait, fault_wait);
 
-/* ---- anonymous memory --------------------------------------------------------- */
+/* ---- absent pages ------------------------------------------------------------- */
 
-/* The page of a slot with a reference for a mapping; NULL: it is being replaced, freed or moved. */
-static struct page *page_of_slot(struct page **slot, struct page *page)
+static u32 area_node(const struct area *area)
 {
-	if (!page_get(page, PAGE_REF))
-		return NULL;
-	/*
-	 * page_get() is a full barrier: if the slot still names the page it was not
-	 * freed before, and either we see PG_ISOLATED or the migrator, which sets it
-	 * (full barrier) and then compares the references, sees ours.
-	 */
-	if (load_relaxed(slot) == page && !(load_relaxed(&page->flags) & PG_ISOLATED))
-		return page;
-	page_put(page, PAGE_REF);
-	return NULL;
+	return numa_resolve(area->node);
 }
 
-/* From the nearest node of the area's that has one. */
-static struct page *alloc_bound(const struct area *area, unsigned order)
-{
-	unsigned n;
-	const u8 *nodes = pmm_fallback_order(numa_node_of_cpu(cpu_id()), &n);
-	struct page *page = NULL;
-
-	for (unsigned i = 0; i < n && !page; i++)
-		if (area->nodes >> nodes[i] & 1)
-			page = pmm_alloc(nodes[i], order, PMM_ZERO | PMM_STRICT);
-	return page;
-}
-
-static u64 count_nodes(u64 nodes)
-{
-	u64 n = 0;
-
-	for (; nodes; nodes &= nodes - 1)
-		n++;
-	return n;
-}
-
-/* The index-th of the area's nodes, which take turns. 2 MiB pages count as one. */
-static u32 interleaved(const struct area *area, u64 index)
-{
-	u64 left = area->nodes;
-
-	for (u64 turns = index % count_nodes(area->nodes); turns; turns--)
-		left &= left - 1;
-	return (u32)__builtin_ctzl(left);
-}
-
-static struct page *alloc_for(const struct area *area, u64 index, unsigned order, bool strict)
-{
-	if (area->placement == PLACE_BIND)
-		return alloc_bound(area, order);
-	u32 node = area->placement == PLACE_INTERLEAVE ? interleaved(area, index >> order)
-						       : numa_resolve(area->node);
-
-	return pmm_alloc(node, order, PMM_ZERO | (strict ? PMM_STRICT : PMM_FALLBACK));
-}
-
-static struct page *new_page(const struct area *area, struct page **slot, u64 index, unsigned order,
+/* A page of zeroes takes the place of nothing. NULL: no memory, or the slot's new page is on its way. */
+static struct page *new_page(const struct area *area, slot_t *slot, u64 index, unsigned order,
 			     bool strict)
 {
-	struct page *page = alloc_for(area, index, order, strict), *old = NULL;
+	unsigned flags = PMM_ZERO | (strict ? PMM_STRICT : PMM_FALLBACK);
+	struct page *page = area_alloc_page(area, index, order, flags);
 	struct object *obj = area->object;
+	slot_t old = slot_none();
 
 	if (!page)
 		return NULL;
@@ -88,49 +38,84 @@ static struct page *new_page(const struct area *area, struct page **slot, u64 in
 	page->index = (u32)index;
 	page->last = 0;
 	atomic_fetch_add_relaxed(&obj->refs, 1); /* each page in a slot holds its object */
-	/* Full barrier: the page's fields and zeroes before the pointer; pairs with page_of_slot(). */
-	if (atomic_cmpxchg(slot, &old, page))
+	/* Full barrier: the page's fields and zeroes before the pointer; pairs with slot_page_get(). */
+	if (slot_replace(slot, &old, slot_of_page(page)))
 		return page;
 	page->object = NULL;
-	object_put(obj);
+	object_release(obj);
 	page_put(page, PAGE_REF);
-	return page_of_slot(slot, old);
+	return slot_is_page(old) ? slot_page_get(slot, old) : NULL;
 }
 
-static u32 area_node(const struct area *area)
-{
-	return numa_resolve(area->node);
-}
-
-static enum fault_result fault_anon(struct fault *f, struct area *area, struct pt_pos pos);
+static enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos pos);
 
 /* No 2 MiB page is to be had: the area gets small ones here. */
-static enum fault_result fault_anon_small(struct fault *f, struct area *area)
+static enum fault_result fault_absent_small(struct fault *f, struct area *area)
 {
 	struct pt_pos pos = pgwalk_create(&pt_stage1, f->as->root, f->va, 0, area_node(area));
 
 	if (!pos.ptep || pos.level)
 		return pos.ptep ? FAULT_RETRY : FAULT_ERROR;
-	return pte_is_none(pte_load(pos.ptep)) ? fault_anon(f, area, pos) : FAULT_RETRY;
+	return pte_is_none(pte_load(pos.ptep)) ? fault_absent(f, area, pos) : FAULT_RETRY;
 }
 
-static enum fault_result fault_anon(struct fault *f, struct area *area, struct pt_pos pos)
+/* The page has to come from the object's store, or is on its way: without the space's lock. */
+static __noinline enum fault_result fault_store(struct fault *f, const struct area *area,
+						slot_t *slot, slot_t seen, u64 index)
+{
+	if (slot_is_busy(seen)) {
+		object_wait_begin(&f->fill, area->object, slot);
+		return FAULT_WAIT;
+	}
+	struct page *page = area_alloc_page(area, index, 0, f->strict ? PMM_STRICT : PMM_FALLBACK);
+
+	if (!page)
+		return FAULT_ERROR;
+	return object_fill_begin(&f->fill, area->object, index, slot, seen, page) ? FAULT_WAIT
+										  : FAULT_RETRY;
+}
+
+/* No lock held: what FAULT_WAIT asked for. The page stays until the fault ends, so that it finds it. */
+static __noinline enum fault_result fault_wait_for_store(struct fault *f)
+{
+	struct page *page = f->fill.page;
+
+	if (object_fill_end(&f->fill))
+		return FAULT_ERROR;
+	if (page) {
+		if (f->filled)
+			page_put(f->filled, PAGE_REF);
+		f->filled = page;
+	}
+	return FAULT_RETRY;
+}
+
+static inline void fault_end(struct fault *f)
+{
+	if (unlikely(f->filled))
+		page_put(f->filled, PAGE_REF);
+}
+
+static enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos pos)
 {
 	unsigned order = pos.level ? HUGE_ORDER : 0;
 	vaddr_t va = ALIGN_DOWN(f->va, PT_LEVEL_SIZE(pos.level));
 	u64 index = area->offset + ((va - area->start) >> PAGE_SHIFT);
-	struct page **slot = object_slot(area->object, index, true);
+	slot_t *slot = object_slot(area->object, index, true);
+	struct page *page;
 
 	if (!slot)
 		return FAULT_ERROR;
-	struct page *page = load_relaxed(slot); /* page_of_slot() orders what is read of it */
+	slot_t seen = slot_load(slot);
 
-	if (page) {
-		page = page_of_slot(slot, page);
-	} else {
+	if (slot_is_page(seen)) {
+		page = slot_page_get(slot, seen);
+	} else if (likely(slot_is_none(seen) && area->object->ops->zeroes)) {
 		page = new_page(area, slot, index, order, f->strict);
-		if (!page && !load_relaxed(slot))
-			return order ? fault_anon_small(f, area) : FAULT_ERROR;
+		if (!page && slot_is_none(slot_load(slot)))
+			return order ? fault_absent_small(f, area) : FAULT_ERROR;
+	} else {
+		return fault_store(f, area, slot, seen, index);
 	}
 	/* Of the other size: it lost to a table, and whoever put it there takes it back, or the table is there now. */
 	if (unlikely(page && page->order != order)) {
@@ -250,7 +235,7 @@ static enum fault_result fault_locked(struct fault *f)
 		if (!pos.ptep)
 			result = FAULT_ERROR;
 		else if (pte_is_none(seen))
-			result = fault_anon(f, area, pos);
+			result = fault_absent(f, area, pos);
 		else if (pte_is_present(seen))
 			result = fault_present(f, area, pos);
 		else if (pte_is_hint(seen))
@@ -297,9 +282,14 @@ bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
 	for (;; f.attempt++) {
 		read_lock(&as->lock);
 		result = fault_locked(&f);
-		if (result != FAULT_RETRY)
+		if (likely(result < FAULT_RETRY))
 			break;
+		if (result == FAULT_WAIT && fault_wait_for_store(&f) == FAULT_ERROR) {
+			result = FAULT_ERROR;
+			break;
+		}
 	}
+	fault_end(&f);
 	if (unlikely(f.attempt))
 		count(retried_faults);
 	note_wait(&f, waits);
@@ -308,59 +298,66 @@ bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
 
 /* ---- faulting in on purpose ------------------------------------------------------ */
 
-/* One page or 2 MiB. *bytes = how far it reached. */
-static enum fault_result populate_one(struct aspace *as, vaddr_t va, u32 node, u64 *bytes)
+/* One page or 2 MiB, by the space's lock. *bytes = how far it reached. */
+static enum fault_result populate_locked(struct fault *f, u32 node, u64 *bytes)
 {
-	struct fault f = {.as = as, .va = va, .strict = node != BOOT_NODE_NONE};
+	struct area *area = aspace_find(f->as, f->va);
 	enum fault_result result = FAULT_ERROR;
 
-	read_lock(&as->lock);
-	struct area *area = aspace_find(as, va);
+	if (!area)
+		return FAULT_ERROR;
+	/* The same with another preference, but for its links, which object.lock guards. */
+	struct area here = {.aspace = area->aspace,
+			    .object = area->object,
+			    .start = area->start,
+			    .end = area->end,
+			    .offset = area->offset,
+			    .prot = area->prot,
+			    .huge = area->huge,
+			    .placement = area->placement,
+			    .node = area->node,
+			    .nodes = area->nodes};
 
-	if (area) {
-		/* The same with another preference, but for its links, which object.lock guards. */
-		struct area here = {.aspace = area->aspace,
-				    .object = area->object,
-				    .start = area->start,
-				    .end = area->end,
-				    .offset = area->offset,
-				    .prot = area->prot,
-				    .huge = area->huge,
-				    .placement = area->placement,
-				    .node = area->node,
-				    .nodes = area->nodes};
-
-		if (f.strict) {
-			here.placement = PLACE_PREFERRED;
-			here.node = node;
-		}
-		struct pt_pos pos = fault_position(&f, &here);
-
-		if (pos.ptep && pte_is_none(f.seen))
-			result = fault_anon(&f, &here, pos);
-		else if (pos.ptep)
-			result = FAULT_DONE;
-		/* Look again: where no 2 MiB page was to be had, a small one is there now. */
-		u64 size = PT_LEVEL_SIZE(pgwalk_find(as->root, va, 0).level);
-
-		*bytes = size - (va & (size - 1));
+	if (f->strict) {
+		here.placement = PLACE_PREFERRED;
+		here.node = node;
 	}
-	read_unlock(&as->lock);
+	struct pt_pos pos = fault_position(f, &here);
+
+	if (pos.ptep && pte_is_none(f->seen))
+		result = fault_absent(f, &here, pos);
+	else if (pos.ptep)
+		result = FAULT_DONE;
+	/* Look again: where no 2 MiB page was to be had, a small one is there now. */
+	u64 size = PT_LEVEL_SIZE(pgwalk_find(f->as->root, f->va, 0).level);
+
+	*bytes = size - (f->va & (size - 1));
 	return result;
+}
+
+static bool populate_one(struct aspace *as, vaddr_t va, u32 node, u64 *bytes)
+{
+	struct fault f = {.as = as, .va = va, .strict = node != BOOT_NODE_NONE};
+	enum fault_result result;
+
+	do {
+		read_lock(&as->lock);
+		result = populate_locked(&f, node, bytes);
+		read_unlock(&as->lock);
+		if (result == FAULT_WAIT)
+			result = fault_wait_for_store(&f);
+	} while (result == FAULT_RETRY);
+	fault_end(&f);
+	return result == FAULT_DONE;
 }
 
 long aspace_populate(struct aspace *as, vaddr_t va, u64 len, u32 node)
 {
-	u64 at = 0, bytes;
+	u64 at = 0, bytes = 0;
 
-	while (at < len) {
-		enum fault_result result = populate_one(as, va + at, node, &bytes);
-
-		if (result == FAULT_ERROR)
+	for (; at < len; at += bytes)
+		if (!populate_one(as, va + at, node, &bytes))
 			return -ENOMEM;
-		if (result == FAULT_DONE)
-			at += bytes;
-	}
 	return (long)(at >> PAGE_SHIFT);
 }
 

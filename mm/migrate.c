@@ -169,15 +169,7 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	dst->last = src->last;
 	src->mapcount = 0;
 	src->object = NULL;
-	/*
-	 * Added to the allocation's one, not stored: the frame may have been this
-	 * slot's page before, and a fault that read the slot then may get its
-	 * reference only now.
-	 */
-	if (unlikely(mappings != PAGE_REF))
-		atomic_fetch_add_relaxed(&dst->refs, (u64)mappings - PAGE_REF);
-	/* Pairs with page_get() in page_of_slot(): fields before the pointer. */
-	store_release(object_slot(dst->object, dst->index, false), dst);
+	slot_store(object_slot(dst->object, dst->index, false), slot_of_page(dst));
 }
 
 static void undo_pair(struct migration *m, unsigned i)
@@ -194,16 +186,26 @@ static inline u32 mappings_taken(const struct migration *m, unsigned i)
 }
 
 /*
- * No references but those of the entries that were taken down: nobody maps the
+ * No references but the object's own and those of the entries that were taken down: nobody maps the
  * page through another entry, and nobody has it pinned. The compare-and-swap is
  * a full barrier after the exchange of the entries, so it sees every reference
  * taken before (I10). Before the copy, as a pin's owner may write until then.
  */
-static inline bool freeze(struct migration *m, unsigned i)
+static inline bool freeze(const struct migration *m, struct page *src, struct page *dst, u64 refs)
 {
-	u64 expected = mappings_taken(m, i) + (m->list ? PAGE_REF : 0);
+	/* A page of a list has its caller's reference, too, which goes with the source. */
+	u64 expected = refs + (m->list ? PAGE_REF : 0);
 
-	return atomic_cmpxchg(&m->src[i]->refs, &expected, 0UL);
+	if (unlikely(!atomic_cmpxchg(&src->refs, &expected, 0UL)))
+		return false;
+	/*
+	 * The destination has them now. Added to the allocation's one, not stored: the
+	 * frame may have been this slot's page before, and a fault that read the slot
+	 * then may get its reference only now.
+	 */
+	if (unlikely(refs != PAGE_REF))
+		atomic_fetch_add_relaxed(&dst->refs, refs - PAGE_REF);
+	return true;
 }
 
 /* Ends in the middle of PHASE_MAP. */
@@ -212,7 +214,7 @@ static inline void move_pair(struct migration *m, unsigned i)
 	struct page *src = m->src[i], *dst = m->dst[i];
 
 	m->state[i] |= PAIR_DONE;
-	if (unlikely(!freeze(m, i))) {
+	if (unlikely(!freeze(m, src, dst, page_expected_refs(src, mappings_taken(m, i))))) {
 		undo_pair(m, i);
 		return;
 	}

@@ -1,7 +1,26 @@
-/* Objects: the pages behind areas, by index. Slots are read and replaced without a lock. */
+/*
+ * Objects: the pages behind areas, by index. Slots are read and replaced without
+ * a lock.
+ *
+ * Whoever fills or empties a slot has it marked busy meanwhile; a fault that
+ * meets that lets go of its space and waits. The wait ends by one pair:
+ *   waiter (slot_wait)    says which slot;  full barrier in wait_turn();  looks at the slot
+ *   ender  (slot_settle)  writes the slot;  full barrier;  looks who waits for it
+ * so one of the two sees the other.
+ */
 #include <mm/aspace.h>
+#include <mm/pmm.h>
 #include <kernel/bootinfo.h>
+#include <kernel/error.h>
 #include <kernel/kmem.h>
+#include <kernel/panic.h>
+#include <kernel/smp.h>
+
+const struct object_ops object_anon_ops = {.name = "anonymous", .zeroes = true};
+
+static PERCPU(slot_t *, waits_for_slot); /* that this CPU waits for; NULL = none */
+
+/* ---- coming and going ------------------------------------------------------------ */
 
 static u64 chunk_count(const struct object *obj)
 {
@@ -9,19 +28,23 @@ static u64 chunk_count(const struct object *obj)
 }
 
 /* Small objects have one short chunk. */
-static u64 chunk_bytes(const struct object *obj)
+static u64 chunk_slots(const struct object *obj)
 {
-	return MIN(obj->page_count, OBJECT_CHUNK) * sizeof(struct page *);
+	return MIN(obj->page_count, OBJECT_CHUNK);
 }
 
-struct object *object_create(u64 page_count)
+struct object *object_create_of(const struct object_ops *ops, void *store, u64 page_count)
 {
 	struct object *obj = kmem.alloc(sizeof(*obj), BOOT_NODE_NONE);
 
+	ASSERT(page_count && (ops->zeroes || ops->fill));
 	if (!obj)
 		return NULL;
+	obj->ops = ops;
+	obj->store = store;
+	obj->page_refs = ops->page_refs;
 	obj->page_count = page_count;
-	obj->refs = 1;
+	obj->users = obj->refs = 1;
 	list_init(&obj->areas);
 	obj->chunks = kmem.alloc(chunk_count(obj) * sizeof(*obj->chunks), BOOT_NODE_NONE);
 	if (!obj->chunks) {
@@ -31,26 +54,230 @@ struct object *object_create(u64 page_count)
 	return obj;
 }
 
-/* Areas, creators and every page in a slot hold a reference: the object outlives its last page. */
-void object_put(struct object *obj)
+struct object *object_create(u64 page_count)
+{
+	return object_create_of(&object_anon_ops, NULL, page_count);
+}
+
+void object_release(struct object *obj)
 {
 	if (atomic_fetch_add(&obj->refs, -1U) != 1)
 		return;
+	ASSERT(!load_relaxed(&obj->users));
 	for (u64 i = 0; i < chunk_count(obj); i++)
 		if (obj->chunks[i])
-			kmem.free(obj->chunks[i], chunk_bytes(obj));
+			kmem.free(obj->chunks[i], chunk_slots(obj) * sizeof(slot_t));
 	kmem.free(obj->chunks, chunk_count(obj) * sizeof(*obj->chunks));
 	kmem.free(obj, sizeof(*obj));
 }
 
-struct page **object_chunk_create(struct object *obj, u64 chunk)
+/* Nobody maps, fills or empties anything of it; a pin's owner may let go of a page at any moment. */
+static void close_slot(struct object *obj, slot_t slot)
 {
-	struct page **fresh = kmem.alloc(chunk_bytes(obj), BOOT_NODE_NONE), **old = NULL;
+	ASSERT(!slot_is_busy(slot));
+	if (slot_is_ref(slot) && obj->ops->forget)
+		obj->ops->forget(obj, slot_ref(slot));
+	/* Without references of our own it may be gone by now. With them it stays until here. */
+	if (slot_is_page(slot) && obj->page_refs)
+		page_put(slot_page(slot), obj->page_refs * PAGE_REF);
+}
+
+/* Breaks the circle: pages hold their object, which lets go of its pages. */
+static void object_close(struct object *obj)
+{
+	bool slots = obj->page_refs || obj->ops->forget;
+
+	ASSERT(!obj->area_count);
+	for (u64 c = 0; slots && c < chunk_count(obj); c++)
+		for (u64 i = 0; obj->chunks[c] && i < chunk_slots(obj); i++)
+			close_slot(obj, slot_load(&obj->chunks[c][i]));
+	if (obj->ops->close)
+		obj->ops->close(obj);
+	object_release(obj);
+}
+
+void object_get(struct object *obj)
+{
+	ASSERT(load_relaxed(&obj->users));
+	atomic_fetch_add_relaxed(&obj->users, 1);
+}
+
+void object_put(struct object *obj)
+{
+	/* Full barrier: what other users did comes before the close. */
+	if (atomic_fetch_add(&obj->users, -1U) == 1)
+		object_close(obj);
+}
+
+slot_t *object_chunk_create(struct object *obj, u64 chunk)
+{
+	slot_t *fresh = kmem.alloc(chunk_slots(obj) * sizeof(slot_t), BOOT_NODE_NONE), *old = NULL;
 
 	/* Full barrier: the zeroes before the pointer; pairs with the load in object_slot(). */
 	if (fresh && !atomic_cmpxchg(&obj->chunks[chunk], &old, fresh)) {
-		kmem.free(fresh, chunk_bytes(obj));
+		kmem.free(fresh, chunk_slots(obj) * sizeof(slot_t));
 		return old;
 	}
 	return fresh;
+}
+
+/* ---- references of pages: the last one to go frees the frame ---------------------- */
+
+/*
+ * The frame has no references left, so nobody can find it through its object
+ * any more (page_get() fails); take it out of the slot and let the object go.
+ */
+static void detach(struct page *page)
+{
+	struct object *obj = page->object;
+	slot_t *slot = object_slot(obj, page->index, false);
+
+	ASSERT(slot_load(slot).v == slot_of_page(page).v && !load_relaxed(&page->mapcount));
+	/* object_release() is a full barrier: nobody finds the frame here once it is somebody else's. */
+	store_relaxed(&slot->v, slot_none().v);
+	page->object = NULL;
+	object_release(obj);
+}
+
+void page_put(struct page *page, u64 what)
+{
+	u64 refs = atomic_fetch_add(&page->refs, -what);
+
+	ASSERT((u32)refs >= (u32)what && refs >> 32 >= what >> 32);
+	if (refs != what)
+		return;
+	if (page->object)
+		detach(page);
+	pmm_free(page);
+}
+
+/* ---- busy slots ------------------------------------------------------------------- */
+
+static void slot_wait(slot_t *slot)
+{
+	slot_t **mine = this_cpu_ptr(waits_for_slot);
+
+	store_relaxed(mine, slot);
+	/* Relaxed: the caller starts over. */
+	wait_until(!slot_is_busy(slot_load(slot)), "a page on its way to or from its store");
+	store_relaxed(mine, NULL);
+}
+
+/* Ours, and busy: what it is from now on. */
+static void slot_settle(slot_t *slot, slot_t now)
+{
+	ASSERT(slot_is_busy(slot_load(slot)) && !slot_is_busy(now));
+	slot_store(slot, now);
+	smp_mb(); /* partner: the one in wait_turn() */
+	for_each_online_cpu (cpu)
+		if (load_relaxed(cpu_ptr(cpu, waits_for_slot)) == slot)
+			cpu_wake(cpu);
+}
+
+void object_wait_begin(struct object_fill *fill, struct object *obj, slot_t *slot)
+{
+	object_get(obj); /* the slot stays while we look at it */
+	*fill = (struct object_fill){.obj = obj, .slot = slot};
+}
+
+bool object_fill_begin(struct object_fill *fill, struct object *obj, u64 index, slot_t *slot,
+		       slot_t seen, struct page *page)
+{
+	slot_t was = seen;
+
+	ASSERT(!slot_is_page(seen) && !slot_is_busy(seen) && !page->order);
+	if (!slot_replace(slot, &was, slot_busy())) {
+		page_put(page, PAGE_REF);
+		return false;
+	}
+	object_get(obj);
+	*fill = (struct object_fill){obj, slot, seen, index, page};
+	return true;
+}
+
+static int fill_slot(const struct object_fill *fill)
+{
+	struct object *obj = fill->obj;
+	struct page *page = fill->page;
+	int err = obj->ops->fill(obj, fill->index, fill->was, page);
+
+	if (err) {
+		slot_settle(fill->slot, fill->was);
+		page_put(page, PAGE_REF);
+		return err;
+	}
+	page->object = obj;
+	page->index = (u32)fill->index;
+	page->last = 0;
+	atomic_fetch_add_relaxed(&obj->refs, 1); /* each page in a slot holds its object */
+	/* Added, not stored: as in migration, somebody may find the frame by what the slot once held. */
+	if (obj->page_refs)
+		atomic_fetch_add_relaxed(&page->refs, obj->page_refs * PAGE_REF);
+	slot_settle(fill->slot, slot_of_page(page));
+	return 0;
+}
+
+int object_fill_end(struct object_fill *fill)
+{
+	int err = 0;
+
+	if (fill->page)
+		err = fill_slot(fill);
+	else
+		slot_wait(fill->slot);
+	object_put(fill->obj);
+	return err;
+}
+
+/* ---- emptying ---------------------------------------------------------------------- */
+
+/* The page is frozen and isolated: it is ours alone. `ours`: its references if it stays. */
+static int empty_slot(struct object *obj, u64 index, slot_t *slot, struct page *page, u64 ours)
+{
+	u64 ref = 0;
+
+	slot_store(slot, slot_busy());
+	int err = obj->ops->write(obj, index, page, &ref);
+
+	if (err) {
+		store_release(&page->refs, ours);
+		slot_settle(slot, slot_of_page(page));
+		page_end_isolation(page);
+		page_put(page, PAGE_REF);
+		return err;
+	}
+	page->object = NULL;
+	slot_settle(slot, slot_of_ref(ref));
+	object_release(obj);
+	pmm_free(page);
+	return 0;
+}
+
+int object_empty(struct object *obj, u64 index)
+{
+	slot_t *slot = object_slot(obj, index, false);
+	slot_t seen = slot ? slot_load(slot) : slot_none();
+
+	ASSERT(index < obj->page_count);
+	if (!obj->ops->write)
+		return -EINVAL;
+	if (!slot_is_page(seen))
+		return slot_is_busy(seen) ? -EBUSY : -ENOENT;
+	struct page *page = slot_page_get(slot, seen);
+
+	if (!page)
+		return -EBUSY;
+	if (!page_isolate(page)) {
+		page_put(page, PAGE_REF);
+		return -EBUSY;
+	}
+	/* No references but ours and the object's: as in migration, a pin or a mapping makes it fail (I10). */
+	u64 ours = page_expected_refs(page, 0) + PAGE_REF, refs = ours;
+
+	if (!atomic_cmpxchg(&page->refs, &refs, 0UL)) {
+		page_end_isolation(page);
+		page_put(page, PAGE_REF);
+		return -EBUSY;
+	}
+	return empty_slot(obj, index, slot, page, ours);
 }

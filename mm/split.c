@@ -49,7 +49,7 @@ static void check_flushed(struct page *page)
 static void make_parts(struct page *head)
 {
 	struct object *obj = head->object;
-	struct page **slot = object_slot(obj, head->index, false);
+	slot_t *slot = object_slot(obj, head->index, false);
 
 	atomic_fetch_add_relaxed(&obj->refs,
 				 (u32)HUGE_PAGES - 1); /* each page in a slot holds it */
@@ -57,12 +57,12 @@ static void make_parts(struct page *head)
 		head[i] = (struct page){
 			.state = PAGE_USED,
 			.node = head->node,
-			.refs = PAGE_REF,
+			.refs = page_expected_refs(head, 1),
 			.object = obj,
 			.index = head->index + i,
 			.mapcount = 1,
 		};
-		slot[i] = &head[i];
+		slot[i] = slot_of_page(&head[i]);
 	}
 	head->order = 0;
 	store_relaxed(&head->last, 0U);
@@ -72,7 +72,7 @@ static void make_parts(struct page *head)
 static int replace_entry(const struct split *s, pte_t *table)
 {
 	struct page *page = s->page;
-	u64 refs = PAGE_REF;
+	u64 whole = page_expected_refs(page, 1), refs = whole;
 
 	/* Access may have been given back, even if a scan has taken it away again: its flush is due then. */
 	if (pte_load(s->ptep).v != s->hint.v || aspace_may_be_cached(s->as, s->hint))
@@ -84,7 +84,7 @@ static int replace_entry(const struct split *s, pte_t *table)
 	pt_table_fill(table, s->whole);
 	page_end_isolation(page);
 	/* Release: the page is a small one for whoever gets a reference from now on. */
-	store_release(&page->refs, PAGE_REF);
+	store_release(&page->refs, whole);
 	pt_install(s->ptep, pte_mk_table(virt_to_phys(table)));
 	return 0;
 }
@@ -170,7 +170,7 @@ static void make_entry(const struct split *s)
 
 static int split_accessible(struct split *s, vaddr_t va)
 {
-	if (page_refs(s->page) != 1) {
+	if (load_relaxed(&s->page->refs) != page_expected_refs(s->page, 1)) {
 		count(split_pinned);
 		return -EBUSY; /* not worth a flush */
 	}
@@ -186,14 +186,14 @@ static int split_accessible(struct split *s, vaddr_t va)
 static bool large_page_waits(struct aspace *as, vaddr_t va)
 {
 	const struct area *area = aspace_find(as, va);
-	struct page **slot = NULL;
+	slot_t *slot = NULL;
 
 	if (area)
 		slot = object_slot(area->object, area->offset + ((va - area->start) >> PAGE_SHIFT),
 				   false);
-	const struct page *page = slot ? load_relaxed(slot) : NULL;
+	slot_t seen = slot ? slot_load(slot) : slot_none();
 
-	return page && page->order;
+	return slot_is_page(seen) && slot_page(seen)->order;
 }
 
 /*

@@ -29,3 +29,9 @@ struct area {
 	u32 node; /* PLACE_PREFERRED */
 	u64 nodes; /* bit per node: the other two */
 };
+
+/*
+ * A page for an index of the area's object, where the area wants it: 2^order
+ * frames, flags of enum pmm_flags. NULL: no memory there. The space's lock held.
+ */
+struct page *area_alloc_page(const struct area *area, u64 index, unsigned order, unsigned flags);

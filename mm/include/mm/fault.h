@@ -11,8 +11,11 @@ struct fault {
 	unsigned attempt; /* 0 first */
 	pte_t seen; /* the entry that decided */
 	u64 start; /* cycles_now() at entry */
+	struct object_fill fill; /* FAULT_WAIT: what for */
+	struct page *filled; /* with a reference, so that it is there when the fault starts over */
 };
-enum fault_result { FAULT_DONE, FAULT_RETRY, FAULT_ERROR };
+/* FAULT_WAIT: let go of the space's lock, then wait for f->fill and start over. */
+enum fault_result { FAULT_DONE, FAULT_ERROR, FAULT_RETRY, FAULT_WAIT };
 /* Handle until done: waits, retries. False: no area, or access not allowed. Interrupts on. */
 bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec);
 

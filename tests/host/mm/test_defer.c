@@ -86,10 +86,10 @@ static struct aspace *free_unflushed(bool huge)
 	pt_take(pos.ptep, pte_none());
 	oracle_unmapped(owing, &as->ctx, va, ORACLE_SITE(ORACLE_OTHER));
 	debts_owe(&debts, &as->ctx);
-	*object_slot(obj, owing->index, false) = NULL;
+	*object_slot(obj, owing->index, false) = slot_none();
 	owing->object = NULL;
 	owing->mapcount = 0;
-	object_put(obj);
+	object_release(obj);
 	pmm_free_owing(owing);
 	return as;
 }

@@ -62,7 +62,7 @@ static bool parts_are_pages(struct aspace *as, vaddr_t va, const struct page *he
 		if (page != head + i || page->order || page->flags || page_refs(page) != 1 ||
 		    page->mapcount != 1 || page->state != PAGE_USED || page->node != 0 ||
 		    page->index != head->index + i || page->unmap ||
-		    *object_slot(head->object, page->index, false) != page)
+		    slot_page(*object_slot(head->object, page->index, false)) != page)
 			return false;
 	}
 	return true;

@@ -44,6 +44,9 @@ extern const struct scenario exec_protect, exec_hint, exec_alias;
 /* ---- scenarios_debts.c ---- */
 extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, free_owing_frames,
 	buddy_taken;
+extern const struct scenario debts_destroy, debts_look, buddy_taken;
+/* ---- scenarios_object.c ---- */
+extern const struct scenario object_empties, object_fills, object_wakes;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
@@ -82,6 +85,9 @@ void invariants_at_end(void);
 
 /* A new space with an anonymous area of so many pages at va, populated on node 0, contents written. */
 struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t prot);
+/* The same of an object that is there: its first pages. */
+struct aspace *work_space_of(const char *name, struct object *obj, vaddr_t va, unsigned pages,
+			     prot_t prot);
 /* The same with one 2 MiB page at va, of which the parts at va and at `other` are used. */
 struct aspace *work_large(const char *name, vaddr_t va, vaddr_t other);
 /* The same pages of another space, or another address of the same. */

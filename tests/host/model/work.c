@@ -107,17 +107,23 @@ static void fill(struct aspace *as, vaddr_t va)
 		*direct(as, word_va(va, w)) = stamp_of(page, w, 0);
 }
 
-struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t prot)
+struct aspace *work_space_of(const char *name, struct object *obj, vaddr_t va, unsigned pages,
+			     prot_t prot)
 {
 	struct aspace *as = aspace_create(name, 0);
 	int err = 0;
 
-	aspace_map(as, NULL, 0, va, (u64)pages << PAGE_SHIFT, prot, false, 0, &err);
+	aspace_map(as, obj, 0, va, (u64)pages << PAGE_SHIFT, prot, false, 0, &err);
 	if (err || aspace_populate(as, va, (u64)pages << PAGE_SHIFT, 0) < 0)
 		fake_fail("scenario: no memory");
 	for (unsigned p = 0; p < pages; p++)
 		fill(as, va + p * PAGE_SIZE);
 	return as;
+}
+
+struct aspace *work_space(const char *name, vaddr_t va, unsigned pages, prot_t prot)
+{
+	return work_space_of(name, NULL, va, pages, prot);
 }
 
 void work_add(struct aspace *as, vaddr_t va)
