@@ -12,7 +12,8 @@
 bool kmap_large = true;
 
 static pte_t *kernel_root;
-static struct spinlock kmap_lock; /* additions to the kernel's tables */
+static struct rwlock
+	kmap_lock; /* additions to the kernel's tables; may be held across a wait: tables are allocated */
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[];
 extern char __rodata_start[], __rodata_end[], __data_start[], __data_end[], __bss_start[];
@@ -96,10 +97,10 @@ void kmap_init(const struct bootinfo *bi)
 
 int kmap_map(vaddr_t va, paddr_t pa, u64 len, prot_t prot)
 {
-	spin_lock(&kmap_lock);
+	write_lock(&kmap_lock);
 	int err = pgwalk_map_range(&pt_kernel, kernel_root, va, pa, len, prot | PROT_GLOBAL,
 				   kmap_large && !(prot & PROT_DEVICE));
-	spin_unlock(&kmap_lock);
+	write_unlock(&kmap_lock);
 	return err;
 }
 

@@ -46,6 +46,32 @@ TEST(pmm_gives_each_frame_once_until_the_watermark)
 	CHECK_EQ(free_frames(1), before);
 }
 
+/* What a page table takes from the reserve opens it for nobody else. */
+TEST(pmm_reserve_is_not_for_the_next_ordinary_allocation)
+{
+	static struct page *got[HOST_NODE_PAGES];
+	struct page *tables[3];
+	struct pmm_node_stats s;
+	unsigned n = 0;
+
+	host_mm();
+	u64 before = free_frames(1);
+
+	while (n < HOST_NODE_PAGES && (got[n] = pmm_alloc(1, 0, PMM_STRICT)))
+		n++;
+	for (unsigned i = 0; i < ARRAY_SIZE(tables); i++) {
+		tables[i] = pmm_alloc(1, 0, PMM_STRICT | PMM_RESERVE);
+		CHECK(tables[i]);
+		CHECK(!pmm_alloc(1, 0, PMM_STRICT));
+	}
+	pmm_node_stats(1, &s);
+	CHECK_EQ(s.free, s.watermark_min - ARRAY_SIZE(tables));
+	CHECK_EQ(s.cached, 0);
+	pmm_free_bulk(tables, ARRAY_SIZE(tables));
+	pmm_free_bulk(got, n);
+	CHECK_EQ(free_frames(1), before);
+}
+
 TEST(pmm_falls_back_by_distance_and_not_when_strict)
 {
 	static struct page *got[HOST_NODE_PAGES];
