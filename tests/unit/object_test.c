@@ -1,5 +1,6 @@
 /* Objects with a store: pages that are computed, read by every CPU while they leave, return and move. */
 #include "mm_fixture.h"
+#include <kernel/clock.h>
 #include <kernel/error.h>
 #include <kernel/smp.h>
 
@@ -10,7 +11,18 @@ enum { PAGES = 32, ROUNDS = 20 };
 /* The first word of a page says which it is; nothing else needs to be kept of what nobody writes. */
 struct store {
 	u32 fills, writes, closes; /* atomic */
+	u32 sleepers; /* how many a fill waits for, until they sleep */
+	u32 arrived; /* of them; atomic */
 };
+
+static bool others_sleep(const struct store *s)
+{
+	bool all = load_acquire(&s->arrived) == s->sleepers;
+
+	for_each_online_cpu (cpu)
+		all &= cpu == cpu_id() || load_relaxed(&cpu_ptr(cpu, cpu_self)->halted);
+	return all;
+}
 
 static u64 pattern(u64 index)
 {
@@ -21,7 +33,11 @@ static int fill(struct object *obj, u64 index, slot_t was, struct page *page)
 {
 	struct store *s = obj->store;
 
+	u64 until = cycles_now() + ns_to_cycles(1000000000); /* with idle=poll nobody sleeps */
+
 	atomic_fetch_add(&s->fills, 1);
+	while (s->sleepers && !others_sleep(s) && cycles_now() < until)
+		cpu_relax();
 	if (slot_is_ref(was) && slot_ref(was) != index)
 		return -EIO;
 	*(u64 *)page_to_virt(page) = pattern(index);
@@ -139,6 +155,59 @@ TEST(object, closes_with_its_last_area_and_pins_outlive_it)
 	EXPECT_EQ(*(const u64 *)page_to_virt(page), pattern(0));
 	EXPECT(pmm_used() < before + PAGES);
 	page_put(page, PAGE_PIN);
+	aspace_destroy(as);
+	pmm_drain_caches();
+}
+
+struct sleeper {
+	struct reader reader;
+	struct store *store;
+};
+
+static void read_once(struct reader *r)
+{
+	u64 value = 0;
+
+	if (probe_load64(r->va, &value) || value != pattern(0))
+		atomic_fetch_add(&r->wrong, 1);
+}
+
+/* Too late to fetch the page, so it waits for whoever does. */
+static void sleep_for_page(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	while (!load_acquire(&sleeper->store->fills))
+		cpu_relax();
+	atomic_fetch_add(&sleeper->store->arrived, 1);
+	read_once(&sleeper->reader);
+}
+
+/* This CPU fetches a page from a slow store; the others fall asleep for it, and nothing else would wake them. */
+TEST(object, sleepers_are_woken_when_the_page_is_there)
+{
+	struct store s = {.sleepers = cpu_count - 1};
+	struct aspace *as = aspace_create("object", BOOT_NODE_NONE);
+	struct object *obj = object_create_of(&ops, &s, PAGES);
+	struct context *sleepers[MAX_CPUS] = {NULL};
+	struct sleeper sleeper = {.store = &s};
+	int err;
+
+	REQUIRE(as && obj);
+	sleeper.reader.va =
+		aspace_map(as, obj, 0, 0, PAGES << PAGE_SHIFT, RW, false, BOOT_NODE_NONE, &err);
+	object_put(obj);
+	for_each_online_cpu (cpu)
+		if (cpu != cpu_id())
+			sleepers[cpu] = context_spawn(cpu, "sleeper", sleep_for_page, &sleeper, as);
+	aspace_load(as);
+	read_once(&sleeper.reader);
+	aspace_load(NULL);
+	for_each_online_cpu (cpu)
+		if (sleepers[cpu])
+			context_join(sleepers[cpu]);
+	EXPECT_EQ(sleeper.reader.wrong, 0);
+	EXPECT_EQ(s.fills, 1);
 	aspace_destroy(as);
 	pmm_drain_caches();
 }
