@@ -44,7 +44,6 @@ extern const struct scenario exec_protect, exec_hint, exec_alias;
 /* ---- scenarios_debts.c ---- */
 extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, free_owing_frames,
 	buddy_taken;
-extern const struct scenario debts_destroy, debts_look, buddy_taken;
 /* ---- scenarios_object.c ---- */
 extern const struct scenario object_empties, object_fills, object_wakes;
 /* ---- scenarios_large.c ---- */
