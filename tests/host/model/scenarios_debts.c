@@ -246,7 +246,7 @@ static void free_owing(unsigned cpu)
 		return;
 	store_relaxed(object_slot(obj, page->index, false), NULL);
 	page->object = NULL;
-	object_put(obj);
+	object_release(obj);
 	pmm_free_owing(page);
 	work_read(VA, cpu, 0);
 }
