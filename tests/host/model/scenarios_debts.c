@@ -244,7 +244,7 @@ static void free_owing(unsigned cpu)
 	/* As page_put(): the last reference, then the object's slot. */
 	if (atomic_fetch_add(&page->refs, -PAGE_REF) != PAGE_REF)
 		return;
-	store_relaxed(object_slot(obj, page->index, false), NULL);
+	slot_store(object_slot(obj, page->index, false), slot_none());
 	page->object = NULL;
 	object_release(obj);
 	pmm_free_owing(page);
