@@ -151,6 +151,23 @@ void page_put(struct page *page, u64 what)
 	pmm_free(page);
 }
 
+struct page *slot_page_get(const slot_t *slot, slot_t seen)
+{
+	struct page *page = slot_page(seen);
+
+	if (!page_get(page, PAGE_REF))
+		return NULL;
+	/*
+	 * page_get() is a full barrier: if the slot still names the page it was not
+	 * freed before, and either we see PG_ISOLATED or the migrator, which sets it
+	 * (full barrier) and then compares the references, sees ours.
+	 */
+	if (slot_load(slot).v == seen.v && !(load_relaxed(&page->flags) & PG_ISOLATED))
+		return page;
+	page_put(page, PAGE_REF);
+	return NULL;
+}
+
 /* ---- busy slots ------------------------------------------------------------------- */
 
 static void slot_wait(slot_t *slot)

@@ -10,30 +10,33 @@
 
 #include <mm/page.h>
 
+/* A pointer, so that what is read through it comes after it was loaded. */
 typedef struct {
-	u64 v;
+	void *v;
 } slot_t;
 
-enum { SLOT_STORED = 1 << 0, SLOT_BUSY = 1 << 1, SLOT_SHIFT = 2 };
+enum { SLOT_SHIFT = 2 };
+#define SLOT_STORED 1UL
+#define SLOT_BUSY 2UL
 
 static inline slot_t slot_none(void)
 {
-	return (slot_t){0};
+	return (slot_t){NULL};
 }
 
 static inline slot_t slot_of_page(const struct page *page)
 {
-	return (slot_t){(u64)page};
+	return (slot_t){(void *)page};
 }
 
 static inline slot_t slot_of_ref(u64 ref)
 {
-	return (slot_t){ref << SLOT_SHIFT | SLOT_STORED};
+	return (slot_t){(void *)(ref << SLOT_SHIFT | SLOT_STORED)};
 }
 
 static inline slot_t slot_busy(void)
 {
-	return (slot_t){SLOT_BUSY};
+	return (slot_t){(void *)SLOT_BUSY};
 }
 
 static inline bool slot_is_none(slot_t slot)
@@ -43,29 +46,29 @@ static inline bool slot_is_none(slot_t slot)
 
 static inline bool slot_is_page(slot_t slot)
 {
-	return slot.v && !(slot.v & (SLOT_STORED | SLOT_BUSY));
+	return slot.v && !((u64)slot.v & (SLOT_STORED | SLOT_BUSY));
 }
 
 static inline bool slot_is_ref(slot_t slot)
 {
-	return slot.v & SLOT_STORED;
+	return (u64)slot.v & SLOT_STORED;
 }
 
 static inline bool slot_is_busy(slot_t slot)
 {
-	return slot.v & SLOT_BUSY;
+	return (u64)slot.v & SLOT_BUSY;
 }
 
 /* Of one that is a page. */
 static inline struct page *slot_page(slot_t slot)
 {
-	return (struct page *)slot.v;
+	return slot.v;
 }
 
 /* Of one that is a reference: what slot_of_ref() was given. */
 static inline u64 slot_ref(slot_t slot)
 {
-	return slot.v >> SLOT_SHIFT;
+	return (u64)slot.v >> SLOT_SHIFT;
 }
 
 /* Relaxed: slot_page_get() orders what is read of the page. */
@@ -86,20 +89,8 @@ static inline bool slot_replace(slot_t *slot, slot_t *seen, slot_t now)
 	return atomic_cmpxchg(&slot->v, &seen->v, now.v);
 }
 
-/* The page of a slot with a reference for a mapping; NULL: it is being replaced, freed, emptied or moved. */
-static inline struct page *slot_page_get(const slot_t *slot, slot_t seen)
-{
-	struct page *page = slot_page(seen);
-
-	if (!page_get(page, PAGE_REF))
-		return NULL;
-	/*
-	 * page_get() is a full barrier: if the slot still names the page it was not
-	 * freed before, and either we see PG_ISOLATED or the migrator, which sets it
-	 * (full barrier) and then compares the references, sees ours.
-	 */
-	if (slot_load(slot).v == seen.v && !(load_relaxed(&page->flags) & PG_ISOLATED))
-		return page;
-	page_put(page, PAGE_REF);
-	return NULL;
-}
+/*
+ * The page of a slot that held `seen`, with a reference for a mapping; NULL: it is
+ * being replaced, freed, emptied or moved, so look again. Full barrier.
+ */
+struct page *slot_page_get(const slot_t *slot, slot_t seen);
