@@ -1,4 +1,4 @@
-/* Address spaces and areas: what is mapped where. What happens to pages is in range.c and fault.c. */
+/* Address spaces: what is mapped where. Areas are in area.c; what happens to pages is in range.c and fault.c. */
 #include <mm/aspace.h>
 #include <mm/oracle.h>
 #include <mm/change.h>
@@ -16,9 +16,6 @@
 static struct spinlock spaces_lock; /* spaces, next_id */
 static struct list spaces = LIST_INIT(spaces);
 static u32 next_id;
-
-#define FIRST_VA                                                                                   \
-	(1UL << 32) /* below: never mapped, so that small integers used as pointers fault */
 
 struct aspace *aspace_create(const char *name, u32 node)
 {
@@ -91,131 +88,7 @@ void aspace_load(struct aspace *as)
 	tlb_switch(as ? &as->ctx : NULL);
 }
 
-/* ---- areas ---------------------------------------------------------------- */
-
-struct area *aspace_find(struct aspace *as, vaddr_t va)
-{
-	struct area *recent = load_relaxed(&as->recent), *area;
-
-	/* Areas go away only under the write side, which also clears the hint. */
-	if (recent && va >= recent->start && va < recent->end)
-		return recent;
-	list_for_each_entry (area, &as->areas, link)
-		if (va < area->end) {
-			if (va < area->start)
-				return NULL;
-			store_relaxed(&as->recent, area);
-			return area;
-		}
-	return NULL;
-}
-
-/* Object's lock held. */
-static void object_link_locked(struct area *area)
-{
-	struct object *obj = area->object;
-
-	list_add_tail(&obj->areas, &area->object_link);
-	store_relaxed(&obj->sole, ++obj->area_count == 1 ? area : NULL);
-}
-
-static void object_link(struct area *area)
-{
-	write_lock(&area->object->lock);
-	object_link_locked(area);
-	write_unlock(&area->object->lock);
-}
-
-static void object_unlink(struct area *area)
-{
-	struct object *obj = area->object;
-
-	write_lock(&obj->lock);
-	list_del(&area->object_link);
-	obj->area_count--;
-	store_relaxed(&obj->sole, obj->area_count == 1
-					  ? container_of(obj->areas.next, struct area, object_link)
-					  : NULL);
-	write_unlock(&obj->lock);
-}
-
-/* Write side held. The area that follows va, or the list head's container. */
-static struct list *area_position(struct aspace *as, vaddr_t va)
-{
-	struct area *area;
-
-	list_for_each_entry (area, &as->areas, link)
-		if (area->start >= va)
-			return &area->link;
-	return &as->areas;
-}
-
-static void area_insert(struct aspace *as, struct area *area)
-{
-	list_add_tail(area_position(as, area->start), &area->link);
-	object_link(area);
-}
-
-static void area_remove(struct aspace *as, struct area *area)
-{
-	as->recent = NULL;
-	list_del(&area->link);
-	object_unlink(area);
-	object_put(area->object);
-	kmem.free(area, sizeof(*area));
-}
-
-static bool range_is_free(struct aspace *as, vaddr_t start, vaddr_t end)
-{
-	struct area *area;
-
-	list_for_each_entry (area, &as->areas, link)
-		if (area->start < end && start < area->end)
-			return false;
-	return true;
-}
-
-/* First gap that fits, aligned to 2 MiB so that small areas never share a leaf table. */
-static vaddr_t choose_va(struct aspace *as, u64 len)
-{
-	vaddr_t va = FIRST_VA;
-	struct area *area;
-
-	list_for_each_entry (area, &as->areas, link) {
-		if (va + len <= area->start)
-			break;
-		va = MAX(va, ALIGN_UP(area->end, HUGE_SIZE));
-	}
-	return va;
-}
-
-static int check_range(vaddr_t va, u64 len, u64 align)
-{
-	if (!len || (va | len) & (align - 1) || va + len < va || va + len > PT_VA_LOW_END)
-		return -EINVAL;
-	return 0;
-}
-
-static struct area *area_create(struct aspace *as, struct object *obj, vaddr_t va, u64 len)
-{
-	struct area *area = kmem.alloc(sizeof(*area), BOOT_NODE_NONE);
-
-	if (!area)
-		return NULL;
-	if (obj)
-		object_get(obj);
-	else
-		obj = object_create(len >> PAGE_SHIFT);
-	if (!obj) {
-		kmem.free(area, sizeof(*area));
-		return NULL;
-	}
-	area->aspace = as;
-	area->object = obj;
-	area->start = va;
-	area->end = va + len;
-	return area;
-}
+/* ---- mapping ---- */
 
 vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va, u64 len,
 		   prot_t prot, bool huge, u32 node, int *err)
@@ -223,7 +96,7 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 	u64 align = huge ? HUGE_SIZE : PAGE_SIZE;
 	bool choose = !va;
 
-	*err = check_range(va ? va : FIRST_VA, len, align);
+	*err = area_check_range(va ? va : AREA_VA_MIN, len, align);
 	/* A 2 MiB page fills 512 slots by its first one alone: no other area could look its parts up. */
 	if (obj && (offset + (len >> PAGE_SHIFT) > obj->page_count || huge || obj->huge))
 		*err = -EINVAL;
@@ -246,10 +119,10 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 	write_lock(&as->lock);
 	as->huge |= huge;
 	if (choose)
-		va = choose_va(as, len);
-	if (check_range(va, len, align))
+		va = area_choose_va(as, len);
+	if (area_check_range(va, len, align))
 		*err = -ENOMEM;
-	else if (!range_is_free(as, va, va + len))
+	else if (!area_range_is_free(as, va, va + len))
 		*err = -EEXIST;
 	area->start = va;
 	area->end = va + len;
@@ -262,31 +135,6 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 		return 0;
 	}
 	return va;
-}
-
-/* Write side held. Cut the area at va; the upper part becomes an area of its own. */
-static int area_split(struct aspace *as, vaddr_t va)
-{
-	struct area *area = aspace_find(as, va), *upper;
-
-	if (!area || area->start == va)
-		return 0;
-	upper = area_create(as, area->object, va, area->end - va);
-	if (!upper)
-		return -ENOMEM;
-	upper->offset = area->offset + ((va - area->start) >> PAGE_SHIFT);
-	upper->prot = area->prot;
-	upper->huge = area->huge;
-	upper->node = area->node;
-	upper->placement = area->placement;
-	upper->nodes = area->nodes;
-	list_add_tail(area_position(as, upper->start), &upper->link);
-	/* In one step for migrators of other spaces, who walk the object's areas: each page is in one of the two. */
-	write_lock(&area->object->lock);
-	area->end = va;
-	object_link_locked(upper);
-	write_unlock(&area->object->lock);
-	return 0;
 }
 
 /* Write side held. No 2 MiB page lies across va any more. */
@@ -307,7 +155,7 @@ static __noinline int cut_pages(struct aspace *as, vaddr_t va, vaddr_t end)
 /* Write side held. Is this a range, and does no 2 MiB page lie across its ends? */
 static int prepare_range(struct aspace *as, vaddr_t va, u64 len)
 {
-	int err = check_range(va, len, PAGE_SIZE);
+	int err = area_check_range(va, len, PAGE_SIZE);
 
 	return likely(err || !as->huge) ? err : cut_pages(as, va, va + len);
 }

@@ -25,7 +25,6 @@ SUBSYSTEMS: dict[str, list[str]] = {
 
 # Circles that are to go. Each must shrink: one that is gone is an offence until its line goes, too.
 TO_DISSOLVE: list[list[str]] = [
-    ["mm/aspace.c", "mm/split.c"],
     ["kernel/bench/kept.c", "kernel/bench/region.c", "kernel/bench/run.c"],
     [f"kernel/bench/{name}.c" for name in ("affinity", "bench", "params", "record")],
     ["kernel/bench/pmbench_maps.c", "kernel/bench/workload_pmbench.c"],

@@ -35,3 +35,22 @@ struct area {
  * frames, flags of enum pmm_flags. NULL: no memory there. The space's lock held.
  */
 struct page *area_alloc_page(const struct area *area, u64 index, unsigned order, unsigned flags);
+
+/* ---- mm/area.c: for who changes which areas a space has, with its lock's write side ---- */
+
+/* Below this no area is put: small integers used as pointers fault. */
+#define AREA_VA_MIN (1UL << 32)
+
+/* 0, or -EINVAL: empty, not aligned (a power of two, bytes), wrapped around, or beyond what a space can map. */
+int area_check_range(vaddr_t va, u64 len, u64 align);
+/* The first gap that fits, aligned to 2 MiB so that small areas never share a leaf table. */
+vaddr_t area_choose_va(struct aspace *as, u64 len);
+bool area_range_is_free(struct aspace *as, vaddr_t start, vaddr_t end);
+/* Not in the space yet. obj NULL: a new anonymous object; else the area is one more user of it. NULL: no memory. */
+struct area *area_create(struct aspace *as, struct object *obj, vaddr_t va, u64 len);
+/* Waits for migrations that hold the object's read side. */
+void area_insert(struct aspace *as, struct area *area);
+/* And frees it. */
+void area_remove(struct aspace *as, struct area *area);
+/* Cut the area at va, if one lies across it; the upper part becomes an area of its own. -ENOMEM. */
+int area_split(struct aspace *as, vaddr_t va);
