@@ -5,7 +5,12 @@
  * aspace.lock are kept out by its write side. Those who came through the reverse
  * map hold the read side of an object that the space maps: once each of these was
  * held for writing, whoever began before has ended. So a beginning that was
- * not heard has no end that is, and none is left when a subscriber goes.
+ * not heard has no end that is, and none is left when a subscriber goes. Until he
+ * is no longer found, changes that he does not hear begin still report entries to
+ * him; so once that is so, they are waited for, too.
+ *
+ * Fields are read through the pointer that was loaded, so they come after its
+ * load; its store is a release.
  */
 #include <mm/change.h>
 #include <kernel/error.h>
@@ -68,6 +73,8 @@ void change_unsubscribe(struct aspace *as, struct change_subscriber *s)
 		others |= as->subscriber[i] != NULL;
 	store_relaxed(&as->subscribed, others);
 	atomic_fetch_add_relaxed(&change_subscriptions, -1U);
+	/* Whoever found it in the meantime to report an entry. */
+	wait_for_others(as);
 	write_unlock(&as->lock);
 }
 
@@ -88,8 +95,7 @@ void change_tell_end(const struct change *c)
 int change_tell_begin(struct change *c)
 {
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++) {
-		/* Acquire: its fields; pairs with the release in change_subscribe(). */
-		struct change_subscriber *s = load_acquire(&c->as->subscriber[i]);
+		struct change_subscriber *s = load_relaxed(&c->as->subscriber[i]);
 		int err = s && !load_relaxed(&s->leaving) ? s->begin(s, c) : 1;
 
 		if (err < 0) {
@@ -122,7 +128,7 @@ void change_taken_tell(struct aspace *as, vaddr_t va, unsigned level, pte_t old,
 		       struct tlb_gather *gather)
 {
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++) {
-		struct change_subscriber *s = load_acquire(&as->subscriber[i]);
+		struct change_subscriber *s = load_relaxed(&as->subscriber[i]);
 
 		if (s && s->taken)
 			s->taken(s, va, level, old, gather);

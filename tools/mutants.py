@@ -50,13 +50,14 @@ SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can 
 # Scenarios for single places: every plan with one deviation.
 COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap-pin", "ack-order",
               "fault-upgrade", "same-upgrade", "two-migrators", "alias-full", "hint-scan", "hint-late",
-              "hint-dirty")
+              "hint-dirty", "change-subscribe")
 # With two, for orders that single files rely on: what one CPU does and another reads too early.
 NARROW = (("switch-one", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("switch-two", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("flush-cpus", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("stage2-shootdown", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
-          ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")))
+          ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")),
+          ("object-wake", re.compile(r"mm/object\.c")))
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
 IMAGES = {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}

@@ -68,13 +68,14 @@ explore_CFLAGS = $$(LOCKS)
 explore_FLAGS = -std=gnu11 -g -O2 -fno-pie -no-pie -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
 explore_SRCS := $(filter-out %/start.c,$(wildcard tests/host/model/*.c)) kernel/lib/glob.c $(FAKE_MM)
 
-# The same with every plain access of the kernel's sources under observation: arch/fake/races.c.
+# The same with every plain access of the kernel's sources under observation, and of a scenario whose
+# memory they read: arch/fake/races.c.
 HOST_TESTS += explore_races
 explore_races_INCLUDES := $(FAKE_INCLUDES)
 explore_races_FLAGS = $(explore_FLAGS)
 explore_races_CFLAGS = $$(LOCKS) $$(OBSERVED) -DMODEL_RACES
 explore_races_SRCS := $(explore_SRCS)
-$(foreach d,mm kernel/core,$(HOST)/explore_races.obj/$(d)/%.o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
+$(foreach d,mm/% kernel/core/% tests/host/model/scenarios_change.c,$(HOST)/explore_races.obj/$(d).o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
 
 # Litmus tests on the modelled machine, by the rules of either architecture: tests/host/litmus/main.c
 LITMUS_MODEL := $(addprefix tests/host/litmus/,main.c search.c) \

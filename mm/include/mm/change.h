@@ -40,7 +40,8 @@ struct change_subscriber {
 	/*
 	 * An entry of this level was taken down, and was `old`; or it lost rights,
 	 * and is `old` now. Also one that leads to a table. PTL held: nothing that waits. The gather is flushed
-	 * before the change ends. May be NULL.
+	 * before the change ends. While the subscriber comes or goes, also of changes
+	 * that it does not hear begin. May be NULL.
 	 */
 	void (*taken)(struct change_subscriber *s, vaddr_t va, unsigned level, pte_t old,
 		      struct tlb_gather *gather);
@@ -55,7 +56,7 @@ struct change_subscriber {
  * under way.
  */
 int change_subscribe(struct aspace *as, struct change_subscriber *s);
-/* Returns when nothing that it heard the beginning of is under way. The same rules. */
+/* From the return on it is not called any more, and each beginning has had its end. The same rules. */
 void change_unsubscribe(struct aspace *as, struct change_subscriber *s);
 
 /* Subscriptions of all spaces: while there are none, migration need not look whose entries it takes. */

@@ -46,6 +46,8 @@ extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick
 	buddy_taken;
 /* ---- scenarios_object.c ---- */
 extern const struct scenario object_empties, object_fills, object_wakes;
+/* ---- scenarios_change.c ---- */
+extern const struct scenario change_subscribers;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;

@@ -1,0 +1,101 @@
+/* Scenarios of subscribers that come and go while others change the space. */
+#include "model.h"
+
+#include <mm/change.h>
+
+static struct aspace *a, *b;
+
+#define VA MODEL_VA
+
+struct listener {
+	struct change_subscriber subscriber;
+	u32 open; /* changes that it heard begin, and not yet end; atomic */
+	u32 hears; /* change_subscribe() has returned, change_unsubscribe() was not called yet */
+	u32 gone; /* change_unsubscribe() has returned */
+};
+static struct listener comes, stays; /* to a, of b */
+
+static struct listener *called(struct change_subscriber *s)
+{
+	struct listener *l = container_of(s, struct listener, subscriber);
+
+	fake_point(46);
+	if (load_relaxed(&l->gone))
+		fake_fail("a subscriber is called that is gone");
+	return l;
+}
+
+static int begin(struct change_subscriber *s, const struct change *change __unused)
+{
+	atomic_fetch_add_relaxed(&called(s)->open, 1);
+	return 0;
+}
+
+static void taken(struct change_subscriber *s, vaddr_t va, unsigned level __unused,
+		  pte_t old __unused, struct tlb_gather *gather __unused)
+{
+	struct listener *l = called(s);
+
+	if (load_relaxed(&l->hears) && !load_relaxed(&l->open))
+		fake_fail("the entry at %#lx goes in a change that did not begin", va);
+}
+
+static void end(struct change_subscriber *s, const struct change *change __unused)
+{
+	if (!atomic_fetch_add_relaxed(&called(s)->open, -1U))
+		fake_fail("a change ends that did not begin");
+}
+
+static void listen(struct listener *l, struct aspace *as)
+{
+	l->subscriber.begin = begin;
+	l->subscriber.taken = taken;
+	l->subscriber.end = end;
+	if (change_subscribe(as, &l->subscriber))
+		fake_fail("scenario: no room for a subscriber");
+}
+
+static void setup(void)
+{
+	a = work_space("a", VA, 1, RW);
+	b = aspace_create("b", 1);
+	work_alias(b, a, VA, MODEL_FAR, 1, RW);
+	aspace_populate(b, MODEL_FAR, PAGE_SIZE, 0);
+	work_load(a, 1);
+	listen(&stays, b); /* so that moves look who is subscribed */
+}
+
+/* Through the reverse map: nothing but the object that is held keeps a. */
+static void move_in_b(unsigned cpu __unused)
+{
+	work_migrate(b, MODEL_FAR, 1, 1);
+	work_migrate(b, MODEL_FAR, 1, 0);
+}
+
+static void come_and_go(unsigned cpu)
+{
+	listen(&comes, a);
+	store_relaxed(&comes.hears, 1U);
+	work_read(VA, cpu, 0);
+	store_relaxed(&comes.hears, 0U);
+	change_unsubscribe(a, &comes.subscriber);
+	store_relaxed(&comes.gone, 1U);
+}
+
+static void expect_balance(void)
+{
+	if (comes.open || stays.open)
+		fake_fail("a change that was heard has no end");
+	change_unsubscribe(b, &stays.subscriber);
+	if (change_subscriptions)
+		fake_fail("%u subscriptions are left", change_subscriptions);
+}
+
+const struct scenario change_subscribers = {
+	.name = "change-subscribe",
+	.summary = "a subscriber comes to a space and goes while its page moves through another",
+	.cpus = 2,
+	.setup = setup,
+	.program = {move_in_b, come_and_go},
+	.end = expect_balance,
+};
