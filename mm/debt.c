@@ -13,7 +13,8 @@ static void count_held(s64 pages)
 	u64 now = atomic_fetch_add_relaxed(&held_now, (u64)pages) + (u64)pages;
 	u64 most = load_relaxed(&held_most);
 
-	while (pages > 0 && now > most && !atomic_cmpxchg(&held_most, &most, now))
+	/* A figure, which orders nothing. */
+	while (pages > 0 && now > most && !atomic_cmpxchg_acquire(&held_most, &most, now))
 		; /* somebody else raised it: `most` is theirs now */
 }
 

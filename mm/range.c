@@ -58,7 +58,7 @@ static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vad
 					     .old = old,
 					     .become = become_none,
 					     .cached = aspace_may_be_cached(z->as, old),
-					     .alone = load_acquire(&page->mapcount) == 1,
+					     .alone = load_relaxed(&page->mapcount) == 1,
 					     .site = ORACLE_SITE(ORACLE_RANGE),
 					     .gather = &z->gather});
 		atomic_fetch_add(&page->mapcount, -1U);

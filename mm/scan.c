@@ -43,7 +43,7 @@ static void make_hint(struct window *w, pte_t *ptep, pte_t old, unsigned level, 
 				     .old = old,
 				     .become = become_hint,
 				     .cached = true,
-				     .alone = load_acquire(&page->mapcount) == 1,
+				     .alone = load_relaxed(&page->mapcount) == 1,
 				     .later = true, /* with the run */
 				     .site = ORACLE_SITE(ORACLE_SCAN),
 				     .gather = &w->gather});

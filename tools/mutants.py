@@ -50,7 +50,7 @@ SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can 
 # Scenarios for single places: every plan with one deviation.
 COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap-pin", "ack-order",
               "fault-upgrade", "same-upgrade", "two-migrators", "alias-full", "hint-scan", "hint-late",
-              "hint-dirty", "change-subscribe")
+              "hint-dirty", "change-subscribe", "object-isolated")
 # With two, for orders that single files rely on: what one CPU does and another reads too early.
 NARROW = (("switch-one", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("switch-two", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),

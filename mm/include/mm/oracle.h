@@ -69,9 +69,9 @@ void oracle_unmapped_again(struct page *page, u64 unmap, u64 unmap_word);
 
 /*
  * The entry that alone named the page was taken down just now. After the
- * exchange, which is a full barrier, and after an acquire of what says that it
- * was alone: whoever took down one before has left its record then. Two stores,
- * with check=off too: a test would cost as much.
+ * exchange, which is a full barrier, and what says that it was alone was read
+ * before that, relaxed: whoever took down one before has left its record then. Two
+ * stores, with check=off too: a test would cost as much.
  */
 static inline void oracle_unmapped(struct page *page, const struct tlb_context *ctx, vaddr_t va,
 				   u64 site)

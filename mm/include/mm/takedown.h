@@ -38,7 +38,7 @@ struct takedown {
 	pte_t old; /* what is there, as seen under the PTL; hardware may set bits of it */
 	pte_t (*become)(pte_t old, unsigned level); /* what comes in its place */
 	bool cached; /* some CPU may hold it: aspace_may_be_cached() */
-	bool alone; /* no other entry names the page */
+	bool alone; /* no other entry names the page; a relaxed load will do, as the exchange comes after it */
 	bool later; /* the caller adds the flush: of a run, or of a page that may wait */
 	u64 site; /* ORACLE_SITE() */
 	struct tlb_gather *gather;

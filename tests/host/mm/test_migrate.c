@@ -6,6 +6,7 @@
 #include <mm/deferral.h>
 #include <mm/kmem.h>
 #include <mm/scheme.h>
+#include <mm/stats.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -386,6 +387,36 @@ TEST(frames_held_are_counted_at_their_peak)
 	CHECK_EQ(debts_held_max(), 0);
 	aspace_destroy(as);
 	scheme_restore();
+}
+
+static u64 nothing_owed(enum pay_event why, const struct pay_scope *scope)
+{
+	(void)why, (void)scope;
+	return 0;
+}
+
+static bool keep_no_page(const struct page *src)
+{
+	(void)src;
+	return false;
+}
+
+/* It lets the entry wait, and then not the page. */
+TEST(pages_that_the_deferral_withdraws_are_flushed)
+{
+	static const struct deferral withdraws = {
+		.name = "withdraws", .pay = nothing_owed, .may_defer = keep_no_page};
+	const struct mm_counters *c = this_cpu_ptr(mm_counters);
+	struct migrate_stats stats;
+	vaddr_t va;
+	struct aspace *as = filled(1, PROT_READ, 0, &va);
+	u64 shootdowns = c->shootdowns;
+
+	deferral_use(&withdraws);
+	CHECK_EQ(host_migrate(as, va, 1, 1, &stats, NULL), 0);
+	CHECK_EQ(c->shootdowns, shootdowns + 1);
+	deferral_use(deferrals[0]);
+	aspace_destroy(as);
 }
 
 TEST(writable_pages_are_not_deferred)

@@ -45,7 +45,7 @@ extern const struct scenario exec_protect, exec_hint, exec_alias;
 extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, free_owing_frames,
 	buddy_taken;
 /* ---- scenarios_object.c ---- */
-extern const struct scenario object_empties, object_fills, object_wakes;
+extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers;
 /* ---- scenarios_large.c ---- */

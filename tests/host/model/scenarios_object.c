@@ -1,6 +1,7 @@
 /* Scenarios of an object with a store: pages that leave for it and come back while others use them. */
 #include "model.h"
 
+#include <kernel/atomic.h>
 #include <kernel/bootinfo.h>
 #include <kernel/error.h>
 #include <stdlib.h>
@@ -196,4 +197,46 @@ const struct scenario object_wakes = {
 	.cpus = 2,
 	.setup = setup_one,
 	.program = {read_one, read_one},
+};
+
+/* ---- a page that somebody else has isolated ---------------------------------------------- */
+
+static struct page *idle; /* in its slot and not mapped */
+static u32 tried; /* to empty it; release and acquire */
+
+static void setup_idle(void)
+{
+	obj = object_create_of(&store_ops, NULL, STORE_PAGES);
+	a = work_space_of("a", obj, VA, 1, RW);
+	idle = phys_to_page(pte_pa(*aspace_entry(a, VA), 0));
+	aspace_drop(a, VA, PAGE_SIZE);
+}
+
+static void empty_idle(unsigned cpu __unused)
+{
+	object_empty(obj, 0);
+	store_release(&tried, 1U);
+}
+
+/* As a migration does, which would have to find it isolated until its end. */
+static void isolate_idle(unsigned cpu __unused)
+{
+	if (!page_get(idle, PAGE_REF))
+		return;
+	if (page_isolate(idle)) {
+		while (!load_acquire(&tried))
+			cpu_relax();
+		if (!(load_relaxed(&idle->flags) & PG_ISOLATED))
+			fake_fail("a page's isolation is ended by who did not begin it");
+		page_end_isolation(idle);
+	}
+	page_put(idle, PAGE_REF);
+}
+
+const struct scenario object_isolated = {
+	.name = "object-isolated",
+	.summary = "a page is to leave for its store while another CPU has it isolated",
+	.cpus = 2,
+	.setup = setup_idle,
+	.program = {empty_idle, isolate_idle},
 };
