@@ -5,13 +5,10 @@
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 
-struct area *aspace_find(struct aspace *as, vaddr_t va)
+struct area *area_find_slowly(struct aspace *as, vaddr_t va)
 {
-	struct area *recent = load_relaxed(&as->recent), *area;
+	struct area *area;
 
-	/* Areas go away only under the write side, which also clears the hint. */
-	if (recent && va >= recent->start && va < recent->end)
-		return recent;
 	list_for_each_entry (area, &as->areas, link)
 		if (va < area->end) {
 			if (va < area->start)
@@ -98,13 +95,6 @@ vaddr_t area_choose_va(struct aspace *as, u64 len)
 		va = MAX(va, ALIGN_UP(area->end, HUGE_SIZE));
 	}
 	return va;
-}
-
-int area_check_range(vaddr_t va, u64 len, u64 align)
-{
-	if (!len || (va | len) & (align - 1) || va + len < va || va + len > PT_VA_LOW_END)
-		return -EINVAL;
-	return 0;
 }
 
 struct area *area_create(struct aspace *as, struct object *obj, vaddr_t va, u64 len)

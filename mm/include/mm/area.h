@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mm/object.h>
+#include <kernel/error.h>
 #include <arch/pgtable.h>
 
 struct aspace;
@@ -42,7 +43,12 @@ struct page *area_alloc_page(const struct area *area, u64 index, unsigned order,
 #define AREA_VA_MIN (1UL << 32)
 
 /* 0, or -EINVAL: empty, not aligned (a power of two, bytes), wrapped around, or beyond what a space can map. */
-int area_check_range(vaddr_t va, u64 len, u64 align);
+static inline int area_check_range(vaddr_t va, u64 len, u64 align)
+{
+	if (!len || (va | len) & (align - 1) || va + len < va || va + len > PT_VA_LOW_END)
+		return -EINVAL;
+	return 0;
+}
 /* The first gap that fits, aligned to 2 MiB so that small areas never share a leaf table. */
 vaddr_t area_choose_va(struct aspace *as, u64 len);
 bool area_range_is_free(struct aspace *as, vaddr_t start, vaddr_t end);

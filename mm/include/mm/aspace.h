@@ -91,7 +91,18 @@ void aspace_count_nodes(struct aspace *as, vaddr_t va, u64 len, u64 pages[]);
  */
 int aspace_pin(struct aspace *as, vaddr_t va, bool write, struct page **page);
 
-struct area *aspace_find(struct aspace *as, vaddr_t va); /* either side of as->lock held */
+struct area *area_find_slowly(struct aspace *as, vaddr_t va);
+
+/* The area that va lies in; NULL: none. Either side of as->lock held. */
+static inline struct area *aspace_find(struct aspace *as, vaddr_t va)
+{
+	struct area *recent = load_relaxed(&as->recent);
+
+	/* Areas go away only under the write side, which also clears the hint. */
+	if (recent && va >= recent->start && va < recent->end)
+		return recent;
+	return area_find_slowly(as, va);
+}
 
 /* Where the entry of va lives, for observers that only look; NULL if there is no table yet. */
 const pte_t *aspace_entry(struct aspace *as, vaddr_t va);
