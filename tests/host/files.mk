@@ -10,12 +10,12 @@ test_acpi_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_acpi.c 
 
 HOST_TESTS += test_fdt
 test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/host/test_fdt.c \
-		 tests/host/test_fdt_fuzz.c boot/fdt.c boot/fdt_tree.c $(BOOT_PARSERS)
+		 tests/host/test_fdt_fuzz.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_multiboot2
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
 			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/multiboot2.c boot/pvh.c \
-			boot/fdt.c boot/fdt_tree.c kernel/lib/rng.c $(BOOT_PARSERS)
+			boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c kernel/lib/rng.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_lib
 test_lib_SRCS := tests/host/check.c tests/host/test_lib.c kernel/lib/crc32.c kernel/lib/fixed.c \
@@ -28,7 +28,7 @@ test_shell_SRCS := tests/host/check.c tests/host/test_shell.c kernel/core/option
 		   kernel/lib/rng.c kernel/lib/strutil.c kernel/shell/lineedit.c
 
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
-topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_tree.c \
+topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c \
 		 $(BOOT_PARSERS)
 
 # The memory manager, unchanged, on the modelled machine (arch/fake).

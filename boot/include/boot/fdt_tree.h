@@ -61,3 +61,7 @@ bool fdt_named(const struct fdt_node *node, const char *name);
  */
 bool fdt_reg(const struct fdt_tree *t, const struct fdt_path *path, unsigned n, u64 *base,
 	     u64 *len);
+
+/* ---- boot/fdt_distances.c ---- */
+/* Fills bi->distance from the node's distance-matrix; what is impossible or missing is told, and 10 or 20 then. */
+void fdt_read_distances(const struct fdt_tree *t, const struct fdt_node *node);
