@@ -1,8 +1,8 @@
 /*
  * Deferrals: who decides that a flush may wait, and when it is paid.
  *
- * mm/tlb.c does the flushing and mm/migrate.c the moving, so a deferral cannot
- * free early. It says which flush may wait (entry_taken, may_defer), keeps what is held for
+ * The shootdown core does the flushing and mm/migrate.c the moving, so a deferral
+ * cannot free early. It says which flush may wait (entry_taken, may_defer), keeps what is held for
  * it (frame_held), and pays when an event of <mm/pay.h> demands it (pay). Hooks
  * that are not set do nothing, and cost nothing that is noticed.
  *
