@@ -13,8 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "tests"))
-from tarrylib import cases, circles, exports, guest, iso, ktap, qemu, records  # noqa: E402
-from tarrylib import results, settings, summary  # noqa: E402
+from tarrylib.prove import circles, rooms  # noqa: E402
+from tarrylib.report import exports, records, results, summary  # noqa: E402
+from tarrylib.run import cases, guest, iso, ktap, qemu, settings  # noqa: E402
 import check  # noqa: E402
 import mutants  # noqa: E402
 import planted  # noqa: E402
@@ -86,6 +87,23 @@ def test_circles() -> None:
         equal(f"folders.{name}", len(list(check.folders([file]))), offences)
     headers = {"mm/include/mm/x.h": "#include <mm/y.h>\n", "mm/include/mm/y.h": "#include <mm/x.h>\n"}
     equal("circles.headers", len(found(headers)), 1)
+
+
+def test_rooms() -> None:
+    def offences(name: str, code: str) -> int:
+        return len(list(rooms.check({name: code})))
+
+    for name, code in {"other-room": "from ..run import ktap", "module-of-it": "from ..run.ktap import Test",
+                       "same-room": "from . import table", "library": "import re"}.items():
+        equal(f"rooms.may.{name}", offences("report/a.py", code), 0)
+    for name, module, code in (("against-the-order", "run/a.py", "from ..report import records"),
+                               ("by-full-name", "run/a.py", "from tarrylib.report import records"),
+                               ("whole-room", "run/a.py", "from .. import prove"), ("dotted", "prove/a.py", "import tarrylib.run.guest"),
+                               ("program", "report/a.py", "import bench"), ("no-room", "a.py", ""),
+                               ("unknown-room", "plot/a.py", "")):
+        equal(f"rooms.may-not.{name}", offences(module, code), 1)
+    pair = {"run/a.py": "from . import b\n", "run/b.py": "from .a import x\n"}
+    equal("rooms.circle", list(rooms.check(pair)), ["tools/tarrylib/run/a.py:1: in a circle with run/b.py"])
 
 
 def test_qemu() -> None:
@@ -272,6 +290,7 @@ def test_prove() -> None:
 def main() -> int:
     test_settings()
     test_circles()
+    test_rooms()
     test_qemu()
     test_verdicts()
     test_ktap()

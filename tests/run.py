@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib import cases, junit, ktap  # noqa: E402
-from tarrylib.settings import UsageError, host_cpus  # noqa: E402
+from tarrylib.run import cases, junit, ktap  # noqa: E402
+from tarrylib.run.settings import UsageError, host_cpus  # noqa: E402
 
 
 class Slots:

@@ -23,8 +23,9 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import report  # noqa: E402
-from tarrylib import guest, qemu, results as res  # noqa: E402
-from tarrylib.settings import Settings, UsageError, given, host_cpus, parse, words  # noqa: E402
+from tarrylib.report import results as res  # noqa: E402
+from tarrylib.run import guest, qemu  # noqa: E402
+from tarrylib.run.settings import Settings, UsageError, given, host_cpus, parse, words  # noqa: E402
 
 CONFIG = ROOT / "tools/bench.cfg"
 

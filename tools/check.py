@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tarrylib import circles
+from tarrylib.prove import circles, rooms
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE_FOLDERS = ("arch", "boot", "kernel", "mm", "tests", "tools")
@@ -308,7 +308,8 @@ def main() -> int:
         (name, lambda rule=rule: list(rule(sources))) for name, rule in TEXT_RULES.items()]
     checks += [(f"headers-stand-alone-{arch}", lambda arch=arch: headers_stand_alone(arch))
                for arch in arches]
-    checks += [("planted-mistakes-fit", planted_fit),
+    checks += [("rooms-of-tools", lambda: list(rooms.check(rooms.load()))),
+               ("planted-mistakes-fit", planted_fit),
                ("formatting", lambda: formatting(sources)),
                ("static-analysis", lambda: static_analysis(arches))]
     passed = failed = 0

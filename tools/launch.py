@@ -26,8 +26,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from tarrylib import guest, iso, qemu  # noqa: E402
-from tarrylib.settings import Settings, UsageError, given, parse, words  # noqa: E402
+from tarrylib.run import guest, iso, qemu  # noqa: E402
+from tarrylib.run.settings import Settings, UsageError, given, parse, words  # noqa: E402
 
 USAGE, CANNOT_RUN = 2, 77
 

@@ -4,7 +4,7 @@
 Usage: tools/mutants.py [--list] [--only REGEX] [--jobs N] [--doc FILE] [--orderings N]
                         [--results FILE] [--resume | --keep] [--unchecked] [--arches 'x86_64 arm64']
 
-Finds the sites itself by pattern rules over the memory manager (tools/tarrylib/sites.py), builds
+Finds the sites itself by pattern rules over the memory manager (tools/tarrylib/prove/sites.py), builds
 one mutant per site in a scratch copy, and runs checks against it: host tests, the explorer, the
 explorer without the checks that failed before; then, until two independent ones have failed and
 first for those that none has killed, races, scenarios for single places, the kernel in QEMU. Prints who killed it; ends with "N killed, M
@@ -34,9 +34,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib.keep import keep_in  # noqa: E402
-from tarrylib.scratch import Scratch, kind_of  # noqa: E402
-from tarrylib.sites import Site, find_sites, names_of, read_arguments  # noqa: E402
+from tarrylib.prove.keep import keep_in  # noqa: E402
+from tarrylib.prove.scratch import Scratch, kind_of  # noqa: E402
+from tarrylib.prove.sites import Site, find_sites, names_of, read_arguments  # noqa: E402
 
 ARGUED_SHARE = 0.10  # of the sites, at most
 TWICE_SHARE = 0.50  # by two independent checks, at least

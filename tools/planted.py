@@ -29,8 +29,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib.keep import keep_in  # noqa: E402
-from tarrylib.scratch import Scratch, kind_of  # noqa: E402
+from tarrylib.prove.keep import keep_in  # noqa: E402
+from tarrylib.prove.scratch import Scratch, kind_of  # noqa: E402
 
 CONFIG = ROOT / "tools/planted.cfg"
 SOURCES = ("mm", "kernel/core", "kernel/include", "arch")

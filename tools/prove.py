@@ -29,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib import records  # noqa: E402
+from tarrylib.report import records  # noqa: E402
 
 BUILD = ROOT / os.environ.get("BUILD", "build")
 NOT_SHOWN = ROOT / "tests/host/model/not-shown.txt"

@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from tarrylib import exports, junit, pictures, results as res, summary  # noqa: E402
+from tarrylib.report import exports, pictures, results as res, summary  # noqa: E402
+from tarrylib.run import junit  # noqa: E402
 
 STYLE = """\
 body { font: 15px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib import ktap  # noqa: E402
+from tarrylib.run import ktap  # noqa: E402
 
 EXPLORE = ROOT / os.environ.get("BUILD", "build") / "host/explore"
 SCHEMES = ("baseline", "batch+defer=skeleton")

@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 os.chdir(ROOT)
-from tarrylib import guest, ktap, pmbench_xml, qemu, records  # noqa: E402
-from tarrylib.settings import Settings, UsageError, parse, words  # noqa: E402
+from tarrylib.report import pmbench_xml, records  # noqa: E402
+from tarrylib.run import guest, ktap, qemu  # noqa: E402
+from tarrylib.run.settings import Settings, UsageError, parse, words  # noqa: E402
 
 __all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "guest",
            "longest_waits", "main", "median", "note_verdicts", "phase_per_page", "pmbench_xml", "qemu", "records", "result",

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from common import Missing, ROOT, boot, main, result
-from tarrylib.scratch import Scratch
+from tarrylib.prove.scratch import Scratch
 
 EXPLORER = "host/explore"
 ORDERINGS = 20000

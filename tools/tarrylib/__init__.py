@@ -1,1 +1,1 @@
-"""What the host-side tools share: settings, QEMU, console, KTAP, records, results."""
+"""What the host-side tools share, in rooms: run (boots and verdicts), report (records, results), prove (broken copies)."""

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from . import records
-from .ktap import FAIL, PASS, Test
+from ..run.ktap import FAIL, PASS, Test
 
 
 @dataclass

@@ -156,7 +156,7 @@ def check(files: list[File], subsystems: dict[str, list[str]] | None = None,
     for circle in found:
         if not any(fits(circle, patterns) for patterns in [*subsystems.values(), *to_dissolve]):
             yield f"{circle[0]}:1: in a circle with {' '.join(circle[1:])}"
-    here = "tools/tarrylib/circles.py"
+    here = "tools/tarrylib/prove/circles.py"
     for name, patterns in subsystems.items():
         if not any(fits(circle, patterns) for circle in found):
             yield f"{here}: subsystem {name!r}: no circle any more: take it out"

@@ -1,0 +1,1 @@
+"""From consoles to results: records, results folders, tables, exports. Knows the room `run`."""
