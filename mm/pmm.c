@@ -34,12 +34,29 @@ static PERCPU(struct pmm_cache[MAX_NODES], pmm_caches);
  * with pages in it.
  */
 static unsigned cache_batch_order;
-static u64 cache_high;
+
+/*
+ * Pages a cache may hold of each node. 0 while the node lives on its reserve: what
+ * lies in a cache is anybody's, so a freed frame goes back to the node at once.
+ * Written under the node's lock, read without: a page that is cached just then
+ * was free above the watermark a moment before.
+ */
+static u64 cache_high[MAX_NODES];
 
 void pmm_enable_caches(void)
 {
 	cache_batch_order = CACHE_BATCH_ORDER;
-	cache_high = CACHE_HIGH;
+	for (u32 node = 0; node < numa_node_count(); node++)
+		cache_high[node] = CACHE_HIGH;
+}
+
+/* The node's free pages have changed. Its lock is held. */
+static inline void set_cache_high(struct pmm_node *n)
+{
+	u64 high = n->free_pages < n->watermark_min ? 0 : CACHE_HIGH;
+
+	if (cache_batch_order)
+		store_relaxed(&cache_high[n - nodes], high);
 }
 
 enum poison pmm_poison = POISON_MARK;
@@ -134,7 +151,7 @@ static void cache_add_block(struct pmm_cache *cache, struct page *block, unsigne
 /* Start-up is over: CPUs take interrupts, deferrals may be in force. */
 static inline bool running(void)
 {
-	return cache_high;
+	return cache_batch_order;
 }
 
 /* A block of the largest size from *order down that there is, or NULL. It has left the allocator. */
@@ -152,6 +169,7 @@ static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned lea
 		if (block || *order == least)
 			break;
 	}
+	set_cache_high(n);
 	spin_unlock(&n->lock);
 	if (block && unlikely(load_relaxed(&n->owing)))
 		pay_leaving(n, block, 1UL << *order);
@@ -207,6 +225,7 @@ static void cache_shrink(struct pmm_cache *cache, u32 node, u64 keep)
 		cache->count -= (u64)(last - first) + 1;
 		free_run(n, first, last);
 	}
+	set_cache_high(n);
 	spin_unlock(&n->lock);
 }
 
@@ -327,8 +346,10 @@ static __always_inline void free_one(struct page *page)
 		store_relaxed(&page->state, (u8)PAGE_CACHED);
 		page->next = cache->first;
 		cache->first = page;
-		if (unlikely(++cache->count > cache_high))
-			cache_shrink(cache, node, cache_high / 2);
+		u64 high = load_relaxed(&cache_high[node]);
+
+		if (unlikely(++cache->count > high))
+			cache_shrink(cache, node, high / 2);
 		return;
 	}
 	spin_lock(&nodes[node].lock);

@@ -67,8 +67,14 @@ TEST(pmm_reserve_is_not_for_the_next_ordinary_allocation)
 	pmm_node_stats(1, &s);
 	CHECK_EQ(s.free, s.watermark_min - ARRAY_SIZE(tables));
 	CHECK_EQ(s.cached, 0);
+	/* Freed, they fill the reserve again; then there is room for the others' frames in the caches. */
 	pmm_free_bulk(tables, ARRAY_SIZE(tables));
+	CHECK(!pmm_alloc(1, 0, PMM_STRICT));
+	pmm_node_stats(1, &s);
+	CHECK_EQ(s.free, s.watermark_min);
 	pmm_free_bulk(got, n);
+	pmm_node_stats(1, &s);
+	CHECK(s.cached > 64);
 	CHECK_EQ(free_frames(1), before);
 }
 
