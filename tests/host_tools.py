@@ -169,6 +169,11 @@ def test_ktap() -> None:
     cut = ktap.parse("\n".join(KTAP.splitlines()[:6]))
     equal("ktap.cut-off", ktap.count(cut), (1, 2, 0))
     equal("ktap.two-documents", ktap.count(ktap.parse(KTAP + KTAP)), (4, 2, 2))
+    # A failure stays one, whatever is said behind it, but for what is expected to fail.
+    for directive, counted in (("SKIP no node", (0, 1, 0)), ("TIMEOUT", (0, 1, 0)), ("ERROR", (0, 1, 0)),
+                               ("XFAIL known", (1, 0, 0)), ("TODO later", (1, 0, 0))):
+        equal(f"ktap.not-ok-{directive.split()[0].lower()}", ktap.count(ktap.parse(f"1..1\nnot ok 1 a # {directive}\n")),
+              counted)
     parent = ktap.parse("1..1\n  1..1\n  ok 1 a\nnot ok 1 s # leak\n")
     equal("ktap.parent-alone-fails", ktap.count(parent), (1, 1, 0))
 

@@ -27,6 +27,10 @@ test_shell_SRCS := tests/host/check.c tests/host/test_shell.c kernel/core/option
 		   kernel/lib/args.c kernel/lib/fixed.c kernel/lib/json.c kernel/lib/printf.c \
 		   kernel/lib/rng.c kernel/lib/strutil.c kernel/shell/lineedit.c
 
+HOST_TESTS += test_bench
+test_bench_SRCS := tests/host/check.c tests/host/test_bench.c kernel/bench/pattern.c kernel/bench/samples.c \
+		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c
+
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
 topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c \
 		 $(BOOT_PARSERS)

@@ -168,10 +168,11 @@ TEST(madt_cpus_of_both_kinds)
 	madt_x2apic(&t, 1, 4, 1);
 	madt_x2apic(&t, 300, 0x12345, 1);
 	madt_x2apic(&t, 301, 0x12346, 2); /* only online-capable */
+	madt_x2apic(&t, 302, 0x12347, 0);
 	table_end(&t);
 	CHECK_EQ(run_table(&r, &t), 0);
 	CHECK_EQ(r.bi.cpu_count, 3);
-	CHECK_EQ(r.bi.cpu_disabled_count, 3);
+	CHECK_EQ(r.bi.cpu_disabled_count, 4);
 	CHECK_EQ(r.bi.cpus[1].hw_id, 4);
 	CHECK_EQ(r.bi.cpus[2].hw_id, 0x12345);
 	CHECK_EQ(r.bi.cpus[2].acpi_uid, 300);

@@ -106,6 +106,7 @@ TEST(srat_what_does_not_count)
 	srat_apic(&t, 0, 0, ENABLED);
 	srat_apic(&t, 1, 0, ENABLED);
 	srat_apic(&t, 1, 3, 0); /* disabled */
+	srat_x2apic(&t, 1, 8, 0); /* disabled */
 	srat_apic(&t, 77, 4, ENABLED); /* no such CPU */
 	srat_memory(&t, 0, 0, GIB, ENABLED);
 	srat_memory(&t, 5, 4 * GIB, GIB, 0); /* disabled */
@@ -322,6 +323,7 @@ TEST(srat_without_madt)
 	srat_x2apic(&t, 4, 1, ENABLED); /* the same again */
 	srat_x2apic(&t, 5, 2, ENABLED);
 	srat_apic(&t, 6, 2, 0);
+	srat_x2apic(&t, 7, 2, 0);
 	srat_gicc(&t, 9, 2, ENABLED); /* by UID: not the id that starts a CPU */
 	CHECK(finish_with(&t) == NULL);
 	CHECK_EQ(r.bi.cpu_count, 2);
@@ -345,6 +347,7 @@ TEST(srat_gicc_goes_by_uid)
 	srat_begin(&t, 3);
 	srat_gicc(&t, 11, 3, ENABLED);
 	srat_gicc(&t, 10, 8, ENABLED);
+	srat_gicc(&t, 10, 2, 0); /* disabled */
 	srat_gicc(&t, 0x10000, 9, ENABLED); /* an MPIDR, but no UID */
 	CHECK(finish_with(&t) == NULL);
 	CHECK_EQ(r.bi.node_count, 2);
@@ -471,7 +474,7 @@ TEST(slit_missing)
 
 TEST(slit_too_small_for_its_matrix)
 {
-	static const u8 m[] = {10, 30, 30, 10};
+	static const u8 m[] = {10, 30, 31, 10};
 	static const u64 counts[] = {3, 1000, 1ull << 32, 1ull << 63, ~0ull};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
@@ -487,12 +490,13 @@ TEST(slit_too_small_for_its_matrix)
 
 TEST(slit_smaller_than_the_srat)
 {
-	static const u8 m[] = {10, 30, 30, 10};
+	static const u8 m[] = {10, 30, 31, 10};
 
 	run_begin(&r);
 	add_nodes(3, 0);
 	CHECK(finish_with_slit(2, m, sizeof(m)) == NULL);
 	CHECK_EQ(r.bi.distance[0][1], 30);
+	CHECK_EQ(r.bi.distance[1][0], 31);
 	CHECK_EQ(r.bi.distance[0][2], 20);
 	CHECK_EQ(r.bi.distance[2][2], 10);
 	CHECK(run_warned(&r, "SLIT+0x24: 2 domains, but the SRAT has domain 2"));
@@ -504,12 +508,13 @@ TEST(slit_smaller_than_the_srat)
 
 TEST(slit_longer_than_its_matrix)
 {
-	static const u8 m[] = {10, 30, 30, 10, 1, 2, 3};
+	static const u8 m[] = {10, 30, 31, 10, 1, 2, 3};
 
 	run_begin(&r);
 	add_nodes(2, 0);
 	CHECK(finish_with_slit(2, m, sizeof(m)) == NULL);
-	CHECK_EQ(r.bi.distance[1][0], 30);
+	CHECK_EQ(r.bi.distance[0][1], 30);
+	CHECK_EQ(r.bi.distance[1][0], 31);
 	CHECK(run_warned(&r, "SLIT: 3 bytes behind its matrix"));
 	CHECK(!r.bi.broken);
 }
@@ -532,7 +537,7 @@ TEST(slit_values_out_of_range)
 
 TEST(slit_without_srat)
 {
-	static const u8 m[] = {10, 30, 30, 10};
+	static const u8 m[] = {10, 30, 31, 10};
 
 	run_begin(&r);
 	add_cpus(2, 1);
@@ -569,7 +574,7 @@ TEST(hmat_revision_2)
 
 TEST(hmat_revision_1)
 {
-	static const u16 values[] = {800, 1500, 1500, 800};
+	static const u16 values[] = {800, 1500, 1700, 900};
 	struct table t;
 
 	run_begin(&r);
@@ -579,7 +584,10 @@ TEST(hmat_revision_1)
 	hmat_locality(&t, 4, 100, 2, hmat_domains, values);
 	CHECK(finish_with(&t) == NULL);
 	CHECK_EQ(r.bi.hmat.read_latency_ps[0][0], 80000); /* 800 * 0.1 ns */
+	CHECK_EQ(r.bi.hmat.read_latency_ps[0][1], 150000);
+	CHECK_EQ(r.bi.hmat.read_latency_ps[1][0], 170000);
 	CHECK_EQ(r.bi.hmat.read_bandwidth_mbps[0][1], 15000);
+	CHECK_EQ(r.bi.hmat.read_bandwidth_mbps[1][0], 17000);
 }
 
 TEST(hmat_reads_before_accesses)

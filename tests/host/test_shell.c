@@ -144,6 +144,25 @@ TEST(args_defaults_and_values)
 	CHECK_EQ(args_parse(NULL, 1, words, error), 1);
 }
 
+/* The least and the most are allowed, one less and one more are not; nothing is stored then. */
+TEST(args_limits_are_inclusive)
+{
+	CHECK_EQ(parse("bench --pages 1"), 1);
+	CHECK_EQ(pages, 1);
+	CHECK_EQ(parse("bench --pages 4096"), 1);
+	CHECK_EQ(pages, 4096);
+	CHECK_EQ(parse("bench --pages 0"), -EINVAL);
+	CHECK_EQ(parse("bench --pages 4097"), -EINVAL);
+	CHECK_EQ(pages, 512);
+	CHECK_EQ(parse("bench --size 4K"), 1);
+	CHECK_EQ(bytes, 4096);
+	CHECK_EQ(parse("bench --size 1G"), 1);
+	CHECK_EQ(bytes, 1UL << 30);
+	CHECK_EQ(parse("bench --size 4095"), -EINVAL);
+	CHECK_EQ(parse("bench --size 1073741825"), -EINVAL);
+	CHECK_EQ(bytes, 2 << 20);
+}
+
 TEST(args_refuse_with_the_reason)
 {
 	CHECK_EQ(parse("bench --pages 0"), -EINVAL);
@@ -209,7 +228,9 @@ TEST(option_values_are_checked)
 	static const char *const idle[] = {"halt", "poll", NULL};
 
 	printed[0] = '\0';
-	option_init("n=300 m=12 idle=poll odd=twist k=4K");
+	option_init("n=300 m=12 idle=poll odd=twist k=4K least=1 most=100 less=0 more=101");
+	CHECK_EQ(option_u64("least", 5, 1, 100), 1);
+	CHECK_EQ(option_u64("most", 5, 1, 100), 100);
 	CHECK_EQ(option_u64("m", 5, 1, 100), 12);
 	CHECK_EQ(option_u64("k", 5, 1, 10000), 4096);
 	CHECK_EQ(option_u64("none", 5, 1, 100), 5);
@@ -221,6 +242,8 @@ TEST(option_values_are_checked)
 	printed[0] = '\0';
 	CHECK_EQ(option_choice("odd", idle, 0), 0);
 	CHECK_STR(printed, "boot option odd=twist: must be one of halt, poll; using halt\n");
+	CHECK_EQ(option_u64("less", 5, 1, 100), 5);
+	CHECK_EQ(option_u64("more", 5, 1, 100), 5);
 }
 
 TEST(option_line_of_any_length)

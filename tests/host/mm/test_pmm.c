@@ -3,6 +3,7 @@
 
 #include <fake/machine.h>
 #include <kernel/rng.h>
+#include <mm/buddy.h>
 
 static u64 free_frames(u32 node)
 {
@@ -121,6 +122,37 @@ TEST(pmm_merges_buddies_again)
 	CHECK_EQ(after.free, before.free);
 	for (unsigned o = 0; o <= PMM_MAX_ORDER; o++)
 		CHECK_EQ(after.free_blocks[o], before.free_blocks[o]);
+}
+
+/* A node may end in the middle of a large block: its last frames and the next node's first stay apart. */
+TEST(pmm_buddies_of_two_nodes_do_not_merge)
+{
+	enum { HALF = PMM_MAX_ORDER - 1 };
+	static struct pmm_node low, high;
+
+	host_mm();
+	struct page *block = pmm_alloc(0, PMM_MAX_ORDER, PMM_STRICT),
+		    *second = block + (1UL << HALF);
+
+	for (u64 i = 0; i < 1UL << HALF; i++)
+		second[i].node = 1;
+	buddy_free(&high, second, HALF);
+	buddy_free(&low, block, HALF);
+	u64 apart[] = {low.free[HALF].count, high.free[HALF].count, low.free[PMM_MAX_ORDER].count};
+
+	CHECK(buddy_alloc(&low, HALF) == block);
+	CHECK(buddy_alloc(&high, HALF) == second);
+	for (u64 i = 0; i < 1UL << HALF; i++)
+		second[i].node = 0;
+	buddy_free(&low, second, HALF); /* of one node: they do */
+	buddy_free(&low, block, HALF);
+	CHECK_EQ(low.free[PMM_MAX_ORDER].count, 1);
+	CHECK(buddy_alloc(&low, PMM_MAX_ORDER) == block);
+	store_relaxed(&block->state, (u8)PAGE_USED);
+	pmm_free(block);
+	CHECK_EQ(apart[0], 1);
+	CHECK_EQ(apart[1], 1);
+	CHECK_EQ(apart[2], 0);
 }
 
 TEST(pmm_large_blocks_are_aligned_and_separate)
