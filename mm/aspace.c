@@ -160,6 +160,13 @@ static int prepare_range(struct aspace *as, vaddr_t va, u64 len)
 	return likely(err || !as->huge) ? err : cut_pages(as, va, va + len);
 }
 
+static inline bool lies_across(struct aspace *as, vaddr_t end)
+{
+	const struct area *last = aspace_find(as, end - 1);
+
+	return last && last->end != end;
+}
+
 /* Write side held. Make area borders at both ends, so that what follows handles whole areas. */
 static int isolate_range(struct aspace *as, vaddr_t va, u64 len)
 {
@@ -167,25 +174,32 @@ static int isolate_range(struct aspace *as, vaddr_t va, u64 len)
 
 	if (!err)
 		err = area_split(as, va);
-	if (!err)
+	/* Mostly the range ends with the area that was just found: asked first, since it is at hand. */
+	if (!err && lies_across(as, va + len))
 		err = area_split(as, va + len);
 	return err;
 }
 
-static struct area *next_area_in(struct aspace *as, vaddr_t va, vaddr_t end)
+/* Write side held, the range isolated. */
+static void remove_areas(struct aspace *as, vaddr_t va, vaddr_t end)
 {
 	struct area *area;
 
-	list_for_each_entry (area, &as->areas, link)
-		if (area->start >= va && area->end <= end)
-			return area;
-	return NULL;
+	list_for_each_entry (area, &as->areas, link) {
+		if (area->start >= end)
+			return;
+		if (area->start >= va) {
+			struct list *previous = area->link.prev;
+
+			area_remove(as, area);
+			area = container_of(previous, struct area, link);
+		}
+	}
 }
 
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len)
 {
 	struct change change;
-	struct area *area;
 
 	write_lock(&as->lock);
 	int err = isolate_range(as, va, len);
@@ -194,8 +208,7 @@ int aspace_unmap(struct aspace *as, vaddr_t va, u64 len)
 		err = change_begin(&change, as, CHANGE_UNMAP, va, va + len);
 	if (!err) {
 		range_zap(as, va, va + len);
-		while ((area = next_area_in(as, va, va + len)))
-			area_remove(as, area);
+		remove_areas(as, va, va + len);
 		range_free_tables(as, va, va + len);
 		change_end(&change);
 	}

@@ -27,22 +27,20 @@ static struct free_object *free_stacks;
 static vaddr_t next_stack = KVIRT_BASE;
 static u64 pages_kept, objects_in_use;
 
-static unsigned class_of(size_t bytes)
+/* The smallest n with 2^(shift + n) >= bytes. */
+static inline unsigned doublings(size_t bytes, unsigned shift)
 {
-	unsigned c = 0;
-
-	while ((1UL << (MIN_SHIFT + c)) < bytes)
-		c++;
-	return c;
+	return bytes <= 1UL << shift ? 0 : 64 - (unsigned)__builtin_clzl(bytes - 1) - shift;
 }
 
-static unsigned order_of(size_t bytes)
+static inline unsigned class_of(size_t bytes)
 {
-	unsigned order = 0;
+	return doublings(bytes, MIN_SHIFT);
+}
 
-	while ((PAGE_SIZE << order) < bytes)
-		order++;
-	return order;
+static inline unsigned order_of(size_t bytes)
+{
+	return doublings(bytes, PAGE_SHIFT);
 }
 
 /* Cut a fresh page into objects of a class. */

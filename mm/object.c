@@ -46,7 +46,9 @@ struct object *object_create_of(const struct object_ops *ops, void *store, u64 p
 	obj->page_count = page_count;
 	obj->users = obj->refs = 1;
 	list_init(&obj->areas);
-	obj->chunks = kmem.alloc(chunk_count(obj) * sizeof(*obj->chunks), BOOT_NODE_NONE);
+	obj->chunks = &obj->only_chunk;
+	if (chunk_count(obj) > 1)
+		obj->chunks = kmem.alloc(chunk_count(obj) * sizeof(*obj->chunks), BOOT_NODE_NONE);
 	if (!obj->chunks) {
 		kmem.free(obj, sizeof(*obj));
 		return NULL;
@@ -63,11 +65,14 @@ void object_release(struct object *obj)
 {
 	if (atomic_fetch_add(&obj->refs, -1U) != 1)
 		return;
+	u64 chunks = chunk_count(obj);
+
 	ASSERT(!load_relaxed(&obj->users));
-	for (u64 i = 0; i < chunk_count(obj); i++)
+	for (u64 i = 0; i < chunks; i++)
 		if (obj->chunks[i])
 			kmem.free(obj->chunks[i], chunk_slots(obj) * sizeof(slot_t));
-	kmem.free(obj->chunks, chunk_count(obj) * sizeof(*obj->chunks));
+	if (chunks > 1)
+		kmem.free(obj->chunks, chunks * sizeof(*obj->chunks));
 	kmem.free(obj, sizeof(*obj));
 }
 

@@ -221,12 +221,15 @@ void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
  */
 void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 {
+	vaddr_t first = ALIGN_UP(start, HUGE_SIZE);
 	struct zap z;
 
+	if (first + HUGE_SIZE > end)
+		return;
 	z.as = as;
 	z.count = 0;
 	tlb_gather_init(&z.gather, &as->ctx, 1);
-	for (vaddr_t va = ALIGN_UP(start, HUGE_SIZE); va + HUGE_SIZE <= end; va += HUGE_SIZE) {
+	for (vaddr_t va = first; va + HUGE_SIZE <= end; va += HUGE_SIZE) {
 		struct pt_pos pos = pgwalk_find(as->root, va, 1);
 		pte_t pte = pte_load(pos.ptep);
 

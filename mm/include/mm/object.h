@@ -59,6 +59,7 @@ struct object {
 	u64 page_count;
 	bool huge; /* of an area of 2 MiB pages: no other area shows the same pages */
 	slot_t **chunks; /* [index / 512] -> 512 slots; filled on demand, never moved */
+	slot_t *only_chunk; /* what `chunks` points to where one is enough */
 };
 
 /* A new object of so many 4 KiB pages, with the caller as its user. NULL: no memory. */
