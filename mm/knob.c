@@ -73,49 +73,146 @@ static int parse_value(const struct knob *k, const char *text, u64 *value, char 
 	return 0;
 }
 
-int knob_set(const char *name, const char *text, const char *source, char *err, size_t size)
+/* ---- changing ---- */
+
+static const struct knob_setting *in_force(const struct knob_layers *layers)
 {
-	struct knob *k = knob_find(name);
-	u64 value;
+	return layers->laid ? &layers->scheme : &layers->own;
+}
+
+const char *knob_source(const struct knob *k)
+{
+	return in_force(&k->now)->source;
+}
+
+static void put(struct knob *k, const struct knob_layers *layers)
+{
+	k->now = k->next = *layers;
+	k->staged = false;
+	*k->value = in_force(layers)->value;
+}
+
+/* What the words ask for, checked; the knob in *out. */
+static int check(const char *name, const char *text, struct knob **out, u32 *value, char *err,
+		 size_t size)
+{
+	struct knob *k = *out = knob_find(name);
+	u64 parsed;
 
 	if (!k) {
 		ksnprintf(err, size, "%s: no such knob (see `list knobs`)", name);
 		return -ENOENT;
 	}
-	int rc = parse_value(k, text, &value, err, size);
+	int rc = parse_value(k, text, &parsed, err, size);
 
 	if (rc)
 		return rc;
-	const char *why = k->refuse ? k->refuse((u32)value) : NULL;
+	*value = (u32)parsed;
+	const char *why = k->refuse ? k->refuse(*value) : NULL;
 
 	if (why) {
 		ksnprintf(err, size, "%s=%s: %s", name, text, why);
 		return -ENOTSUP;
 	}
-	knob_hooks.settle();
-	*k->value = (u32)value;
-	k->source = source;
-	knob_hooks.changed();
 	return 0;
+}
+
+static void stage_own(struct knob *k, struct knob_setting own)
+{
+	k->next.own = own;
+	k->next.laid = false;
+	k->staged = true;
+}
+
+int knob_stage(const char *name, const char *value, const char *source, char *err, size_t size)
+{
+	struct knob_setting own = {.source = source};
+	struct knob *k;
+	int rc = check(name, value, &k, &own.value, err, size);
+
+	if (!rc)
+		stage_own(k, own);
+	return rc;
+}
+
+int knob_stage_scheme(const char *name, const char *value, const char *scheme, char *err,
+		      size_t size)
+{
+	struct knob_setting laid = {.source = scheme};
+	struct knob *k;
+	int rc = check(name, value, &k, &laid.value, err, size);
+
+	if (rc)
+		return rc;
+	k->next.scheme = laid;
+	k->next.laid = k->staged = true;
+	return 0;
+}
+
+void knobs_stage_own(void)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (list[i]->next.laid)
+			stage_own(list[i], list[i]->next.own);
+}
+
+void knobs_stage_defaults(void)
+{
+	for (unsigned i = 0; i < count; i++)
+		stage_own(list[i], (struct knob_setting){list[i]->def, "default"});
+}
+
+static bool anything_staged(void)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (list[i]->staged)
+			return true;
+	return false;
+}
+
+void knobs_commit(void)
+{
+	if (!anything_staged())
+		return;
+	knob_hooks.settle();
+	for (unsigned i = 0; i < count; i++)
+		if (list[i]->staged)
+			put(list[i], &list[i]->next);
+	knob_hooks.changed();
+}
+
+void knobs_discard(void)
+{
+	for (unsigned i = 0; i < count; i++) {
+		list[i]->next = list[i]->now;
+		list[i]->staged = false;
+	}
+}
+
+int knob_set(const char *name, const char *value, const char *source, char *err, size_t size)
+{
+	int rc = knob_stage(name, value, source, err, size);
+
+	if (!rc)
+		knobs_commit();
+	return rc;
 }
 
 void knobs_save(void)
 {
-	for (unsigned i = 0; i < count; i++) {
-		list[i]->saved = *list[i]->value;
-		list[i]->saved_source = list[i]->source;
-	}
+	for (unsigned i = 0; i < count; i++)
+		list[i]->saved = list[i]->now;
 }
 
 void knobs_restore(void)
 {
 	knob_hooks.settle();
-	for (unsigned i = 0; i < count; i++) {
-		*list[i]->value = list[i]->saved;
-		list[i]->source = list[i]->saved_source;
-	}
+	for (unsigned i = 0; i < count; i++)
+		put(list[i], &list[i]->saved);
 	knob_hooks.changed();
 }
+
+/* ---- printing, and the start ---- */
 
 void knob_format_value(const struct knob *k, u32 value, char *buf, size_t size)
 {
@@ -144,10 +241,9 @@ static void boot_value(struct knob *k)
 
 void knob_set_defaults(void)
 {
-	for (unsigned i = 0; i < count; i++) {
-		*list[i]->value = list[i]->def;
-		list[i]->source = "default";
-	}
+	knobs_stage_defaults();
+	for (unsigned i = 0; i < count; i++)
+		put(list[i], &list[i]->next);
 	knob_hooks.changed();
 	for (unsigned i = 0; i < count; i++)
 		boot_value(list[i]);

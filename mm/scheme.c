@@ -20,7 +20,7 @@ void scheme_restore(void)
 }
 
 /* One "knob=value" word that no earlier part of the name has set to something else. */
-static int apply_setting(const char *word, size_t len, const char *def_name, char *err, size_t size)
+static int stage_setting(const char *word, size_t len, const char *def_name, char *err, size_t size)
 {
 	char name[KNOB_NAME_LEN + 12], *value; /* a value of 10 digits, or a choice */
 
@@ -36,17 +36,17 @@ static int apply_setting(const char *word, size_t len, const char *def_name, cha
 		return -ENOENT;
 	}
 	*value++ = '\0';
-	return knob_set(name, value, def_name, err, size);
+	return knob_stage_scheme(name, value, def_name, err, size);
 }
 
-static int apply_settings(const char *settings, const char *def_name, char *err, size_t size)
+static int stage_settings(const char *settings, const char *def_name, char *err, size_t size)
 {
 	while (*settings) {
 		size_t len = 0;
 
 		while (settings[len] && settings[len] != ' ')
 			len++;
-		int rc = len ? apply_setting(settings, len, def_name, err, size) : 0;
+		int rc = len ? stage_setting(settings, len, def_name, err, size) : 0;
 
 		if (rc)
 			return rc;
@@ -65,35 +65,48 @@ const char *scheme_settings(const struct scheme_def *def, unsigned piece)
 	return NULL;
 }
 
-static int apply_def(const struct scheme_def *def, char *err, size_t size)
+static int stage_def(const struct scheme_def *def, char *err, size_t size)
 {
 	const char *settings;
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && (settings = scheme_settings(def, i)); i++)
-		rc = apply_settings(settings, def->name, err, size);
+		rc = stage_settings(settings, def->name, err, size);
 	return rc;
 }
 
-int scheme_apply(const char *names, char *err, size_t size)
+static int stage_part(const char *name, size_t len, char *err, size_t size)
 {
-	int rc = 0;
+	const struct scheme_def *def = find_def(name, len);
 
-	knobs_save();
-	while (*names && !rc) {
+	return def ? stage_def(def, err, size) : stage_setting(name, len, "scheme", err, size);
+}
+
+int scheme_stage(const char *names, char *err, size_t size)
+{
+	int rc;
+
+	knobs_stage_own();
+	for (;;) {
 		size_t len = 0;
 
 		while (names[len] && names[len] != '+')
 			len++;
-		const struct scheme_def *def = find_def(names, len);
-
-		if (def)
-			rc = apply_def(def, err, size);
-		else
-			rc = apply_setting(names, len, "scheme", err, size);
-		names += len + (names[len] == '+');
+		rc = stage_part(names, len, err, size);
+		if (rc || !names[len])
+			return rc;
+		names += len + 1;
 	}
+}
+
+int scheme_apply(const char *names, char *err, size_t size)
+{
+	int rc = *names ? scheme_stage(names, err, size) : 0;
+
+	knobs_save();
 	if (rc)
-		scheme_restore();
+		knobs_discard();
+	else
+		knobs_commit();
 	return rc;
 }

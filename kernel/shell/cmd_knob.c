@@ -1,6 +1,7 @@
 /* set, show, list knobs, list schemes: the choices about flushing. */
 #include <kernel/command.h>
 #include <kernel/error.h>
+#include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <kernel/registry.h>
 #include <kernel/string.h>
@@ -27,38 +28,50 @@ static const char *complete_knob(int argi, unsigned i)
 
 /* ---- set ---------------------------------------------------------------------- */
 
-/* One KNOB=V; "scheme=NAME" sets all that a scheme names. */
-static int set_one(char *word, char err[ERROR_LEN])
+/* KNOB=V, scheme=NAMES or default. */
+static int stage_word(char *word, char err[ERROR_LEN])
 {
 	char *equals = strchr(word, '=');
 
+	if (!strcmp(word, "default")) {
+		knobs_stage_defaults();
+		return 0;
+	}
 	if (!equals || equals == word) {
-		strlcpy(err, word, ERROR_LEN - 32);
-		strlcpy(err + strlen(err), ": not KNOB=VALUE", 32);
+		ksnprintf(err, ERROR_LEN, "%.48s: not KNOB=VALUE, scheme=NAME or default", word);
 		return -EINVAL;
 	}
 	*equals = '\0';
 	if (!strcmp(word, "scheme"))
-		return scheme_apply(equals + 1, err, ERROR_LEN);
-	return knob_set(word, equals + 1, "set", err, ERROR_LEN);
+		return scheme_stage(equals + 1, err, ERROR_LEN);
+	return knob_stage(word, equals + 1, "set", err, ERROR_LEN);
 }
 
+/* All words or none. */
 static unsigned run_set(int argc, char **argv)
 {
 	char err[ERROR_LEN];
-	unsigned rc = command_args("set", NULL, &argc, argv, 1, (int)knob_count() + 1);
+	unsigned rc = command_args("set", NULL, &argc, argv, 1, (int)knob_count() + 2);
 
 	for (int i = 1; i < argc && !rc; i++)
-		if (set_one(argv[i], err))
-			rc = command_usage_error("set", "%s", err);
+		if (stage_word(argv[i], err))
+			rc = command_usage_error("set", "%s (nothing was changed)", err);
+	if (rc)
+		knobs_discard();
+	else
+		knobs_commit();
 	return rc;
 }
 
 COMMAND(cmd_set) = {
 	.name = "set",
-	.usage = "KNOB=V ...",
-	.summary = "change knobs; scheme=NAME changes those that the scheme names",
-	.help = "  debts are paid first; what this machine cannot do is refused with the reason",
+	.usage = "KNOB=V ... | scheme=NAME[+NAME] | default",
+	.summary = "change knobs, all of them or none",
+	.help = "  scheme=NAME takes the place of the scheme in force; knobs that were set by hand "
+		"and\n"
+		"  that it does not name stay. default: all knobs as without boot line and "
+		"scheme.\n"
+		"  Debts are paid first; what this machine cannot do is refused with the reason",
 	.run = run_set,
 	.complete = complete_knob,
 };
@@ -71,8 +84,8 @@ static void show_knob(const struct knob *k)
 
 	knob_format(k, value, sizeof(value));
 	knob_format_value(k, k->def, def, sizeof(def));
-	kprintf("%-10s %-12s %-12s %-12s %-8s %-14s %s\n", k->name, value, def, k->source, k->unit,
-		k->decided_in, k->summary);
+	kprintf("%c %-12s %-12s %-12s %-12s %-8s %-14s %s\n", *k->value == k->def ? ' ' : '*',
+		k->name, value, def, knob_source(k), k->unit, k->decided_in, k->summary);
 }
 
 static void show_choices(const struct knob *k)
@@ -97,8 +110,8 @@ static unsigned run_show(int argc, char **argv)
 		if (argc == 2 && strcmp(argv[1], knob_at(i)->name))
 			continue;
 		if (!shown++)
-			kprintf("%-10s %-12s %-12s %-12s %-8s %-14s\n", "knob", "value", "default",
-				"source", "unit", "decided in");
+			kprintf("  %-12s %-12s %-12s %-12s %-8s %-14s (*: not the default)\n",
+				"knob", "value", "default", "source", "unit", "decided in");
 		show_knob(knob_at(i));
 		if (argc == 2)
 			show_choices(knob_at(i));

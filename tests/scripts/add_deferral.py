@@ -59,7 +59,7 @@ def build(tree: Path) -> None:
 def lists(tree: Path) -> None:
     run = boot(f"list knobs; show defer; show {NAME}_age; set defer={NAME} {NAME}_age=7; show {NAME}_age",
                BUILD=tree / "build", ARGS=f"knob.{NAME}_age=5")
-    rows = [line.split() for line in run.text.splitlines()]
+    rows = [line.removeprefix("* ").split() for line in run.text.splitlines()]
     shown = [row[1:5] for row in rows if row[:1] == [f"{NAME}_age"] and row[1].isdigit()]
     result("listed", any(row[:2] == [f"{NAME}_age", f"defer={NAME}:"] for row in rows) and
            any(row[:2] == ["one", "of"] and NAME in row for row in rows), "list knobs, show defer")

@@ -39,6 +39,17 @@ enum {
 	KNOB_NAME_LEN = 20, /* longer names, too */
 };
 
+struct knob_setting {
+	u32 value;
+	const char *source; /* "default", "boot line", "set", scheme name */
+};
+
+/* A scheme's value lies over the knob's own, which comes back when the scheme goes. */
+struct knob_layers {
+	struct knob_setting own, scheme;
+	bool laid; /* there is one of a scheme */
+};
+
 struct knob {
 	const char *name, *unit, *summary;
 	u32 *value;
@@ -48,9 +59,8 @@ struct knob {
 	const char *(*refuse)(u32 value); /* why this machine cannot; NULL = can. May be NULL */
 	const char *decided_in;
 	/* The rest belongs to mm/knob.c. */
-	const char *source; /* "default", "boot line", "set", scheme name */
-	u32 saved;
-	const char *saved_source;
+	struct knob_layers now, next, saved; /* next: as now unless staged */
+	bool staged;
 };
 
 /* What a change brings about, set by who has knobs; task context, no locks. */
@@ -70,6 +80,25 @@ struct knob *knob_at(unsigned i);
 struct knob *knob_find(const char *name); /* NULL: none */
 /* "batch" "512": 0, or negative code with the reason in err. Settles first. */
 int knob_set(const char *name, const char *value, const char *source, char *err, size_t size);
+/* Who chose the value in force. */
+const char *knob_source(const struct knob *k);
+
+/*
+ * Several changes as one, all or none: stage each, then commit or discard. What is staged is
+ * checked at once: 0, or negative code with the reason in err.
+ */
+int knob_stage(const char *name, const char *value, const char *source, char *err, size_t size);
+/* The same as part of a scheme, which is the source. */
+int knob_stage_scheme(const char *name, const char *value, const char *scheme, char *err,
+		      size_t size);
+/* Without the values that a scheme has laid over the knobs' own. */
+void knobs_stage_own(void);
+/* Every knob's default. */
+void knobs_stage_defaults(void);
+/* Settles and puts in force what is staged, if anything is. */
+void knobs_commit(void);
+void knobs_discard(void);
+
 void knob_format(const struct knob *k, char *buf, size_t size);
 /* Another value of it, as knob_format() has the one in force. */
 void knob_format_value(const struct knob *k, u32 value, char *buf, size_t size);

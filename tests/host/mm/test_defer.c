@@ -299,5 +299,5 @@ TEST(knobs_of_a_deferral_are_in_the_list_and_restored)
 	CHECK_EQ(*age->value, 9);
 	scheme_restore();
 	CHECK_EQ(*age->value, 0);
-	CHECK(!strcmp(age->source, "default"));
+	CHECK(!strcmp(knob_source(age), "default"));
 }

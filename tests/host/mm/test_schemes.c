@@ -174,3 +174,89 @@ TEST(linux_6_12_leaves_pinned_pages_where_they_are)
 	page_put(page, PAGE_PIN);
 	aspace_destroy(as);
 }
+
+static u32 value(const char *knob)
+{
+	return *knob_find(knob)->value;
+}
+
+static const char *source(const char *knob)
+{
+	return knob_source(knob_find(knob));
+}
+
+static bool set(const char *knob, const char *text)
+{
+	char err[160];
+
+	return !knob_set(knob, text, "set", err, sizeof(err));
+}
+
+static void everything_default(void)
+{
+	host_mm();
+	knobs_stage_defaults();
+	knobs_commit();
+}
+
+/* Nothing of the scheme before is left; what was set by hand is under it, and stays if no scheme names it. */
+TEST(a_scheme_takes_the_place_of_the_one_in_force)
+{
+	everything_default();
+	CHECK(set("range", "7") && set("batch", "4"));
+	CHECK(apply("batch"));
+	CHECK(apply("late-map"));
+	CHECK_EQ(value("batch"), 4);
+	CHECK(!strcmp(source("batch"), "set"));
+	CHECK_EQ(value("batch_2m"), 1);
+	CHECK(!strcmp(source("batch_2m"), "default"));
+	CHECK_EQ(value("hint"), HINT_LATE);
+	CHECK_EQ(value("range"), 7);
+	CHECK(apply("batch+late-map"));
+	CHECK(value("batch") == 512 && value("hint") == HINT_LATE);
+	CHECK(set("batch", "8")); /* by hand, over a scheme's */
+	CHECK(apply("late-map"));
+	CHECK_EQ(value("batch"), 8);
+	CHECK(apply(""));
+	CHECK_EQ(value("hint"), HINT_LATE); /* no name, no change */
+	everything_default();
+	CHECK(value("batch") == 1 && value("hint") == HINT_EARLY);
+	CHECK_EQ(value("range"), knob_find("range")->def);
+}
+
+static unsigned settled;
+
+static void count_settling(void)
+{
+	settled++;
+}
+
+/* One mistake and nothing is changed, nor paid. */
+TEST(knobs_change_all_or_none)
+{
+	char err[160];
+	struct knob_hooks hooks;
+
+	everything_default();
+	hooks = knob_hooks;
+	knob_hooks.settle = count_settling;
+	settled = 0;
+	CHECK_EQ(knob_stage("batch", "4", "set", err, sizeof(err)), 0);
+	CHECK(knob_stage("range", "many", "set", err, sizeof(err)) < 0);
+	CHECK_STR(err, "range=many: not a number from 0 to 4096");
+	knobs_discard();
+	knobs_commit();
+	CHECK(!apply("batch+range=many") && !apply("batch+") && !apply("nothing"));
+	CHECK_EQ(settled, 0);
+	CHECK(value("batch") == 1 && !strcmp(source("batch"), "default"));
+	CHECK_EQ(knob_stage("batch", "4", "set", err, sizeof(err)), 0);
+	CHECK_EQ(scheme_stage("batch", err, sizeof(err)), 0);
+	knobs_commit();
+	CHECK_EQ(settled, 1);
+	CHECK_EQ(value("batch"), 512);
+	CHECK(apply("late-map"));
+	CHECK_EQ(value("batch"),
+		 4); /* the two came together, and lie over each other all the same */
+	knob_hooks = hooks;
+	everything_default();
+}
