@@ -1,6 +1,6 @@
 # Sources of arch/: SRCS += path.c, SRCS-x86_64 += path.S, SRCS-arm64 += path.S
 SRCS-x86_64 += \
-	arch/x86_64/apic.c arch/x86_64/console.c arch/x86_64/context.S arch/x86_64/context.c arch/x86_64/copy.S \
+	arch/x86_64/apic.c arch/x86_64/context.S arch/x86_64/context.c arch/x86_64/copy.S \
 	arch/x86_64/copy.c arch/x86_64/cpuid.c arch/x86_64/exit.c arch/x86_64/features.c \
 	arch/x86_64/gdt.c arch/x86_64/init.c arch/x86_64/ipi.c arch/x86_64/litmus.c arch/x86_64/nmi.c arch/x86_64/pgtable.c \
 	arch/x86_64/probe.S arch/x86_64/smp.c arch/x86_64/timer.c arch/x86_64/tlb.c \

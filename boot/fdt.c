@@ -12,14 +12,13 @@ enum {
 	INTID_PPI = 16, /* where the private numbers begin */
 	INTID_EPPI = 1056,
 	TIMER_VIRT = 2, /* place of the virtual timer where no names are given */
-	NAME_SHOWN = 40, /* bytes of a name in a warning */
 };
 
 #define MPIDR_AFFINITY 0xff00ffffffull /* Arm ARM, MPIDR_EL1: Aff3 and Aff2..0 */
 
 struct fdt_read { /* what is carried from one walk to the next */
-	struct fdt_node chosen, aliases, distances; /* name NULL: not there */
-	struct fdt_prop console; /* path of the console's node; not terminated */
+	struct fdt_node chosen, distances; /* name NULL: not there */
+	struct fdt_uarts uarts;
 	bool has_map, domains_left_off;
 	u32 interrupt_cells;
 };
@@ -81,12 +80,14 @@ static void note_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 	if (path->depth == 1 && fdt_named(node, "chosen"))
 		r->chosen = *node;
 	else if (path->depth == 1 && fdt_named(node, "aliases"))
-		r->aliases = *node;
+		r->uarts.aliases = *node;
 	else if (path->depth == 1 && (fdt_named(node, "distance-map") ||
 				      fdt_compatible(t, node, "numa-distance-map-v1")))
 		r->distances = *node;
 	else if (is_gic(t, node, &version))
 		r->interrupt_cells = fdt_u32(t, node, "#interrupt-cells", GIC_CELLS);
+	else
+		fdt_note_clock(t, node, &r->uarts);
 	if (!path->depth && fdt_compatible(t, node, "linux,dummy-virt"))
 		t->bi->arm64.qemu = true;
 	if (!is_cpu(t, path) && !is_memory(t, path))
@@ -261,90 +262,6 @@ static void read_psci(const struct fdt_tree *t, const struct fdt_node *node)
 		boot_warn(t->bi, "device tree+%#x: PSCI without a known method", node->off);
 }
 
-/* ---- console --------------------------------------------------------------- */
-
-/* Is this node the one that a path like "/soc/serial@1000" names? */
-static bool path_is(const struct fdt_path *path, const struct fdt_prop *s)
-{
-	const char *at = (const char *)s->bytes;
-	size_t left = s->len;
-
-	for (unsigned i = 1; i <= path->depth; i++) {
-		size_t len = strlen(path->at[i].name);
-
-		if (left < len + 1 || *at != '/' || memcmp(at + 1, path->at[i].name, len))
-			return false;
-		at += len + 1;
-		left -= len + 1;
-	}
-	return !left && path->depth;
-}
-
-static enum boot_console_type console_type(const struct fdt_tree *t, const struct fdt_node *node)
-{
-	if (fdt_compatible(t, node, "arm,pl011"))
-		return BOOT_CONSOLE_PL011;
-	if (fdt_compatible(t, node, "arm,sbsa-uart"))
-		return BOOT_CONSOLE_SBSA;
-	if (fdt_compatible(t, node, "ns16550a") || fdt_compatible(t, node, "ns16550") ||
-	    fdt_compatible(t, node, "snps,dw-apb-uart"))
-		return BOOT_CONSOLE_16550_MMIO;
-	return BOOT_CONSOLE_UNKNOWN;
-}
-
-/* The node that stdout-path names; without one, the first UART that we can drive. */
-static void read_console(const struct fdt_tree *t, const struct fdt_path *path,
-			 const struct fdt_read *r)
-{
-	const struct fdt_node *node = &path->at[path->depth];
-	struct boot_console *c = &t->bi->console;
-	enum boot_console_type type = console_type(t, node);
-	u64 base, len;
-
-	if (type == BOOT_CONSOLE_UNKNOWN && r->console.bytes && path_is(path, &r->console)) {
-		struct fdt_prop p = fdt_prop(t, node, "compatible");
-
-		boot_warn(t->bi, "device tree+%#x: stdout-path names %s, \"%.*s\": no driver",
-			  node->off, node->name, (int)MIN(p.len, (u32)NAME_SHOWN),
-			  p.bytes ? (const char *)p.bytes : "");
-	}
-	if (type == BOOT_CONSOLE_UNKNOWN || !fdt_enabled(t, node) ||
-	    (r->console.bytes ? !path_is(path, &r->console) : c->type != BOOT_CONSOLE_UNKNOWN) ||
-	    !fdt_reg(t, path, 0, &base, &len))
-		return;
-	*c = (struct boot_console){.type = type, .base = base, .reg_width = 4, .reg_stride = 4};
-	if (type == BOOT_CONSOLE_16550_MMIO) {
-		c->reg_width = (u8)fdt_u32(t, node, "reg-io-width", 1);
-		c->reg_stride = (u8)(1u << (fdt_u32(t, node, "reg-shift", 0) & 3));
-	}
-}
-
-/* stdout-path: a path or an alias, then perhaps ":" and line parameters. */
-static void find_console(const struct fdt_tree *t, struct fdt_read *r)
-{
-	struct fdt_prop p = {NULL, 0, 0};
-	char alias[32];
-
-	if (r->chosen.name)
-		p = fdt_prop(t, &r->chosen, "stdout-path");
-	if (!p.len)
-		return;
-	p.len = (u32)strnlen((const char *)p.bytes, p.len);
-	for (u32 i = 0; i < p.len; i++)
-		if (p.bytes[i] == ':')
-			p.len = i;
-	if (p.len && p.bytes[0] != '/' && p.len < sizeof(alias) && r->aliases.name) {
-		memcpy(alias, p.bytes, p.len);
-		alias[p.len] = '\0';
-		p = fdt_prop(t, &r->aliases, alias);
-		p.len = p.bytes ? (u32)strnlen((const char *)p.bytes, p.len) : 0;
-	}
-	if (p.len && p.bytes[0] == '/')
-		r->console = p;
-	else
-		boot_warn(t->bi, "device tree+%#x: stdout-path leads nowhere", r->chosen.off);
-}
-
 static void read_node(const struct fdt_tree *t, const struct fdt_path *path, void *arg)
 {
 	const struct fdt_node *node = &path->at[path->depth];
@@ -368,7 +285,7 @@ static void read_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 			  "device tree+%#x: PSCI 0.1 (\"arm,psci\" alone): needs 0.2 or later",
 			  node->off);
 	else
-		read_console(t, path, r);
+		fdt_read_uart(t, path, &r->uarts);
 }
 
 /* ---- what is not a walk ------------------------------------------------------ */
@@ -438,7 +355,7 @@ int fdt_parse(const void *blob, size_t len, struct bootinfo *bi)
 	if (!fdt_open(&t, blob, len, bi))
 		return -EINVAL;
 	fdt_walk(&t, note_node, &r, true);
-	find_console(&t, &r);
+	fdt_find_stdout(&t, &r.chosen, &r.uarts);
 	fdt_walk(&t, read_node, &r, false);
 	if (r.chosen.name)
 		read_chosen(&t, &r.chosen);

@@ -17,11 +17,16 @@ static void vectors_load(void)
 	asm volatile("msr daifclr, #4" ::: "memory");
 }
 
+static bool is_mapped(struct bootinfo *bi __unused, const struct boot_console *c)
+{
+	return mmu_maps(c->base);
+}
+
 void arch_init_early(struct bootinfo *bi)
 {
 	cpu_set_percpu(0, 0); /* the template is the boot CPU's copy for now */
 	vectors_load();
-	uart_open(&bi->console);
+	consoles_open_early(bi, is_mapped);
 	psci_init(bi);
 }
 

@@ -33,10 +33,12 @@ void pt_root_init(pte_t *root __unused, const pte_t *kernel_root __unused)
 {
 }
 
-/* May EL1 write there? The MMU is asked (Arm ARM C5.4, AT S1E1W; bit 0 of PAR_EL1: no). */
-static bool is_mapped(const void *p)
+/* The MMU is asked (Arm ARM C5.4, AT S1E1W; bit 0 of PAR_EL1: no). */
+bool mmu_maps(paddr_t pa)
 {
-	asm volatile("at s1e1w, %0\n\tisb" ::"r"(p) : "memory");
+	if (pa >= DIRECT_SIZE)
+		return false;
+	asm volatile("at s1e1w, %0\n\tisb" ::"r"(phys_to_virt(pa)) : "memory");
 	return !(sysreg_read(par_el1) & 1);
 }
 
@@ -52,6 +54,5 @@ void arch_load_kernel_root(paddr_t root)
 	replace(root, arm64_empty_root);
 	mmu_switch(arm64_empty_root, 0, false);
 	/* The entry code's tables had it; in these boot_discover() maps it, as nobody else here knows where it is. */
-	if (uart_registers() && !is_mapped(phys_to_virt(uart_registers())))
-		uart_lose();
+	uart_lose(mmu_maps);
 }

@@ -11,9 +11,16 @@
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
+#include <kernel/uart.h>
 
 PERCPU(u64, x86_percpu_base);
 PERCPU(u32, x86_cpu_id);
+
+/* Memory is not mapped yet. */
+static bool is_at_ports(struct bootinfo *bi __unused, const struct boot_console *c)
+{
+	return c->type == BOOT_CONSOLE_16550_IO;
+}
 
 void arch_init_early(struct bootinfo *bi)
 {
@@ -21,7 +28,7 @@ void arch_init_early(struct bootinfo *bi)
 	features_detect();
 	gdt_load();
 	idt_load();
-	console_choose_early(bi);
+	consoles_open_early(bi, is_at_ports);
 }
 
 /* GS is moved last: until then this CPU's segments are those of its old copy, or none. */
@@ -42,7 +49,6 @@ void arch_init(struct bootinfo *bi)
 	cpu_describe(text, sizeof(text));
 	printk("cpu: %s\n", text);
 	printk("cpu: features %s\n", cpu_features());
-	console_choose(bi);
 	exit_init(bi);
 	apic_init(bi);
 	apic_init_cpu();

@@ -20,11 +20,3 @@ extern pte_t boot_root[PT_ENTRIES];
 void *boot_map_memory(paddr_t pa, u64 len);
 /* boot_map_device - the same for device registers. */
 void *boot_map_device(paddr_t pa, u64 len);
-
-/*
- * console_from_cmdline - replace the firmware's console by what console= on the
- * boot line asks for, before the option parser runs. What makes no sense is
- * ignored here and told by console_check_option(), which needs that parser.
- */
-void console_from_cmdline(const char *cmdline, struct boot_console *console);
-void console_check_option(struct bootinfo *bi);

@@ -30,14 +30,15 @@ static void map_redistributors(struct bootinfo *bi)
 		map_device(bi, "GIC redistributor", bi->cpus[i].gicr_base, GICR_LEN);
 }
 
+/* What is not mapped must not be touched: each print would fault, and print that. */
+static bool reach_console(struct bootinfo *bi __unused, const struct boot_console *c)
+{
+	return c->base && kmap_device(c->base, UART_LEN);
+}
+
 void boot_discover(struct bootinfo *bi)
 {
-	console_check_option(bi);
-	/* What is not mapped must not be touched: each print would fault, and print that. */
-	if (bi->console.type != BOOT_CONSOLE_NONE &&
-	    !map_device(bi, "UART", bi->console.base, UART_LEN))
-		bi->console.type = BOOT_CONSOLE_NONE;
-	uart_open(&bi->console);
+	consoles_open(bi, reach_console);
 	map_device(bi, "GIC distributor", bi->arm64.gicd_base, GICD_LEN);
 	if (bi->arm64.gic_version == 2)
 		map_device(bi, "GIC CPU interface", bi->arm64.gicc_base, GICC_LEN);

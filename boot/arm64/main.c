@@ -13,8 +13,10 @@
 #include <boot/acpi.h>
 #include <boot/fdt.h>
 #include <kernel/main.h>
+#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
+#include <kernel/uart.h>
 
 enum {
 	FDT_MAX = 2 << 20, /* bytes; Linux's boot protocol allows no more */
@@ -119,6 +121,16 @@ static void map_memory(struct bootinfo *bi)
 	}
 }
 
+/* For the first lines printed. One that cannot be mapped here is told of later. */
+static void map_consoles(const struct bootinfo *bi)
+{
+	for (unsigned i = 0; i < bi->console_word_count; i++)
+		if (!bi->console_words[i].refused && bi->console_words[i].console.base)
+			boot_map_device(bi->console_words[i].console.base, UART_LEN);
+	if (bi->default_console.base)
+		boot_map_device(bi->default_console.base, UART_LEN);
+}
+
 static void boot_fail(struct bootinfo *bi)
 {
 	arch_init_early(bi);
@@ -140,10 +152,11 @@ void boot_main(paddr_t fdt, bool efi, unsigned entry_el)
 	else
 		read_fdt(bi, efi ? bi->fdt : fdt);
 	assume_virt_board(bi);
-	console_from_cmdline(bi->cmdline, &bi->console);
+	bi->default_console = bi->console;
+	option_init(bi->cmdline);
+	console_words(bi, false);
 	map_memory(bi);
-	if (bi->console.base && !boot_map_device(bi->console.base, UART_LEN))
-		bi->console.type = BOOT_CONSOLE_NONE;
+	map_consoles(bi);
 	if (!boot_has_ram(bi))
 		boot_fail(bi);
 	kernel_main(bi);

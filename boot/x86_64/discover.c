@@ -11,6 +11,7 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+#include <kernel/uart.h>
 #include <mm/kmap.h>
 
 /* where to look, ACPI 6.5 section 5.2.5.1 */
@@ -106,9 +107,6 @@ static void map_devices(struct bootinfo *bi)
 	map_apic(bi);
 	if (!map_device(bi, "HPET", x->hpet_base, HPET_LEN))
 		x->hpet_base = 0;
-	if (bi->console.type == BOOT_CONSOLE_16550_MMIO &&
-	    !map_device(bi, "UART", bi->console.base, UART_LEN))
-		bi->console.type = BOOT_CONSOLE_NONE;
 	/* Space 0 is system memory, ACPI 6.5 table 5.1. */
 	if (!x->reset_space && !map_device(bi, "reset register", x->reset_addr, 1))
 		x->reset_addr = 0;
@@ -116,13 +114,14 @@ static void map_devices(struct bootinfo *bi)
 		x->sleep_addr = 0;
 }
 
+static bool reach_console(struct bootinfo *bi __unused, const struct boot_console *c)
+{
+	return c->type == BOOT_CONSOLE_16550_IO || kmap_device(c->base, UART_LEN);
+}
+
 void boot_discover(struct bootinfo *bi)
 {
-	struct boot_console asked = bi->console;
-
-	console_check_option();
 	read_acpi(bi);
-	if (asked.type != BOOT_CONSOLE_UNKNOWN) /* console= takes precedence over SPCR */
-		bi->console = asked;
 	map_devices(bi);
+	consoles_open(bi, reach_console);
 }

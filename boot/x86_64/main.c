@@ -11,8 +11,10 @@
 #include <boot/pvh.h>
 #include <kernel/error.h>
 #include <kernel/main.h>
+#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
+#include <kernel/uart.h>
 
 #define PVH_START_MAGIC 0x336ec578u /* entry.S */
 
@@ -85,9 +87,12 @@ static void boot_fail(struct bootinfo *bi)
 
 void boot_main(u32 magic, u32 info)
 {
+	static const struct boot_console com1 = {
+		.type = BOOT_CONSOLE_16550_IO, .base = 0x3f8, .baud = 115200};
 	struct bootinfo *bi = &bootinfo;
 	int err;
 
+	bi->default_console = com1;
 	bi->phys_limit = arch_phys_limit();
 	if (magic == PVH_START_MAGIC) {
 		err = pvh_parse(info, map_boot, NULL, bi);
@@ -99,7 +104,8 @@ void boot_main(u32 magic, u32 info)
 	}
 	if (err)
 		boot_fail(bi);
-	console_from_cmdline(bi->cmdline, &bi->console);
+	option_init(bi->cmdline);
+	console_words(bi, true);
 	place_trampoline(bi);
 	kernel_main(bi);
 }

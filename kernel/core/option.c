@@ -18,6 +18,7 @@ static char text[BOOT_CMDLINE_LEN];
 static struct word words[OPTION_MAX];
 static unsigned word_count;
 static unsigned words_dropped;
+static unsigned unclosed; /* number of the word whose quote has no end; 0: there is none */
 
 static bool is_blank(char c)
 {
@@ -26,9 +27,10 @@ static bool is_blank(char c)
 
 /*
  * Copy one word without its quotes to out; returns where it ended in s. A
- * quoted piece keeps blanks; backslash keeps a quote.
+ * quoted piece keeps blanks, up to the end of the line if its quote is not
+ * closed; backslash keeps a quote.
  */
-static const char *copy_word(const char *s, char **out)
+static const char *copy_word(const char *s, char **out, bool *closed)
 {
 	bool quoted = false;
 
@@ -42,6 +44,7 @@ static const char *copy_word(const char *s, char **out)
 		*(*out)++ = *s;
 	}
 	*(*out)++ = '\0';
+	*closed = !quoted;
 	return s;
 }
 
@@ -63,30 +66,40 @@ void option_init(const char *cmdline)
 	char *out = text;
 
 	word_count = words_dropped = 0;
+	unclosed = 0;
 	/* Each terminator takes the place of a blank, so what is written never overtakes what was read. */
 	for (const char *s = cmdline; *s;) {
 		char *name = out;
+		bool closed;
 
 		while (is_blank(*s))
 			s++;
 		if (!*s)
 			break;
-		s = copy_word(s, &out);
+		s = copy_word(s, &out, &closed);
 		add_word(name);
+		if (!closed)
+			unclosed = word_count;
 	}
+}
+
+const char *option_nth(const char *name, unsigned n)
+{
+	const char *value = NULL;
+
+	for (unsigned i = 0; i < word_count; i++) {
+		if (strcmp(words[i].name, name))
+			continue;
+		words[i].known = true;
+		if (!n--)
+			value = words[i].value;
+	}
+	return value;
 }
 
 const char *option_get(const char *name)
 {
-	const char *value = NULL;
-
-	for (unsigned i = word_count; i-- > 0;) {
-		if (!strcmp(words[i].name, name)) {
-			words[i].known = true;
-			value = words[i].value;
-		}
-	}
-	return value;
+	return option_nth(name, 0);
 }
 
 u64 option_u64(const char *name, u64 def, u64 min, u64 max)
@@ -143,9 +156,18 @@ bool option_list_has(const char *name, const char *item)
 void option_report_unknown(void)
 {
 	for (unsigned i = 0; i < word_count; i++) {
-		if (!words[i].known)
-			printk("boot option %.*s: unknown, ignored\n", SHOWN, words[i].name);
+		const struct word *w = &words[i];
+
+		if (!*w->name)
+			printk("boot line: word %u has no name (\"%.*s\"): ignored\n", i + 1, SHOWN,
+			       w->value);
+		else if (!w->known)
+			printk("boot option %.*s: unknown, ignored\n", SHOWN, w->name);
 	}
+	if (unclosed)
+		printk("boot line: word %u: its quote has no end: the rest of the line belongs to "
+		       "it\n",
+		       unclosed);
 	if (words_dropped)
 		printk("boot line: %u words after the first %u ignored\n", words_dropped,
 		       OPTION_MAX);

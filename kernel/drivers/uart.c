@@ -1,11 +1,10 @@
 /*
- * The console UART, polled: waiting with an end, lines that end in CR LF, and registration with
+ * The console UARTs, polled: waiting with an end, lines that end in CR LF, and registration with
  * the console core. A UART that is absent or does not send is given up, so that a machine
  * without one still runs.
  */
 #include "uart.h"
 #include <arch/cpu.h>
-#include <kernel/console.h>
 #include <kernel/error.h>
 #include <kernel/uart.h>
 
@@ -15,23 +14,24 @@
  */
 enum { SEND_TIMEOUT_S = 10 };
 
-static struct uart uart;
+static struct uart uarts[BOOT_MAX_CONSOLES]; /* those that are registered as sinks are in use */
+static struct uart *input; /* where typing is read; NULL: nowhere */
 
 /* Until ready. The UART needs nothing from us to go on sending. */
-static bool uart_wait(bool (*ready)(struct uart *u))
+static bool uart_wait(struct uart *u, bool (*ready)(struct uart *u))
 {
 	u64 end = 0;
 
-	while (!ready(&uart)) {
+	while (!ready(u)) {
 		if (!end)
 			end = cycles_now() + SEND_TIMEOUT_S * cycles_hz();
-		if (uart.stuck || cycles_now() > end) {
-			uart.stuck = true;
+		if (u->stuck || cycles_now() > end) {
+			u->stuck = true;
 			return false;
 		}
 		cpu_relax();
 	}
-	uart.stuck = false;
+	u->stuck = false;
 	return true;
 }
 
@@ -42,32 +42,36 @@ static bool has_room(struct uart *u)
 	return u->room;
 }
 
-static void uart_put(char c)
+static void uart_put(struct uart *u, char c)
 {
-	if (!uart_wait(has_room))
+	if (!uart_wait(u, has_room))
 		return;
-	uart.room--;
-	uart.chip->send(&uart, (u8)c);
+	u->room--;
+	u->chip->send(u, (u8)c);
 }
 
-static void uart_write(struct console_sink *sink __unused, const char *s, size_t len)
+static void uart_write(struct console_sink *sink, const char *s, size_t len)
 {
-	for (; uart.chip && len; s++, len--) {
+	struct uart *u = container_of(sink, struct uart, sink);
+
+	for (; u->chip && len; s++, len--) {
 		if (*s == '\n')
-			uart_put('\r');
-		uart_put(*s);
+			uart_put(u, '\r');
+		uart_put(u, *s);
 	}
 }
 
-static void uart_drain(struct console_sink *sink __unused)
+static void uart_drain(struct console_sink *sink)
 {
-	if (uart.chip)
-		uart_wait(uart.chip->all_sent);
+	struct uart *u = container_of(sink, struct uart, sink);
+
+	if (u->chip)
+		uart_wait(u, u->chip->all_sent);
 }
 
 static int uart_getc(struct console_source *source __unused)
 {
-	return uart.chip ? uart.chip->receive(&uart) : -EAGAIN;
+	return input && input->chip ? input->chip->receive(input) : -EAGAIN;
 }
 
 static const struct uart_chip *chip_of(enum boot_console_type type)
@@ -84,43 +88,83 @@ static const struct uart_chip *chip_of(enum boot_console_type type)
 	}
 }
 
-static void uart_register(void)
+static bool is_used(const struct uart *u)
 {
-	static struct console_sink sink = {
-		.write = uart_write, .drain = uart_drain, .records = true};
-	static struct console_source source = {.getc = uart_getc};
-	static bool registered;
+	return u->sink.write;
+}
 
-	if (registered)
+/* The UART at the place that c names, else one that is free, else NULL. */
+static struct uart *find(const struct boot_console *c)
+{
+	struct uart *unused = NULL;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(uarts); i++) {
+		struct uart *u = &uarts[i];
+
+		if (!is_used(u))
+			unused = unused ? unused : u;
+		else if (u->base == c->base && u->io == (c->type == BOOT_CONSOLE_16550_IO))
+			return u;
+	}
+	return unused;
+}
+
+static bool uart_start(struct uart *u, const struct uart_chip *chip, const struct boot_console *c)
+{
+	u->base = c->base;
+	u->clock = c->clock;
+	u->io = c->type == BOOT_CONSOLE_16550_IO;
+	u->stride = c->reg_stride ? c->reg_stride : 1;
+	u->width = c->reg_width;
+	u->sbsa = c->type == BOOT_CONSOLE_SBSA;
+	u->stuck = false;
+	u->room = 0;
+	if (!chip->open(u, c->baud))
+		return false;
+	u->chip = chip;
+	return true;
+}
+
+static void uart_register(struct uart *u)
+{
+	static struct console_source source;
+
+	u->sink = (struct console_sink){.write = uart_write, .drain = uart_drain, .records = true};
+	console_add_sink(&u->sink);
+	if (source.getc)
 		return;
-	registered = true;
-	console_add_sink(&sink);
+	source.getc = uart_getc;
 	console_add_source(&source);
 }
 
-bool uart_open(const struct boot_console *c)
+bool uart_add(const struct boot_console *c)
 {
 	const struct uart_chip *chip = chip_of(c->type);
+	struct uart *u = find(c);
 
-	uart = (struct uart){
-		.base = c->base,
-		.io = c->type == BOOT_CONSOLE_16550_IO,
-		.stride = c->reg_stride ? c->reg_stride : 1,
-		.width = c->reg_width,
-		.sbsa = c->type == BOOT_CONSOLE_SBSA,
-	};
-	if (chip && chip->open(&uart, c->baud))
-		uart.chip = chip;
-	uart_register();
-	return uart.chip;
+	if (!chip || !u || (!u->chip && !uart_start(u, chip, c)))
+		return false;
+	if (!is_used(u))
+		uart_register(u);
+	input = u;
+	return true;
 }
 
-paddr_t uart_registers(void)
+void uart_remove(const struct boot_console *c)
 {
-	return uart.chip && !uart.io ? uart.base : 0;
+	struct uart *u = find(c);
+
+	if (!u || !is_used(u))
+		return;
+	console_remove_sink(&u->sink);
+	if (input == u)
+		input = NULL;
+	*u = (struct uart){0};
 }
 
-void uart_lose(void)
+void uart_lose(bool (*is_mapped)(paddr_t registers))
 {
-	uart.chip = NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(uarts); i++)
+		if (uarts[i].chip && !uarts[i].io && !is_mapped(uarts[i].base))
+			uarts[i].chip = NULL;
 }

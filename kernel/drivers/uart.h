@@ -1,8 +1,9 @@
-/* Between the UART (uart.c) and the chips that it may be. */
+/* Between the UARTs (uart.c) and the chips that they may be. */
 #pragma once
 
 #include <arch/mmio.h>
 #include <kernel/bootinfo.h>
+#include <kernel/console.h>
 
 struct uart;
 
@@ -16,9 +17,11 @@ struct uart_chip {
 };
 
 struct uart {
-	const struct uart_chip *chip; /* NULL: there is none */
+	struct console_sink sink; /* without a write(): this one is free */
+	const struct uart_chip *chip; /* NULL: cannot be reached */
 	u64 base; /* physical address, or port number */
 	bool io; /* at I/O ports */
+	u32 clock; /* Hz, 0 = unknown */
 	u8 stride, width; /* bytes between and per register */
 	bool sbsa; /* a PL011 without line control */
 	bool fifo; /* 16550: a working transmit FIFO */

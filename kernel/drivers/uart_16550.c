@@ -22,7 +22,8 @@ enum {
 
 enum {
 	FIFO_BYTES = 16,
-	CLOCK = 115200, /* divided by the baud rate is the divisor */
+	CLOCK = 1843200, /* Hz, where nobody says another */
+	CLOCKS_PER_BIT = 16,
 };
 
 static u8 reg_read(const struct uart *u, unsigned reg)
@@ -52,10 +53,14 @@ static bool is_present(const struct uart *u)
 	return reg_read(u, REG_LSR) != 0xff || reg_read(u, REG_IIR) != 0xff;
 }
 
+/* Leaves a speed that the clock cannot make. */
 static void set_baud(const struct uart *u, u32 baud)
 {
-	u32 divisor = CLOCK / baud;
+	u32 base = (u->clock ? u->clock : CLOCK) / CLOCKS_PER_BIT;
+	u32 divisor = (base + baud / 2) / baud;
 
+	if (baud > base || divisor > 0xffff)
+		return;
 	reg_write(u, REG_LCR, LCR_DIVISOR | LCR_8N1);
 	reg_write(u, REG_DATA, (u8)divisor);
 	reg_write(u, REG_IER, (u8)(divisor >> 8));
@@ -87,7 +92,7 @@ static bool open_16550(struct uart *u, u32 baud)
 	reg_write(u, REG_LCR, LCR_8N1);
 	reg_write(u, REG_IER, 0);
 	reg_write(u, REG_MCR, MCR_DTR_RTS);
-	if (baud && baud <= CLOCK)
+	if (baud)
 		set_baud(u, baud);
 	start_fifo(u);
 	return true;

@@ -10,12 +10,12 @@ test_acpi_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_acpi.c 
 
 HOST_TESTS += test_fdt
 test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/host/test_fdt.c \
-		 tests/host/test_fdt_fuzz.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c $(BOOT_PARSERS)
+		 tests/host/test_fdt_fuzz.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_multiboot2
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
 			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/multiboot2.c boot/pvh.c \
-			boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c kernel/lib/rng.c $(BOOT_PARSERS)
+			boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c kernel/lib/rng.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_lib
 test_lib_SRCS := tests/host/check.c tests/host/test_lib.c kernel/lib/crc32.c kernel/lib/fixed.c \
@@ -32,7 +32,7 @@ test_bench_SRCS := tests/host/check.c tests/host/test_bench.c kernel/bench/patte
 		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c
 
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
-topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c \
+topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c \
 		 $(BOOT_PARSERS)
 
 # The memory manager, unchanged, on the modelled machine (arch/fake).
@@ -47,6 +47,10 @@ HOST_TESTS += test_uart
 test_uart_INCLUDES := $(FAKE_INCLUDES)
 test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.c \
 		  kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
+
+HOST_TESTS += test_consoles
+test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \
+		      kernel/core/option.c kernel/lib/strutil.c
 
 HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)

@@ -500,6 +500,70 @@ TEST(console_by_alias_through_buses)
 	CHECK_EQ(r.bi.console.reg_width, 4);
 }
 
+/* The numbers that Linux gives: by alias, else the first that is free; a disabled one has none. */
+TEST(uarts_have_numbers_and_clocks)
+{
+	begin();
+	devices();
+	serial_on_a_bus(NULL);
+	dt_node(&d, "uart@1");
+	dt_string(&d, "compatible", "arm,pl011");
+	dt_cells(&d, "reg", 4, 0, 0xa000000, 0, 0x1000);
+	dt_cells(&d, "clocks", 2, 7, 8);
+	dt_close(&d);
+	dt_node(&d, "uart@2");
+	dt_string(&d, "compatible", "ns16550a");
+	dt_cells(&d, "reg", 4, 0, 0xb000000, 0, 0x1000);
+	dt_cells(&d, "clock-frequency", 1, 1843200);
+	dt_close(&d);
+	dt_node(&d, "uart@3");
+	dt_string(&d, "compatible", "ns16550a");
+	dt_string(&d, "status", "disabled");
+	dt_cells(&d, "reg", 4, 0, 0xc000000, 0, 0x1000);
+	dt_close(&d);
+	dt_node(&d, "aliases");
+	dt_string(&d, "serial2", "/soc/apb/serial@7e201000");
+	dt_string(&d, "serial0", "/uart@1");
+	dt_close(&d);
+	dt_node(&d, "clk");
+	dt_string(&d, "compatible", "fixed-clock");
+	dt_cells(&d, "clock-frequency", 1, 24000000);
+	dt_cells(&d, "phandle", 1, 7);
+	dt_close(&d);
+	CHECK_EQ(finish(), 0);
+	CHECK_EQ(r.bi.console.base, 0x9000000);
+	CHECK_EQ(r.bi.uart_count, 4);
+	CHECK_EQ(r.bi.uarts[0].console.base, 0x9000000);
+	CHECK_EQ(r.bi.uarts[0].line, 1); /* 0 and 2 are given away */
+	CHECK_EQ(r.bi.uarts[0].console.clock, 0);
+	CHECK_EQ(r.bi.uarts[1].console.base, 0xfe201000);
+	CHECK_EQ(r.bi.uarts[1].line, 2);
+	CHECK_EQ(r.bi.uarts[2].console.base, 0xa000000);
+	CHECK_EQ(r.bi.uarts[2].line, 0);
+	CHECK_EQ(r.bi.uarts[2].console.clock, 24000000);
+	CHECK_EQ(r.bi.uarts[3].console.base, 0xb000000);
+	CHECK_EQ(r.bi.uarts[3].line, 1);
+	CHECK_EQ(r.bi.uarts[3].console.clock, 1843200);
+}
+
+TEST(more_uarts_than_are_remembered)
+{
+	begin();
+	for (u32 i = 0; i < 2 * BOOT_MAX_UARTS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "uart@%x", i);
+		dt_node(&d, name);
+		dt_string(&d, "compatible", "arm,pl011");
+		dt_cells(&d, "reg", 4, 0, 0x9000000 + i * 0x1000, 0, 0x1000);
+		dt_close(&d);
+	}
+	CHECK_EQ(finish(), 0);
+	CHECK_EQ(r.bi.uart_count, BOOT_MAX_UARTS);
+	CHECK_EQ(r.bi.uarts[BOOT_MAX_UARTS - 1].line, BOOT_MAX_UARTS - 1);
+	CHECK_EQ(r.bi.console.base, 0x9000000);
+}
+
 TEST(console_without_a_path_is_the_first_that_works)
 {
 	begin();

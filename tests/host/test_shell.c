@@ -223,6 +223,43 @@ TEST(option_words_and_quotes)
 		  "boot option typo: unknown, ignored\nboot option typo2: unknown, ignored\n");
 }
 
+/* What a boot loader or a shell in between makes of quotes has one meaning, and is said. */
+TEST(option_words_that_are_odd)
+{
+	printed[0] = '\0';
+	option_init("\"\" a=\"\" =x \"\"\"\" b=\"c \\\" d");
+	CHECK_STR(option_get("a"), "");
+	CHECK_STR(option_get("b"), "c \" d");
+	CHECK(!option_get("d"));
+	option_report_unknown();
+	CHECK_STR(printed,
+		  "boot line: word 1 has no name (\"\"): ignored\n"
+		  "boot line: word 3 has no name (\"x\"): ignored\n"
+		  "boot line: word 4 has no name (\"\"): ignored\n"
+		  "boot line: word 5: its quote has no end: the rest of the line belongs to it\n");
+	printed[0] = '\0';
+	option_init("b=\"c d\""); /* closed again: nothing to say */
+	CHECK_STR(option_get("b"), "c d");
+	option_report_unknown();
+	CHECK_STR(printed, "");
+	option_init("a \"");
+	CHECK_STR(option_get("a"), "");
+	option_report_unknown();
+	CHECK_STR(printed,
+		  "boot line: word 2 has no name (\"\"): ignored\n"
+		  "boot line: word 2: its quote has no end: the rest of the line belongs to it\n");
+}
+
+TEST(option_words_of_one_name)
+{
+	option_init("console=ttyS0 quiet console=ttyS1,9600 console");
+	CHECK_STR(option_get("console"), "ttyS0");
+	CHECK_STR(option_nth("console", 0), "ttyS0");
+	CHECK_STR(option_nth("console", 1), "ttyS1,9600");
+	CHECK_STR(option_nth("console", 2), "");
+	CHECK(!option_nth("console", 3));
+}
+
 TEST(option_values_are_checked)
 {
 	static const char *const idle[] = {"halt", "poll", NULL};

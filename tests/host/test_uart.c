@@ -9,7 +9,9 @@
 
 enum {
 	BASE = 0x9000,
+	BASE2 = 0xa000,
 	PORT = 0x3f8,
+	PORT2 = 0x2f8,
 	FIFO = 16,
 	REGISTERS = 8,
 	/* a 16550's */
@@ -20,14 +22,19 @@ enum {
 	/* a PL011's */
 	DR = 0x00,
 	FR = 0x18,
+	IBRD = 0x24,
+	FBRD = 0x28,
+	LCRH = 0x2c,
 	CR = 0x30,
 };
 
-static struct {
+static struct model {
 	bool absent, can_fifo, stuck, pl011;
 	unsigned base, stride, width; /* width 0: at ports */
 	u8 reg[REGISTERS];
 	u32 cr;
+	unsigned divisor; /* a PL011's in 64ths, once it took effect */
+	u32 ibrd, fbrd;
 	bool fifo;
 	unsigned in_fifo; /* bytes sent since it was empty */
 	bool overrun; /* a byte came when there was no room */
@@ -36,16 +43,28 @@ static struct {
 	unsigned looks; /* at the status */
 	char sent[256];
 	unsigned sent_len;
-} chip;
+} chips[2], *model; /* model: the one that is being accessed */
 
 static u64 now; /* cycles; each look at the clock takes one second */
 
-static struct console_sink *sink;
+static struct console_sink *sinks[4];
 static struct console_source *source;
 
 void console_add_sink(struct console_sink *s)
 {
-	sink = s;
+	for (unsigned i = 0;; i++) {
+		if (!sinks[i]) {
+			sinks[i] = s;
+			return;
+		}
+	}
+}
+
+void console_remove_sink(struct console_sink *s)
+{
+	for (unsigned i = 0; i < 4; i++)
+		if (sinks[i] == s)
+			sinks[i] = NULL;
 }
 
 void console_add_source(struct console_source *s)
@@ -73,47 +92,50 @@ void fake_relax(void)
 
 static void chip_send(u8 byte)
 {
-	chip.overrun |= chip.stuck || chip.in_fifo >= (chip.fifo || chip.pl011 ? FIFO : 1);
-	chip.in_fifo++;
-	if (chip.sent_len < sizeof(chip.sent) - 1)
-		chip.sent[chip.sent_len++] = (char)byte;
+	model->overrun |=
+		model->stuck || model->in_fifo >= (model->fifo || model->pl011 ? FIFO : 1);
+	model->in_fifo++;
+	if (model->sent_len < sizeof(model->sent) - 1)
+		model->sent[model->sent_len++] = (char)byte;
 }
 
 static int chip_receive(void)
 {
-	int byte = chip.waiting;
+	int byte = model->waiting;
 
-	chip.waiting = -1;
+	model->waiting = -1;
 	return byte;
 }
 
 static u8 read_16550(unsigned reg)
 {
-	if (chip.absent)
+	if (model->absent)
 		return 0xff;
 	if (reg == DATA)
 		return (u8)chip_receive();
 	if (reg == IIR)
-		return chip.fifo ? 0xc1 : 0x01;
+		return model->fifo ? 0xc1 : 0x01;
 	if (reg != LSR)
-		return chip.reg[reg];
-	chip.looks++;
-	if (!chip.stuck)
-		chip.in_fifo = 0;
-	return (chip.waiting >= 0 ? 0x01 : 0) | (chip.stuck ? 0 : 0x60);
+		return model->reg[reg];
+	model->looks++;
+	if (!model->stuck)
+		model->in_fifo = 0;
+	return (model->waiting >= 0 ? 0x01 : 0) | (model->stuck ? 0 : 0x60);
 }
 
 static void write_16550(unsigned reg, u8 v)
 {
-	if (chip.absent)
+	if (model->absent)
 		return;
-	if (reg == DATA && !(chip.reg[LCR] & 0x80))
+	if (model->reg[LCR] & 0x80 && reg <= 1)
+		model->divisor = reg ? (model->divisor & 0xff) | v << 8 : v;
+	else if (reg == DATA)
 		chip_send(v);
-	if (reg == IIR && v & 1 && chip.can_fifo) {
-		chip.fifo = true;
-		chip.waiting = -1;
+	if (reg == IIR && v & 1 && model->can_fifo) {
+		model->fifo = true;
+		model->waiting = -1;
 	}
-	chip.reg[reg] = v;
+	model->reg[reg] = v;
 }
 
 static u64 read_pl011(unsigned reg)
@@ -121,39 +143,49 @@ static u64 read_pl011(unsigned reg)
 	if (reg == DR)
 		return (u32)chip_receive() | 0x100; /* with an error flag */
 	if (reg == CR)
-		return chip.cr;
-	chip.looks++;
-	if (!chip.stuck)
-		chip.in_fifo = 0;
-	return (chip.waiting < 0 ? 1 << 4 : 0) | (chip.stuck ? 1 << 5 | 1 << 3 : 0);
+		return model->cr;
+	model->looks++;
+	if (!model->stuck)
+		model->in_fifo = 0;
+	return (model->waiting < 0 ? 1 << 4 : 0) | (model->stuck ? 1 << 5 | 1 << 3 : 0);
 }
 
 static unsigned reg_of(u64 at, unsigned width)
 {
-	u64 off = at - chip.base;
+	u64 off;
 
-	chip.wrong |= width != chip.width || off % chip.stride ||
-		      off / chip.stride >= (chip.pl011 ? 0x1000 : REGISTERS);
-	return chip.wrong ? 0 : (unsigned)(off / chip.stride);
+	model = &chips[at >= BASE2 || (at >= PORT2 && at < PORT)];
+	off = at - model->base;
+	model->wrong |= width != model->width || off % model->stride ||
+			off / model->stride >= (model->pl011 ? 0x1000 : REGISTERS);
+	return model->wrong ? 0 : (unsigned)(off / model->stride);
 }
 
 u64 fake_mmio_read(paddr_t pa, unsigned bytes)
 {
 	unsigned reg = reg_of(pa, bytes);
 
-	return chip.pl011 ? read_pl011(reg) : read_16550(reg);
+	return model->pl011 ? read_pl011(reg) : read_16550(reg);
 }
 
 void fake_mmio_write(paddr_t pa, u64 v, unsigned bytes)
 {
 	unsigned reg = reg_of(pa, bytes);
 
-	if (!chip.pl011)
+	if (!model->pl011)
 		write_16550(reg, (u8)v);
 	else if (reg == DR)
 		chip_send((u8)v);
 	else if (reg == CR)
-		chip.cr = (u32)v;
+		model->cr = (u32)v;
+	else if (model->cr & 1)
+		model->wrong = true; /* the line is set up while it is off */
+	else if (reg == IBRD)
+		model->ibrd = (u32)v;
+	else if (reg == FBRD)
+		model->fbrd = (u32)v;
+	else if (reg == LCRH)
+		model->divisor = model->ibrd * 64 + model->fbrd;
 }
 
 u8 fake_port_read(u16 port)
@@ -166,33 +198,55 @@ void fake_port_write(u16 port, u8 v)
 	write_16550(reg_of(port, 0), v);
 }
 
-static bool open_chip(enum boot_console_type type, u8 width)
+static struct boot_console console(enum boot_console_type type, u8 width, unsigned n)
 {
-	const struct boot_console c = {
+	return (struct boot_console){
 		.type = type,
-		.base = type == BOOT_CONSOLE_16550_IO ? PORT : BASE,
+		.base = type == BOOT_CONSOLE_16550_IO ? n ? PORT2 : PORT
+			: n			      ? BASE2
+						      : BASE,
 		.baud = 115200,
 		.reg_width = width,
 		.reg_stride = width,
 	};
-
-	chip.pl011 = type == BOOT_CONSOLE_PL011 || type == BOOT_CONSOLE_SBSA;
-	chip.base = (unsigned)c.base;
-	chip.stride = width && !chip.pl011 ? width : 1;
-	chip.width = type == BOOT_CONSOLE_16550_IO ? 0 : width;
-	return uart_open(&c);
 }
 
+static bool open_one(const struct boot_console *c)
+{
+	struct model *m = &chips[c->base == BASE2 || c->base == PORT2];
+
+	m->pl011 = c->type == BOOT_CONSOLE_PL011 || c->type == BOOT_CONSOLE_SBSA;
+	m->base = (unsigned)c->base;
+	m->stride = c->reg_width && !m->pl011 ? c->reg_width : 1;
+	m->width = c->type == BOOT_CONSOLE_16550_IO ? 0 : c->reg_width;
+	return uart_add(c);
+}
+
+static bool open_chip(enum boot_console_type type, u8 width)
+{
+	const struct boot_console c = console(type, width, 0);
+
+	return open_one(&c);
+}
+
+/* No UART is in use. */
 static void new_chip(void)
 {
-	memset(&chip, 0, sizeof(chip));
-	chip.can_fifo = true;
-	chip.waiting = -1;
+	for (unsigned n = 0; n < 2; n++) {
+		const struct boot_console io = console(BOOT_CONSOLE_16550_IO, 0, n);
+		const struct boot_console mmio = console(BOOT_CONSOLE_PL011, 4, n);
+
+		uart_remove(&io);
+		uart_remove(&mmio);
+		chips[n] = (struct model){.can_fifo = true, .waiting = -1};
+	}
 }
 
 static void print(const char *s)
 {
-	sink->write(sink, s, strlen(s));
+	for (unsigned i = 0; i < 4; i++)
+		if (sinks[i])
+			sinks[i]->write(sinks[i], s, strlen(s));
 }
 
 static const struct {
@@ -211,15 +265,14 @@ TEST(every_kind_sends_and_receives)
 		new_chip();
 		CHECK(open_chip(kinds[i].type, kinds[i].width));
 		print("one line, longer than its FIFO\nnext");
-		CHECK_STR(chip.sent, "one line, longer than its FIFO\r\nnext");
-		CHECK(!chip.overrun);
+		CHECK_STR(chips[0].sent, "one line, longer than its FIFO\r\nnext");
+		CHECK(!chips[0].overrun);
 		CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
-		chip.waiting = 'x';
+		chips[0].waiting = 'x';
 		CHECK_EQ(source->getc(source), 'x');
 		CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
-		CHECK(sink->records);
-		CHECK(!chip.wrong);
-		CHECK_EQ(uart_registers(), kinds[i].type == BOOT_CONSOLE_16550_IO ? 0 : BASE);
+		CHECK(sinks[0]->records);
+		CHECK(!chips[0].wrong);
 	}
 }
 
@@ -227,51 +280,51 @@ TEST(a_pl011_is_enabled_once_and_an_sbsa_uart_never)
 {
 	new_chip();
 	CHECK(open_chip(BOOT_CONSOLE_PL011, 4));
-	CHECK_EQ(chip.cr, 0x301);
-	chip.cr = 0xf301; /* as firmware left it */
+	CHECK_EQ(chips[0].cr, 0x301);
+	new_chip();
+	chips[0].cr = 0xf301; /* as firmware left it */
 	CHECK(open_chip(BOOT_CONSOLE_PL011, 4));
-	CHECK_EQ(chip.cr, 0xf301);
+	CHECK_EQ(chips[0].cr, 0xf301);
 	new_chip();
 	CHECK(open_chip(BOOT_CONSOLE_SBSA, 4));
-	CHECK_EQ(chip.cr, 0);
+	CHECK_EQ(chips[0].cr, 0);
 }
 
 TEST(a_fifo_takes_16_bytes_per_look)
 {
 	new_chip();
 	open_chip(BOOT_CONSOLE_16550_IO, 0);
-	chip.looks = 0;
+	chips[0].looks = 0;
 	print("0123456789abcdef");
-	CHECK_EQ(chip.looks, 1);
+	CHECK_EQ(chips[0].looks, 1);
 	print("g");
-	CHECK_EQ(chip.looks, 2);
+	CHECK_EQ(chips[0].looks, 2);
 	new_chip();
-	chip.can_fifo = false;
+	chips[0].can_fifo = false;
 	open_chip(BOOT_CONSOLE_16550_IO, 0);
-	chip.looks = 0;
+	chips[0].looks = 0;
 	print("0123");
-	CHECK_EQ(chip.looks, 4);
-	CHECK(!chip.overrun);
+	CHECK_EQ(chips[0].looks, 4);
+	CHECK(!chips[0].overrun);
 }
 
 TEST(a_byte_that_waits_is_not_lost_to_the_fifo)
 {
 	new_chip();
-	chip.waiting = 'r';
+	chips[0].waiting = 'r';
 	open_chip(BOOT_CONSOLE_16550_IO, 0);
-	CHECK(!chip.fifo);
+	CHECK(!chips[0].fifo);
 	CHECK_EQ(source->getc(source), 'r');
 }
 
 TEST(an_absent_uart_is_not_taken)
 {
 	new_chip();
-	chip.absent = true;
+	chips[0].absent = true;
 	CHECK(!open_chip(BOOT_CONSOLE_16550_IO, 0));
 	print("into the void");
-	CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
-	sink->drain(sink);
-	CHECK_EQ(uart_registers(), 0);
+	CHECK(!sinks[0]);
+	CHECK_EQ(chips[0].sent_len, 0);
 	CHECK(!open_chip(BOOT_CONSOLE_NONE, 0));
 }
 
@@ -280,7 +333,7 @@ TEST(an_absent_uart_types_nothing)
 {
 	new_chip();
 	CHECK(open_chip(BOOT_CONSOLE_16550_IO, 0));
-	chip.absent = true;
+	chips[0].absent = true;
 	CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
 }
 
@@ -291,29 +344,104 @@ TEST(a_stuck_uart_is_given_up_and_taken_up_again)
 
 		new_chip();
 		CHECK(open_chip(kinds[i].type, kinds[i].width));
-		chip.stuck = true;
+		chips[0].stuck = true;
 		begin = now;
 		print("a");
 		CHECK(now - begin >= 10 * cycles_hz());
-		chip.looks = 0;
+		chips[0].looks = 0;
 		begin = now;
 		print("bcd");
-		sink->drain(sink);
-		CHECK_EQ(chip.looks, 4);
+		sinks[0]->drain(sinks[0]);
+		CHECK_EQ(chips[0].looks, 4);
 		CHECK(now - begin <= 5 * cycles_hz());
-		CHECK_EQ(chip.sent_len, 0);
-		chip.stuck = false;
+		CHECK_EQ(chips[0].sent_len, 0);
+		chips[0].stuck = false;
 		print("ef");
-		CHECK_STR(chip.sent, "ef");
+		CHECK_STR(chips[0].sent, "ef");
 	}
 }
 
-TEST(a_lost_uart_is_not_touched)
+static bool nothing_is_mapped(paddr_t registers __unused)
 {
+	return false;
+}
+
+TEST(a_lost_uart_is_not_touched_until_it_is_added_again)
+{
+	struct boot_console io = console(BOOT_CONSOLE_16550_IO, 0, 1);
+
 	new_chip();
 	CHECK(open_chip(BOOT_CONSOLE_PL011, 4));
-	uart_lose();
+	CHECK(open_one(&io));
+	uart_lose(nothing_is_mapped);
 	print("dropped");
-	CHECK_EQ(chip.sent_len, 0);
-	CHECK_EQ(uart_registers(), 0);
+	CHECK_EQ(chips[0].sent_len, 0);
+	CHECK_STR(chips[1].sent, "dropped"); /* ports need no mapping */
+	CHECK(open_chip(BOOT_CONSOLE_PL011, 4));
+	print("again");
+	CHECK_STR(chips[0].sent, "again");
+}
+
+TEST(output_goes_to_all_and_input_comes_from_the_last)
+{
+	struct boot_console first = console(BOOT_CONSOLE_16550_IO, 0, 0);
+	struct boot_console last = console(BOOT_CONSOLE_16550_MMIO, 4, 1);
+
+	new_chip();
+	CHECK(open_one(&first) && open_one(&last));
+	print("to both\n");
+	CHECK_STR(chips[0].sent, "to both\r\n");
+	CHECK_STR(chips[1].sent, "to both\r\n");
+	chips[0].waiting = 'x';
+	CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
+	chips[1].waiting = 'y';
+	CHECK_EQ(source->getc(source), 'y');
+	/* Named again it is not set up again. */
+	CHECK(uart_add(&first) && chips[0].waiting == 'x');
+	CHECK_EQ(source->getc(source), 'x');
+	/* One that hangs holds the others up no longer than its time. */
+	chips[0].stuck = true;
+	print("and on");
+	CHECK_STR(chips[1].sent, "to both\r\nand on");
+	uart_remove(&first);
+	CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
+	print("!");
+	CHECK_STR(chips[1].sent, "to both\r\nand on!");
+}
+
+TEST(the_speed_is_the_clock_divided)
+{
+	static const struct {
+		enum boot_console_type type;
+		u32 clock, baud;
+		unsigned divisor;
+	} speeds[] = {
+		{BOOT_CONSOLE_16550_IO, 0, 115200, 1},
+		{BOOT_CONSOLE_16550_IO, 0, 9600, 12},
+		{BOOT_CONSOLE_16550_IO, 0, 300, 384},
+		{BOOT_CONSOLE_16550_IO, 0, 230400, 0}, /* cannot: left alone */
+		{BOOT_CONSOLE_16550_MMIO, 0, 57600, 2},
+		{BOOT_CONSOLE_16550_MMIO, 24000000, 115200, 13},
+		{BOOT_CONSOLE_16550_MMIO, 24000000, 0, 0},
+		{BOOT_CONSOLE_PL011, 24000000, 115200,
+		 833}, /* 13.02: IBRD 13, FBRD 1 (DDI 0183 3.3.6) */
+		{BOOT_CONSOLE_PL011, 24000000, 38400, 2500},
+		{BOOT_CONSOLE_PL011, 0, 38400, 0},
+		{BOOT_CONSOLE_SBSA, 24000000, 38400, 0},
+	};
+
+	for (unsigned i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++) {
+		struct boot_console c = console(speeds[i].type, 4, 0);
+
+		new_chip();
+		chips[0].cr = 0x301;
+		c.clock = speeds[i].clock;
+		c.baud = speeds[i].baud;
+		CHECK(open_one(&c));
+		CHECK_EQ(chips[0].divisor, speeds[i].divisor);
+		CHECK(!chips[0].wrong);
+		CHECK_EQ(chips[0].cr, 0x301);
+		if (!chips[0].pl011)
+			CHECK_EQ(chips[0].reg[LCR], 3);
+	}
 }

@@ -110,17 +110,17 @@ def longest_waits(record: dict) -> list[int]:
 
 
 class Console:
-    """A guest at its prompt, typed at through its serial line."""
+    """A guest at its prompt, typed at through its first serial line; more_serial: further ones, as QEMU names them."""
 
-    def __init__(self, **changes: object):
+    def __init__(self, more_serial: tuple[str, ...] = (), **changes: object):
         self.settings = settings(**changes)
+        self.serial = ["-serial", "stdio", *(word for port in more_serial for word in ("-serial", port)), "-monitor", "none"]
         self.seen = b""  # everything printed so far
         self.at = 0  # what expect() has consumed of it
 
     def __enter__(self) -> "Console":
         self.scratch = tempfile.TemporaryDirectory(prefix="tarry-")
-        argv = qemu.command(self.settings, Path(self.scratch.name),
-                            ["-serial", "stdio", "-monitor", "none"])
+        argv = qemu.command(self.settings, Path(self.scratch.name), self.serial)
         self.process = guest.start(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, bufsize=0)
         return self

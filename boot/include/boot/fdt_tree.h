@@ -65,3 +65,23 @@ bool fdt_reg(const struct fdt_tree *t, const struct fdt_path *path, unsigned n, 
 /* ---- boot/fdt_distances.c ---- */
 /* Fills bi->distance from the node's distance-matrix; what is impossible or missing is told, and 10 or 20 then. */
 void fdt_read_distances(const struct fdt_tree *t, const struct fdt_node *node);
+
+/* ---- boot/fdt_uart.c ---- */
+enum { FDT_MAX_CLOCKS = 32 }; /* fixed ones that are remembered; boards have up to 20 */
+
+struct fdt_uarts { /* what is carried from one walk to the next */
+	struct fdt_node aliases; /* name NULL: not there */
+	struct fdt_prop stdout; /* path of the console's node; not terminated */
+	struct {
+		u32 phandle, hz;
+	} clocks[FDT_MAX_CLOCKS];
+	unsigned clock_count;
+};
+
+/* First walk: remember a clock that UARTs may refer to. */
+void fdt_note_clock(const struct fdt_tree *t, const struct fdt_node *node, struct fdt_uarts *u);
+/* Between the walks: where stdout-path leads. */
+void fdt_find_stdout(const struct fdt_tree *t, const struct fdt_node *chosen, struct fdt_uarts *u);
+/* Second walk: a UART that we can drive goes to bi->uarts, and to bi->console if it is the one. */
+void fdt_read_uart(const struct fdt_tree *t, const struct fdt_path *path,
+		   const struct fdt_uarts *u);

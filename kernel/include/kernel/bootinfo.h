@@ -17,6 +17,8 @@ enum {
 	BOOT_MAX_GICR = 64,
 	BOOT_MAX_IOAPICS = 32,
 	BOOT_ISA_IRQS = 16,
+	BOOT_MAX_UARTS = 8,
+	BOOT_MAX_CONSOLES = 8, /* as many as Linux takes */
 };
 
 #define BOOT_NODE_NONE 0xffffffffu /* no firmware table says which node */
@@ -66,8 +68,21 @@ struct boot_console {
 	enum boot_console_type type;
 	u64 base;
 	u32 baud; /* 0 = leave as the firmware set it */
+	u32 clock; /* Hz that the speed is divided from, 0 = unknown */
 	u8 reg_width; /* bytes per access */
 	u8 reg_stride; /* bytes between registers */
+};
+
+struct boot_uart { /* that a device tree names */
+	struct boot_console console;
+	u32 line; /* n of ttySn or ttyAMAn */
+};
+
+struct boot_console_word { /* a console= of the boot line */
+	const char *word; /* its value */
+	const char *refused; /* why it is not used; NULL: it is */
+	const char *remark; /* what is not done of it, or NULL */
+	struct boot_console console;
 };
 
 struct boot_hmat { /* per initiator node and target node; 0 = not given */
@@ -170,7 +185,14 @@ struct bootinfo {
 
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned module_count;
-	struct boot_console console;
+	struct boot_console console; /* the one that firmware names */
+	struct boot_console
+		default_console; /* until more is known, and where nobody names another */
+	struct boot_uart uarts[BOOT_MAX_UARTS];
+	unsigned uart_count;
+	struct boot_console_word console_words[BOOT_MAX_CONSOLES];
+	unsigned console_word_count;
+	unsigned console_words_dropped;
 	struct boot_x86 x86;
 	struct boot_arm64 arm64;
 	struct boot_acpi acpi;

@@ -1,7 +1,8 @@
 /*
  * Words of the boot line: "name=value", "name" alone, value in double quotes
- * where it holds spaces. The first word with a name wins; unknown names are
- * reported in the log once all subsystems have asked for theirs.
+ * where it holds spaces. The first word with a name wins, but for console=; unknown
+ * names, words without a name and a quote without end are reported in the log once
+ * all subsystems have asked for theirs.
  */
 #pragma once
 
@@ -11,6 +12,8 @@
 void option_init(const char *cmdline);
 /* Value of a word, "" for a bare word, NULL if absent. Marks the name as known. */
 const char *option_get(const char *name);
+/* Value of the n-th word with that name, from 0 on; NULL if there are not so many. Marks all of them as known. */
+const char *option_nth(const char *name, unsigned n);
 /* Number in [min, max]; a bad value is logged with the reason and the default is used. */
 u64 option_u64(const char *name, u64 def, u64 min, u64 max);
 /* Index of the value in a NULL-terminated list; a bad value is logged and def used. */

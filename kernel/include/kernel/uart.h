@@ -1,17 +1,51 @@
-/* The console UART (kernel/drivers/): polled, a sink and a source of the console core. */
+/*
+ * The console's UARTs (kernel/drivers/): polled, each a sink of the console core; input comes from
+ * the one that was added last. Boot CPU, start-up.
+ */
 #pragma once
 
 #include <kernel/types.h>
 
 struct boot_console;
+struct bootinfo;
 
 /*
- * uart_open - use the UART that c names, instead of the one before. Its registers must be mapped.
- * Boot CPU, start-up. False: nothing answers there, or c names none; there is no UART then, and
- * output to it is dropped.
+ * uart_add - use the UART that c names, beside those in use; one in use already only becomes the
+ * source of input. A new one gets the log so far. Its registers must be mapped. False: nothing
+ * answers there, or c names no UART.
  */
-bool uart_open(const struct boot_console *c);
-/* Physical address of its registers; 0: there is none, or it is at I/O ports. */
-paddr_t uart_registers(void);
-/* The kernel's tables changed: without a mapping of the registers there is no UART until the next uart_open(). */
-void uart_lose(void);
+bool uart_add(const struct boot_console *c);
+/* uart_remove - the UART at this place, if it is in use, no longer gets output. */
+void uart_remove(const struct boot_console *c);
+/*
+ * uart_lose - the kernel's tables changed: what goes to a UART in memory without a mapping is
+ * dropped until it is added again.
+ */
+void uart_lose(bool (*is_mapped)(paddr_t registers));
+
+/* ---- which UARTs: consoles.c ---- */
+
+/*
+ * console_words - read every console= of the boot line into bi->console_words, as Linux does.
+ * After option_init() and, where a device tree names UARTs, after that was read; touches no device.
+ * has_ports: ttyS0 to ttyS3 are at the PC's I/O ports, not those that firmware names.
+ */
+void console_words(struct bootinfo *bi, bool has_ports);
+
+/* What console_words() does for one word. NULL, or why it cannot be used. *remark: NULL, or what is not done of it. */
+const char *console_parse(const struct bootinfo *bi, bool has_ports, const char *word,
+			  struct boot_console *c, const char **remark);
+
+/* May the registers of c be touched? May map them. */
+typedef bool console_reach_fn(struct bootinfo *bi, const struct boot_console *c);
+
+/*
+ * consoles_open_early - what the boot line names, as far as it can be reached by now; otherwise
+ * bi->default_console, unless something that it names may still come. Prints nothing.
+ */
+void consoles_open_early(struct bootinfo *bi, console_reach_fn *reach);
+/*
+ * consoles_open - all of them, once devices can be mapped; without a usable word the one that
+ * firmware names instead of the default. Says what is not used, and why.
+ */
+void consoles_open(struct bootinfo *bi, console_reach_fn *reach);

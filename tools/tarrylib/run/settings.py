@@ -209,7 +209,7 @@ def boot_words(s: Settings) -> list[str]:
 def boot_line(s: Settings) -> str:
     """The boot line as one string, values with spaces in double quotes."""
     def quote(word: str) -> str:
-        if not re.search(r"\s", word):
+        if word and not re.search(r"\s", word):
             return word
         name, sep, value = word.partition("=")
         return f'{name}="{value}"' if sep else f'"{word}"'

@@ -16,6 +16,9 @@ extern unsigned
 	arm64_entry_el; /* exception level at entry: 1, or 2 with a vector stub left there */
 extern pte_t boot_idmap[]; /* identity map of the image; boot/arm64/tables.c */
 
+/* May EL1 write at the direct-map address of pa, on the tables in use? */
+bool mmu_maps(paddr_t pa);
+
 /*
  * mmu.S; called at its physical address with the identity map in TTBR0 and interrupts masked: puts
  * `root` into TTBR1 by way of `empty`, so that no entry of the old tables meets one of the new.

@@ -22,9 +22,6 @@ void tsc_delay_us(unsigned us);
 u64 apic_timer_hz(void);
 /* timer.c */
 void timer_init_cpu(void);
-/* console.c: which UART. From the boot line or the default, then again with what ACPI says. */
-void console_choose_early(const struct bootinfo *bi);
-void console_choose(const struct bootinfo *bi);
 /* exit.c */
 void exit_init(const struct bootinfo *bi);
 /* Entered from trap.S. */

@@ -1,0 +1,336 @@
+/*
+ * Which UARTs the console uses: those of the boot line's console= words, read as Linux reads them
+ * (Documentation/admin-guide/serial-console.rst, and its earlycon words), else the one that firmware names.
+ */
+#include <kernel/bootinfo.h>
+#include <kernel/option.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <kernel/uart.h>
+
+enum {
+	PORT_BAUD = 115200, /* of a UART at I/O ports, where the boot line names no speed */
+	PORT_CLOCK = 1843200, /* Hz: the PC's, and Linux's assumption for a 16550 at an address */
+	CLOCKS_PER_BIT = 16,
+	BAUD_ERROR = 3, /* percent; a receiver stands some 4 */
+	SHOWN = 40, /* characters of a word in a message */
+};
+
+/* ---- one word ---- */
+
+/* "ttyS0,115200" and "mmio32:0x9000000" alike. */
+static bool ends_token(char c)
+{
+	return !c || c == ',' || c == ':';
+}
+
+static void skip_token(const char **s, size_t len)
+{
+	*s += len + ((*s)[len] != '\0');
+}
+
+static bool take(const char **s, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(*s, name, len) || !ends_token((*s)[len]))
+		return false;
+	skip_token(s, len);
+	return true;
+}
+
+static bool take_number(const char **s, u64 *value)
+{
+	char digits[24];
+	size_t len = 0;
+
+	while (!ends_token((*s)[len]))
+		len++;
+	if (len >= sizeof(digits))
+		return false;
+	strlcpy(digits, *s, len + 1);
+	if (parse_u64(digits, value))
+		return false;
+	skip_token(s, len);
+	return true;
+}
+
+static bool is_pl011(enum boot_console_type type)
+{
+	return type == BOOT_CONSOLE_PL011 || type == BOOT_CONSOLE_SBSA;
+}
+
+/* What firmware calls the line-th of its kind; a table other than a device tree names only one. */
+static const char *firmware_uart(const struct bootinfo *bi, bool pl011, u64 line,
+				 struct boot_console *c)
+{
+	for (unsigned i = 0; i < bi->uart_count; i++) {
+		*c = bi->uarts[i].console;
+		if (bi->uarts[i].line == line && is_pl011(c->type) == pl011)
+			return NULL;
+	}
+	*c = bi->console;
+	c->baud = 0;
+	if (!bi->uart_count && !line && c->base && is_pl011(c->type) == pl011)
+		return NULL;
+	return "firmware names no such UART; an address can be given, as in "
+	       "uart8250,mmio32,ADDRESS "
+	       "or pl011,ADDRESS";
+}
+
+static const char *named_uart(const struct bootinfo *bi, bool has_ports, const char **s,
+			      struct boot_console *c)
+{
+	static const u16 ports[] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+	bool pl011 = !strncmp(*s, "ttyAMA", 6);
+	u64 line;
+
+	*s += pl011 ? 6 : 4;
+	if (!take_number(s, &line))
+		return "the number behind tty is wrong";
+	if (pl011 || !has_ports)
+		return firmware_uart(bi, pl011, line, c);
+	if (line >= ARRAY_SIZE(ports))
+		return "only ttyS0 to ttyS3 are known";
+	*c = (struct boot_console){.type = BOOT_CONSOLE_16550_IO, .base = ports[line]};
+	return NULL;
+}
+
+/* A UART that firmware names too has the clock that firmware says. */
+static void find_clock(const struct bootinfo *bi, struct boot_console *c)
+{
+	for (unsigned i = 0; i < bi->uart_count; i++)
+		if (bi->uarts[i].console.base == c->base)
+			c->clock = bi->uarts[i].console.clock;
+}
+
+static bool is_ram(const struct bootinfo *bi, u64 base)
+{
+	for (unsigned i = 0; i < bi->range_count; i++)
+		if (bi->ranges[i].type == BOOT_MEM_RAM &&
+		    base - bi->ranges[i].base < bi->ranges[i].len)
+			return true;
+	return false;
+}
+
+static const char *uart_at(const struct bootinfo *bi, bool has_ports, const char **s,
+			   struct boot_console *c)
+{
+	static const struct {
+		const char *name;
+		enum boot_console_type type;
+		u8 width; /* of registers, and their distance */
+	} kinds[] = {
+		{"io", BOOT_CONSOLE_16550_IO, 1},
+		{"mmio", BOOT_CONSOLE_16550_MMIO, 1},
+		{"mmio32", BOOT_CONSOLE_16550_MMIO, 4},
+		{"mmio32native", BOOT_CONSOLE_16550_MMIO, 4},
+		{"pl011", BOOT_CONSOLE_PL011, 4},
+		{"sbsa", BOOT_CONSOLE_SBSA, 4},
+	};
+	bool is_8250 = take(s, "uart8250") || take(s, "uart");
+	unsigned i = 0;
+
+	while (i < ARRAY_SIZE(kinds) && !take(s, kinds[i].name))
+		i++;
+	if (i == ARRAY_SIZE(kinds)) {
+		if (!is_8250)
+			return "no driver for such a console";
+		if (**s < '0' || **s > '9')
+			return "only io, mmio and mmio32 registers are driven";
+		i = 1; /* as Linux takes an address alone */
+	}
+	*c = (struct boot_console){
+		.type = kinds[i].type, .reg_width = kinds[i].width, .reg_stride = kinds[i].width};
+	if (is_pl011(c->type))
+		take(s, "mmio32");
+	if (!take_number(s, &c->base) || !c->base)
+		return "the address is wrong";
+	if (c->type != BOOT_CONSOLE_16550_IO)
+		find_clock(bi, c);
+	else if (!has_ports)
+		return "this machine has no I/O ports";
+	else if (c->base > 0xfff8)
+		return "the address is no I/O port";
+	if (c->type != BOOT_CONSOLE_16550_IO && is_ram(bi, c->base))
+		return "the address is that of RAM";
+	return c->base % c->reg_width ? "the address is no multiple of the register's width" : NULL;
+}
+
+/* Can the speed be made, near enough? A PL011 divides in 64ths. */
+static bool divides(const struct boot_console *c)
+{
+	u64 steps = is_pl011(c->type) ? 64 : 1;
+	u64 base = c->clock * steps / CLOCKS_PER_BIT;
+	u64 divisor = (base + c->baud / 2) / c->baud;
+	u64 real = divisor ? base / divisor : 0;
+
+	return divisor >= steps && divisor <= 0xffff * steps &&
+	       (real > c->baud ? real - c->baud : c->baud - real) * 100 <= BAUD_ERROR * c->baud;
+}
+
+/* "115200n8": speed, parity, bits, flow control. */
+static const char *read_line_options(const char *s, struct boot_console *c, const char **remark)
+{
+	u64 baud = 0;
+
+	while (*s >= '0' && *s <= '9' && baud < UINT32_MAX / 10)
+		baud = baud * 10 + (u64)(*s++ - '0');
+	if (!baud)
+		return "the speed must be a number above 0";
+	if (*s && *s != 'n')
+		return "only lines without parity are driven, as in 115200n8";
+	if (*s && *++s && *s != '8')
+		return "only 8 bits are driven, as in 115200n8";
+	if (*s && *++s && (*s != 'r' || s[1]))
+		return "what follows the speed must be n8 or n8r";
+	if (*s)
+		*remark = "flow control is not done";
+	c->baud = (u32)baud;
+	if (!is_pl011(c->type) && !c->clock)
+		c->clock = PORT_CLOCK;
+	if (c->type == BOOT_CONSOLE_SBSA || !c->clock) {
+		*remark = "its clock is not known: the speed stays as firmware set it";
+		c->baud = 0;
+	} else if (!divides(c)) {
+		return "its clock cannot make that speed";
+	}
+	return NULL;
+}
+
+const char *console_parse(const struct bootinfo *bi, bool has_ports, const char *word,
+			  struct boot_console *c, const char **remark)
+{
+	const char *s = word, *refused;
+
+	*c = (struct boot_console){.type = BOOT_CONSOLE_NONE};
+	*remark = NULL;
+	if (!*word || !strcmp(word, "none") || !strcmp(word, "null"))
+		return NULL;
+	if (!strncmp(word, "ttyS", 4) || !strncmp(word, "ttyAMA", 6))
+		refused = named_uart(bi, has_ports, &s, c);
+	else
+		refused = uart_at(bi, has_ports, &s, c);
+	if (!refused && *s)
+		return read_line_options(s, c, remark);
+	if (!refused && c->type == BOOT_CONSOLE_16550_IO)
+		c->baud = PORT_BAUD;
+	return refused;
+}
+
+/* ---- all words ---- */
+
+void console_words(struct bootinfo *bi, bool has_ports)
+{
+	const char *word;
+
+	for (unsigned n = 0; (word = option_nth("console", n)); n++) {
+		struct boot_console_word *w = &bi->console_words[bi->console_word_count];
+
+		if (n >= BOOT_MAX_CONSOLES) {
+			bi->console_words_dropped++;
+			continue;
+		}
+		bi->console_word_count++;
+		w->word = word;
+		w->refused = console_parse(bi, has_ports, word, &w->console, &w->remark);
+	}
+}
+
+/* Nothing to open. Beside UARTs it asks for nothing either. */
+static bool is_none(const struct boot_console_word *w)
+{
+	return w->console.type == BOOT_CONSOLE_NONE;
+}
+
+static void open_default(struct bootinfo *bi, console_reach_fn *reach)
+{
+	if (reach(bi, &bi->default_console))
+		uart_add(&bi->default_console);
+}
+
+void consoles_open_early(struct bootinfo *bi, console_reach_fn *reach)
+{
+	bool named = false;
+
+	for (unsigned i = 0; i < bi->console_word_count; i++) {
+		struct boot_console_word *w = &bi->console_words[i];
+
+		if (w->refused)
+			continue;
+		if (!is_none(w) && reach(bi, &w->console) && !uart_add(&w->console))
+			w->refused = "nothing answers there";
+		named |= !w->refused;
+	}
+	if (!named)
+		open_default(bi, reach);
+}
+
+/* True: there is something to open, or nothing is to be opened, by the boot line. */
+static bool open_words(struct bootinfo *bi, console_reach_fn *reach)
+{
+	bool named = false;
+
+	for (unsigned i = 0; i < bi->console_word_count; i++) {
+		struct boot_console_word *w = &bi->console_words[i];
+
+		if (!w->refused && !is_none(w)) {
+			if (!reach(bi, &w->console))
+				w->refused = "its registers cannot be mapped";
+			else if (!uart_add(&w->console))
+				w->refused = "nothing answers there";
+		}
+		named |= !w->refused;
+	}
+	return named;
+}
+
+static void report_words(const struct bootinfo *bi)
+{
+	for (unsigned i = 0; i < bi->console_word_count; i++) {
+		const struct boot_console_word *w = &bi->console_words[i];
+
+		if (w->refused)
+			printk("console=%.*s: %s: skipped\n", SHOWN, w->word, w->refused);
+		else if (w->remark)
+			printk("console=%.*s: %s\n", SHOWN, w->word, w->remark);
+	}
+	if (bi->console_words_dropped)
+		printk("boot line: %u words console= after the first %d: skipped\n",
+		       bi->console_words_dropped, BOOT_MAX_CONSOLES);
+}
+
+static bool is_same(const struct boot_console *a, const struct boot_console *b)
+{
+	return a->type == b->type && a->base == b->base;
+}
+
+/* Firmware's choice may be known late: what was printed before goes out again there. */
+static void open_firmware(struct bootinfo *bi, console_reach_fn *reach)
+{
+	const struct boot_console *c = &bi->console, *def = &bi->default_console;
+
+	if (c->type == BOOT_CONSOLE_UNKNOWN || is_same(c, def)) {
+		open_default(bi, reach);
+		return;
+	}
+	if (c->type == BOOT_CONSOLE_NONE) {
+		printk("console: firmware says there is none; console= would take precedence\n");
+		uart_remove(def);
+		return;
+	}
+	printk("console: firmware says UART at %#lx; console= would take precedence\n", c->base);
+	if (reach(bi, c) && uart_add(c)) {
+		uart_remove(def);
+		return;
+	}
+	printk("console: none can be reached there: staying here\n");
+	open_default(bi, reach);
+}
+
+void consoles_open(struct bootinfo *bi, console_reach_fn *reach)
+{
+	if (!open_words(bi, reach))
+		open_firmware(bi, reach);
+	report_words(bi);
+}
