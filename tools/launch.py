@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from tarrylib.run import guest, iso, qemu  # noqa: E402
+from tarrylib.run import guest, iso, kvm, qemu  # noqa: E402
 from tarrylib.run.settings import Settings, UsageError, given, parse, words  # noqa: E402
 
 USAGE, CANNOT_RUN = 2, 77
@@ -49,6 +49,17 @@ def do_exec(s: Settings) -> int:
     return run.code
 
 
+def attend(argv: list[str]) -> tuple[int, str]:
+    """Run QEMU on our terminal; its exit status, and what it said on standard error, which is shown, too."""
+    with subprocess.Popen(argv, stderr=subprocess.PIPE) as process:
+        errors = kvm.Errors(process, echo=True)
+        try:
+            status = process.wait()
+        finally:
+            process.kill()
+        return status, errors.done()
+
+
 def do_run(s: Settings) -> int:
     """QEMU on this terminal. It makes the terminal raw and back; if it dies, we put it back."""
     on_terminal = sys.stdin.isatty()
@@ -64,13 +75,16 @@ def do_run(s: Settings) -> int:
             say(f"no {qemu.kernel(s)}: build it first")
             return guest.INFRASTRUCTURE
         try:
-            status = subprocess.run(argv, check=False).returncode
+            status, errors = attend(argv)
         except FileNotFoundError:
             say(f"{argv[0]}: not found (tools/setup.sh run)")
             return guest.INFRASTRUCTURE
         finally:
             if saved:
                 termios.tcsetattr(0, termios.TCSADRAIN, saved)
+    if s.accel == "kvm" and (why := kvm.failure(errors)):
+        say(f"ACCEL=kvm: {why}")
+        return guest.INFRASTRUCTURE
     if status < 0:
         return 128 - status
     return status >> 1 if s.arch == "x86_64" else status

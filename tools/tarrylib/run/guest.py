@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import iso, qemu
+from . import iso, kvm, qemu
 from .settings import Settings
 
 TIMEOUT, INFRASTRUCTURE = 124, 125  # exit statuses, beside the guest's own
@@ -180,19 +180,21 @@ def _run(s: Settings, scratch: Path, on_data: Callable[[bytes], None] | None) ->
 
     if not qemu.kernel(s).exists():
         return result(INFRASTRUCTURE, f"no {qemu.kernel(s)}: build it first (make ARCH={s.arch})")
-    with open(scratch / "stderr", "w+", encoding="utf-8", errors="replace") as stderr:
-        try:
-            process = start(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
-        except OSError as error:
-            return result(INFRASTRUCTURE, f"{argv[0]}: {error.strerror} (tools/setup.sh run)")
-        try:
-            in_time = (session.read_file(process, serial) if s.det else session.read_pipe(process))
-        finally:
-            kill(process)
-        stderr.seek(0)
-        errors = stderr.read()
+    try:
+        process = start(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        return result(INFRASTRUCTURE, f"{argv[0]}: {error.strerror} (tools/setup.sh run)")
+    stderr = kvm.Errors(process)
+    try:
+        in_time = session.read_file(process, serial) if s.det else session.read_pipe(process)
+    finally:
+        kill(process)
+    errors = stderr.done()
+    if s.accel == "kvm" and not session.ended and (why := kvm.failure(errors)):
+        return result(INFRASTRUCTURE, f"ACCEL=kvm: {why}")
     if not in_time and not session.ended:
-        return result(TIMEOUT, f"timed out after {s.timeout} s")
+        said = f"; QEMU says: {errors.strip()[-400:]}" if errors.strip() else ""
+        return result(TIMEOUT, f"timed out after {s.timeout} s{said}")
     if not in_time:
         return result(INFRASTRUCTURE, "the guest did not power off after its end marker")
     return result(*judge(s.arch, bytes(session.console), process.returncode, errors))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from . import kvm
 from .settings import MIB, Settings, UsageError, boot_line
 
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -75,8 +76,8 @@ def _accel(s: Settings) -> list[str]:
         return ["-accel", "tcg", "-icount", "shift=3,sleep=off",
                 "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
     if s.accel == "kvm":
-        if not Path("/dev/kvm").exists():
-            raise CannotRun("ACCEL=kvm: there is no /dev/kvm here")
+        if why := kvm.missing(s.arch):
+            raise CannotRun(f"ACCEL=kvm: {why}")
         return ["-accel", "kvm"]
     return ["-accel", "tcg,thread=multi"]
 
