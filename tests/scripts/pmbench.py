@@ -187,9 +187,8 @@ def xml() -> None:
     """Trust is `path` with one thread, so its times are in the record, and in the file made of it."""
     (report,), (record,), _ = run("--threads 1 --accesses 4000 --reps 3 --map-size 4 --set-size 2 "
                                   "--scan")
-    result("xml.untrusted", record["trust"] == "counts" and
-           ET.fromstring(pmbench_xml.text(record)).find("report/statistics") is None,
-           "no histogram where times mean nothing")
+    result("xml.untrusted", record["trust"] == "counts" and not pmbench_xml.text(record),
+           "no file where times mean nothing")
     (report,), (record,), _ = run("--threads 1 --accesses 4000 --reps 3 --map-size 4 --set-size 2")
     root = ET.fromstring(pmbench_xml.text(record))
     sides = {}

@@ -40,12 +40,12 @@ def write_csv(path: Path, results: Results) -> None:
 
 
 def write_pmbench(folder: Path, results: Results) -> None:
-    """pmbench-BOOT-VARIANT.xml for each record of that workload."""
+    """pmbench-BOOT-VARIANT.xml for each record of that workload whose times mean something."""
     for boot in results.boots:
         for record in boot.records:
-            if "pmbench" in record:
+            if "pmbench" in record and (text := pmbench_xml.text(record)):
                 name = re.sub(r"[^A-Za-z0-9.+_-]", "-", f"pmbench-{boot.name}-{record['variant']}")
-                (folder / f"{name}.xml").write_text(pmbench_xml.text(record), "utf-8")
+                (folder / f"{name}.xml").write_text(text, "utf-8")
 
 
 # Prometheus text format 0.0.4: family -> (counter of a record, help); one sample per record.
