@@ -2,6 +2,13 @@
 #include "check.h"
 
 #include <fnmatch.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* Of CPU time, for one test: a hundred times what the longest takes. CHECK_SECONDS in the environment sets fewer. */
+enum { SECONDS = 300 };
 
 /* What is under test allocates nothing; a test that fails half-way may leave its buffers. */
 const char *__asan_default_options(void);
@@ -13,6 +20,8 @@ const char *__asan_default_options(void)
 static struct check_test *first, **last = &first;
 static unsigned checks;
 static bool failed;
+static const struct check_test *running;
+static unsigned running_number;
 
 void check_register(struct check_test *t)
 {
@@ -47,8 +56,29 @@ bool check_string(const char *a, const char *b, const char *file, int line, cons
 	return false;
 }
 
+/* A test without an end fails, and with it those that would come after: the plan says how many. */
+static void no_end(int signal_number)
+{
+	(void)signal_number;
+	printf("# %s has no end\nnot ok %u %s\n", running->name, running_number, running->name);
+	fflush(stdout);
+	_exit(1);
+}
+
+static void begin(const struct check_test *t, unsigned number)
+{
+	const char *seconds = getenv("CHECK_SECONDS");
+	struct itimerval limit = {.it_value.tv_sec = seconds ? atol(seconds) : SECONDS};
+
+	running = t;
+	running_number = number;
+	signal(SIGPROF, no_end);
+	setitimer(ITIMER_PROF, &limit, NULL);
+}
+
 static bool run(const struct check_test *t, unsigned number)
 {
+	begin(t, number);
 	checks = 0;
 	failed = false;
 	t->run();
@@ -60,10 +90,11 @@ static bool run(const struct check_test *t, unsigned number)
 	return !failed;
 }
 
-/* Argument: a pattern, to run only some tests. */
+/* Arguments: --stop, to end with the first failure; a pattern, to run only some tests. */
 int main(int argc, char **argv)
 {
-	const char *pattern = argc > 1 ? argv[1] : "*";
+	bool stop = argc > 1 && !strcmp(argv[1], "--stop");
+	const char *pattern = argc > 1 + stop ? argv[1 + stop] : "*";
 	unsigned number = 0, passed = 0;
 
 	for (struct check_test *t = first; t; t = t->next)
@@ -74,6 +105,8 @@ int main(int argc, char **argv)
 	for (struct check_test *t = first; t; t = t->next) {
 		if (!fnmatch(pattern, t->name, 0))
 			passed += run(t, ++number);
+		if (stop && passed != number)
+			return 1;
 	}
 	printf("%u passed, %u failed\n", passed, number - passed);
 	return passed == number && number ? 0 : 1;

@@ -251,6 +251,53 @@ TEST(srat_memory_overlaps)
 	CHECK(r.bi.broken);
 }
 
+/* Of two that begin at the same address, the one that came first keeps it. */
+TEST(srat_memory_that_begins_alike)
+{
+	struct table t;
+
+	run_begin(&r);
+	add_cpus(1, 1);
+	srat_begin(&t, 3);
+	srat_apic(&t, 0, 0, ENABLED);
+	srat_memory(&t, 1, GIB, GIB, ENABLED);
+	srat_memory(&t, 0, GIB, 3 * GIB, ENABLED);
+	CHECK(finish_with(&t) == NULL);
+	CHECK_EQ(r.bi.node_range_count, 2);
+	CHECK(range_is(0, GIB, GIB, 1));
+	CHECK(range_is(1, 2 * GIB, 2 * GIB, 0));
+}
+
+/* Ranges that touch do not overlap; the last byte of the address space has no end address. */
+TEST(srat_memory_at_its_limits)
+{
+	struct table t;
+
+	run_begin(&r);
+	add_cpus(1, 1);
+	srat_begin(&t, 3);
+	srat_apic(&t, 0, 0, ENABLED);
+	srat_memory(&t, 1, GIB, GIB, ENABLED);
+	srat_memory(&t, 0, 0, GIB, ENABLED);
+	srat_memory(&t, 2, 2 * GIB, 1, ENABLED);
+	srat_memory(&t, 2, ~0ull - 0xffe, 0xfff, ENABLED); /* ends at 2^64 */
+	CHECK(finish_with(&t) == NULL);
+	CHECK(range_is(0, 0, GIB, 0));
+	CHECK(range_is(1, GIB, GIB, 1));
+	CHECK(range_is(2, 2 * GIB, 1, 2));
+	CHECK(range_is(3, ~0ull - 0xffe, 0xffe, 2));
+	CHECK(!r.bi.broken);
+	for (u32 more = 0; more < 2; more++) {
+		run_begin(&r);
+		srat_begin(&t, 3);
+		for (u32 i = 0; i < MAX_NODES + more; i++)
+			srat_memory(&t, i, i * GIB, GIB, ENABLED);
+		CHECK(finish_with(&t) == NULL);
+		CHECK_EQ(r.bi.node_count, MAX_NODES);
+		CHECK_EQ(run_warned(&r, "more than 64 domains"), more);
+	}
+}
+
 TEST(srat_memory_wraps_around)
 {
 	struct table t;

@@ -323,3 +323,145 @@ TEST(dsdt_is_found_through_the_fadt)
 	CHECK(!r.bi.broken);
 	phys_free(&m);
 }
+
+/* ---- limits, from both sides ---- */
+
+/* An XSDT of so many entries, all empty but the last. */
+static void add_long_root(unsigned entries)
+{
+	u64 *to = calloc(entries, sizeof(*to));
+	struct table t;
+
+	begin();
+	to[entries - 1] = MADT;
+	add_rsdp(2, 0, XSDT);
+	add_madt(MADT, 1);
+	make_root(&t, "XSDT", to, entries);
+	add_table(XSDT, &t);
+	free(to);
+}
+
+TEST(root_with_as_many_entries_as_are_read)
+{
+	add_long_root(1024);
+	CHECK_EQ(walk(), 0);
+	CHECK_EQ(r.bi.cpu_count, 1);
+	CHECK(!r.bi.broken);
+	add_long_root(1025);
+	CHECK(walk() < 0);
+	CHECK(run_warned(&r, "XSDT+0x4: length 8236, more than 1024 entries"));
+	phys_free(&m);
+}
+
+/* What lies behind a root is not read, though it is there and looks like an entry. */
+TEST(root_ends_where_it_says)
+{
+	const u64 entries[] = {MADT, FADT};
+	struct table t;
+
+	begin();
+	add_rsdp(2, 0, XSDT);
+	add_madt(MADT, 1);
+	fadt_make(&t, 276);
+	add_table(FADT, &t);
+	make_root(&t, "XSDT", entries, 2);
+	t.len -= 8;
+	table_end(&t);
+	t.len += 8;
+	add_table(XSDT, &t);
+	CHECK_EQ(walk(), 0);
+	CHECK_EQ(r.bi.cpu_count, 1);
+	CHECK_EQ(r.bi.x86.pm1a_cnt_port, 0);
+	CHECK(!r.bi.broken);
+	phys_free(&m);
+}
+
+TEST(root_of_one_entry_of_none_and_of_a_part)
+{
+	for (unsigned len = 43; len <= 45; len++) {
+		const u64 entries[] = {MADT, 0};
+		struct table t;
+
+		begin();
+		add_rsdp(2, 0, XSDT);
+		add_madt(MADT, 1);
+		make_root(&t, "XSDT", entries, 2);
+		t.len = len;
+		table_end(&t);
+		add_table(XSDT, &t);
+		CHECK_EQ(walk() == 0, len >= 44);
+		CHECK_EQ(r.bi.cpu_count, len >= 44);
+		CHECK_EQ(run_warned(&r, "XSDT+0x4: length 43 leaves no entry"), len == 43);
+		CHECK_EQ(run_warned(&r, "XSDT+0x4: length 45 is not a whole number of entries"),
+			 len == 45);
+		phys_free(&m);
+	}
+}
+
+/* All tables together: 16 MiB are read, a byte more is not believed. */
+TEST(tables_of_16_mib_in_all)
+{
+	for (unsigned more = 0; more < 2; more++) {
+		const u64 entries[] = {MADT, SRAT};
+		struct table t;
+
+		begin();
+		add_rsdp(2, 0, XSDT);
+		add_madt(MADT, 1); /* 44 + 8 bytes */
+		make_root(&t, "XSDT", entries, 2);
+		add_table(XSDT, &t);
+		table_begin(&t, "OEMX", 1);
+		table_zeros(&t, 20);
+		table_end(&t);
+		table_set(&t, 4, (16u << 20) - 52 + more, 4);
+		add_table(SRAT, &t);
+		walk();
+		CHECK_EQ(run_warned(&r, "not all readable"), !more);
+		CHECK_EQ(run_warned(&r, "not believed"), more);
+		phys_free(&m);
+	}
+}
+
+/* A header that says less than a header has is read as one, and then refused by itself. */
+TEST(table_shorter_than_its_header)
+{
+	const u64 entries[] = {SRAT};
+	struct table t;
+
+	begin();
+	add_rsdp(2, 0, XSDT);
+	make_root(&t, "XSDT", entries, 1);
+	add_table(XSDT, &t);
+	srat_begin(&t, 3);
+	table_end(&t);
+	table_set(&t, 4, 35, 4);
+	add_table(SRAT, &t);
+	CHECK_EQ(walk(), 0);
+	CHECK(run_warned(&r, "SRAT+0x4: length 35, the header alone needs 36"));
+	phys_free(&m);
+}
+
+TEST(revisions_of_the_rsdp)
+{
+	for (u8 revision = 0; revision <= 3; revision++) {
+		struct table xsdt, rsdt;
+		u8 sum = 0;
+
+		add_both_roots(&xsdt, &rsdt);
+		add_table(XSDT, &xsdt);
+		add_table(RSDT, &rsdt);
+		m.area[0].p[15] = revision;
+		m.area[0].p[8] = m.area[0].p[32] = 0;
+		for (unsigned i = 0; i < 20; i++)
+			sum += m.area[0].p[i];
+		m.area[0].p[8] = (u8)-sum;
+		sum = 0;
+		for (unsigned i = 0; i < 36; i++)
+			sum += m.area[0].p[i];
+		m.area[0].p[32] = (u8)-sum;
+		CHECK_EQ(walk(), 0);
+		CHECK_EQ(r.bi.cpus[0].hw_id, revision < 2 ? 2 : 1);
+		CHECK(!r.bi.broken);
+		phys_free(&m);
+	}
+}

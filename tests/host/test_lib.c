@@ -293,9 +293,14 @@ TEST(parse_set_accepts_and_refuses)
 	CHECK_EQ(set_of("0-1", 2), 3);
 	CHECK_EQ(set_of("2", 2), (u64)-ERANGE);
 	CHECK_EQ(set_of("0-2", 2), (u64)-ERANGE);
+	CHECK_EQ(set_of("9,19,62-63", 64), 1UL << 9 | 1UL << 19 | 3UL << 62);
+	CHECK_EQ(set_of("64", 64), (u64)-ERANGE);
+	CHECK_EQ(set_of("all", 64), ~0UL);
+	CHECK_EQ(set_of("all", 1), 1);
 	CHECK_EQ(set_of("0,99999999999999999999999", 2), (u64)-ERANGE);
-	static const char *const wrong[] = {"",	   ",",	 "0,", ",0", "-",   "0-", "-1",
-					    "1-0", "+1", "0 ", "x",  "0x1", "al", "all,0"};
+	static const char *const wrong[] = {"",	   ",",	 "0,",	",0", "-",   "0-", "-1",
+					    "1-0", "+1", "0 ",	"x",  "0x1", "al", "all,0",
+					    "a",   "0a", "0-a", "/",  ":"};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++)
 		CHECK_EQ(set_of(wrong[i], 64), (u64)-EINVAL);

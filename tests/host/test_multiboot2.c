@@ -490,3 +490,130 @@ TEST(pvh_broken)
 	}
 	phys_free(&m);
 }
+
+/* ---- limits, from both sides ---- */
+
+TEST(pvh_without_line_and_modules_is_no_mistake)
+{
+	u8 info[56];
+
+	pvh_info(info, 1);
+	memset(info + 12, 0, 4); /* modules */
+	memset(info + 24, 0, 8); /* command line */
+	CHECK_EQ(pvh_run(info, sizeof(info)), 0);
+	CHECK_EQ(bi.warning_count, 0);
+	CHECK_EQ(bi.module_count, 0);
+	phys_free(&m);
+}
+
+/* Lists of as many as are taken, and of one more: those that are taken, and a word about the others. */
+TEST(pvh_limits_of_lists)
+{
+	for (u32 more = 0; more < 2; more++) {
+		struct table list = {0}, map = {0};
+		u32 modules = BOOT_MAX_MODULES + more, ranges = 4096 + more;
+		u8 info[56];
+
+		pvh_info(info, 1);
+		memcpy(info + 12, &modules, 4);
+		memcpy(info + 48, &ranges, 4);
+		begin();
+		for (u32 i = 0; i < modules; i++)
+			table_64(&list, 0x1000000 + 0x10000 * i), table_64(&list, 0x1000 + i),
+				table_64(&list, 0), table_64(&list, 0);
+		for (u32 i = 0; i < ranges;
+		     i++) /* all one, but the last that is read and the one behind it */
+			info_memory(&map, i < 4095 ? 0x1000 * i : 0x100000000 * i, 0x1000, 1);
+		phys_add(&m, INFO, info, sizeof(info));
+		phys_add(&m, STRINGS, "x", 2);
+		phys_add(&m, LIST, list.p, list.len);
+		phys_add(&m, MAP, map.p, map.len);
+		pvh_parse(INFO, phys_map, &m, &bi);
+		CHECK_EQ(bi.module_count, BOOT_MAX_MODULES);
+		CHECK_EQ(bi.modules[BOOT_MAX_MODULES - 1].base,
+			 0x1000000 + 0x10000 * (BOOT_MAX_MODULES - 1));
+		CHECK_EQ(bi.modules[BOOT_MAX_MODULES - 1].len, 0x1000 + BOOT_MAX_MODULES - 1);
+		CHECK_EQ(bi.ranges[bi.range_count - 1].base, 0x100000000 * 4095);
+		CHECK_EQ(warned("9 modules, only 8 are used"), more);
+		CHECK_EQ(warned("4097 memory ranges, only 4096 are read"), more);
+		table_free(&list);
+		table_free(&map);
+		phys_free(&m);
+	}
+}
+
+TEST(multiboot2_limits_of_the_block)
+{
+	struct table t;
+
+	/* The least block is its header and an end tag. */
+	for (u32 size = 15; size <= 16; size++) {
+		info_begin(&t);
+		info_tag(&t, 0, 8);
+		table_set(&t, 0, size, 4);
+		begin();
+		phys_add(&m, INFO, t.p, t.len);
+		CHECK(multiboot2_parse(INFO, phys_map, &m, &bi) < 0);
+		CHECK_EQ(warned("size 15 is not possible"), size == 15);
+		CHECK_EQ(warned("no RAM in the memory map"), size == 16);
+		table_free(&t);
+		phys_free(&m);
+	}
+	/* 16 MiB are believed, and looked for; a byte more is not. */
+	for (u32 size = 16 << 20; size <= (16 << 20) + 1; size++) {
+		info_begin(&t);
+		info_tag(&t, 0, 8);
+		table_set(&t, 0, size, 4);
+		begin();
+		phys_add(&m, INFO, t.p, t.len);
+		CHECK(multiboot2_parse(INFO, phys_map, &m, &bi) < 0);
+		CHECK_EQ(warned("not all readable"), size == 16 << 20);
+		CHECK_EQ(warned("is not possible"), size != 16 << 20);
+		table_free(&t);
+		phys_free(&m);
+	}
+}
+
+/* A module may be empty, which is none; one that ends before it begins is told. */
+TEST(multiboot2_limits_of_modules)
+{
+	for (u32 end = 0x1fffff; end <= 0x200001; end++) {
+		struct table t;
+
+		info_begin(&t);
+		info_map(&t);
+		info_module(&t, 0x200000, end);
+		info_tag(&t, 0, 8);
+		table_set(&t, 0, t.len, 4);
+		begin();
+		phys_add(&m, INFO, t.p, t.len);
+		CHECK_EQ(multiboot2_parse(INFO, phys_map, &m, &bi), 0);
+		CHECK_EQ(bi.module_count, end > 0x200000);
+		CHECK_EQ(warned("module ends at 0x1fffff, before it starts at 0x200000"),
+			 end < 0x200000);
+		CHECK(!bi.module_count ||
+		      (bi.modules[0].base == 0x200000 && bi.modules[0].len == 1));
+		table_free(&t);
+		phys_free(&m);
+	}
+}
+
+TEST(command_lines_of_the_greatest_length)
+{
+	static char line[BOOT_CMDLINE_LEN + 2];
+
+	memset(line, 'x', sizeof(line));
+	for (size_t len = BOOT_CMDLINE_LEN - 2; len <= BOOT_CMDLINE_LEN + 1; len++) {
+		begin();
+		line[len] = '\0';
+		boot_set_cmdline(&bi, line, len + 1, "test");
+		CHECK_EQ(strlen(bi.cmdline), MIN(len, (size_t)BOOT_CMDLINE_LEN - 1));
+		CHECK_EQ(warned("command line cut to"), len >= BOOT_CMDLINE_LEN);
+		CHECK_EQ(bi.warning_count, len >= BOOT_CMDLINE_LEN);
+		line[len] = 'x';
+	}
+	begin();
+	boot_set_cmdline(&bi, "abc", 3, "test");
+	CHECK_STR(bi.cmdline, "abc");
+	CHECK(warned("test: command line has no end"));
+}

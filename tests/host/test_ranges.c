@@ -18,6 +18,14 @@ static void begin(void)
 	memset(&bi, 0, sizeof(bi));
 }
 
+static bool warned(const char *text)
+{
+	for (unsigned i = 0; i < bi.warning_count; i++)
+		if (strstr(bi.warnings[i], text))
+			return true;
+	return false;
+}
+
 TEST(ranges_unsorted_with_holes)
 {
 	begin();
@@ -233,5 +241,50 @@ TEST(ranges_at_random_against_a_model)
 		CHECK(bootinfo_memory_wrong(&bi) == NULL);
 		CHECK(!memcmp(model, now, sizeof(now)));
 		CHECK_EQ(bi.warning_count, 0);
+	}
+}
+
+TEST(modules_of_the_greatest_number_and_length)
+{
+	begin();
+	for (unsigned i = 0; i <= BOOT_MAX_MODULES; i++) {
+		CHECK_EQ(warned("more than 8 modules"), false);
+		boot_add_module(&bi, 0x10000 * (i + 1), 0x1000);
+	}
+	CHECK_EQ(bi.module_count, BOOT_MAX_MODULES);
+	CHECK(warned("module at 0x90000: more than 8 modules, not used"));
+	CHECK_EQ(bi.range_count, BOOT_MAX_MODULES + 1); /* reserved all the same */
+	begin();
+	boot_add_module(&bi, 0x1000, ~0x1000ull); /* its end is the last address */
+	CHECK_EQ(bi.module_count, 1);
+	boot_add_module(&bi, 0x1000, ~0xfffull); /* it would be the one behind */
+	boot_add_module(&bi, 0x1000, ~0xffeull);
+	boot_add_module(&bi, 0x5000, 0);
+	CHECK_EQ(bi.module_count, 1);
+	CHECK(warned("module at 0x1000: length 0xfffffffffffff000 wraps around"));
+	CHECK_EQ(bi.warning_count, 2);
+}
+
+TEST(ranges_up_to_what_can_be_reached)
+{
+	static const struct {
+		u64 base, len, kept;
+	} cases[] = {{0x1000, 0xf000, 0xf000},
+		     {0x1000, 0xf001, 0xf000},
+		     {0x0fff0, 0x10, 0x10},
+		     {0x10000, 0x10, 0},
+		     {0xffff, 2, 1}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (enum boot_mem_type type = BOOT_MEM_RAM; type <= BOOT_MEM_NVS; type++) {
+			bool lost = cases[i].kept != cases[i].len;
+
+			begin();
+			bi.phys_limit = 0x10000;
+			boot_add_range(&bi, cases[i].base, cases[i].len, type);
+			CHECK_EQ(bi.range_count, cases[i].kept > 0);
+			CHECK(!cases[i].kept || bi.ranges[0].len == cases[i].kept);
+			CHECK_EQ(warned("out of reach"), lost && type != BOOT_MEM_RESERVED);
+		}
 	}
 }

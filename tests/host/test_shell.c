@@ -142,6 +142,9 @@ TEST(args_defaults_and_values)
 	CHECK_STR(words[1], "--pages");
 	CHECK_EQ(parse("bench -"), 2);
 	CHECK_EQ(args_parse(NULL, 1, words, error), 1);
+	CHECK_EQ(parse("bench"), 1); /* nothing is left of the line before */
+	CHECK(pages == 512 && bytes == 2 << 20 && !huge && pattern == 1);
+	CHECK_STR(seed, "x");
 }
 
 /* The least and the most are allowed, one less and one more are not; nothing is stored then. */
@@ -179,6 +182,28 @@ TEST(args_refuse_with_the_reason)
 	CHECK_STR(error, "unknown option --page");
 	CHECK_EQ(parse("bench --pattern random"), -EINVAL);
 	CHECK_STR(error, "--pattern random: must be one of linear, uniform, zipf");
+}
+
+/* A list of no words is empty, not what the stack held; the largest number is shown whole. */
+TEST(args_texts_at_their_limits)
+{
+	static const char *const none[] = {NULL};
+	static unsigned choice;
+	static u64 number;
+	static const struct arg odd[] = {
+		{"--choice", ARG_CHOICE, &choice, "", .choices = none},
+		{"--number", ARG_U64, &number, "any", .min = 1, .max = ~0UL, .def = ~0UL},
+		{"--bytes", ARG_SIZE, &number, "any", .min = 1023, .max = ~0UL, .def = 3UL << 30},
+		{NULL},
+	};
+	char line[160], *argv[] = {"bench", "--choice", "x"};
+
+	CHECK_EQ(args_parse(odd, 3, argv, error), -EINVAL);
+	CHECK_STR(error, "--choice x: must be one of ");
+	args_describe(&odd[1], line, sizeof(line));
+	CHECK_STR(line, "--number N (1..18446744073709551615, default 18446744073709551615)  any");
+	args_describe(&odd[2], line, sizeof(line));
+	CHECK_STR(line, "--bytes N (1023..18446744073709551615, default 3G)  any");
 }
 
 TEST(args_describe_themselves)
