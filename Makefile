@@ -62,7 +62,7 @@ LIBS     := $(ARCH_LIBS)
 IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(ARCH)),$(O)/Image)
 
 .PHONY: all bare asm host run exec bench test test-all test-host explore prove mutants planted topology check format \
-	iso clean help FORCE
+	mutants-protocol mutants-generic iso clean help FORCE
 all: $(IMAGES)
 
 # --- kernel ------------------------------------------------------------------
@@ -195,8 +195,14 @@ prove: setup-test
 	+@$(MAKE) $(jobs) host
 	@$(PYTHON) tools/prove.py '$(SCHEME)' $(if $(ORDERINGS),--orderings $(ORDERINGS)) \
 		$(if $(SEED),--seed $(SEED)) --arches '$(ARCHES)'
-mutants: setup-test
+# KIND=protocol: a flush, barrier, wait, ... left out of mm/; KIND=generic: small breakages anywhere, SAMPLE=N a folder.
+mutants:
+	+@rc=0; for k in $(or $(KIND),protocol generic); do $(MAKE) mutants-$$k || rc=1; done; exit $$rc
+mutants-protocol: setup-test
 	@$(PYTHON) tools/mutants.py --arches '$(ARCHES)' --doc docs/verification.md
+mutants-generic: setup-test
+	@$(PYTHON) tools/mutants_generic.py --resume --doc docs/verification.md \
+		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 # Mistakes of tools/planted.cfg; ONLY=regex.
 planted: setup-test

@@ -8,8 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-COPIED = ("arch", "boot", "kernel", "mm", "tests/host", "tests/unit", "tests/litmus", "tools", "Makefile",
-          "linker.ld")
+COPIED = ("arch", "boot", "kernel", "mm", "tests", "tools", "Makefile", "linker.ld")
 
 CPU_SECONDS = 60  # of one process of a check, which takes 2 s where nothing is broken
 WALL_SECONDS = 900  # for hosts with more to do; what a check does ends by CPU_SECONDS
@@ -72,7 +71,7 @@ class Scratch:
         """Exit status and output. cpu: seconds of each process, 0 = any; no measure of a busy host."""
         limited = ["sh", "-c", f'ulimit -t {cpu}; exec "$@"', "sh", *argv] if cpu else argv
         process = subprocess.Popen(limited, cwd=self.folder, env=self.env, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True, start_new_session=True)
+                                   stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
         try:
             out, _ = process.communicate(timeout=timeout)
             if process.returncode in (126, 127):  # of sh: a check that did not run has not failed

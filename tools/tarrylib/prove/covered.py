@@ -1,0 +1,160 @@
+"""Which tests cover a file, and what they say of a mutant in it: the checks of tools/mutants_generic.py."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from .scratch import Scratch
+from .sites import Site
+
+SOURCES = ("arch", "boot", "kernel", "mm", "tests", "tools", "Makefile", "linker.ld")
+TESTS_OF_TOOLS = ("tests/host_tools.py", "tests/host/test_tools*.py")
+EACH = {"CHECK_SECONDS": "10"}  # of CPU time for one test; where nothing is broken the longest takes one
+ENOUGH_ON_HOST = ("boot/", "kernel/lib/")  # host tests are made for these
+BOOT_SECONDS = 240
+TIMEOUT, CANNOT_RUN = 124, 77  # exit statuses of tools/launch.py; one that ends without a word, 125, is broken
+FAILED = re.compile(r"^\s*not ok|ERROR: .*Sanitizer|runtime error:|panic:|^error: |stuck|Traceback", re.MULTILINE)
+
+
+@dataclass
+class Verdict:
+    what: str  # killed, survived, did not finish, not built
+    text: str  # which test said so, and how
+
+
+def digest_of(root: Path) -> str:
+    total = hashlib.sha256()
+    for name in SOURCES:
+        path = root / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.suffix != ".cfg" and "__pycache__" not in file.parts:
+                total.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return total.hexdigest()[:12]
+
+
+class Work:
+    """A scratch copy, and the tests that are built in it."""
+
+    def __init__(self, scratch: Scratch, programs: dict[str, list[str]], may_boot: bool):
+        self.scratch, self.programs, self.may_boot = scratch, programs, may_boot
+        self.boots: set[tuple[str, str]] = set()  # those that passed where nothing is broken
+
+    @staticmethod
+    def several(root: Path, folder: Path, jobs: int, boots: bool) -> list[Work]:
+        """As many as jobs. Every test passes in them: SystemExit if one does not."""
+        first = Scratch(root, folder / "0")
+        code, out = first.run(["make", "-s", "SETUP=no", "print-HOST_TESTS"])
+        names = [name for name in out.split() if name.startswith("test_")]
+        if (root / "build/host").exists():  # what is up to date there is here
+            for name in names:
+                if (root / f"build/host/{name}.obj").exists():
+                    shutil.copytree(root / f"build/host/{name}.obj", folder / f"0/build/host/{name}.obj")
+        errors = "" if code == 0 else out
+        errors = errors or first.make(*(f"host/{name}" for name in names))
+        if boots:
+            for arch in "x86_64", "arm64":
+                errors = errors or first.make(image(arch), arch=arch)
+        if errors:
+            raise SystemExit(f"error: mutants: {errors}")
+        programs = {}
+        for name in names:
+            sources = first.run(["make", "-s", "SETUP=no", f"print-{name}_SRCS"])[1].split()
+            included = "".join(p.read_text() for p in (folder / f"0/build/host/{name}.obj").rglob("*.d"))
+            programs[name] = sources + re.findall(r"\S+\.[ch]\b", included)
+        cheapest = dict(sorted(programs.items(), key=lambda item: len(item[1])))
+        works = [Work(first, cheapest, boots)]
+        works[0].check_unmutated()
+        return works + [Work(first.copy(folder / str(i)), cheapest, boots) for i in range(1, jobs)]
+
+    def check_unmutated(self) -> None:
+        for verdict in [self.tools(), *(self.program(name) for name in self.programs)]:
+            if verdict.what != "survived":
+                raise SystemExit(f"error: mutants: not mutated, and not passed: {verdict.text}")
+
+    # --- the tests ---
+    def verdict(self, what: str, code: int, out: str, did_not_finish: tuple[int, ...]) -> Verdict:
+        if not code:
+            return Verdict("survived", what)
+        line = next((l.strip() for l in out.splitlines() if FAILED.search(l)), "")
+        if code in did_not_finish or code < 0 and not line and -code in (9, 24):
+            return Verdict("did not finish", f"{what}: exit status {code}: {line or out.strip()[-100:]!r}")
+        return Verdict("killed", f"{what}: {line or f'exit status {code}'}")
+
+    def program(self, name: str) -> Verdict:
+        env = [f"{k}={v}" for k, v in EACH.items()]
+        code, out = self.scratch.run(["env", *env, f"build/host/{name}", "--stop"])
+        return self.verdict(name, code, out, (TIMEOUT,))
+
+    def tools(self, file: str = "") -> Verdict:
+        """The tests that name the file's module; without a file all."""
+        scripts = [path for pattern in TESTS_OF_TOOLS for path in sorted(self.scratch.folder.glob(pattern))]
+        passed = []
+        for script in scripts:
+            if not file or re.search(rf"\b{Path(file).stem}\b", script.read_text("utf-8")):
+                code, out = self.scratch.run(["python3", str(script)], timeout=120)
+                verdict = self.verdict(script.stem, code, out, (TIMEOUT,))
+                if verdict.what != "survived":
+                    return verdict
+                passed.append(script.stem)
+        return Verdict("survived", ", ".join(passed) or "no test names it")
+
+    def boot(self, arch: str, command: str) -> Verdict:
+        code, out = self.scratch.run(["make", "-s", "SETUP=no", "WARNINGS=-w", f"ARCH={arch}", f"CMD={command}",
+                                      "SMP=2", "NODES=2", "DET=1", f"TIMEOUT={BOOT_SECONDS}", "exec"], cpu=0)
+        ended = re.search(r"Error (\d+)$", out.strip())  # make's own status says only that launch.py failed
+        return self.verdict(f"boot, {arch}", int(ended[1]) if ended else code, out, (TIMEOUT, CANNOT_RUN))
+
+    # --- a mutant ---
+    def covering(self, file: str) -> list[str]:
+        return [name for name, files in self.programs.items() if file in files]
+
+    def covered_on_host(self, file: str) -> bool:
+        return file.endswith(".py") or bool(self.covering(file))
+
+    def need_boot(self, arch: str, command: str) -> None:
+        """SystemExit if it does not pass unmutated."""
+        if (arch, command) in self.boots:
+            return
+        errors = self.scratch.make(image(arch), arch=arch)
+        verdict = self.boot(arch, command)
+        if errors or verdict.what != "survived":
+            raise SystemExit(f"error: mutants: not mutated, and not passed: {errors or verdict.text}")
+        self.boots.add((arch, command))
+
+    def judge(self, site: Site, text: str, boot: str) -> Verdict:
+        if self.may_boot and not site.file.endswith(".py"):
+            self.need_boot(arch_of(site.file), boot)
+        self.scratch.put(site.file, site.apply(text))
+        try:
+            return self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot)
+        finally:
+            self.scratch.put(site.file, text)
+
+    def in_c(self, file: str, boot: str) -> Verdict:
+        """A boot is dear: where no host test covers the file, and where those that do were made for another."""
+        covering = self.covering(file)
+        for name in covering:
+            if errors := self.scratch.make(f"host/{name}"):
+                return Verdict("not built", errors.strip()[:160])
+            verdict = self.program(name)
+            if verdict.what != "survived":
+                return verdict
+        if covering and (not self.may_boot or file.startswith(ENOUGH_ON_HOST)):
+            return Verdict("survived", ", ".join(covering))
+        arch = arch_of(file)
+        if errors := self.scratch.make(image(arch), arch=arch):
+            return Verdict("not built", errors.strip()[:160])
+        verdict = self.boot(arch, boot)
+        return Verdict(verdict.what, ", ".join([*covering, verdict.text]))
+
+
+def arch_of(file: str) -> str:
+    return "arm64" if "/arm64/" in file else "x86_64"
+
+
+def image(arch: str) -> str:
+    return {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}[arch]
