@@ -45,7 +45,7 @@ OBJCOPY := $(CROSS)objcopy
 OBJDUMP := $(CROSS)objdump
 
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wundef
-INCLUDES := -Ikernel/include -Imm/include -Iboot/include -Iarch/include -Iarch/$(ARCH)/include
+INCLUDES := -Ikernel/include -Ikernel/bench -Imm/include -Iboot/include -Iarch/include -Iarch/$(ARCH)/include
 CPPFLAGS  = $(INCLUDES) -MMD -MP
 # ORACLE=no: without the oracle and its evidence, only to measure what they cost (tests/scripts/oracle_cost.py).
 ORACLE_CFLAGS := $(if $(filter no,$(ORACLE)),-DORACLE_BUILT=0)
@@ -80,12 +80,10 @@ $(OBJ)/$(VERSION_SRC).o: $(O)/build-id
 $(OBJ)/$(VERSION_SRC).o: CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTARRY_BUILD='"$(BUILD_ID)"' \
 			       -DTARRY_ARCH='"$(ARCH)"'
 
-# What is never timed is small, so that the image stays under its limit: tests, start-up, the console,
+# What is never timed is small, so that the image stays under its limit, by folder: tests, start-up, the console,
 # and of the workloads what reads their options and prints their results.
-UNTIMED := affinity bench cmd_bench figures kept params place pmbench pmbench_maps pmbench_record \
-	   record record_parts table table_migrate
-$(OBJ)/tests/unit/% $(OBJ)/boot/% $(OBJ)/kernel/shell/%: CFLAGS += -Os
-$(UNTIMED:%=$(OBJ)/kernel/bench/%.c.o): CFLAGS += -Os
+SMALL := tests/unit boot kernel/shell kernel/bench/command kernel/bench/report
+$(SMALL:%=$(OBJ)/%/%): CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D); $(call say,CC,$<)

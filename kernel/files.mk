@@ -1,6 +1,6 @@
 # Sources of kernel/: SRCS += path.c, SRCS-x86_64 += path.S, SRCS-arm64 += path.S
 SRCS += kernel/lib/args.c kernel/lib/crc32.c kernel/lib/fixed.c kernel/lib/glob.c kernel/lib/json.c \
-	kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c kernel/lib/string.c \
+	kernel/lib/printf.c kernel/lib/rng.c kernel/lib/samples.c kernel/lib/sort.c kernel/lib/string.c \
 	kernel/lib/strutil.c
 SRCS += kernel/core/alarm.c kernel/core/clock.c kernel/core/command.c kernel/core/console.c kernel/core/context.c \
 	kernel/core/det.c kernel/core/input.c kernel/core/ksym.c kernel/core/ktest.c kernel/core/log.c kernel/core/main.c \
@@ -11,14 +11,20 @@ SRCS += kernel/drivers/consoles.c kernel/drivers/uart.c kernel/drivers/uart_1655
 SRCS += kernel/shell/cmd_help.c kernel/shell/cmd_panic.c kernel/shell/cmd_system.c \
 	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/lineedit.c kernel/shell/look_cpus.c \
 	kernel/shell/shell.c
-SRCS += kernel/bench/affinity.c kernel/bench/bench.c kernel/bench/books.c kernel/bench/cmd_bench.c \
-	kernel/bench/eater.c kernel/bench/figures.c \
-	kernel/bench/kept.c kernel/bench/numa_report.c kernel/bench/params.c kernel/bench/place.c \
-	kernel/bench/pattern.c kernel/bench/record.c kernel/bench/record_parts.c \
-	kernel/bench/region.c kernel/bench/run.c kernel/bench/samples.c kernel/bench/spinner.c \
-	kernel/bench/table.c kernel/bench/table_migrate.c kernel/bench/trust.c \
-	kernel/bench/victims.c kernel/bench/workload_floor.c kernel/bench/workload_mem.c \
-	kernel/bench/workload_migrate.c kernel/bench/workload_numa.c kernel/bench/pmbench.c \
-	kernel/bench/pmbench_maps.c kernel/bench/pmbench_record.c kernel/bench/workload_pmbench.c \
-	kernel/bench/workload_tlb.c
+SRCS += kernel/bench/harness/bench.c kernel/bench/harness/keep.c kernel/bench/harness/options.c \
+	kernel/bench/harness/part.c kernel/bench/harness/policy.c kernel/bench/harness/region.c \
+	kernel/bench/harness/run.c kernel/bench/harness/series.c kernel/bench/harness/trust.c \
+	kernel/bench/harness/variant.c kernel/bench/harness/workload.c
+SRCS += kernel/bench/load/account.c kernel/bench/load/affinity.c kernel/bench/load/memhog.c \
+	kernel/bench/load/options.c kernel/bench/load/pattern.c kernel/bench/load/spinner.c \
+	kernel/bench/load/victims.c
+SRCS += kernel/bench/report/figures.c kernel/bench/report/record.c \
+	kernel/bench/report/record_parts.c kernel/bench/report/table.c
+SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/workload/migrate.c \
+	kernel/bench/workload/migrate_table.c kernel/bench/workload/numa.c \
+	kernel/bench/workload/numa_report.c kernel/bench/workload/pmbench.c \
+	kernel/bench/workload/pmbench_maps.c kernel/bench/workload/pmbench_record.c \
+	kernel/bench/workload/pmbench_report.c kernel/bench/workload/pmbench_threads.c \
+	kernel/bench/workload/tlb.c
+SRCS += kernel/bench/command/bench.c kernel/bench/command/cmd_bench.c kernel/bench/command/params.c
 SRCS += kernel/shell/cmd_knob.c kernel/shell/cmd_numa.c kernel/shell/look_mm.c

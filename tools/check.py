@@ -25,12 +25,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE_FOLDERS = ("arch", "boot", "kernel", "mm", "tests", "tools")
 
 # Headers of kernel/lib and plain definitions: no state, no architecture.
-LIB = r"kernel/(types|error|list|string|printf|args|crc32|fixed|json|rng|sort)\.h"
+LIB = r"kernel/(types|error|list|string|printf|args|crc32|fixed|json|rng|samples|sort)\.h"
 STD = r"std(arg|bool|def|int)\.h"
 
 # A port's start-up, where boot hands over to the kernel; the parsers beside it know nothing of it.
 BOOT_ISA = (rf"(boot|asm)/.*|arch/platform\.h|mm/kmap\.h|libfdt\.h|{LIB}|"
             r"kernel/(bootinfo|option|printk|panic|main|uart)\.h")
+
+BENCH = r"(mm|kernel)/.*|arch/cpu\.h"
 
 # Who may include what: the first row whose prefix fits a file decides.
 LAYERS: list[tuple[str, str]] = [
@@ -41,7 +43,12 @@ LAYERS: list[tuple[str, str]] = [
     ("kernel/core/", r"(arch|kernel)/.*"),
     ("kernel/include/", r"(arch|kernel)/.*"),
     ("kernel/drivers/", r"(arch|kernel)/.*"),
-    ("kernel/bench/", r"(mm|kernel)/.*|arch/cpu\.h"),
+    # The rooms of the benchmark: each may know those above it.
+    ("kernel/bench/harness/", rf"{BENCH}"),
+    ("kernel/bench/load/", rf"{BENCH}|harness/.*"),
+    ("kernel/bench/report/", rf"{BENCH}|harness/.*"),
+    ("kernel/bench/workload/", rf"{BENCH}|(harness|load|report)/.*"),
+    ("kernel/bench/command/", rf"{BENCH}|(harness|load|report)/.*"),
     ("kernel/shell/", r"(mm|kernel)/.*|arch/cpu\.h"),
     ("mm/defer/", rf"mm/(tlb|deferral|knob|debt)\.h|{LIB}"),  # never arch/, never an IPI by hand
     ("mm/", r"(mm|arch|kernel)/(?!bench|shell).*"),
@@ -54,7 +61,8 @@ LAYERS: list[tuple[str, str]] = [
 
 # Folders with sources. A new one gets a line here, and a row above that says who it may know.
 FOLDERS = (r"arch/(x86_64|arm64)(/include/asm)?|arch/include/arch|arch/fake(/include/(asm|fake|override/kernel))?|"
-           r"boot(/x86_64|/arm64|/include/boot)?|kernel/(lib|core|drivers|shell|bench|include/kernel)|"
+           r"boot(/x86_64|/arm64|/include/boot)?|kernel/(lib|core|drivers|shell|include/kernel)|"
+           r"kernel/bench/(harness|load|report|workload|command)|"
            r"mm(/defer|/include/mm)?|tests/unit|tests/litmus(/x86_64|/arm64)?|tests/host(/mm|/model|/litmus)?|"
            r"tools/topology")
 
@@ -203,7 +211,7 @@ def counters(sources: list[Source]) -> Iterator[str]:
     header = by_name["mm/include/mm/stats.h"]
     kernel = "".join(text for name, text in by_name.items() if name.startswith(("mm/", "kernel/", "arch/"))
                      and not name.startswith("arch/fake/"))
-    printed = "".join(text for name, text in by_name.items() if name.startswith("kernel/bench/record"))
+    printed = "".join(text for name, text in by_name.items() if name.startswith("kernel/bench/report/record"))
     listed = re.findall(r"\bX\((\w+)\)", header)
     struct = re.search(r"struct mm_counters \{(.*?)\n\};", header, re.S)
     if not listed or not struct:

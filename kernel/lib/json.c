@@ -104,7 +104,7 @@ void json_key(struct json *j, const char *key)
 	j->comma = false;
 }
 
-static void put_word(struct json *j, const char *s)
+static void put_token(struct json *j, const char *s)
 {
 	begin(j);
 	put(j, s, strlen(s));
@@ -125,7 +125,7 @@ void json_u64(struct json *j, u64 value)
 	char buf[24];
 
 	ksnprintf(buf, sizeof(buf), "%lu", value);
-	put_word(j, buf);
+	put_token(j, buf);
 }
 
 void json_s64(struct json *j, s64 value)
@@ -133,7 +133,7 @@ void json_s64(struct json *j, s64 value)
 	char buf[24];
 
 	ksnprintf(buf, sizeof(buf), "%ld", value);
-	put_word(j, buf);
+	put_token(j, buf);
 }
 
 void json_hex(struct json *j, u64 value)
@@ -141,7 +141,7 @@ void json_hex(struct json *j, u64 value)
 	char buf[24];
 
 	ksnprintf(buf, sizeof(buf), "\"0x%lx\"", value);
-	put_word(j, buf);
+	put_token(j, buf);
 }
 
 void json_fixed(struct json *j, s64 value, unsigned digits)
@@ -149,17 +149,17 @@ void json_fixed(struct json *j, s64 value, unsigned digits)
 	char buf[32];
 
 	fixed_format(buf, sizeof(buf), value, digits);
-	put_word(j, buf);
+	put_token(j, buf);
 }
 
 void json_bool(struct json *j, bool value)
 {
-	put_word(j, value ? "true" : "false");
+	put_token(j, value ? "true" : "false");
 }
 
 void json_null(struct json *j)
 {
-	put_word(j, "null");
+	put_token(j, "null");
 }
 
 long json_finish(struct json *j)

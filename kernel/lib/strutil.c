@@ -106,3 +106,20 @@ int parse_set(const char *s, unsigned count, u64 *set)
 	} while (*s == ',' && s++);
 	return *s ? -EINVAL : rc;
 }
+
+int parse_range(const char *s, size_t len, u64 *first, u64 *last)
+{
+	char word[24], *dash;
+
+	if (len >= sizeof(word))
+		return -EINVAL;
+	memcpy(word, s, len);
+	word[len] = '\0';
+	dash = strchr(word, '-');
+	if (dash)
+		*dash = '\0';
+	if (parse_u64(word, first))
+		return -EINVAL;
+	*last = *first;
+	return dash ? parse_u64(dash + 1, last) : 0;
+}

@@ -94,8 +94,8 @@ def check_eater() -> None:
     for record in (early, late):
         numa, name = record["numa"], f"eater.{record['scheme']}"
         held = sum(record["node_pages"]) / len(record["node_pages"])
-        result(f"{name}.node-was-full", 0.9 * held <= numa["eater_frames"] <= held,
-               f"{numa['eater_frames']} of {held:.0f} frames")
+        result(f"{name}.node-was-full", 0.9 * held <= numa["memhog_frames"] <= held,
+               f"{numa['memhog_frames']} of {held:.0f} frames")
         result(f"{name}.starts-away", abs(numa["away_percent"] - EATEN) <= 1,
                f"{numa['away_percent']} % of the pages, {EATEN} %")
         result(f"{name}.ends-at-home", numa["home_percent"] >= HOME_MIN,

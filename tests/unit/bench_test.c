@@ -4,7 +4,6 @@
 #include <kernel/kmem.h>
 #include <kernel/ktest.h>
 #include <kernel/panic.h>
-#include <kernel/pattern.h>
 #include <kernel/printf.h>
 #include <kernel/samples.h>
 #include <kernel/shell.h>
@@ -14,7 +13,10 @@
 #include <mm/debt.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
-#include "../../kernel/bench/run.h"
+#include "../../kernel/bench/harness/options.h"
+#include "../../kernel/bench/harness/part.h"
+#include "../../kernel/bench/harness/region.h"
+#include "../../kernel/bench/load/pattern.h"
 
 /* ---- statistics ------------------------------------------------------------------- */
 
@@ -211,7 +213,7 @@ TEST(bench, migrate_moves_every_page_and_nobody_reads_stale)
 	EXPECT_EQ(out.units, 2 * 4 * 64);
 	EXPECT_EQ(out.failed, 0);
 	EXPECT_EQ(out.stale_reads, 0);
-	if (*threads_here() == '1' && bench_readers_verify())
+	if (*threads_here() == '1' && region_readers_verify())
 		EXPECT(out.reads_verified > 0);
 	results_clear();
 }
@@ -277,17 +279,17 @@ TEST(bench, held_frames_are_measured_at_their_peak)
 	static struct debts debts;
 
 	REQUIRE(totals && part);
-	bench_part_begin(part);
+	part_begin(part);
 	struct page *page = pmm_alloc(0, 0, PMM_FALLBACK);
 
 	REQUIRE(page);
 	debts_hold(&debts, page);
 	debts_pay(&debts);
-	bench_part_end(part, 1, totals);
+	part_end(part, 1, totals);
 	EXPECT_EQ(totals->held_pages_max, 1);
 	EXPECT_EQ(totals->debts_at_end, 0);
-	bench_part_begin(part);
-	bench_part_end(part, 1, totals);
+	part_begin(part);
+	part_end(part, 1, totals);
 	kmem.free(part, sizeof(*part));
 	kmem.free(totals, sizeof(*totals));
 }
@@ -403,4 +405,12 @@ TEST(bench, help_shows_what_a_workload_takes)
 		EXPECT(bench->applies(option, ""));
 	}
 	EXPECT(seen);
+}
+
+/* The parser takes the first row of a name, so another workload's would never be reached. */
+TEST(bench, options_have_one_meaning)
+{
+	for (const struct arg *a = options_all; a->name; a++)
+		for (const struct arg *b = a + 1; b->name; b++)
+			EXPECT(strcmp(a->name, b->name));
 }

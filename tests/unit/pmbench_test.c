@@ -1,7 +1,7 @@
 /* pmbench's patterns and histogram, against what that program's documentation says of them. */
 #include <kernel/ktest.h>
-#include <kernel/pattern.h>
-#include "../../kernel/bench/pmbench.h"
+#include "../../kernel/bench/harness/sums.h"
+#include "../../kernel/bench/workload/pmbench_report.h"
 
 enum { PAGES = 1000, DRAWS = 100000 };
 
@@ -111,5 +111,5 @@ TEST(pmbench, histogram_borders)
 	EXPECT_EQ(h.coarse[0], 1);
 	EXPECT_EQ(h.coarse[6], 1);
 	EXPECT_EQ(h.rest, 2);
-	EXPECT_EQ(pmbench_count(&h), 10);
+	EXPECT_EQ(sums_total(&h), 10);
 }

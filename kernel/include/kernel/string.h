@@ -28,5 +28,7 @@ int parse_u64(const char *s, u64 *value);
  * 0, -EINVAL: not such a list, -ERANGE: a member is not below count.
  */
 int parse_set(const char *s, unsigned count, u64 *set);
+/* "4" or "4-7" of len characters. 0, -EINVAL or -ERANGE. */
+int parse_range(const char *s, size_t len, u64 *first, u64 *last);
 /* Shell-style match with * and ?; the whole string must match. */
 bool glob_match(const char *pattern, const char *s);

@@ -1,0 +1,173 @@
+/*
+ * One run of `bench`: its parameters, its variants (what is compared), and
+ * what was measured of each. Workloads fill it, the room report/ prints it.
+ */
+#pragma once
+
+#include <kernel/samples.h>
+#include <kernel/smp.h>
+#include <mm/deferral.h>
+#include <mm/knob.h>
+#include <mm/migrate.h>
+#include <mm/stats.h>
+
+enum {
+	BENCH_MAX_VARIANTS = 32,
+	BENCH_MAX_SERIES = 160,
+	BENCH_ERROR_LEN = 200,
+	BENCH_KNOB_LEN = 24,
+	BENCH_MAX_REPS = 10000,
+	BENCH_MAX_PROCS = 64,
+};
+
+/* Where new pages come from, in numactl's words. */
+enum policy {
+	POLICY_DEFAULT, /* the workload's own choice */
+	POLICY_LOCAL, /* the node that touches a page first; others if it is short */
+	POLICY_PREFERRED, /* one node; others if it is short */
+	POLICY_INTERLEAVE, /* nodes in turn; others if one is short */
+	POLICY_BIND, /* these nodes and no others */
+};
+
+enum bench_mapping {
+	MAPPING_RW,
+	MAPPING_RO, /* threads only read */
+};
+
+/* Where results may be trusted. */
+enum trust {
+	TRUST_COUNTS, /* only counts: times depend on what else the host does */
+	TRUST_PATH, /* deterministic, one busy CPU: instructions */
+	TRUST_TIME, /* wall time */
+};
+
+/* What the options ask for, and what follows from the machine. */
+struct bench_params {
+	/* ---- options as they were read ---- */
+	const char *schemes, *vary; /* "a,b" and "KNOB=v1,v2", or NULL */
+	u64 pages, threads, write_pct, from, to, seed, warmup, reps, time, procs, slice, pin, share;
+	u64 stripe; /* pages; 0: shares are whole pieces */
+	const char *cpus; /* or NULL */
+	unsigned pattern; /* enum pattern_kind */
+	unsigned mapping; /* enum bench_mapping */
+	const char *eat; /* or NULL */
+	bool thp, keep, localalloc;
+	const char *preferred, *interleave, *membind; /* lists of nodes, or NULL */
+
+	/* ---- what they mean here ---- */
+	bool read_only;
+	u64 eat_node, eat_percent; /* 0 percent: nobody takes memory */
+	enum policy policy; /* of new pages */
+	u64 policy_nodes; /* bit per node */
+	unsigned initiator; /* CPU that does the measured work */
+	unsigned cpu_count; /* threads i runs on cpu[i % cpu_count] */
+	u16 cpu[MAX_CPUS];
+};
+
+struct bench;
+
+/* A value measured once per round: a row of the workload's table of them. */
+struct bench_series {
+	char name[32];
+	const char *unit;
+	unsigned digits; /* decimals that its values carry */
+	unsigned busy; /* CPUs busy while it is measured: decides the trust */
+	bool time; /* a duration: null where it is not trusted */
+	enum trust trust;
+	/*
+	 * Measure it once, in units of 10^-digits. 0 or a negative code. NULL: the
+	 * workload's round() does, together with others. arg is the row's own.
+	 */
+	int (*measure)(struct bench *b, u64 arg, u64 *value);
+	u64 arg;
+};
+
+/* Sums over the measured parts of a variant. u64 words only: see sums.h. */
+struct bench_totals {
+	struct mm_counters mm; /* measured parts and their settling */
+	u64 ipis_wake, ipis_call, timer_irqs;
+	u64 cycles; /* measured parts without settling */
+	u64 settle_cycles, settle_ipis, settle_flushes;
+	u64 debts_at_end; /* most frames whose flush was owed when a part ended */
+	u64 held_pages_max; /* most frames held back at any moment of a part */
+	u64 units; /* pages, or what else the headline is per */
+	struct migrate_stats migrate;
+	u64 deferral[DEFERRAL_COUNTERS_MAX]; /* its own counters */
+};
+
+struct bench_variant {
+	const char *scheme; /* as asked; "as-set" = the knobs as they are */
+	char label[64]; /* scheme, and the varied knob behind it */
+	bool label_cut; /* there was more: the run is refused */
+	const char *vary_value; /* of params' vary knob, or NULL */
+	char skipped[BENCH_ERROR_LEN]; /* why it is not measured, or "" */
+	const char *unsafe, *not_modelled;
+	bool knobs_known; /* else there is no such scheme or value */
+	u32 knob[KNOBS_MAX]; /* values in force while it was measured */
+	const struct deferral_counter *counters; /* of the deferral in force then */
+	unsigned counter_count;
+	struct bench_totals totals;
+	u64 *values; /* [series * reps + rep] */
+	/* What threads felt in the measured rounds; NULL and 0 without threads. */
+	u64 *waits; /* [rep]: longest wait, cycles */
+	u64 *in_window; /* [thread]: reads of pages while they were being moved */
+	u64 ops, reads_verified, reads_in_window, stale_reads, wait_count, longest_gap;
+	u32 latency[HIST_BUCKETS]; /* cycles per operation */
+};
+
+struct workload;
+
+struct bench {
+	const struct workload *workload;
+	struct bench_params params;
+	char vary[BENCH_KNOB_LEN]; /* knob varied, or "" */
+	const char *vary_values; /* "v1,v2" */
+	struct bench_series series[BENCH_MAX_SERIES];
+	unsigned series_count;
+	struct bench_variant *variant;
+	unsigned variant_count;
+	enum trust trust; /* of the headline series */
+	u64 reps_done;
+	u64 spoke; /* ns: when the run last said how far it is */
+	u64 noise_floor; /* cycles between two clock reads */
+	bool interrupted, brief; /* brief: only what is printed beside other workloads */
+	bool any_unsafe;
+	bool disturbed; /* threads that waited for nothing were held up: CPUs were taken away */
+	u64 stale_total; /* stale reads, warm-up included; of safe variants */
+	u64 damaged; /* pages with wrong contents after the last round */
+	u64 leaked; /* frames that the workload did not give back */
+	char error[BENCH_ERROR_LEN];
+	void *state; /* workload->state_size bytes */
+};
+
+/* What a round is given: where its samples go. */
+struct bench_round {
+	unsigned variant;
+	bool warm_up; /* totals go nowhere */
+	u64 *value; /* [series], in units of 10^-digits */
+	u64 wait; /* longest wait of a victim, cycles */
+	struct bench_totals totals; /* of this round; added to the variant's unless it is warm-up */
+};
+
+/* Remember why; returns code. */
+int bench_fail(struct bench *b, int code, const char *fmt, ...) __printf(3, 4);
+/* Add a row to the table of series, under a name; in setup() only. Panics when there are too many. */
+void bench_series_add(struct bench *b, const struct bench_series *row, const char *fmt, ...)
+	__printf(3, 4);
+/* One value of each series that has a measure() and is worth it (trust.h), in the order of the table. 0 or a code. */
+int bench_series_measure(struct bench *b, struct bench_round *round);
+/* cycles / per in nanoseconds with `digits` decimals, rounded. */
+u64 bench_ns_per(u64 cycles, u64 per, unsigned digits);
+
+/* Run fn(arg) as a context of an address space on a CPU and wait for it; on this CPU directly. */
+int bench_run_on(unsigned cpu, struct aspace *as, void (*fn)(void *arg), void *arg);
+
+/* Frames and small objects that somebody must give back. */
+u64 bench_memory_in_use(void);
+
+struct bench *bench_alloc(const struct workload *w);
+void bench_free(struct bench *b);
+/* From the node of this CPU, zeroed; NULL: there is none. */
+void *bench_alloc_here(size_t bytes);
+/* Bytes of a variant's samples. */
+size_t bench_values_size(const struct bench *b);

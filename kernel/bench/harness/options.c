@@ -1,0 +1,154 @@
+/* The options of `bench`: all tables as one for the console, and as keys of a record. */
+#include <kernel/command.h>
+#include <kernel/panic.h>
+#include <kernel/string.h>
+#include "bench.h"
+#include "options.h"
+#include "workload.h"
+
+enum {
+	OPTIONS_MAX = 96,
+	DURATION_MAX = 86400, /* seconds */
+};
+
+struct bench_params options_asked;
+struct arg options_all[OPTIONS_MAX + 1];
+
+static struct {
+	const struct bench_option *option;
+	const struct workload *owner;
+	bool given; /* in the command read last */
+} row[OPTIONS_MAX]; /* of options_all, index by index */
+static unsigned count;
+
+#define ASKED(field) &options_asked.field
+
+const struct bench_option options_compare[] = {
+	{OPTION_TEXT("--schemes", ASKED(schemes), "a,b or all: compare these, interleaved")},
+	{OPTION_TEXT("--vary", ASKED(vary), "KNOB=v1,v2: each scheme once per value")},
+	{.arg = {NULL}},
+};
+
+const struct bench_option options_run[] = {
+	{OPTION_NUMBER("--seed", ASKED(seed), 0, UINT64_MAX, 1, "of all random numbers")},
+	{OPTION_NUMBER("--warmup", ASKED(warmup), 0, BENCH_MAX_REPS, 5, "rounds thrown away")},
+	{OPTION_NUMBER("--rounds", ASKED(reps), 1, BENCH_MAX_REPS, 30,
+		       "rounds measured, one sample each"),
+	 .key = "rounds"},
+	{OPTION_NUMBER("--reps", ASKED(reps), 1, BENCH_MAX_REPS, 30, "the same as --rounds"),
+	 .key = "reps"},
+	{OPTION_NUMBER("--time", ASKED(time), 0, DURATION_MAX, 0,
+		       "seconds after which no round begins; 0: none"),
+	 .key = "time"},
+	{.arg = {NULL}},
+};
+
+void options_add(const struct bench_option *table, const struct workload *owner)
+{
+	for (; table && table->arg.name; table++) {
+		ASSERT(count < OPTIONS_MAX);
+		row[count].option = table;
+		row[count].owner = owner;
+		options_all[count++] = table->arg;
+	}
+}
+
+static bool taken_by(unsigned i, const struct workload *w)
+{
+	if (row[i].owner)
+		return row[i].owner == w;
+	return !row[i].option->group || row[i].option->group & w->takes;
+}
+
+bool option_applies(const struct arg *option, const char *workload)
+{
+	const struct workload *w = workload_find(workload);
+
+	return !w || taken_by((unsigned)(option - options_all), w);
+}
+
+/* ---- reading ------------------------------------------------------------------- */
+
+/* Was the option written, in either form? */
+static bool is_in(int argc, char **argv, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (int i = 1; i < argc; i++) {
+		if (!strncmp(argv[i], name, len) && (!argv[i][len] || argv[i][len] == '='))
+			return true;
+	}
+	return false;
+}
+
+unsigned options_parse(int *argc, char **argv)
+{
+	for (unsigned i = 0; i < count; i++)
+		row[i].given = is_in(*argc, argv, options_all[i].name);
+	return command_args("bench", options_all, argc, argv, 1, 2);
+}
+
+unsigned options_refuse(const struct workload *w)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (row[i].given && !taken_by(i, w))
+			return command_usage_error("bench", "%s does not apply to %s",
+						   options_all[i].name, w->name);
+	return RC_PASS;
+}
+
+bool option_given(const char *name)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!strcmp(options_all[i].name, name))
+			return row[i].given;
+	return false;
+}
+
+/* ---- records --------------------------------------------------------------------- */
+
+/* Where p has what a common row reads into options_asked; a workload's own variable is where it is. */
+static const void *value_of(const struct arg *arg, const struct bench_params *p)
+{
+	u64 at = (u64)arg->value - (u64)&options_asked;
+
+	return at < sizeof(options_asked) ? (const char *)p + at : arg->value;
+}
+
+static void put_value(const struct bench_option *o, const void *value, struct json *j)
+{
+	switch (o->arg.kind) {
+	case ARG_FLAG:
+		json_bool(j, *(const bool *)value);
+		break;
+	case ARG_U64:
+	case ARG_SIZE:
+		if (o->digits)
+			json_fixed(j, (s64) * (const u64 *)value, o->digits);
+		else
+			json_u64(j, *(const u64 *)value);
+		break;
+	case ARG_CHOICE:
+		json_string(j, o->arg.choices[*(const unsigned *)value]);
+		break;
+	case ARG_STRING:
+		json_string(j, *(const char *const *)value);
+		break;
+	}
+}
+
+void options_record(const struct workload *owner, const struct bench_params *p, struct json *j)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct bench_option *o = row[i].option;
+
+		if (row[i].owner != owner)
+			continue;
+		if (o->put) {
+			o->put(p, j);
+		} else if (o->key) {
+			json_key(j, o->key);
+			put_value(o, value_of(&o->arg, p), j);
+		}
+	}
+}

@@ -1,0 +1,164 @@
+/* A run: rounds of the variants in turn, each under its own knobs, and what is measured of them. */
+#include <kernel/clock.h>
+#include <kernel/console.h>
+#include <kernel/error.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+#include <mm/aspace.h>
+#include <mm/scheme.h>
+#include "keep.h"
+#include "part.h"
+#include "run.h"
+#include "trust.h"
+#include "variant.h"
+#include "workload.h"
+
+#define PROGRESS_NS 2000000000UL /* a run that says nothing for longer looks dead */
+
+static int run_variant(struct bench *b, unsigned index, u64 rep, bool warm_up)
+{
+	struct bench_variant *v = &b->variant[index];
+	static struct bench_round round; /* one run at a time; too large for a stack */
+	u64 value[BENCH_MAX_SERIES] = {0};
+	int rc;
+
+	ASSERT(rep < b->params.reps || warm_up);
+	round = (struct bench_round){.variant = index, .warm_up = warm_up, .value = value};
+	rc = variant_enter(b, v, b->error);
+	if (rc)
+		return rc;
+	rc = b->workload->round(b, &round);
+	scheme_restore();
+	if (rc || warm_up)
+		return rc;
+	for (unsigned s = 0; s < b->series_count; s++)
+		v->values[s * b->params.reps + rep] = value[s];
+	if (v->waits)
+		v->waits[rep] = round.wait;
+	totals_add(&v->totals, &round.totals);
+	return 0;
+}
+
+/*
+ * One round of each variant. With an even number of them the first one
+ * changes each time (A B, B A): rounds go to and fro between two nodes, and a
+ * variant that always moved the same way could not be told from the direction.
+ */
+static int run_round(struct bench *b, u64 rep, bool warm_up)
+{
+	unsigned active[BENCH_MAX_VARIANTS], n = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (!b->variant[i].skipped[0])
+			active[n++] = i;
+	for (unsigned i = 0; i < n && !rc; i++)
+		rc = run_variant(b, active[(i + (n % 2 ? 0 : rep)) % n], rep, warm_up);
+	if (console_interrupted())
+		b->interrupted = true;
+	return rc;
+}
+
+void bench_progress(struct bench *b)
+{
+	u64 now = clock_ns();
+
+	if (now - b->spoke < PROGRESS_NS)
+		return;
+	b->spoke = now;
+	kprintf("# %s: %lu of %lu rounds\n", b->workload->name, b->reps_done, b->params.reps);
+}
+
+static int run_rounds(struct bench *b)
+{
+	u64 start, limit = b->params.time * 1000000000UL;
+	int rc = 0;
+
+	b->spoke = clock_ns();
+	for (u64 i = 0; i < b->params.warmup && !rc && !b->interrupted; i++) {
+		rc = run_round(b, i, true);
+		bench_progress(b);
+	}
+	start = clock_ns();
+	while (b->reps_done < b->params.reps && !rc && !b->interrupted &&
+	       (!limit || clock_ns() - start < limit)) {
+		rc = run_round(b, b->reps_done, false);
+		if (!rc)
+			b->reps_done++;
+		bench_progress(b);
+	}
+	return rc;
+}
+
+/* ---- the whole ----------------------------------------------------------------- */
+
+static bool alloc_variant(const struct bench *b, struct bench_variant *v)
+{
+	v->values = bench_alloc_here(bench_values_size(b));
+	if (!b->params.threads)
+		return v->values;
+	v->waits = bench_alloc_here(b->params.reps * sizeof(u64));
+	v->in_window = bench_alloc_here(b->params.threads * sizeof(u64));
+	return v->values && v->waits && v->in_window;
+}
+
+static int alloc_values(struct bench *b)
+{
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (!b->variant[i].skipped[0] && !alloc_variant(b, &b->variant[i]))
+			return bench_fail(b, -ENOMEM, "no memory for %lu samples", b->params.reps);
+	return 0;
+}
+
+/* Median of 33: what a pair of clock reads costs, which every sample contains once. */
+static u64 measure_noise_floor(void)
+{
+	u64 took[33];
+	struct summary s;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(took); i++) {
+		u64 start = cycles_now();
+
+		took[i] = cycles_now() - start;
+	}
+	samples_summary(took, ARRAY_SIZE(took), &s);
+	return s.median;
+}
+
+/* Between setup and teardown; *samples = frames and objects that outlive the workload: its samples. */
+static int run_workload(struct bench *b, u64 *samples)
+{
+	u64 used;
+	int rc = b->workload->setup(b);
+
+	if (rc)
+		return rc;
+	trust_assess(b, false);
+	used = bench_memory_in_use();
+	rc = alloc_values(b);
+	*samples = bench_memory_in_use() - used;
+	if (!rc && b->workload->start)
+		rc = b->workload->start(b);
+	return rc ? rc : run_rounds(b);
+}
+
+int bench_measure(struct bench *b)
+{
+	u64 used, after, samples = 0;
+	int rc;
+
+	if (variants_all_skipped(b))
+		return 0;
+	b->noise_floor = measure_noise_floor();
+	used = bench_memory_in_use();
+	rc = run_workload(b, &samples);
+	b->workload->teardown(b);
+	aspace_load(NULL);
+	after = bench_memory_in_use();
+	after = after > used + samples ? after - used - samples : 0;
+	b->leaked = b->params.keep && keep_claim(after) ? 0 : after;
+	if (!rc)
+		trust_assess(b, true);
+	return rc;
+}

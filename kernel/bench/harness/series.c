@@ -1,0 +1,33 @@
+/* The table of what is measured once per round. */
+#include <kernel/panic.h>
+#include <kernel/printf.h>
+#include "bench.h"
+#include "trust.h"
+
+void bench_series_add(struct bench *b, const struct bench_series *row, const char *fmt, ...)
+{
+	struct bench_series *s = &b->series[b->series_count];
+	va_list ap;
+	int len;
+
+	ASSERT(b->series_count < BENCH_MAX_SERIES);
+	*s = *row;
+	va_start(ap, fmt);
+	len = kvsnprintf(s->name, sizeof(s->name), fmt, ap);
+	va_end(ap);
+	ASSERT((size_t)len < sizeof(s->name)); /* or two series may share a name */
+	b->series_count++;
+}
+
+int bench_series_measure(struct bench *b, struct bench_round *round)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < b->series_count && !rc; i++) {
+		const struct bench_series *s = &b->series[i];
+
+		if (s->measure && bench_worthwhile(b, i))
+			rc = s->measure(b, s->arg, &round->value[i]);
+	}
+	return rc;
+}

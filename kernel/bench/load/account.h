@@ -1,0 +1,19 @@
+/* What victims felt in a round, taken from their reports into a variant's totals. */
+#pragma once
+
+#include <harness/bench.h>
+#include "victims.h"
+
+struct victim_account {
+	struct victim_report before[MAX_CPUS]; /* when the round began */
+	struct stale_read first; /* of the run; tag 0 = none */
+	unsigned first_cpu;
+};
+
+/* The measured part of a round begins. */
+void account_begin(struct victim_account *a, struct victims *victims);
+/* It has ended; the round may be a warm-up, which counts for stale reads only. */
+void account_end(struct victim_account *a, struct victims *victims, struct bench *b,
+		 struct bench_round *round);
+/* The first stale read, if there was one. */
+void account_print_stale(const struct victim_account *a);

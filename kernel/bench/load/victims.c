@@ -1,0 +1,291 @@
+/* Workload threads: the loop, and what they report of it. */
+#include <kernel/context.h>
+#include <kernel/det.h>
+#include <kernel/error.h>
+#include <kernel/kmem.h>
+#include <kernel/string.h>
+#include <mm/fault.h>
+#include <mm/numa.h>
+#include <harness/bench.h>
+#include "victims.h"
+
+enum { SETTLE_OPS = 1024 }; /* enough to fill what a TLB holds of a small working set again */
+
+/* ---- one operation ---------------------------------------------------------- */
+
+static void note_stale(struct victim *v, u64 page, u64 word, u64 mix, u32 published)
+{
+	if (!v->now.stale++)
+		v->first_stale = (struct stale_read){page, word, mix, region_tag(v->region, page),
+						     published};
+}
+
+static inline bool deep_ok(const struct region *r, const u64 *words, u32 tag)
+{
+	return !r->deep || load_relaxed(&words[region_deep_word(tag)]) == region_mix(tag);
+}
+
+/*
+ * A read was inside the window if the page's entry was a migration entry
+ * before and after it and it did not wait: it used a translation that was
+ * about to be shot down.
+ */
+static inline void read_page(struct victim *v, u64 page)
+{
+	const struct region *r = v->region;
+	const struct fault_wait *fw = this_cpu_ptr(fault_wait);
+	const u64 *words = region_page(r, page);
+	u32 tag = region_tag(r, page);
+	bool moving = aspace_entry_moving(r->entry[page]);
+	u64 waits = fw->count;
+	/* Acquire: pairs with the release in write_page(); the page is at least this new. */
+	u32 published = load_acquire(&r->published[page]);
+	u64 word = load_relaxed(&words[CANARY_WORD]), mix = load_relaxed(&words[CANARY_MIX]);
+
+	if (unlikely(!r->verify))
+		return;
+	if (unlikely(word >> 32 != tag || (u32)word < published || mix != region_mix(tag) ||
+		     !deep_ok(r, words, tag))) {
+		note_stale(v, page, word, mix, published);
+		return;
+	}
+	v->now.verified++;
+	if (unlikely(moving) && load_relaxed(&fw->count) == waits &&
+	    aspace_entry_moving(r->entry[page]))
+		v->now.in_window++;
+}
+
+static inline void write_page(struct victim *v, u64 page)
+{
+	const struct region *r = v->region;
+	u32 stamp;
+
+	/* The next page that is mine. */
+	page += (v->writer + v->writers - page % v->writers) % v->writers;
+	if (page >= r->pages)
+		return;
+	stamp = r->published[page] + 1;
+	store_relaxed(&region_page(r, page)[CANARY_WORD], (u64)region_tag(r, page) << 32 | stamp);
+	/* Release: who sees the stamp sees the page. */
+	store_release(&r->published[page], stamp);
+}
+
+static inline void operate(struct victim *v)
+{
+	u64 page = pattern_next(&v->all->pattern, &v->walk) + v->first;
+
+	if (page >= v->wrap)
+		page -= v->wrap;
+	bool writes = (u32)(v->walk.rng >> 3 & INT32_MAX) < v->write_below &&
+		      page - v->own < v->own_pages;
+
+	if (unlikely(v->stripe))
+		page = striped_page(page, v->stripe, v->wrap / v->own_pages, v->own_pages);
+	if (writes)
+		write_page(v, page);
+	else
+		read_page(v, page);
+	store_relaxed(&v->now.ops, v->now.ops + 1);
+}
+
+/* ---- reports ------------------------------------------------------------------ */
+
+/* From the end of one operation to the end of the next: what this one took, waits included. */
+static inline void note_time(struct victim *v)
+{
+	u64 now = cycles_now(), gap = now - v->last;
+
+	v->last = now;
+	v->histogram[v->seen % 2][hist_bucket(gap)]++;
+	if (gap > v->longest_gap)
+		v->longest_gap = gap;
+}
+
+/* A new period: leave a report of the one that ended, and start over. */
+static void begin_period(struct victim *v, u32 period)
+{
+	struct fault_wait *fw = this_cpu_ptr(fault_wait);
+
+	v->report = v->now;
+	v->report.longest_wait = fw->longest;
+	v->report.waits = fw->count;
+	v->report.longest_gap = v->longest_gap;
+	*fw = (struct fault_wait){0};
+	v->longest_gap = 0;
+	memset(v->histogram[period % 2], 0, sizeof(v->histogram[0]));
+	/* Release: pairs with the acquire in victims_end_period(). */
+	store_release(&v->seen, period);
+	v->last = cycles_now();
+}
+
+static void victim_main(void *arg)
+{
+	struct victim *v = arg;
+	struct victims *all = v->all;
+
+	v->last = cycles_now();
+	while (!load_relaxed(&all->stop)) {
+		/* Acquire: what was arranged before the period began is seen in it. */
+		u32 period = load_acquire(&all->period);
+
+		if (unlikely(period != v->seen))
+			begin_period(v, period);
+		operate(v);
+		note_time(v);
+		if (det_mode)
+			cpu_relax(); /* instruction counting switches CPUs where they relax */
+		if (unlikely(all->slice) && !--v->slice_left) {
+			v->slice_left = all->slice;
+			context_yield();
+		}
+	}
+}
+
+/* ---- all of them ---------------------------------------------------------------- */
+
+/*
+ * The CPU that asks does not sleep here: a wake-up would be one more interrupt
+ * in the counts. Victims answer after one operation, which at most waits for a
+ * page that nobody moves now.
+ */
+void victims_end_period(struct victims *v)
+{
+	u32 period = v->period + 1;
+
+	store_release(&v->period, period);
+	for (unsigned i = 0; i < v->count; i++)
+		while (load_acquire(&v->victim[i]->seen) != period)
+			cpu_relax();
+}
+
+void victims_settle_in(const struct victims *v)
+{
+	for (unsigned i = 0; i < v->count; i++) {
+		const struct victim *victim = v->victim[i];
+		u64 enough = victim->report.ops + MIN(victim->region->pages * 8, (u64)SETTLE_OPS);
+
+		while (load_relaxed(&victim->now.ops) < enough)
+			cpu_relax();
+	}
+}
+
+void victims_sum(const struct victims *v, struct victim_report *sum)
+{
+	*sum = (struct victim_report){0};
+	for (unsigned i = 0; i < v->count; i++) {
+		const struct victim_report *r = &v->victim[i]->report;
+
+		sum->ops += r->ops;
+		sum->verified += r->verified;
+		sum->in_window += r->in_window;
+		sum->stale += r->stale;
+		sum->waits += r->waits;
+		sum->longest_wait = MAX(sum->longest_wait, r->longest_wait);
+		sum->longest_gap = MAX(sum->longest_gap, r->longest_gap);
+	}
+}
+
+void victims_add_latency(const struct victims *v, u32 *histogram)
+{
+	for (unsigned i = 0; i < v->count; i++)
+		for (unsigned k = 0; k < HIST_BUCKETS; k++)
+			histogram[k] += v->victim[i]->histogram[(v->period + 1) % 2][k];
+}
+
+/* Which pages are drawn, and which are written; k-th thread of its region. */
+static void set_pages(struct victim *v, const struct victims_config *c, u64 k)
+{
+	u64 pages = v->region->pages;
+
+	v->wrap = v->own_pages = pages;
+	if (!c->sharers)
+		return;
+	v->stripe = c->stripe;
+	v->own = k * c->share_pages;
+	v->own_pages = c->share_pages;
+	v->wrap = v->writers * c->share_pages;
+	v->first = (v->own + v->wrap - (c->sharers - 1) * c->share_pages) % v->wrap;
+	v->writers = 1;
+	v->writer = 0;
+}
+
+static struct victim *victim_create(struct victims *all, const struct victims_config *c, unsigned i)
+{
+	unsigned cpu = c->cpu[i % c->cpu_count];
+	struct victim *v = kmem.alloc(sizeof(*v), numa_node_of_cpu(cpu));
+
+	if (!v)
+		return NULL;
+	v->all = all;
+	v->id = i;
+	v->cpu = cpu;
+	v->region = &c->region[i % c->regions];
+	v->writer = i / c->regions;
+	v->writers = (c->count - i % c->regions + c->regions - 1) / c->regions;
+	set_pages(v, c, i / c->regions);
+	v->write_below = (u32)(c->write_pct * (1UL << 31) / 100);
+	v->slice_left = c->slice;
+	pattern_start(&all->pattern, &v->walk, c->seed, i);
+	v->ctx = context_spawn(cpu, "victim", victim_main, v, v->region->as);
+	if (v->ctx)
+		return v;
+	kmem.free(v, sizeof(*v));
+	return NULL;
+}
+
+int victims_start(struct victims *v, const struct victims_config *c)
+{
+	u32 here = numa_node_of_cpu(cpu_id());
+	u64 pages = c->sharers ? c->sharers * c->share_pages : c->region->pages;
+
+	*v = (struct victims){.slice = c->slice};
+	if (!c->count)
+		return 0;
+	v->victim = kmem.alloc(MAX_CPUS * sizeof(v->victim[0]), here);
+	if (!v->victim || pattern_init(&v->pattern, c->pattern, pages, c->seed, here))
+		return -ENOMEM;
+	for (; v->count < c->count; v->count++) {
+		v->victim[v->count] = victim_create(v, c, v->count);
+		if (!v->victim[v->count])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int victims_setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
+		  u64 share_pages)
+{
+	const struct bench_params *p = &b->params;
+	struct victims_config c = {
+		.count = (unsigned)p->threads,
+		.cpu_count = p->cpu_count,
+		.cpu = p->cpu,
+		.region = region,
+		.regions = regions,
+		.pattern = (enum pattern_kind)p->pattern,
+		.write_pct = p->read_only ? 0 : p->write_pct,
+		.slice = p->slice,
+		.seed = p->seed +
+			b->reps_done, /* other accesses in each round that starts them anew */
+		.sharers = share_pages ? p->share : 0,
+		.share_pages = share_pages,
+		.stripe = p->stripe,
+	};
+
+	if (victims_start(v, &c))
+		return bench_fail(b, -ENOMEM, "no memory for %lu threads", p->threads);
+	return 0;
+}
+
+void victims_stop(struct victims *v)
+{
+	store_release(&v->stop, 1);
+	for (unsigned i = 0; i < v->count; i++) {
+		context_join(v->victim[i]->ctx);
+		kmem.free(v->victim[i], sizeof(*v->victim[i]));
+	}
+	if (v->victim)
+		kmem.free(v->victim, MAX_CPUS * sizeof(v->victim[0]));
+	pattern_free(&v->pattern);
+	*v = (struct victims){0};
+}

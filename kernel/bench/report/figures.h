@@ -1,0 +1,19 @@
+/* What records and tables both derive from a run, so that they cannot differ. */
+#pragma once
+
+#include <harness/bench.h>
+
+u64 bench_all_ipis(const struct bench_totals *t);
+u64 bench_failed(const struct bench_totals *t);
+/* Summary of a series of a variant; false: not measured, or its times may not be shown. */
+bool bench_summary(const struct bench *b, unsigned variant, unsigned series, struct summary *s);
+/* Deterministic runs: nanoseconds of virtual time per instruction; else 0. */
+u64 bench_ns_per_instruction(void);
+/* Could a stale read be seen here? NULL = yes, else why not. */
+const char *bench_stale_hidden(const struct bench *b);
+/* Victims' waits are counted, in instructions, wherever a run is deterministic. */
+bool bench_waits_shown(const struct bench *b);
+/* Median over the rounds of each round's longest wait, cycles. */
+u64 bench_median_wait(const struct bench *b, const struct bench_variant *v);
+/* Index of the variant measured under this scheme, or -ENOENT. */
+int bench_find_variant(const struct bench *b, const char *scheme_name);

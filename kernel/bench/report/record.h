@@ -1,0 +1,20 @@
+/* Records of a run: JSON Lines, one per variant. */
+#pragma once
+
+#include <harness/bench.h>
+#include <kernel/json.h>
+
+/* Make the records of this run, which `results` prints from now on. Context that allocates. */
+void record_make(struct bench *b, struct bench *floor);
+/* One line per variant for those who grep: "# bench NAME value=V unit=U". */
+void record_print_values(const struct bench *b);
+
+/* ---- record_parts.c: the value behind a key, or keys of the record ---- */
+void record_counters(const struct bench_variant *v, struct json *j);
+void record_ack(const struct bench_variant *v, bool trusted, struct json *j);
+void record_waits(const struct bench_variant *v, bool trusted, struct json *j);
+void record_phases(const struct bench_variant *v, bool trusted, struct json *j);
+/* The keys "victim" and "longest_wait". */
+void record_victim_keys(const struct bench *b, const struct bench_variant *v, struct json *j);
+/* What the machine is and how it was set up, key by key. */
+void record_machine_keys(const struct bench *b, struct json *j);

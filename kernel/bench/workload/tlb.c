@@ -1,0 +1,558 @@
+/*
+ * `tlb`: the TLB by itself. What an access costs by the number of pages
+ * touched, what each flush costs by the state of the entry, what comes back
+ * after it, and what it costs to reach other CPUs by their number and distance.
+ */
+#include <harness/bench.h>
+#include <harness/workload.h>
+#include <kernel/clock.h>
+#include <kernel/det.h>
+#include <kernel/error.h>
+#include <kernel/fixed.h>
+#include <kernel/printf.h>
+#include <kernel/rng.h>
+#include <load/spinner.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+
+enum {
+	SMALL_PAGES = 4096, /* of 4 KiB in the area; the largest count of pages touched */
+	LEAST_PAGES = 512, /* of them: what the flushes need */
+	HUGE_BLOCKS = 16, /* of 2 MiB, in an area of their own and by the direct map */
+	ACCESSES = 4096, /* loads per sample */
+	FLUSHED = 64, /* pages flushed one by one per sample */
+	REPEATS = 8, /* flushes of everything, shootdowns and calls per sample */
+	DIGITS = 2, /* decimals of a cost */
+};
+
+static const unsigned small_counts[] = {16, 64, 256, 1024, SMALL_PAGES};
+static const unsigned huge_counts[] = {1, 4, HUGE_BLOCKS};
+static const unsigned full_counts[] = {0, 64, 512}; /* entries cached when everything is flushed */
+static const unsigned range_counts[] = {8, 32, 512};
+
+struct tlb_state {
+	struct aspace *as;
+	vaddr_t small, huge;
+	u64 small_pages; /* of the area at `small` */
+	struct page *block[HUGE_BLOCKS];
+	unsigned blocks; /* obtained: nodes may be small */
+	u32 order[SMALL_PAGES];
+	struct spinner spinner[MAX_CPUS];
+	unsigned spinners;
+};
+
+/* Cycles per item. Deterministic runs count instructions, which records derive from nanoseconds. */
+static u64 cost(u64 cycles, u64 items)
+{
+	return det_mode ? bench_ns_per(cycles, items, DIGITS) : mul_div_u64(cycles, 100, items);
+}
+
+/* A row of the table of series. */
+static void add(struct bench *b, unsigned busy,
+		int (*measure)(struct bench *b, u64 arg, u64 *value), u64 arg, const char *name)
+{
+	const struct bench_series row = {
+		.unit = det_mode ? "ns" : "cycles",
+		.digits = DIGITS,
+		.busy = busy,
+		.time = true,
+		.measure = measure,
+		.arg = arg,
+	};
+
+	bench_series_add(b, &row, "%s", name);
+}
+
+/* The same for several numbers, which the name ends with. */
+static void add_counts(struct bench *b, int (*measure)(struct bench *b, u64 arg, u64 *value),
+		       const unsigned *counts, unsigned n, const char *name)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char text[32];
+
+		ksnprintf(text, sizeof(text), "%s_%u", name, counts[i]);
+		add(b, 1, measure, counts[i], text);
+	}
+}
+
+/* ---- accesses ------------------------------------------------------------------- */
+
+/* A word of page i, in another cache line of each page: else they would all compete for one set. */
+static u64 *word_of(vaddr_t base, u64 step, u64 i)
+{
+	return (u64 *)(base + i * step + i * CACHE_LINE % PAGE_SIZE);
+}
+
+/* Link places in random order into one ring: no load can begin before the last has ended. */
+static vaddr_t link_ring(struct tlb_state *s, vaddr_t base, u64 step, unsigned count, u64 seed)
+{
+	u64 state = seed;
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned j = (unsigned)(rng_splitmix64(&state) % (i + 1));
+
+		s->order[i] = s->order[j];
+		s->order[j] = i;
+	}
+	for (unsigned i = 0; i < count; i++)
+		*word_of(base, step, s->order[i]) =
+			(u64)word_of(base, step, s->order[(i + 1) % count]);
+	return (vaddr_t)word_of(base, step, s->order[0]);
+}
+
+static u64 walk_ring(vaddr_t at, unsigned loads)
+{
+	u64 start = cycles_now();
+
+	while (loads--)
+		at = load_relaxed((const u64 *)at);
+	return cycles_now() - start;
+}
+
+static u64 access_cost(struct bench *b, vaddr_t base, u64 step, u64 count)
+{
+	vaddr_t ring = link_ring(b->state, base, step, (unsigned)count, b->params.seed);
+
+	walk_ring(ring, (unsigned)count); /* once around: what can be cached is */
+	return cost(walk_ring(ring, ACCESSES), ACCESSES);
+}
+
+static int access_small(struct bench *b, u64 count, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+
+	*value = access_cost(b, s->small, PAGE_SIZE, count);
+	return 0;
+}
+
+static int access_huge(struct bench *b, u64 count, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+
+	*value = access_cost(b, s->huge, HUGE_SIZE, count);
+	return 0;
+}
+
+/* The same steps of 4 KiB in one block of the direct map, which large pages map. */
+static int access_direct(struct bench *b, u64 count, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+
+	*value = access_cost(b, (vaddr_t)page_to_virt(s->block[0]), PAGE_SIZE, count);
+	return 0;
+}
+
+/* How many of the counts, which grow, are at most `most`. */
+static unsigned up_to(const unsigned *counts, unsigned n, u64 most)
+{
+	while (n && counts[n - 1] > most)
+		n--;
+	return n;
+}
+
+static void declare_accesses(struct bench *b, const struct tlb_state *s)
+{
+	const unsigned smalls = ARRAY_SIZE(small_counts), huges = ARRAY_SIZE(huge_counts);
+
+	add_counts(b, access_small, small_counts, up_to(small_counts, smalls, s->small_pages),
+		   "access_4k");
+	add_counts(b, access_huge, huge_counts, up_to(huge_counts, huges, s->blocks), "access_2m");
+	if (s->blocks)
+		add_counts(b, access_direct, small_counts, up_to(small_counts, smalls, HUGE_PAGES),
+			   "access_direct");
+}
+
+/* ---- flushes here ------------------------------------------------------------------- */
+
+/* One piece of code for every caller, so that their costs can be compared. */
+static __attribute__((noinline)) u64 touch(const struct tlb_state *s, unsigned count)
+{
+	u64 start = cycles_now();
+
+	for (unsigned i = 0; i < count; i++)
+		load_relaxed(word_of(s->small, PAGE_SIZE, i));
+	return cycles_now() - start;
+}
+
+static u64 flush_pages(const struct tlb_state *s, vaddr_t base)
+{
+	u64 start = cycles_now();
+
+	for (u64 i = 0; i < FLUSHED; i++)
+		tlb_flush_local(&s->as->ctx, base + (i << PAGE_SHIFT), 0);
+	return cycles_now() - start;
+}
+
+static u64 flush_range(const struct tlb_state *s, unsigned pages)
+{
+	struct tlb_gather g;
+	u64 start = cycles_now();
+
+	tlb_gather_init(&g, &s->as->ctx, 0);
+	tlb_gather_add_range(&g, &s->as->ctx, s->small, s->small + ((u64)pages << PAGE_SHIFT), 0);
+	tlb_gather_flush(&g);
+	return cycles_now() - start;
+}
+
+static u64 flush_all(const struct tlb_state *s)
+{
+	u64 start = cycles_now();
+
+	tlb_flush_context(&s->as->ctx);
+	return cycles_now() - start;
+}
+
+static int page_cached(struct bench *b, u64 pages, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+
+	touch(s, (unsigned)pages);
+	*value = cost(flush_pages(s, s->small), pages);
+	return 0;
+}
+
+/* Flushed by the row before. */
+static int page_not_cached(struct bench *b, u64 pages, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+
+	*value = cost(flush_pages(s, s->small), pages);
+	return 0;
+}
+
+static int page_not_mapped(struct bench *b, u64 pages, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+
+	*value = cost(flush_pages(s, s->small + (s->small_pages << PAGE_SHIFT)), pages);
+	return 0;
+}
+
+static int flush_all_of(struct bench *b, u64 cached, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+	u64 total = 0;
+
+	for (unsigned i = 0; i < REPEATS; i++) {
+		flush_all(s);
+		touch(s, (unsigned)cached);
+		total += flush_all(s);
+	}
+	*value = cost(total, REPEATS);
+	return 0;
+}
+
+static int flush_range_of(struct bench *b, u64 pages, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+	u64 total = 0;
+
+	for (unsigned i = 0; i < REPEATS; i++) {
+		touch(s, (unsigned)pages);
+		total += flush_range(s, (unsigned)pages);
+	}
+	*value = cost(total, REPEATS);
+	return 0;
+}
+
+static void declare_flushes(struct bench *b)
+{
+	add(b, 1, page_cached, FLUSHED, "flush_page_cached");
+	add(b, 1, page_not_cached, FLUSHED, "flush_page_not_cached");
+	add(b, 1, page_not_mapped, FLUSHED, "flush_page_not_mapped");
+	add_counts(b, flush_all_of, full_counts, ARRAY_SIZE(full_counts), "flush_all_of");
+	add_counts(b, flush_range_of, range_counts, ARRAY_SIZE(range_counts), "flush_range");
+}
+
+/* ---- what comes back ---------------------------------------------------------------- */
+
+/* Touching pages after a flush: of nothing, of these pages one by one, of a range, of everything. */
+static int refill_none(struct bench *b, u64 pages, u64 *value)
+{
+	touch(b->state, (unsigned)pages);
+	*value = cost(touch(b->state, (unsigned)pages), pages);
+	return 0;
+}
+
+static int refill_pages(struct bench *b, u64 pages, u64 *value)
+{
+	const struct tlb_state *s = b->state;
+
+	flush_pages(s, s->small);
+	*value = cost(touch(s, (unsigned)pages), pages);
+	return 0;
+}
+
+static int refill_range(struct bench *b, u64 pages, u64 *value)
+{
+	flush_range(b->state, 32);
+	*value = cost(touch(b->state, (unsigned)pages), pages);
+	return 0;
+}
+
+static int refill_all(struct bench *b, u64 pages, u64 *value)
+{
+	touch(b->state, (unsigned)pages);
+	flush_all(b->state);
+	*value = cost(touch(b->state, (unsigned)pages), pages);
+	return 0;
+}
+
+static void declare_refills(struct bench *b)
+{
+	add(b, 1, refill_none, FLUSHED, "refill_none");
+	add(b, 1, refill_pages, FLUSHED, "refill_pages");
+	add(b, 1, refill_range, FLUSHED, "refill_range_32");
+	add(b, 1, refill_all, 512, "refill_all");
+}
+
+/* ---- other CPUs ----------------------------------------------------------------------- */
+
+/* 1, 2, 4, ... and all of them. */
+static unsigned next_count(unsigned count, unsigned all)
+{
+	return count == all ? 0 : MIN(count * 2, all);
+}
+
+/* CPUs that have left the space are still asked once, to make them forget it: do that now. */
+static void stop_spinners(struct tlb_state *s)
+{
+	if (!s->spinners)
+		return;
+	while (s->spinners)
+		spinner_stop(&s->spinner[--s->spinners]);
+	flush_all(s);
+}
+
+static int add_spinner(struct tlb_state *s, unsigned cpu)
+{
+	int rc = spinner_start(&s->spinner[s->spinners], cpu, SPIN_LOAD, s->as, s->small, FLUSHED);
+
+	if (!rc)
+		s->spinners++;
+	return rc;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static int call_halted(struct bench *b, u64 count, u64 *value)
+{
+	struct cpumask mask;
+	u64 start;
+
+	stop_spinners(b->state);
+	cpumask_clear(&mask);
+	for (unsigned i = 0; i < count; i++)
+		cpumask_set(&mask, b->params.cpu[i]);
+	start = cycles_now();
+	for (unsigned i = 0; i < REPEATS; i++)
+		smp_call(&mask, nothing, NULL);
+	*value = cost(cycles_now() - start, REPEATS);
+	return 0;
+}
+
+static int shootdown_page(struct tlb_state *s, u64 *value)
+{
+	u64 total = 0;
+
+	for (unsigned i = 0; i < REPEATS; i++)
+		total += flush_range(s, 1);
+	*value = cost(total, REPEATS);
+	return 0;
+}
+
+static int shootdown_all(struct tlb_state *s, u64 *value)
+{
+	u64 total = 0;
+
+	for (unsigned i = 0; i < REPEATS; i++)
+		total += flush_all(s);
+	*value = cost(total, REPEATS);
+	return 0;
+}
+
+/* The first `count` CPUs of the list have the space loaded and use it. */
+static int spin_on_count(struct bench *b, u64 count)
+{
+	struct tlb_state *s = b->state;
+	int rc = 0;
+
+	while (s->spinners < count && !rc)
+		rc = add_spinner(s, b->params.cpu[s->spinners]);
+	return rc;
+}
+
+static int shootdown_page_count(struct bench *b, u64 count, u64 *value)
+{
+	int rc = spin_on_count(b, count);
+
+	return rc ? rc : shootdown_page(b->state, value);
+}
+
+static int shootdown_all_count(struct bench *b, u64 count, u64 *value)
+{
+	int rc = spin_on_count(b, count);
+
+	return rc ? rc : shootdown_all(b->state, value);
+}
+
+/* Only this CPU has. */
+static int spin_on_cpu(struct tlb_state *s, u64 cpu)
+{
+	if (s->spinners == 1 && s->spinner[0].cpu == cpu)
+		return 0;
+	stop_spinners(s);
+	return add_spinner(s, (unsigned)cpu);
+}
+
+static int shootdown_page_cpu(struct bench *b, u64 cpu, u64 *value)
+{
+	int rc = spin_on_cpu(b->state, cpu);
+
+	return rc ? rc : shootdown_page(b->state, value);
+}
+
+static int shootdown_all_cpu(struct bench *b, u64 cpu, u64 *value)
+{
+	int rc = spin_on_cpu(b->state, cpu);
+
+	return rc ? rc : shootdown_all(b->state, value);
+}
+
+/* First CPU of the list on this package, or off it; MAX_CPUS: none. */
+static unsigned cpu_at(const struct bench *b, bool near)
+{
+	u32 package = this_cpu_ptr(cpu_self)->package;
+
+	for (unsigned i = 0; i < b->params.cpu_count; i++)
+		if ((cpu_ptr(b->params.cpu[i], cpu_self)->package == package) == near)
+			return b->params.cpu[i];
+	return MAX_CPUS;
+}
+
+static void declare_distance(struct bench *b, bool near)
+{
+	unsigned cpu = cpu_at(b, near);
+
+	if (cpu == MAX_CPUS)
+		return;
+	add(b, 2, shootdown_page_cpu, cpu, near ? "shootdown_page_near" : "shootdown_page_far");
+	add(b, 2, shootdown_all_cpu, cpu, near ? "shootdown_all_near" : "shootdown_all_far");
+}
+
+static void declare_others(struct bench *b)
+{
+	const struct bench_params *p = &b->params;
+
+	for (unsigned n = 1; n && p->cpu_count; n = next_count(n, p->cpu_count)) {
+		char name[32];
+
+		ksnprintf(name, sizeof(name), "call_halted_%u_cpus", n);
+		add(b, 1 + n, call_halted, n, name);
+		ksnprintf(name, sizeof(name), "shootdown_page_%u_cpus", n);
+		add(b, 1 + n, shootdown_page_count, n, name);
+		ksnprintf(name, sizeof(name), "shootdown_all_%u_cpus", n);
+		add(b, 1 + n, shootdown_all_count, n, name);
+	}
+	declare_distance(b, true);
+	declare_distance(b, false);
+}
+
+/* ---- the workload ------------------------------------------------------------------------ */
+
+static vaddr_t map_area(struct tlb_state *s, u64 len, bool huge, u32 node)
+{
+	int err = 0;
+	vaddr_t va = aspace_map(s->as, NULL, 0, 0, len, PROT_READ | PROT_WRITE, huge, node, &err);
+
+	if (va && aspace_populate(s->as, va, len, node) != (long)(len >> PAGE_SHIFT))
+		return 0;
+	return va;
+}
+
+/* Blocks for the direct map and, as many again, for the area of 2 MiB pages. */
+static int get_blocks(struct tlb_state *s, u32 node)
+{
+	struct pmm_node_stats stats;
+	u64 most;
+
+	pmm_node_stats(node, &stats);
+	most = stats.free_blocks[HUGE_ORDER] / 4;
+	for (; s->blocks < MIN(most, (u64)HUGE_BLOCKS); s->blocks++) {
+		s->block[s->blocks] = pmm_alloc(node, HUGE_ORDER, PMM_STRICT);
+		if (!s->block[s->blocks])
+			break;
+	}
+	if (!s->blocks)
+		return 0;
+	s->huge = map_area(s, s->blocks * HUGE_SIZE, true, node);
+	return s->huge ? 0 : -ENOMEM;
+}
+
+/* As many as wanted, or half of what the node has; the flushes need LEAST_PAGES. */
+static int get_small(struct tlb_state *s, u32 node)
+{
+	struct pmm_node_stats stats;
+
+	pmm_node_stats(node, &stats);
+	s->small_pages = MIN((u64)SMALL_PAGES, stats.free / 2);
+	if (s->small_pages < LEAST_PAGES)
+		return -ENOMEM;
+	s->small = map_area(s, s->small_pages << PAGE_SHIFT, false, node);
+	return s->small ? 0 : -ENOMEM;
+}
+
+static int tlb_setup(struct bench *b)
+{
+	struct tlb_state *s = b->state;
+	u32 node = numa_node_of_cpu(cpu_id());
+
+	s->as = aspace_create("tlb", node);
+	if (!s->as)
+		return bench_fail(b, -ENOMEM, "no memory");
+	if (get_small(s, node) || get_blocks(s, node))
+		return bench_fail(b, -ENOMEM, "no memory for %u pages on node %u", LEAST_PAGES,
+				  node);
+	aspace_load(s->as);
+	declare_accesses(b, s);
+	declare_flushes(b);
+	declare_refills(b);
+	declare_others(b);
+	return 0;
+}
+
+static int tlb_round(struct bench *b, struct bench_round *round)
+{
+	int rc = bench_series_measure(b, round);
+
+	stop_spinners(b->state);
+	return rc ? bench_fail(b, rc, "no memory for a context") : 0;
+}
+
+static void tlb_teardown(struct bench *b)
+{
+	struct tlb_state *s = b->state;
+
+	aspace_load(NULL);
+	if (s->as)
+		aspace_destroy(s->as);
+	while (s->blocks)
+		page_put(s->block[--s->blocks], PAGE_REF);
+}
+
+WORKLOAD(workload_tlb) = {
+	.name = "tlb",
+	.summary = "the TLB by itself: accesses, flushes, refills, shootdowns by CPUs and distance",
+	.unit = "cycles",
+	.min_cpus = 1,
+	.min_nodes = 1,
+	.separates = "transport range",
+	.takes = OPT_CPUS,
+	.state_size = sizeof(struct tlb_state),
+	.setup = tlb_setup,
+	.round = tlb_round,
+	.teardown = tlb_teardown,
+};
