@@ -28,7 +28,7 @@ test_shell_SRCS := tests/host/check.c tests/host/test_shell.c kernel/core/option
 		   kernel/lib/rng.c kernel/lib/strutil.c kernel/shell/lineedit.c
 
 HOST_TESTS += test_bench
-test_bench_SRCS := tests/host/check.c tests/host/test_bench.c kernel/bench/pattern.c kernel/bench/samples.c \
+test_bench_SRCS := tests/host/check.c tests/host/test_bench.c kernel/bench/load/pattern.c kernel/lib/samples.c \
 		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c
 
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.

@@ -2,7 +2,7 @@
 #include "check.h"
 
 #include <kernel/kmem.h>
-#include <kernel/pattern.h>
+#include "../../kernel/bench/load/pattern.h"
 
 #include <stdlib.h>
 
