@@ -51,7 +51,8 @@ static const struct copy_variant *chosen = &copy_variants[0];
  * Arm ARM B2.4.4: stores are cleaned to where instruction fetches see them, then stale
  * instructions go on all CPUs, whatever address they were fetched by: IC IALLUIS, as IVAU by our
  * address reaches no other one in a cache that is indexed by virtual addresses. Each step is
- * waited for. CTR_EL0.IDC and DIC say that the hardware does without one.
+ * waited for. CTR_EL0.IDC and DIC say that the hardware does without one. CIVAC where CVAU would do:
+ * see clean_to_memory().
  */
 void arm64_code_sync(const void *code, size_t size)
 {
@@ -59,7 +60,7 @@ void arm64_code_sync(const void *code, size_t size)
 
 	if (!(ctr >> 28 & 1)) /* IDC */
 		for (u64 at = ALIGN_DOWN((u64)code, line); at < (u64)code + size; at += line)
-			asm volatile("dc cvau, %0" ::"r"(at) : "memory");
+			asm volatile("dc civac, %0" ::"r"(at) : "memory");
 	dsb(ish);
 	if (!(ctr >> 29 & 1)) /* DIC */
 		asm volatile("ic ialluis\n\tdsb ish" ::: "memory");

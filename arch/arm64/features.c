@@ -1,15 +1,15 @@
 /*
  * CPU features: found in the ID registers (Arm ARM D17.2), taken away by
- * hw=-name, switched on in TCR_EL1 of every CPU alike.
+ * hw=-name or an erratum, switched on in TCR_EL1 of every CPU alike.
  */
 #include <arch/cpu.h>
+#include <asm/errata.h>
 #include <asm/features.h>
 #include <asm/sysreg.h>
-#include <kernel/option.h>
+#include <kernel/hw.h>
 #include <kernel/panic.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
-#include <kernel/string.h>
 
 enum feature_id { HAFDBS, TLBIRANGE, TTL, ASID16, LSE, FEATURES };
 enum id_register { MMFR0, MMFR1, MMFR2, ISAR0, ID_REGISTERS };
@@ -29,14 +29,10 @@ static const struct feature {
 		 0}, /* shown only: the kernel is built for cores without it */
 };
 
-/* Names that hw= takes without having them here: other ports'. One boot line may serve both. */
-static const char *const foreign_names[] = {"pcid",   "invpcid", "invlpgb",	"pge",	 "smep",
-					    "smap",   "umip",	 "erms",	"xsave", "avx",
-					    "avx512", "x2apic",	 "tscdeadline", "invtsc"};
-
 struct arm64_features arm64_features = {.asid_count = 256};
 
 static u32 used; /* bit per enum feature_id */
+static u32 cures; /* bit per enum arm64_cure: due for some CPU so far */
 static u64 tcr_features;
 static char feature_text[128];
 
@@ -57,58 +53,47 @@ static u32 features_present(void)
 	return present;
 }
 
-/* MIDR_EL1: implementer, part and revision. */
-static unsigned midr_model(u64 midr)
+/* Cures that this CPU needs, or hw= asks for; the errata behind them go into the log. */
+static u32 cures_due(void)
 {
-	return (midr >> 24 & 0xff) << 12 | (midr >> 4 & 0xfff);
+	u64 midr = sysreg_read(midr_el1);
+	u32 due = 0;
+
+	for (unsigned i = 0; i < arm64_errata_count; i++) {
+		const struct arm64_erratum *e = &arm64_errata[i];
+		enum hw_asked asked = hw_asked(e->id);
+
+		if (asked == HW_WITHOUT || (asked != HW_WITH && !arm64_has_erratum(e, midr)))
+			continue;
+		due |= 1U << e->cure;
+		hw_note_erratum(e->id, arm64_cure_text[e->cure]);
+	}
+	return due;
 }
 
-/*
- * Cores on which the completion of one broadcast TLBI does not complete every access made through
- * the old entry (CVE-2025-10263; Arm erratum 4118414 and its siblings, all revisions; Cortex-A510
- * erratum 2441009 up to r1p1). The cure is a second TLBI, of anything, and a second DSB.
- */
-static bool needs_repeated_tlbi(u64 midr)
+/* CPUs start one after another, and only they read it before the first switch: no race. */
+static void cures_apply(void)
 {
-	static const u32 cores[] = {
-		0x41d0c, 0x41d49, 0x6dd49, /* Neoverse-N1, N2, Azure Cobalt 100 */
-		0x41d40, 0x41d4f, 0x41d84, 0x41d83, /* Neoverse-V1, V2, V3, V3AE */
-		0x41d0b, 0x41d0e, 0x41d0d, /* Cortex-A76, A76AE, A77 */
-		0x41d41, 0x41d42, 0x41d4b, 0x41d47, /* Cortex-A78, A78AE, A78C, A710 */
-		0x41d44, 0x41d4c, 0x41d48, 0x41d4e, /* Cortex-X1, X1C, X2, X3 */
-		0x41d82, 0x41d85, 0x41d8c, 0x41d90, /* Cortex-X4, X925, C1-Ultra, C1-Premium */
-		0x4e010, /* Olympus */
-	};
-	unsigned revision = (midr >> 16 & 0xf0) | (midr & 0xf);
-
-	for (unsigned i = 0; i < ARRAY_SIZE(cores); i++)
-		if (cores[i] == midr_model(midr))
-			return true;
-	return midr_model(midr) == 0x41d46 && revision <= 0x11;
+	arm64_features.repeat_tlbi = cures >> CURE_REPEAT_TLBI & 1;
+	arm64_features.flush_at_switch = cures >> CURE_FLUSH_AT_SWITCH & 1;
+	arm64_features.icache_at_switch = cures >> CURE_ICACHE_AT_SWITCH & 1;
+	arm64_features.bbm_noexec = cures >> CURE_BBM_NOEXEC & 1;
+	arm64_features.no_times = cures >> CURE_NO_TIMES & 1;
 }
 
-static bool name_is(const char *name, const char *item, size_t len)
+/* What hw= says about the features that were found. */
+static void features_choose(void)
 {
-	return strlen(name) == len && !strncmp(name, item, len);
-}
+	if (cures >> CURE_NO_HW_DIRTY & 1 && hw_asked("hafdbs") != HW_WITH)
+		used &= ~(1U << HAFDBS);
+	for (unsigned i = 0; i < FEATURES; i++) {
+		enum hw_asked asked = hw_asked(features[i].name);
 
-/* One item of hw=, len bytes without the comma. */
-static void hw_item(const char *item, size_t len)
-{
-	if (!len)
-		return;
-	for (unsigned i = 0; item[0] == '-' && i < FEATURES; i++) {
-		if (name_is(features[i].name, item + 1, len - 1)) {
+		if (asked == HW_WITHOUT)
 			used &= ~(1U << i);
-			return;
-		}
+		else if (asked == HW_WITH && !(used >> i & 1))
+			printk("hw=+%s: this CPU has none\n", features[i].name);
 	}
-	for (unsigned i = 0; item[0] == '-' && i < ARRAY_SIZE(foreign_names); i++) {
-		if (name_is(foreign_names[i], item + 1, len - 1))
-			return;
-	}
-	printk("hw=%.*s: no such feature; those found and used here: %s\n", (int)len, item,
-	       feature_text);
 }
 
 static void features_write_text(void)
@@ -122,17 +107,11 @@ static void features_write_text(void)
 
 void features_apply_options(void)
 {
-	const char *hw = option_get("hw");
-
 	used = features_present();
 	features_write_text();
-	while (hw && *hw) {
-		const char *end = strchr(hw, ',');
-		size_t len = end ? (size_t)(end - hw) : strlen(hw);
-
-		hw_item(hw, len);
-		hw += len + (end != NULL);
-	}
+	cures = cures_due();
+	features_choose();
+	hw_report_unknown(feature_text);
 	features_write_text();
 	for (unsigned i = 0; i < FEATURES; i++)
 		if (used >> i & 1)
@@ -141,11 +120,11 @@ void features_apply_options(void)
 	arm64_features = (struct arm64_features){
 		.asid_count = used >> ASID16 & 1 ? 65535 : 256,
 		.tlbi_range = used >> TLBIRANGE & 1,
-		.repeat_tlbi = needs_repeated_tlbi(sysreg_read(midr_el1)),
 		.hw_dirty = used >> HAFDBS & 1,
 		/* TTL, operand bits 47:44: 4 KiB granule (1), Arm's level 3. Arm ARM C5.5, "TLBI VALE1IS". */
 		.tlbi_ttl0 = used >> TTL & 1 ? 7UL << 44 : 0,
 	};
+	cures_apply();
 }
 
 void features_enable_cpu(void)
@@ -157,8 +136,11 @@ void features_enable_cpu(void)
 		if (missing >> i & 1)
 			panic("CPU %u has no %s, other CPUs have: boot with hw=-%s", cpu_id(),
 			      features[i].name, features[i].name);
-	if (needs_repeated_tlbi(sysreg_read(midr_el1)))
-		arm64_features.repeat_tlbi = true; /* CPUs start one after another: no race */
+	cures |= cures_due();
+	if (arm64_features.hw_dirty && cures >> CURE_NO_HW_DIRTY & 1 &&
+	    hw_asked("hafdbs") != HW_WITH)
+		panic("CPU %u must not use hafdbs, other CPUs do: boot with hw=-hafdbs", cpu_id());
+	cures_apply();
 	sysreg_write(tcr_el1, tcr | tcr_features);
 	isb();
 	/* These bits may be cached in the TLB (Arm ARM D8.13.1). Nothing of a workload is in it yet. */
@@ -177,8 +159,8 @@ static const struct {
 	{0x41d03, "Cortex-A53"},  {0x41d07, "Cortex-A57"},  {0x41d08, "Cortex-A72"},
 	{0x41d09, "Cortex-A73"},  {0x41d0b, "Cortex-A76"},  {0x41d0c, "Neoverse-N1"},
 	{0x41d40, "Neoverse-V1"}, {0x41d49, "Neoverse-N2"}, {0x41d4f, "Neoverse-V2"},
-	{0x46001, "A64FX"},	  {0xc0ac3, "AmpereOne"},   {0x48d01, "Kunpeng 920"},
-	{0x430af, "ThunderX2"},	  {0x00051, "QEMU max"},
+	{0x41d05, "Cortex-A55"},  {0x46001, "A64FX"},	    {0xc0ac3, "AmpereOne"},
+	{0x48d01, "Kunpeng 920"}, {0x430af, "ThunderX2"},   {0x00051, "QEMU max"},
 };
 
 u64 cpu_hw_id(void)
@@ -196,7 +178,6 @@ void cpu_describe(char *buf, size_t size)
 	for (unsigned i = 0; i < ARRAY_SIZE(cores); i++)
 		if (cores[i].model == midr_model(midr))
 			name = cores[i].name;
-	ksnprintf(buf, size, "%s r%lup%lu (MIDR %#lx), %u-bit physical addresses%s", name,
-		  midr >> 20 & 0xf, midr & 0xf, midr, range < sizeof(pa_bits) ? pa_bits[range] : 0,
-		  arm64_features.repeat_tlbi ? ", TLBI repeated for an erratum" : "");
+	ksnprintf(buf, size, "%s r%lup%lu (MIDR %#lx), %u-bit physical addresses", name,
+		  midr >> 20 & 0xf, midr & 0xf, midr, range < sizeof(pa_bits) ? pa_bits[range] : 0);
 }

@@ -33,13 +33,21 @@ void pt_root_init(pte_t *root __unused, const pte_t *kernel_root __unused)
 {
 }
 
-/* The MMU is asked (Arm ARM C5.4, AT S1E1W; bit 0 of PAR_EL1: no). */
+/*
+ * The MMU is asked (Arm ARM C5.4, AT S1E1W; bit 0 of PAR_EL1: no). Barriers keep loads of devices
+ * away from the read: Cortex-A77 may hang else (1508412).
+ */
 bool mmu_maps(paddr_t pa)
 {
+	u64 par;
+
 	if (pa >= DIRECT_SIZE)
 		return false;
-	asm volatile("at s1e1w, %0\n\tisb" ::"r"(phys_to_virt(pa)) : "memory");
-	return !(sysreg_read(par_el1) & 1);
+	asm volatile("at s1e1w, %1\n\tisb\n\tdmb sy\n\tmrs %0, par_el1\n\tdmb sy"
+		     : "=r"(par)
+		     : "r"(phys_to_virt(pa))
+		     : "memory");
+	return !(par & 1);
 }
 
 /* Boot CPU, interrupts masked: TTBR0 still holds the identity map. Others start with this root. */

@@ -3,14 +3,17 @@
 #include <arch/pgtable.h>
 #include <arch/tlb.h>
 #include <asm/entry.h>
+#include <asm/errata.h>
 #include <asm/hyp.h>
 #include <asm/mmio.h>
 #include <asm/mmu.h>
 #include <asm/sysreg.h>
 #include <kernel/bootinfo.h>
 #include <kernel/error.h>
+#include <kernel/hw.h>
 #include <kernel/kmem.h>
 #include <kernel/ktest.h>
+#include <kernel/string.h>
 
 enum {
 	TEST_ASID = 200, /* no space has it while tests run one after another on a fresh machine */
@@ -18,12 +21,38 @@ enum {
 };
 #define TEST_VA 0x7f0000000000UL
 
-/* ---- entries: Arm ARM D8.14.1 and D8.5 ---- */
-
 static pte_t leaf(paddr_t pa, prot_t prot)
 {
 	return pte_mk_leaf(pa, PROT_READ | prot, 0);
 }
+
+/* ---- errata: the cures of what this core has are in force, and no others ---- */
+
+TEST(arm64, errata_of_this_core)
+{
+	u64 midr = sysreg_read(midr_el1);
+	pte_t code = leaf(0x1000, PROT_EXEC);
+	u32 due = 0;
+
+	for (unsigned i = 0; i < arm64_errata_count; i++) {
+		const struct arm64_erratum *e = &arm64_errata[i];
+		enum hw_asked asked = hw_asked(e->id);
+
+		if (asked == HW_WITHOUT || (asked != HW_WITH && !arm64_has_erratum(e, midr)))
+			continue;
+		due |= 1U << e->cure;
+		EXPECT(strstr(hw_errata(), e->id));
+	}
+	EXPECT_EQ(tlb_bcast_repeats(), due >> CURE_REPEAT_TLBI & 1);
+	EXPECT(!(due >> CURE_NO_HW_DIRTY & 1) || !arm64_features.hw_dirty);
+	EXPECT_EQ(arm64_features.flush_at_switch, due >> CURE_FLUSH_AT_SWITCH & 1);
+	EXPECT_EQ(arm64_features.icache_at_switch, due >> CURE_ICACHE_AT_SWITCH & 1);
+	EXPECT_EQ(pte_needs_bbm(code, leaf(0x1000, 0), 0), due >> CURE_BBM_NOEXEC & 1);
+	EXPECT(!pte_needs_bbm(leaf(0x1000, 0), code, 0));
+	EXPECT_EQ(cycles_trusted(), !(due >> CURE_NO_TIMES & 1));
+}
+
+/* ---- entries: Arm ARM D8.14.1 and D8.5 ---- */
 
 TEST(arm64, bbm_for_another_kind_of_memory)
 {

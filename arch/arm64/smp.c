@@ -16,13 +16,16 @@ enum { START_TIMEOUT_MS = 500 };
 /* One for each CPU: one that comes too late still finds its own. */
 static struct secondary_args secondary_args[MAX_CPUS];
 
-/* The CPU reads its arguments with caches off: they must be in memory. */
+/*
+ * The CPU reads its arguments with caches off: they must be in memory. CIVAC where CVAC would do:
+ * early Cortex-A53 may lose stores to a line that is only cleaned (819472 and its siblings).
+ */
 static void clean_to_memory(const void *p, size_t size)
 {
 	u64 line = 4UL << (sysreg_read(ctr_el0) >> 16 & 0xf); /* CTR_EL0.DminLine, words */
 
 	for (u64 at = ALIGN_DOWN((u64)p, line); at < (u64)p + size; at += line)
-		asm volatile("dc cvac, %0" ::"r"(at) : "memory");
+		asm volatile("dc civac, %0" ::"r"(at) : "memory");
 	dsb(sy); /* the cleaning is complete before CPU_ON is called */
 }
 

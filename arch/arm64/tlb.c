@@ -67,6 +67,14 @@ unsigned tlb_bcast_range(vaddr_t va, u64 pages, asid_t asid)
 	return ops;
 }
 
+void tlb_cure_switch(void)
+{
+	if (arm64_features.flush_at_switch)
+		tlb_flush_local_all();
+	if (arm64_features.icache_at_switch)
+		asm volatile("ic iallu\n\tdsb nsh\n\tisb" ::: "memory");
+}
+
 /* ---- evidence ----------------------------------------------------------- */
 
 static PERCPU(unsigned, next_victim);

@@ -62,19 +62,14 @@ static void cpuid_brand(char buf[49])
 void cpu_describe(char *buf, size_t size)
 {
 	char vendor[13], hypervisor[13] = "none", brand[49];
-	u32 v = cpuid(1, 0).eax;
-	u32 family = v >> 8 & 15, model = v >> 4 & 15;
+	struct x86_model m = cpuid_model();
 
-	if (family == 6 || family == 15)
-		model |= v >> 12 & 0xf0;
-	if (family == 15)
-		family += v >> 20 & 0xff;
 	cpuid_vendor(vendor);
 	cpuid_brand(brand);
 	if (x86_has(X86_HYPERVISOR))
 		cpuid_hypervisor(hypervisor);
 	ksnprintf(buf, size, "%s, %s family %u model %u stepping %u, hypervisor %s",
-		  brand[0] ? brand : "no name", vendor, family, model, v & 15, hypervisor);
+		  brand[0] ? brand : "no name", vendor, m.family, m.model, m.stepping, hypervisor);
 }
 
 /* How far an APIC id is shifted right to name the core, and the package. */

@@ -1,5 +1,5 @@
 /*
- * CPU features: found by CPUID, taken away by hw=-name, switched on in the
+ * CPU features: found by CPUID, taken away by hw=-name or an erratum, switched on in the
  * control registers of every CPU alike. The boot CPU speaks for all.
  */
 #include <arch/cpu.h>
@@ -7,10 +7,9 @@
 #include <arch/tlb.h>
 #include <asm/features.h>
 #include <asm/regs.h>
-#include <kernel/option.h>
+#include <kernel/hw.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
-#include <kernel/string.h>
 
 enum cpuid_register { EAX, EBX, ECX, EDX };
 
@@ -41,18 +40,11 @@ static const struct feature features[X86_FEATURES] = {
 	[X86_HYPERVISOR] = {"hypervisor", 1, 0, ECX, 31, 0},
 };
 
-/*
- * Names that hw= takes without having them here: features this port never uses,
- * and other ports'. A boot line that serves both architectures is no mistake.
- */
-static const char *const foreign_names[] = {
-	"invlpgb", "tlbirange", "hafdbs", "lse", "ttl", "asid16",
-};
-
 /* Page tables are built with these, or they are no feature to do without. */
 static const enum x86_feature fixed[] = {X86_NX, X86_PGE, X86_1G, X86_MCE, X86_HYPERVISOR};
 
 static u32 present, used; /* bit per enum x86_feature */
+static u32 cures; /* bit per enum x86_cure */
 static u64 cr4_features;
 static u64 xcr0;
 static char feature_text[256];
@@ -80,6 +72,41 @@ struct cpuid cpuid_or_zero(u32 leaf, u32 subleaf)
 	if (cpuid_max(leaf & 0xc0000000) < leaf)
 		return (struct cpuid){0, 0, 0, 0};
 	return cpuid(leaf, subleaf);
+}
+
+/* SDM vol. 3 9.11.7: the revision is put into the register by CPUID. Intel's only. */
+static u32 microcode_revision(void)
+{
+	u64 v = 0;
+
+	if (msr_probe_write(MSR_MICROCODE, 0))
+		return 0;
+	cpuid(1, 0);
+	msr_probe_read(MSR_MICROCODE, &v);
+	return (u32)(v >> 32);
+}
+
+struct x86_model cpuid_model(void)
+{
+	u32 v = cpuid(1, 0).eax, maker = cpuid(0, 0).ecx;
+	struct x86_model m = {
+		.stepping = v & 15,
+		.family = v >> 8 & 15,
+		.model = v >> 4 & 15,
+		.microcode = ~0U,
+	};
+
+	if (m.family == 6 || m.family == 15)
+		m.model |= v >> 12 & 0xf0;
+	if (m.family == 15)
+		m.family += v >> 20 & 0xff;
+	if (maker == 0x6c65746e) /* "ntel" of GenuineIntel */
+		m.vendor = X86_INTEL;
+	else if (maker == 0x444d4163) /* "cAMD" of AuthenticAMD */
+		m.vendor = X86_AMD;
+	if (m.vendor == X86_INTEL && !x86_has(X86_HYPERVISOR))
+		m.microcode = microcode_revision();
+	return m;
 }
 
 static bool feature_present(const struct feature *f)
@@ -127,11 +154,6 @@ static void features_settle_vectors(void)
 		xcr0 |= XCR0_AVX512;
 }
 
-static bool name_is(const char *name, const char *item, size_t len)
-{
-	return strlen(name) == len && !strncmp(name, item, len);
-}
-
 static bool feature_is_fixed(unsigned feature)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
@@ -141,26 +163,39 @@ static bool feature_is_fixed(unsigned feature)
 	return false;
 }
 
-/* One item of hw=, len bytes without the comma. */
-static void hw_item(const char *item, size_t len)
+/* What hw= says about the features that were found. */
+static void features_choose(void)
 {
-	if (!len)
-		return;
-	for (unsigned i = 0; item[0] == '-' && i < X86_FEATURES; i++) {
-		if (!name_is(features[i].name, item + 1, len - 1))
-			continue;
-		if (feature_is_fixed(i))
-			printk("hw=%.*s: cannot be switched off\n", (int)len, item);
-		else
+	if (cures >> CURE_NO_PCID & 1 && hw_asked(features[X86_PCID].name) != HW_WITH)
+		feature_forbid(X86_PCID);
+	for (unsigned i = 0; i < X86_FEATURES; i++) {
+		enum hw_asked asked = hw_asked(features[i].name);
+
+		if (asked == HW_WITH && !x86_has(i))
+			printk("hw=+%s: this CPU has none\n", features[i].name);
+		else if (asked == HW_WITHOUT && feature_is_fixed(i))
+			printk("hw=-%s: cannot be switched off\n", features[i].name);
+		else if (asked == HW_WITHOUT)
 			feature_forbid(i);
-		return;
 	}
-	for (unsigned i = 0; item[0] == '-' && i < ARRAY_SIZE(foreign_names); i++) {
-		if (name_is(foreign_names[i], item + 1, len - 1))
-			return;
+}
+
+/* What this CPU needs, or hw= asks for; the errata behind it go into the log. */
+static u32 cures_due(void)
+{
+	struct x86_model model = cpuid_model();
+	u32 due = 0;
+
+	for (unsigned i = 0; i < x86_errata_count; i++) {
+		const struct x86_erratum *e = &x86_errata[i];
+		enum hw_asked asked = hw_asked(e->id);
+
+		if (asked == HW_WITHOUT || (asked != HW_WITH && !x86_has_erratum(e, &model)))
+			continue;
+		due |= 1U << e->cure;
+		hw_note_erratum(e->id, x86_cure_text[e->cure]);
 	}
-	printk("hw=%.*s: no such feature; those found and used here: %s\n", (int)len, item,
-	       feature_text);
+	return due;
 }
 
 static void features_write_text(void)
@@ -174,16 +209,10 @@ static void features_write_text(void)
 
 void features_apply_options(void)
 {
-	const char *hw = option_get("hw");
-
 	features_write_text();
-	while (hw && *hw) {
-		const char *end = strchr(hw, ',');
-		size_t len = end ? (size_t)(end - hw) : strlen(hw);
-
-		hw_item(hw, len);
-		hw += len + (end != NULL);
-	}
+	cures = cures_due();
+	features_choose();
+	hw_report_unknown(feature_text);
 	features_settle_vectors();
 	/* PCID without PGE would leave no cheap way to drop all of them, and no CPU is like that. */
 	if (!x86_has(X86_PGE))
@@ -195,6 +224,15 @@ void features_apply_options(void)
 		cr4_features |= x86_has(i) ? features[i].cr4 : 0;
 	if (x86_has(X86_PCID))
 		x86_asid_count = EVIDENCE_SLOTS;
+}
+
+static void disable_flush_filter(void)
+{
+	u64 v;
+
+	if (msr_probe_read(MSR_AMD_HWCR, &v) || msr_probe_write(MSR_AMD_HWCR, v | AMD_HWCR_FFDIS))
+		printk("cpu %u: MSR %#x cannot be written: the TLB flush filter may be on\n",
+		       cpu_id(), MSR_AMD_HWCR);
 }
 
 /* AMD leaves it to software whether LFENCE waits for RDTSC (APM vol. 2 3.2.6 and DE_CFG). */
@@ -218,8 +256,10 @@ void features_enable_cpu(void)
 	cr4_write(cr4_features | CR4_PAE | CR4_OSFXSR);
 	if (xcr0)
 		asm volatile("xsetbv" ::"c"(0), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)));
-	if (cpuid(0, 0).ecx == 0x444d4163) /* "cAMD" of AuthenticAMD */
+	if (cpuid_model().vendor == X86_AMD)
 		enable_lfence();
+	if (cures >> CURE_NO_FLUSH_FILTER & 1)
+		disable_flush_filter();
 }
 
 const char *cpu_features(void)

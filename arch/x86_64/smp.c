@@ -29,8 +29,9 @@ struct secondary_args secondary_args;
 
 static bool cpu_needs_init_pause(void)
 {
-	return cpuid(0, 0).ecx == 0x6c65746e /* "ntel" of GenuineIntel */ &&
-	       (cpuid(1, 0).eax >> 8 & 15) == 15;
+	struct x86_model model = cpuid_model();
+
+	return model.vendor == X86_INTEL && model.family == 15;
 }
 
 /* The awaited CPU needs nothing from us but that we leave its arguments alone. */

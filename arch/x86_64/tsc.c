@@ -46,6 +46,11 @@ const char *cycles_source(void)
 	return tsc_source;
 }
 
+bool cycles_trusted(void)
+{
+	return true;
+}
+
 u64 apic_timer_hz(void)
 {
 	return apic_hz;

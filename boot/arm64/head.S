@@ -195,6 +195,7 @@ mmu_off:
 	by_line	civac
 	mov	x0, #(SCTLR_M | SCTLR_C | SCTLR_I)
 	bic	x5, x5, x0
+	isb				// no fetch ahead of it: Falkor E1041
 	cmp	x4, #CURRENT_EL2
 	b.eq	4f
 	msr	sctlr_el1, x5
@@ -235,7 +236,8 @@ enter_el1:
 	mrs	x2, s3_0_c0_c7_4	// ID_AA64MMFR4_EL1
 	tbz	x2, #MMFR4_NO_E2H0_BIT, 2f
 	orr	x0, x0, #(1 << HCR_E2H_BIT)
-2:	msr	hcr_el2, x0
+2:	dsb	sy			// nothing in flight may translate meanwhile: AmpereOne AC04_CPU_23
+	msr	hcr_el2, x0
 	isb
 	mrs	x0, hcr_el2
 	tbnz	x0, #HCR_E2H_BIT, 3f

@@ -23,13 +23,20 @@ test_lib_SRCS := tests/host/check.c tests/host/test_lib.c kernel/lib/crc32.c ker
 		 kernel/lib/strutil.c
 
 HOST_TESTS += test_shell
-test_shell_SRCS := tests/host/check.c tests/host/test_shell.c kernel/core/option.c \
+test_shell_SRCS := tests/host/check.c tests/host/test_shell.c kernel/core/hw.c kernel/core/option.c \
 		   kernel/lib/args.c kernel/lib/fixed.c kernel/lib/json.c kernel/lib/printf.c \
 		   kernel/lib/rng.c kernel/lib/strutil.c kernel/shell/lineedit.c
 
 HOST_TESTS += test_bench
 test_bench_SRCS := tests/host/check.c tests/host/test_bench.c kernel/bench/load/pattern.c kernel/lib/samples.c \
 		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c
+
+# The tables of errata are plain data of the ports.
+HOST_TESTS += test_errata_arm64 test_errata_x86_64
+test_errata_arm64_INCLUDES := -Iarch/arm64/include -Ikernel/include -Itests/host
+test_errata_arm64_SRCS := tests/host/check.c tests/host/test_errata_arm64.c arch/arm64/errata.c
+test_errata_x86_64_INCLUDES := -Iarch/x86_64/include -Ikernel/include -Itests/host
+test_errata_x86_64_SRCS := tests/host/check.c tests/host/test_errata_x86_64.c arch/x86_64/errata.c
 
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
 topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c \

@@ -5,6 +5,7 @@
 #include <kernel/error.h>
 #include <kernel/json.h>
 #include <kernel/lineedit.h>
+#include <kernel/hw.h>
 #include <kernel/option.h>
 #include <kernel/printk.h>
 #include <kernel/rng.h>
@@ -283,6 +284,35 @@ TEST(option_words_of_one_name)
 	CHECK_STR(option_nth("console", 1), "ttyS1,9600");
 	CHECK_STR(option_nth("console", 2), "");
 	CHECK(!option_nth("console", 3));
+}
+
+TEST(hw_takes_and_gives)
+{
+	printed[0] = '\0';
+	option_init("hw=-pcid,+ADL063,-383,+383,,pge,-frob,+383x,-hafdbs,-1");
+	CHECK_EQ(hw_asked("pcid"), HW_WITHOUT);
+	CHECK_EQ(hw_asked("ADL063"), HW_WITH);
+	CHECK_EQ(hw_asked("383"), HW_WITH); /* the last mention */
+	CHECK_EQ(hw_asked("38"), HW_AS_FOUND);
+	CHECK_EQ(hw_asked("pge"), HW_AS_FOUND); /* no sign */
+	CHECK_EQ(hw_asked("lse"), HW_AS_FOUND);
+	hw_report_unknown("pge");
+	CHECK_STR(printed, "hw=pge: no such feature or erratum; found here: pge\n"
+			   "hw=-frob: no such feature or erratum; found here: pge\n"
+			   "hw=+383x: no such feature or erratum; found here: pge\n"
+			   "hw=-1: no such feature or erratum; found here: pge\n");
+}
+
+TEST(errata_are_noted_once)
+{
+	printed[0] = '\0';
+	option_init("hw=+383");
+	CHECK_STR(hw_errata(), "");
+	hw_note_erratum("1286807", "twice");
+	hw_note_erratum("383", "nothing");
+	hw_note_erratum("1286807", "twice");
+	CHECK_STR(hw_errata(), "1286807 383");
+	CHECK_STR(printed, "cpu: erratum 1286807: twice\ncpu: erratum 383: nothing (hw=)\n");
 }
 
 TEST(option_values_are_checked)

@@ -3,7 +3,7 @@
 
 import re
 
-from common import Console, boot, guest, main, result, settings
+from common import Console, bench, boot, guest, main, result, settings
 
 WRONG = {  # name: (command, what the message must name)
     "verb": ("frobnicate", "frobnicate"),
@@ -59,6 +59,25 @@ def boot_line() -> None:
            f"rc={run.guest_rc}: {(errors or ['no error line'])[0][:100]}")
 
 
+# A CPU with errata, one of them denied, one given that it has not, a name that nothing has; what is in force then.
+HW = {
+    "x86_64": ("phenom", "hw=-383,+298,-frobnicate", "298"),
+    "arm64": ("neoverse-n1", "hw=-4118414,+858921,-frobnicate", "858921 1542419"),
+}
+
+
+def errata() -> None:
+    cpu, args, in_force = HW[settings().arch]
+    records = bench("bench floor --reps 1", CPU=cpu, ARGS=args)
+    found = {record["errata"] for record in records.values()}
+    result("hw.record", found == {in_force}, f"{cpu} {args}: {found}, expected {in_force}")
+    run = boot("show", CPU=cpu, ARGS=args)
+    said = re.findall(r"erratum (\S+):", run.text)
+    result("hw.log", " ".join(said) == in_force, f"{cpu} {args}: {said}")
+    named = [line for line in run.text.splitlines() if "frobnicate: no such feature" in line]
+    result("hw.names-unknown", bool(named), f"{named}")
+
+
 def typed_line() -> None:
     with Console() as console:
         console.expect(b"tarry> ")
@@ -97,6 +116,7 @@ def panics() -> None:
 def body() -> None:
     wrong_commands()
     boot_line()
+    errata()
     typed_line()
     panics()
 

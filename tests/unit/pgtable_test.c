@@ -1,8 +1,10 @@
 /* The page-table contract: what every port's entries promise, level by level. */
+#include <arch/cpu.h>
 #include <arch/platform.h>
 #include <mm/kmap.h>
 #include <arch/pgtable.h>
 #include <kernel/ktest.h>
+#include <kernel/string.h>
 
 static const prot_t prots[] = {
 	PROT_READ,
@@ -48,6 +50,16 @@ TEST(pgtable, none_and_table)
 	}
 	EXPECT(pte_is_none(pte_none()) && !pte_is_present(pte_none()));
 	EXPECT(!pte_is_hint(pte_none()) && !pte_is_migration(pte_none()));
+}
+
+/* What a walk of some CPUs may leave in an entry that was just cleared (x86-64: Xeon Phi). */
+TEST(pgtable, accessed_and_dirty_alone_are_none)
+{
+	if (strcmp(cpu_isa(), "x86_64"))
+		SKIP("x86-64's rule");
+	EXPECT(pte_is_none(pte_mk_young(pte_none())));
+	EXPECT(pte_is_none(pte_mk_young(pte_mk_dirty(pte_none()))));
+	EXPECT(!pte_is_none(pte_mk_hint(pte_mk_leaf(0, PROT_READ, 0))));
 }
 
 /* Accessed, dirty and writable change alone; the frame and the rest stay. */

@@ -24,6 +24,8 @@ static inline u64 cycles_now(void);
 /* Ticks of cycles_now() per second, calibrated at boot; source is a name for the log and records. */
 u64 cycles_hz(void);
 const char *cycles_source(void);
+/* False: for an erratum of some CPU here a read may be far off now and then, so no time is a result. */
+bool cycles_trusted(void);
 
 /* One line about this CPU for the log: vendor, model, features that matter here. */
 void cpu_describe(char *buf, size_t size);

@@ -1,5 +1,6 @@
 /* Pieces of a benchmark record: counters, histograms, phases, victims, the machine. */
 #include <harness/region.h>
+#include <kernel/hw.h>
 #include <kernel/option.h>
 #include <kernel/rng.h>
 #include <kernel/smp.h>
@@ -256,6 +257,7 @@ void record_machine_keys(const struct bench *b, struct json *j)
 	json_key(j, "copy"), json_string(j, copy_page_name());
 	json_key(j, "hw"), json_string(j, hw ? hw : "");
 	json_key(j, "features"), json_string(j, cpu_features());
+	json_key(j, "errata"), json_string(j, hw_errata());
 	json_key(j, "net"), json_string(j, "off");
 	json_key(j, "idle"), json_string(j, idle_polls ? "poll" : "halt");
 	put_node_memory(j);

@@ -6,8 +6,12 @@
 struct arm64_features {
 	unsigned asid_count; /* ASIDs that may be handed out; 0xffff means "kernel" and is none */
 	bool tlbi_range; /* FEAT_TLBIRANGE */
-	bool repeat_tlbi; /* erratum: a broadcast TLBI and its DSB must be done twice */
 	bool hw_dirty; /* FEAT_HAFDBS: hardware clears read-only where DBM is set */
+	/* Cures of errata, due for some CPU (asm/errata.h). */
+	bool repeat_tlbi;
+	bool flush_at_switch, icache_at_switch;
+	bool bbm_noexec;
+	bool no_times;
 	u64 tlbi_ttl0; /* FEAT_TTL: "the entry is of level 0" in the operand of TLBI; 0 = absent */
 };
 

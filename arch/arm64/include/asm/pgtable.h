@@ -242,7 +242,8 @@ static inline void pt_publish(void)
  * global, and when its output address changes while one of the two is writable or the contents of
  * the two frames differ. The last point cannot be seen in an entry, so another address always
  * asks for it; schemes that keep two equal read-only copies never replace valid by valid.
- * Permissions, access flag and dirty state need none. FEAT_BBM level 2 would lift the rule for
+ * Permissions, access flag and dirty state need none, but for an erratum of cores that report a wrong
+ * fault where execution was taken away (asm/errata.h). FEAT_BBM level 2 would lift the rule for
  * sizes, but lets CPUs answer with a TLB conflict abort, so it is not used.
  */
 static inline bool pte_needs_bbm(pte_t old, pte_t new, unsigned level)
@@ -253,6 +254,8 @@ static inline bool pte_needs_bbm(pte_t old, pte_t new, unsigned level)
 		return false;
 	if (pte_is_table(old, level) && pte_is_table(new, level))
 		return changed & PTE_ADDR;
+	if (unlikely(arm64_features.bbm_noexec) && (changed & new.v &PTE_PXN))
+		return true;
 	return (changed & (PTE_TYPE | PTE_ADDR | PTE_MEMORY)) || (changed & old.v & PTE_NG);
 }
 

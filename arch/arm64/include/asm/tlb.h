@@ -26,6 +26,8 @@ extern paddr_t arm64_empty_root; /* a table of zeroes in the image */
 void tlb_evidence_page(u64 stamp, vaddr_t va, asid_t asid);
 void tlb_evidence_asid(u64 stamp, asid_t asid);
 unsigned tlb_evidence_load(paddr_t root, asid_t asid);
+/* What errata of some CPU here ask of every switch of spaces, once the new root is loaded. */
+void tlb_cure_switch(void);
 
 static inline unsigned asid_count(void)
 {
@@ -191,6 +193,8 @@ static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
 	dsb(ish);
 	sysreg_write(ttbr0_el1, root | (u64)asid << 48);
 	isb();
+	if (unlikely(arm64_features.flush_at_switch | arm64_features.icache_at_switch))
+		tlb_cure_switch();
 	if (!keep)
 		tlb_flush_local_asid(asid);
 	if (evidence_on())

@@ -1,6 +1,7 @@
 /* What this CPU has, after hw=-name options: decided once on the boot CPU, applied on every CPU. */
 #pragma once
 
+#include <asm/errata.h>
 #include <kernel/types.h>
 
 struct cpuid {
@@ -42,6 +43,9 @@ enum x86_feature {
 	X86_HYPERVISOR,
 	X86_FEATURES
 };
+
+/* Who made the executing CPU, and which it is. */
+struct x86_model cpuid_model(void);
 
 bool x86_has(enum x86_feature feature);
 

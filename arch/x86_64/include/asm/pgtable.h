@@ -63,9 +63,10 @@ static inline pte_t pte_mk_table(paddr_t pa)
 	return (pte_t){pa | PTE_P | PTE_RW | PTE_US | PTE_A};
 }
 
+/* A and D alone are nothing: walks of a Xeon Phi may set them in an entry that was just cleared (asm/errata.h). */
 static inline bool pte_is_none(pte_t pte)
 {
-	return !pte.v;
+	return !(pte.v & ~(PTE_A | PTE_D));
 }
 
 static inline bool pte_is_present(pte_t pte)

@@ -42,12 +42,16 @@
 #define APIC_BASE_X2APIC LAYOUT_U64(0x400)
 #define APIC_BASE_ENABLE LAYOUT_U64(0x800)
 #define APIC_BASE_ADDRESS LAYOUT_U64(0x000ffffffffff000)
+#define MSR_MICROCODE                                                                              \
+	0x8b /* revision in the upper half, after a zero was written and CPUID executed */
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC_ID 0x802
 #define MSR_EFER 0xc0000080
 #define EFER_LME LAYOUT_U64(0x100)
 #define EFER_NXE LAYOUT_U64(0x800)
 #define MSR_GS_BASE 0xc0000101
+#define MSR_AMD_HWCR 0xc0010015
+#define AMD_HWCR_FFDIS LAYOUT_U64(0x40) /* no TLB flush filter */
 #define MSR_AMD_DE_CFG 0xc0011029
 #define AMD_DE_CFG_LFENCE_SERIALIZE LAYOUT_U64(0x2)
 
