@@ -15,7 +15,18 @@ endif
 
 # What tools/launch.py reads; empty means its default. One list here, one table there.
 LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES
-export ARCH ARCHES BUILD ORACLE SETUP ONLY $(LAUNCH_VARS)
+export ARCH ARCHES BUILD ORACLE SETUP ONLY CFG $(LAUNCH_VARS)
+
+# A variable of the command line that the goals do not read, or that is misspelt, is refused rather than ignored.
+ifeq ($(MAKELEVEL),0)
+GIVEN := $(foreach v,$(.VARIABLES),$(if $(findstring command line,$(origin $v)),$v))
+ifneq ($(GIVEN),)
+REFUSED := $(shell $(PYTHON) tools/variables.py '$(ARCH)' '$(or $(MAKECMDGOALS),all)' $(GIVEN) 2>&1)
+ifneq ($(REFUSED),)
+$(error $(REFUSED))
+endif
+endif
+endif
 
 O    := $(BUILD)/$(ARCH)
 OBJ  := $(O)/obj

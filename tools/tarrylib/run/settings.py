@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,10 @@ DEFAULTS = {
     "ACPITABLES": "",
     "BUILD": "build",
 }
+
+
+# Variables that mean something on one architecture only.
+ARCH_ONLY = {"GIC": "arm64", "EL2": "arm64", "ACPITABLES": "x86_64"}
 
 
 class UsageError(Exception):
@@ -77,13 +82,22 @@ def given(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in DEFAULTS if environ.get(name)}
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Which of the known names was meant: the same letters, else most of them; "" if none is near."""
+    known, name = sorted(known), name.upper()
+    same = [other for other in known if sorted(other) == sorted(name)]
+    return next(iter(same or difflib.get_close_matches(name, known, 1)), "")
+
+
 def words(pairs: list[str]) -> dict[str, str]:
     """NAME=VALUE arguments as a dictionary."""
     out = {}
     for pair in pairs:
         name, sep, value = pair.partition("=")
         if not sep or name not in DEFAULTS:
-            raise UsageError(f"{pair}: not one of {' '.join(DEFAULTS)} with =VALUE")
+            near = nearest(name, DEFAULTS) if sep else ""
+            raise UsageError(f"{pair}: " + (f"no such variable; {near}=?" if near else
+                                            f"not one of {' '.join(DEFAULTS)} with =VALUE"))
         out[name] = value
     return out
 
@@ -149,6 +163,9 @@ def parse(values: Mapping[str, str]) -> Settings:
     v = {name: values.get(name) or default for name, default in DEFAULTS.items()}
     arch = _choice("ARCH", v["ARCH"], ("x86_64", "arm64"))
     machines = ("q35", "pc", "microvm") if arch == "x86_64" else ("virt",)
+    for name, owner in ARCH_ONLY.items():
+        if v[name] != DEFAULTS[name] and arch != owner:
+            raise UsageError(f"{name}={v[name]}: only {owner} has it, this is ARCH={arch}")
     det = _choice("DET", v["DET"], ("0", "1")) == "1"
     if v["SEED"] and not det:
         raise UsageError("SEED: only a deterministic run (DET=1) takes one")
