@@ -251,7 +251,10 @@ void record_machine_keys(const struct bench *b, struct json *j)
 {
 	static const char *const poisons[] = {"off", "mark", "full"};
 	const char *hw = option_get("hw");
+	char cpu[160];
 
+	cpu_describe(cpu, sizeof(cpu));
+	json_key(j, "cpu"), json_string(j, cpu);
 	json_key(j, "check"), json_string(j, region_check_name());
 	json_key(j, "poison"), json_string(j, poisons[pmm_poison]);
 	json_key(j, "copy"), json_string(j, copy_page_name());
