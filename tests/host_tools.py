@@ -189,10 +189,13 @@ def test_records() -> None:
     good = record()
     block = records.extract(f"noise\nBENCH-BEGIN\n{good}\nBENCH-END\n")
     equal("records.good", (block.lines, block.damaged), ([good], []))
+    split = records.extract(f"BENCH-BEGIN\n{good[:40]}\n[ 1.0] x\n{good[40:]}\nBENCH-END\n")
+    equal("records.split-by-log", (split.lines, split.damaged), ([good], []))
     for name, console in {
             "changed-digit": f"BENCH-BEGIN\n{good.replace(':8', ':9')}\nBENCH-END\n",
             "cut-off": f"BENCH-BEGIN\n{good[:-9]}\nBENCH-END\n",
-            "split-by-log": f"BENCH-BEGIN\n{good[:40]}\n[ 1.0] x\n{good[40:]}\nBENCH-END\n",
+            "line-between": f"BENCH-BEGIN\n{good[:40]}\nwhat is this\n{good[40:]}\nBENCH-END\n",
+            "line-behind": f"BENCH-BEGIN\n{good}\n[ 1.0] x\nBENCH-END\n",
             "no-end": f"BENCH-BEGIN\n{good}\n"}.items():
         damaged = records.extract(console).damaged
         OUT.result(f"records.{name}", bool(damaged), "; ".join(damaged) or "not noticed")
@@ -215,8 +218,8 @@ def test_records() -> None:
     equal("summary.honest-baseline", [line.partition(" same boot ")[2][:18] for line in summary.honest_baseline(pair, trip)],
           ["(95 %: 0.90 to 1.0"])
     equal("summary.honest-baseline-untrusted", summary.honest_baseline(pair, {"points": []}), [])
-    equal("exports.flatten", exports.flatten({"a": {"b": [1, 2]}, "c": None}),
-          {"a.b": "1 2", "c": ""})
+    equal("exports.leaves", list(exports.leaves({"a": {"b": [1, 2]}, "c": None, "d": True, "e": [{"name": "x", "y": 3}]})),
+          [("a.b", "0", 1), ("a.b", "1", 2), ("d", "", "true"), ("e.x.y", "", 3)])
 
 
 class Raises(cases.Case):

@@ -3,9 +3,9 @@
 
 Usage: tools/report.py RESULTS-FOLDER          tables on stdout, the derived files in the folder
        tools/report.py --console CAPTURE       a serial capture (from a real machine, say) becomes a
-                                               results folder first
+                                               results folder first; docs/results.md lists the loggers
 
-Exit status: 0, 1 if a record is damaged or stale reads were seen, 2 wrong usage.
+Exit status: 0, 1 if a record is damaged, stale reads were seen or a capture holds no record, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from tarrylib.report import exports, pictures, results as res, summary  # noqa: E402
+from tarrylib.report import exports, measured, pictures, records, results as res, summary  # noqa: E402
 from tarrylib.run import junit  # noqa: E402
 
 STYLE = """\
@@ -29,9 +29,13 @@ pre { background: #f4f4f4; padding: .7em; overflow-x: auto; }
 """
 
 
+class NoRecords(ValueError):
+    """A capture with nothing to report on."""
+
+
 def facts(results: res.Results) -> list[str]:
     info = results.info
-    lines = [f"{key}: {info[key]}" for key in ("started", "build", "host_cpu", "host_cpus", "qemu")
+    lines = [f"{key}: {info[key]}" for key in ("started", "config", "build", "machine", "host_cpu", "host_cpus", "qemu")
              if info.get(key)]
     setups = {summary.setup_of(r): None for r in results.records}
     return lines + [f"measured: {setup}" for setup in setups]
@@ -84,12 +88,37 @@ def write_derived(results: res.Results) -> int:
     return 1 if summary.problems(results) else 0
 
 
-def import_console(capture: Path) -> Path:
-    boot = res.Boot("capture", f"serial capture {capture.name}", "")
-    folder = res.create(Path("results"))
-    res.add_console(folder, boot, capture.read_text("utf-8", "replace"))
-    res.write_info(folder, {"started": res.utc_now()}, [boot])
+def import_console(path: Path) -> Path:
+    """A results folder of a serial capture, one boot for each that printed records. NoRecords if there is none."""
+    console = path.read_bytes().decode("utf-8", "replace")
+    block = records.extract(console)
+    if not block.records:
+        raise NoRecords(f"{path}: {why_nothing(console, block)}")
+    lines = list(dict.fromkeys(block.lines))  # `results` prints some again
+    found = [records.check(line) for line in lines]
+    folder = res.create(Path("results"), measured.short_name(found))
+    res.write_raw(folder, console, lines)
+    ids = list(dict.fromkeys(record.get("boot_id") for record in found))
+    boots = []
+    for number, boot_id in enumerate(ids, 1):
+        name = "capture" if len(ids) == 1 else f"capture{number}"
+        boot = res.Boot(name, f"serial capture {path.name}" + (f", boot {number}" if len(ids) > 1 else ""), "")
+        boot.take([r for r in found if r.get("boot_id") == boot_id], [] if boots else block.damaged)
+        boots.append(boot)
+    info = {"converted": res.utc_now(), "machine": measured.description(found),
+            "build": ", ".join(dict.fromkeys(f"{r['version']} {r['build']}" for r in found))}
+    res.write_info(folder, info, boots)
     return folder
+
+
+def why_nothing(console: str, block: records.Block) -> str:
+    if block.damaged:
+        return f"no whole record; {block.damaged[0]}"
+    if not console.strip():
+        return "the capture is empty"
+    if "Tarry" in console:
+        return "no record in it: nothing was measured, or not with records=on"
+    return "no record in it, nor anything else that Tarry prints"
 
 
 def main() -> int:
@@ -100,6 +129,9 @@ def main() -> int:
     try:
         folder = import_console(args.path) if args.console else args.path
         results = res.load(folder)
+    except NoRecords as error:
+        print(f"report: error: {error}", file=sys.stderr)
+        return 1
     except (OSError, ValueError) as error:
         print(f"report: error: {error}", file=sys.stderr)
         return 2

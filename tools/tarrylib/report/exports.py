@@ -4,39 +4,64 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import pmbench_xml
 from .results import Results
 from .summary import label
 
-# What a row starts with; every other key of a record follows in the order of its first appearance.
-FIRST = ("boot", "name", "scheme", "variant", "arch", "accel", "smp", "nodes", "trust", "unit", "n",
-         "median", "mean", "stddev", "cv", "min", "max")
+# What tells rows apart, by their names in a record; docs/results.md explains each column.
+IDENTITY = {"workload": "name", "scheme": "scheme", "variant": "variant", "arch": "arch", "accel": "accel", "smp": "smp",
+            "nodes": "nodes", "trust": "trust", "record": "crc"}
+COLUMNS = ("section", *IDENTITY, "key", "index", "unit", "value")
+# Keys whose unit is the record's, or that of the series in "points"; other units follow from a key's end.
+FIGURES = {"samples", "mean", "median", "stddev", "min", "max", "p50", "p90", "p95", "p99", "ci95"}
+UNITS = (("_ns", "ns"), ("_hz", "Hz"), ("_kib", "KiB"), ("_mib", "MiB"), ("bytes_max", "bytes"), ("_pct", "%"),
+         ("percent", "%"), ("pages_per_s", "pages/s"), ("duration_s", "s"), ("node_pages", "pages"))
 
 
-def flatten(value: object, prefix: str = "") -> dict[str, object]:
-    """{"a": {"b": 1}} -> {"a.b": 1}; lists become words with spaces between."""
+def leaves(value: object, key: str = "", index: str = "") -> Iterator[tuple[str, str, object]]:
+    """(key, index, value) of all that a record holds: {"a": {"b": [1]}} is a.b, 0, 1. Without what is null.
+
+    Items of a list that have a name have it in the key: points.copy.median.
+    """
     if isinstance(value, dict):
-        out: dict[str, object] = {}
-        for key, item in value.items():
-            out |= flatten(item, f"{prefix}.{key}" if prefix else key)
-        return out
-    if isinstance(value, list) and value and isinstance(value[0], dict):  # series, by name
-        return flatten({item.get("name", str(i)): item for i, item in enumerate(value)}, prefix)
-    if isinstance(value, list):
-        return {prefix: " ".join(str(item) for item in value)}
-    return {prefix: "" if value is None else value}
+        for name, item in value.items():
+            yield from leaves(item, f"{key}.{name}" if key else name, index)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            if isinstance(item, dict) and "name" in item:
+                yield from leaves({k: v for k, v in item.items() if k != "name"}, f"{key}.{item['name']}", index)
+            else:
+                yield from leaves(item, key, f"{index}.{number}" if index else str(number))
+    elif value is not None:
+        yield key, index, str(value).lower() if isinstance(value, bool) else value
+
+
+def unit_of(record: dict, key: str) -> str:
+    """The unit of a value, "" for what has none."""
+    group, _, last = key.rpartition(".")
+    if last in FIGURES and not group:
+        return record.get("unit") or ""
+    if last in FIGURES and group.startswith("points."):
+        return next((p["unit"] for p in record["points"] if p["name"] == group.removeprefix("points.")), "")
+    if group.split(".")[0] in ("phase_ns", "wait_ns", "ack_ns"):
+        return "ns"
+    return next((unit for end, unit in UNITS if last.endswith(end)), "count" if group.startswith("counters") else "")
 
 
 def write_csv(path: Path, results: Results) -> None:
-    rows = [{"boot": boot.name, **flatten(record)}
-            for boot in results.boots for record in boot.records]
-    columns = dict.fromkeys(FIRST) | dict.fromkeys(key for row in rows for key in row)
+    """All records in long form: one value a row."""
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for boot in results.boots:
+            for record in boot.records:
+                identity = [boot.name, *(record.get(name, "") for name in IDENTITY.values())]
+                rest = {k: v for k, v in record.items() if k not in IDENTITY.values()}
+                writer.writerows([*identity, key, index, unit_of(record, key), value]
+                                 for key, index, value in leaves(rest))
 
 
 def write_pmbench(folder: Path, results: Results) -> None:

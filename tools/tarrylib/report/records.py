@@ -1,20 +1,33 @@
-"""Benchmark records: JSON lines between BENCH-BEGIN and BENCH-END, each with its checksum."""
+"""Benchmark records: JSON lines between BENCH-BEGIN and BENCH-END, each with its checksum.
+
+Whoever logs a console may put a time stamp in front of each line, and wrap lines: so a record is what its checksum
+says it is, be it one line or several put together.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from . import capture
 
 SCHEMA = "tarry.bench/1"
 _CRC = re.compile(r'^(?P<body>.*),"crc":"(?P<crc>[0-9a-f]{8})"\}$')
+# A mark, behind nothing or a prefix as loggers write them: one with a digit, or with a name and a colon.
+_MARK = re.compile(r"^(?:|.{0,80}?(?:\d.{0,80}?[\s:>|\]]|[:>|\]]\s*))(?P<mark>BENCH-(?:BEGIN|END))\s*$")
+_START = '{"schema":"tarry.bench/'
+_KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\] ")  # what the kernel says in the middle of a record
+LINES_MAX = 4096  # that one record may have been wrapped into
+PREFIX_MAX = 120  # bytes of a logger's own in front of a line
 
 
 @dataclass
 class Block:
     """What one console held."""
-    lines: list[str] = field(default_factory=list)  # undamaged records, as they came
+    lines: list[str] = field(default_factory=list)  # undamaged records, each as the guest wrote it
     records: list[dict] = field(default_factory=list)  # the same, parsed
     damaged: list[str] = field(default_factory=list)  # what is wrong, one line each
 
@@ -22,6 +35,11 @@ class Block:
 def checksum(body: str) -> str:
     """CRC-32 (IEEE) of the record up to, and without, its last key."""
     return f"{zlib.crc32(body.encode()):08x}"
+
+
+def _is_whole(line: str) -> bool:
+    match = _CRC.match(line)
+    return bool(match) and checksum(match["body"]) == match["crc"]
 
 
 def check(line: str) -> dict:
@@ -40,28 +58,111 @@ def check(line: str) -> dict:
     return record
 
 
+def _shapes(prefix: str) -> list[re.Pattern[str]]:
+    """What the prefix of another line may look like: the same but for digits and letters, then of any width.
+
+    The blanks at its end are part of it as they are: the record's own may follow.
+    """
+    tokens = re.findall(r"\d+|[A-Za-z]+| +|[^\dA-Za-z ]", prefix)
+
+    def shape(exactly: bool) -> re.Pattern[str]:
+        out = ""
+        for number, token in enumerate(tokens, 1):
+            kind = r"\d" if token[0].isdigit() else "[A-Za-z]" if token[0].isalpha() else re.escape(token[0])
+            fixed = exactly or not token[0].isalnum() and (token[0] != " " or number == len(tokens))
+            out += kind + (f"{{{len(token)}}}" if fixed else "+")
+        return re.compile("^" + out)
+
+    return [shape(True), shape(False)]
+
+
+def _readings(prefix: str, pieces: list[str]) -> Iterator[list[str]]:
+    """Ways to read the lines of a record: with and without prefix, remarks, and blanks added or lost at a line's end."""
+    views = [pieces]
+    if prefix.strip():
+        views += [[pieces[0]] + [shape.sub("", piece, count=1) for piece in pieces[1:]] for shape in _shapes(prefix)]
+    for view in views:
+        yield view
+        added = min((len(piece) - len(piece.rstrip(" ")) for piece in view[:-1]), default=0)
+        yield [piece[:len(piece) - added] for piece in view[:-1]] + view[-1:]
+        width = max(len(piece) for piece in view)
+        yield [piece.ljust(width) for piece in view]
+        yield [piece for piece in view if not _KERNEL_LINE.match(piece)]
+
+
+def _joined(prefix: str, pieces: list[str]) -> str:
+    """The record that these lines are together, as the guest wrote it; "" if no reading gives one."""
+    texts = ("".join(reading).rstrip() for reading in _readings(prefix, pieces))
+    return next((text for text in texts if _is_whole(text)), "")
+
+
+class _Reader:
+    """Takes a console's lines one by one."""
+
+    def __init__(self) -> None:
+        self.block = Block()
+        self.inside = False
+        self.prefix = ""
+        self.pieces: list[str] = []  # of the record that has begun
+        self.first = 0  # number of its first line
+
+    def line(self, number: int, line: str) -> None:
+        mark = _MARK.match(line)
+        start = line.find(_START, 0, PREFIX_MAX + len(_START))
+        if mark or start >= 0:
+            self.give_up()
+        if mark:
+            self.mark(number, mark["mark"] == "BENCH-BEGIN")
+        elif start >= 0:
+            self.prefix, self.first = line[:start], number
+            self.piece(line[start:])
+        elif self.pieces:
+            self.piece(line)
+        elif self.inside and line.strip():
+            self.block.damaged.append(f"line {number}: not a record: {line[:60]}")
+
+    def mark(self, number: int, begin: bool) -> None:
+        if begin and self.inside:
+            self.block.damaged.append(f"line {number}: BENCH-BEGIN twice, no BENCH-END between")
+        if not begin and not self.inside:
+            self.block.damaged.append(f"line {number}: BENCH-END without BENCH-BEGIN")
+        self.inside = begin
+
+    def piece(self, text: str) -> None:
+        """One more line of a record, perhaps the last."""
+        self.pieces.append(text)
+        if text.rstrip().endswith("}") and (whole := _joined(self.prefix, self.pieces)):
+            self.take(whole)
+        elif len(self.pieces) == LINES_MAX:
+            self.give_up()
+
+    def take(self, line: str) -> None:
+        try:
+            self.block.records.append(check(line))
+            self.block.lines.append(line)
+        except ValueError as error:
+            self.block.damaged.append(f"line {self.first}: {error}: {line[:60]}...")
+        self.pieces = []
+
+    def give_up(self) -> None:
+        """What has begun has not become a whole record."""
+        if not self.pieces:
+            return
+        first = self.pieces[0].rstrip()
+        if len(self.pieces) == 1 or _CRC.match(first):
+            self.take(first)  # which says what is wrong with it
+        else:
+            self.block.damaged.append(f"line {self.first}: no record with a right checksum, however its "
+                                      f"{len(self.pieces)} lines are joined: {first[:60]}...")
+        self.pieces = []
+
+
 def extract(console: str) -> Block:
     """All records of a console, and everything that is wrong between the markers."""
-    block = Block()
-    inside = False
-    for number, line in enumerate(console.splitlines(), 1):
-        line = line.rstrip()
-        if line.startswith("BENCH-BEGIN"):
-            if inside:
-                block.damaged.append(f"line {number}: BENCH-BEGIN twice, no BENCH-END between")
-            inside = True
-        elif line.startswith("BENCH-END"):
-            if not inside:
-                block.damaged.append(f"line {number}: BENCH-END without BENCH-BEGIN")
-            inside = False
-        elif inside and line.startswith("{"):
-            try:
-                block.records.append(check(line))
-                block.lines.append(line)
-            except ValueError as error:
-                block.damaged.append(f"line {number}: {error}: {line[:60]}...")
-        elif inside and line:
-            block.damaged.append(f"line {number}: not a record: {line[:60]}")
-    if inside:
-        block.damaged.append("the console ends inside a block: no BENCH-END")
-    return block
+    reader = _Reader()
+    for number, line in enumerate(capture.lines(console), 1):
+        reader.line(number, line)
+    reader.give_up()
+    if reader.inside:
+        reader.block.damaged.append("the console ends inside a block: no BENCH-END")
+    return reader.block

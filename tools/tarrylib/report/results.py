@@ -1,12 +1,14 @@
 """A results folder: the raw files a run leaves, written once, and read again by the report.
 
 console.log and bench.jsonl hold what the guests printed; run.json says which boot each record is
-from, and how the boots went. Everything else in the folder is made from these three.
+from, and how the boots went. Everything else in the folder is made from these three (docs/results.md).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import platform
 import re
 import secrets
@@ -21,7 +23,7 @@ from ..run.ktap import FAIL, PASS, Test
 @dataclass
 class Boot:
     """One boot of a run."""
-    name: str
+    name: str  # of its section in bench.cfg
     summary: str
     command: str  # console commands
     settings: dict[str, str] = field(default_factory=dict)
@@ -30,8 +32,14 @@ class Boot:
     code: int = 0
     message: str = ""
     record_count: int = 0
+    crcs: list[str] = field(default_factory=list)  # of its records, in the order of bench.jsonl
     damaged: list[str] = field(default_factory=list)
     records: list[dict] = field(default_factory=list, repr=False)  # not in run.json
+
+    def take(self, found: list[dict], damaged: list[str]) -> None:
+        """The records that this boot printed, and what is wrong with others."""
+        self.records, self.damaged = found, damaged
+        self.record_count, self.crcs = len(found), [record["crc"] for record in found]
 
 
 @dataclass
@@ -63,24 +71,36 @@ def host_cpu() -> str:
     return match[1] if match else platform.machine()
 
 
-def create(base: Path) -> Path:
-    """A new folder results/<UTC date>-<machine>-<run id>."""
-    machine = re.sub(r"[^A-Za-z0-9]+", "-", platform.node()).strip("-") or "machine"
-    date = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-    folder = base / f"{date}-{machine}-{secrets.token_hex(3)}"
+def create(base: Path, machine: str = "") -> Path:
+    """A new folder results/<UTC time>-<machine>-<run id>, whose names sort by time; results/latest leads to it."""
+    machine = re.sub(r"[^A-Za-z0-9]+", "-", machine or platform.node()).strip("-") or "machine"
+    time = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H%M%S.%f")[:-3]  # milliseconds: scripts make many
+    folder = base / f"{time}Z-{machine}-{secrets.token_hex(3)}"
     folder.mkdir(parents=True)
+    for name in ("console.log", "bench.jsonl"):
+        (folder / name).touch()
+    link = base / f".latest-{secrets.token_hex(3)}"
+    with contextlib.suppress(OSError):  # a file system without links, or somebody's own file of that name
+        link.symlink_to(folder.name)
+        os.replace(link, base / "latest")
+    with contextlib.suppress(OSError):
+        link.unlink()
     return folder
 
 
-def add_console(folder: Path, boot: Boot, console: str) -> None:
-    """Take a boot's console: append it to console.log, and its undamaged records to bench.jsonl."""
-    block = records.extract(console)
-    boot.record_count, boot.records, boot.damaged = len(block.lines), block.records, block.damaged
+def write_raw(folder: Path, console: str, lines: list[str]) -> None:
+    """Append what a guest printed to console.log, and the records in it to bench.jsonl."""
     with open(folder / "console.log", "a", encoding="utf-8") as log:
-        log.write(f"# boot {boot.name}: {boot.command}\n{console}")
-        log.write("" if console.endswith("\n") else "\n")
-    with open(folder / "bench.jsonl", "a", encoding="utf-8") as lines:
-        lines.writelines(line + "\n" for line in block.lines)
+        log.write(console + ("" if console.endswith("\n") else "\n"))
+    with open(folder / "bench.jsonl", "a", encoding="utf-8") as jsonl:
+        jsonl.writelines(line + "\n" for line in lines)
+
+
+def add_console(folder: Path, boot: Boot, console: str) -> None:
+    """Take a boot's console and the records in it."""
+    block = records.extract(console)
+    boot.take(block.records, block.damaged)
+    write_raw(folder, f"# boot {boot.name}: {boot.command}\n{console}", block.lines)
 
 
 def write_info(folder: Path, info: dict, boots: list[Boot]) -> None:
@@ -91,7 +111,9 @@ def write_info(folder: Path, info: dict, boots: list[Boot]) -> None:
         entry["qemu"] = [without_folders(word) for word in boot.qemu]
         stored.append(entry)
     text = json.dumps({**info, "boots": stored}, indent=1)
-    (folder / "run.json").write_text(text + "\n", "utf-8")
+    new = folder / "run.json.new"  # so that an interrupted run leaves the one before
+    new.write_text(text + "\n", "utf-8")
+    os.replace(new, folder / "run.json")
 
 
 def load(folder: Path) -> Results:
@@ -107,6 +129,8 @@ def load(folder: Path) -> Results:
     at = iter(lines)
     for boot in boots:
         boot.records = [records.check(next(at)) for _ in range(boot.record_count)]
+        if boot.crcs and boot.crcs != [record["crc"] for record in boot.records]:
+            raise ValueError(f"bench.jsonl has other records of {boot.name} than run.json says")
     return Results(folder, info, boots)
 
 

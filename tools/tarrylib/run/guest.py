@@ -152,7 +152,8 @@ class _Session:
         except subprocess.TimeoutExpired:
             in_time = False
             kill(process)
-        self.take(path.read_bytes() if path.exists() else b"")
+        finally:  # interrupted, too
+            self.take(path.read_bytes() if path.exists() else b"")
         return in_time
 
 
