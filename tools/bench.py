@@ -116,7 +116,8 @@ def run_one(folder: Path, boot: res.Boot, settings: Settings) -> None:
     boot.code, boot.message = run.code, run.message
     res.add_console(folder, boot, run.text)
     good = not run.code and not boot.damaged and boot.record_count
-    say(f"{run.seconds:.1f} s, {boot.record_count} records" + ("" if good else ", NOT WELL"))
+    why = f": {run.message}" if run.message else ""
+    say(f"{run.seconds:.1f} s, {boot.record_count} records" + ("" if good else f", NOT WELL{why}"))
 
 
 def measure(folder: Path, todo: list[tuple[res.Boot, Settings]], info: dict) -> int:
