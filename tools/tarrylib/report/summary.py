@@ -296,7 +296,7 @@ def problems(results: Results) -> list[str]:
         out += [f"{boot.name}: DAMAGED RECORD: {text}" for text in boot.damaged]
         if boot.code:
             out.append(f"{boot.name}: exit status {boot.code} {boot.message}".rstrip())
-        if not boot.records and not boot.code:
+        if not boot.records:
             out.append(f"{boot.name}: no record")
         stale_count = sum(r["counters"].get("stale_reads", 0) for r in boot.records)
         if stale_count:
