@@ -1,6 +1,7 @@
 /* numa (as `numactl -H` prints it), migratepages. */
 #include <kernel/command.h>
 #include <kernel/error.h>
+#include <kernel/main.h>
 #include <kernel/printk.h>
 #include <kernel/registry.h>
 #include <kernel/smp.h>
@@ -37,8 +38,29 @@ static void print_distances(u32 nodes)
 	kprintf("\n");
 }
 
+/* From each node to each, in tenths of a unit; 0 is what the firmware does not give. */
+static void print_figures(const char *what, const u32 (*of)[MAX_NODES], u32 nodes, u32 per_tenth)
+{
+	kprintf("%s, from the HMAT:\nnode ", what);
+	for (u32 to = 0; to < nodes; to++)
+		kprintf("%8u ", to);
+	for (u32 from = 0; from < nodes; from++) {
+		kprintf("\n%3u: ", from);
+		for (u32 to = 0; to < nodes; to++) {
+			u32 tenths = (of[from][to] + per_tenth / 2) / per_tenth;
+
+			if (of[from][to])
+				kprintf("%6u.%u ", tenths / 10, tenths % 10);
+			else
+				kprintf("%8s ", "-");
+		}
+	}
+	kprintf("\n");
+}
+
 static unsigned run_numa(int argc, char **argv)
 {
+	const struct bootinfo *bi = kernel_bootinfo;
 	u32 nodes = numa_node_count();
 	bool hardware = false;
 	/* numactl's word for "print the hardware", accepted and without effect. */
@@ -58,13 +80,18 @@ static unsigned run_numa(int argc, char **argv)
 	for (u32 node = 0; node < nodes; node++)
 		print_node(node);
 	print_distances(nodes);
+	if (bi->hmat_known) {
+		print_figures("read latency (ns)", bi->hmat.read_latency_ps, nodes, 100);
+		print_figures("read bandwidth (GB/s)", bi->hmat.read_bandwidth_mbps, nodes, 100);
+	}
 	return RC_PASS;
 }
 
 COMMAND(cmd_numa) = {
 	.name = "numa",
 	.usage = "",
-	.summary = "nodes, their CPUs, memory and distances, as numactl -H prints them",
+	.summary = "nodes, their CPUs, memory and distances, as numactl -H prints them; figures of "
+		   "an HMAT",
 	.run = run_numa,
 };
 

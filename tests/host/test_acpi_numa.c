@@ -582,6 +582,21 @@ TEST(slit_values_out_of_range)
 	CHECK(run_warned(&r, "SLIT+0x2c: distance 11 is not valid (4 such)"));
 }
 
+/* Firmware that knows no distances fills the table with those to oneself (Linux: slit_valid()). */
+TEST(slit_whose_nodes_are_all_local)
+{
+	static const u8 m[] = {10, 10, 10, 10};
+
+	run_begin(&r);
+	add_nodes(2, 0);
+	CHECK(finish_with_slit(2, m, sizeof(m)) == NULL);
+	CHECK_EQ(r.bi.distance[0][0], 10);
+	CHECK_EQ(r.bi.distance[0][1], 20);
+	CHECK_EQ(r.bi.distance[1][0], 20);
+	CHECK_EQ(r.bi.distance[1][1], 10);
+	CHECK(run_warned(&r, "SLIT+0x2d: distance 10 is not valid (2 such)"));
+}
+
 TEST(slit_without_srat)
 {
 	static const u8 m[] = {10, 30, 31, 10};

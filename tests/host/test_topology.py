@@ -357,6 +357,52 @@ def device_trees(folder: Path) -> None:
             assert topology(tree, rc=1)["warnings"]
 
 
+class Tree:
+    """A flattened device tree (Devicetree Specification 0.4, chapter 5)."""
+
+    def __init__(self) -> None:
+        self.structs, self.strings = struct.pack(">I4x", 1), b""
+
+    def prop(self, name: str, data: bytes) -> None:
+        self.structs += struct.pack(">III", 3, len(data), len(self.strings)) + data + bytes(-len(data) % 4)
+        self.strings += name.encode() + b"\0"
+
+    def memory(self, base: int, length: int, domain: int | None) -> None:
+        name = f"memory@{base:x}".encode() + b"\0"
+        self.structs += struct.pack(">I", 1) + name + bytes(-len(name) % 4)
+        self.prop("device_type", b"memory\0")
+        self.prop("reg", struct.pack(">QQ", base, length))
+        if domain is not None:
+            self.prop("numa-node-id", struct.pack(">I", domain))
+        self.structs += struct.pack(">I", 2)
+
+    def blob(self) -> bytes:
+        structs = self.structs + struct.pack(">II", 2, 9)
+        at = 40 + 16
+        return struct.pack(">10I", 0xd00dfeed, at + len(structs) + len(self.strings), at, at + len(structs), 40,
+                           17, 16, 0, len(self.strings), len(structs)) + bytes(16) + structs + self.strings
+
+
+@test
+def memory_of_a_device_tree(folder: Path) -> None:
+    """What has no numa-node-id is node 0's: all of it, or a part."""
+    def memory(*pieces: tuple[int, int, int | None]) -> list[list[list[str]]]:
+        tree = Tree()
+        tree.prop("#address-cells", struct.pack(">I", 2))
+        tree.prop("#size-cells", struct.pack(">I", 2))
+        for piece in pieces:
+            tree.memory(*piece)
+        path = folder / "tree.dtb"
+        path.write_bytes(tree.blob())
+        return [node["memory"] for node in topology(path, rc=1)["nodes"]]  # it has no CPUs and no GIC
+
+    assert memory((GIB, GIB, None)) == [[["0x40000000", "0x40000000"]]]
+    assert memory((4 * GIB, GIB, None), (GIB, GIB, None)) == [
+        [["0x40000000", "0x40000000"], ["0x100000000", "0x40000000"]]]
+    assert memory((GIB, GIB, 0), (2 * GIB, GIB, 1), (3 * GIB, GIB, None)) == [
+        [["0xc0000000", "0x40000000"], ["0x40000000", "0x40000000"]], [["0x80000000", "0x40000000"]]]
+
+
 def main() -> int:
     if not PROGRAM.exists():
         print(f"error: {PROGRAM}: not built (make host)", file=sys.stderr)

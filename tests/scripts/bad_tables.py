@@ -45,6 +45,13 @@ def slit(localities: int, matrix: bytes) -> bytes:
     return table(b"SLIT", struct.pack("<Q", localities) + matrix, 1)
 
 
+def hmat(*localities: tuple[int, int, list[int]]) -> bytes:
+    """Of two nodes; each locality: data type, unit, the four values. ACPI 6.5 section 5.2.29, revision 2."""
+    return table(b"HMAT", bytes(4) + b"".join(
+        struct.pack("<HHIBBHIIIQ4I4H", 1, 0, 56, 0, kind, 0, 2, 2, 0, unit, 0, 1, 0, 1, *values)
+        for kind, unit, values in localities), 2)
+
+
 def two_nodes(first: int = 0) -> list[bytes]:
     """CPUs and memory split over the domains first and first + 1."""
     cpus = [cpu(i, first + i // (CPUS // 2)) for i in range(CPUS)]
@@ -91,7 +98,24 @@ def check(name: str, tables: list[bytes], nodes: int, warning: str | None) -> No
         result(f"{name}.warning", bool(lines), lines[0][:160] if lines else f"nothing on {warning}")
 
 
+def memory_gone() -> None:
+    """The memory of node 1 is not in the memory map; what the HMAT says of both is shown."""
+    nodes = [*two_nodes()[:CPUS], memory(0, 2 * HALF, 0), memory(64 << 30, HALF, 1)]
+    figures = hmat((0, 100, [800, 2015, 2000, 0]), (3, 1024, [30, 10, 10, 30]))
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        for i, data in enumerate((srat(*nodes), GOOD_SLIT, figures)):
+            Path(folder, f"{i}.dat").write_bytes(data)
+        run = boot("numa; bench migrate --pages 64", SMP=CPUS, MEM="1G", ACPITABLES=folder)
+    refused = "error: bench: node 1 has no memory (0 frames)"
+    result("memory-gone.refused", refused in run.text and run.guest_rc == 2, f"rc={run.guest_rc}, expected: {refused}")
+    for name, lines in {"latency": ["read latency (ns), from the HMAT:", "  0:     80.0    201.5", "  1:    200.0        -"],
+                        "bandwidth": ["read bandwidth (GB/s), from the HMAT:", "  0:     30.7     10.2"]}.items():
+        shown = [line.rstrip() for line in run.text.splitlines()]
+        result(f"hmat.{name}", all(line in shown for line in lines), "\n".join(lines))
+
+
 def body() -> None:
+    memory_gone()
     for name, (tables, nodes, warning) in CASES.items():
         check(name, tables, nodes, warning)
 

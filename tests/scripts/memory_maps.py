@@ -21,6 +21,7 @@ RAM, RESERVED, ACPI = 1, 2, 3
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 PHYS_BITS = 40  # of QEMU's CPU models
 LIMIT = 1 << PHYS_BITS
+WIDE = {"beyond-the-direct-map": "max,phys-bits=48"}  # the CPU of some
 # What QEMU's machine really has, in 1 GiB.
 LOW, HIGH = (0, 639 * KIB, RAM), (MIB, 1022 * MIB, RAM)
 REAL = [LOW, (639 * KIB, KIB, RESERVED), (960 * KIB, 64 * KIB, RESERVED), HIGH,
@@ -37,6 +38,7 @@ MAPS = {
     "to-the-end-of-addresses": (REAL + [(0 - 4 * KIB & (1 << 64) - 1, 4 * KIB, RAM)],
                                 "0xfffffffffffff000+0x1000 not used", 1000),
     "around-the-end": (REAL + [(0 - 8 * KIB & (1 << 64) - 1, MIB, RAM)], "longer than the address space", 1000),
+    "beyond-the-direct-map": (REAL + [(80 * TIB, 256 * MIB, RAM)], "0x500000000000+0x10000000 not used", 1000),
     "beyond-as-acpi": (REAL + [(LIMIT + GIB, MIB, ACPI)], "0x10040000000+0x100000 not used", 1000),
     "hundreds": (REAL[:3] + PIECES, "more than 256 ranges", 400),
 }
@@ -64,8 +66,8 @@ def replace_map(stub: Stub, entries: list[tuple[int, int, int]]) -> None:
     stub.go()
 
 
-def boot_with(entries: list[tuple[int, int, int]]) -> str:
-    s = settings(CMD="numa; bench mem --reps 1")
+def boot_with(name: str, entries: list[tuple[int, int, int]]) -> str:
+    s = settings(CMD="numa; bench mem --reps 1", **({"CPU": WIDE[name]} if name in WIDE else {}))
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         gdb = Path(folder, "gdb")
         argv = qemu.command(s, Path(folder), ["-serial", "stdio", "-monitor", "none"])
@@ -82,7 +84,7 @@ def boot_with(entries: list[tuple[int, int, int]]) -> str:
 
 
 def check(name: str, entries: list[tuple[int, int, int]], says: str, least: int) -> None:
-    console = boot_with(entries)
+    console = boot_with(name, entries)
     size = re.search(r"^node 0 size: (\d+) MB", console, re.MULTILINE)
     problems = [] if re.search(r"^TARRY-END rc=0", console, re.MULTILINE) else [console.strip()[-200:] or "silent"]
     if says not in console:

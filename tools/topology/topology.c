@@ -238,24 +238,42 @@ static void print_cpus(const struct bootinfo *bi, u32 node)
 		printf("%s\"0x%lx\"", i ? "," : "", ids[i]);
 }
 
+static void print_piece(const char **comma, u64 base, u64 end)
+{
+	if (base >= end)
+		return;
+	printf("%s[\"0x%lx\",\"0x%lx\"]", *comma, base, end - base);
+	*comma = ",";
+}
+
+/* The parts of a range of RAM that no table places. */
+static void print_unplaced(const struct bootinfo *bi, const struct boot_range *ram,
+			   const char **comma)
+{
+	u64 at = ram->base, end = ram->base + ram->len;
+
+	for (unsigned i = 0; i < bi->node_range_count && at < end; i++) { /* sorted, disjoint */
+		const struct boot_node_range *r = &bi->node_ranges[i];
+
+		print_piece(comma, at, MIN(end, r->base));
+		at = MAX(at, r->base + r->len);
+	}
+	print_piece(comma, at, end);
+}
+
 static void print_memory(const struct bootinfo *bi, u32 node)
 {
 	const char *comma = "";
 
-	/* Without nodes all memory is node 0's. */
-	for (unsigned i = 0; !bi->numa_known && !node && i < bi->range_count; i++) {
-		if (bi->ranges[i].type != BOOT_MEM_RAM)
-			continue;
-		printf("%s[\"0x%lx\",\"0x%lx\"]", comma, bi->ranges[i].base, bi->ranges[i].len);
-		comma = ",";
-	}
+	/* What no table places is node 0's: without nodes all of it. */
+	for (unsigned i = 0; !node && i < bi->range_count; i++)
+		if (bi->ranges[i].type == BOOT_MEM_RAM)
+			print_unplaced(bi, &bi->ranges[i], &comma);
 	for (unsigned i = 0; i < bi->node_range_count; i++) {
 		const struct boot_node_range *r = &bi->node_ranges[i];
 
-		if (r->node != node)
-			continue;
-		printf("%s[\"0x%lx\",\"0x%lx\"]", comma, r->base, r->len);
-		comma = ",";
+		if (r->node == node)
+			print_piece(&comma, r->base, r->base + r->len);
 	}
 }
 
