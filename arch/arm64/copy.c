@@ -1,16 +1,5 @@
-/* copy_page() and zero_page(): of the ways in copy.S, the ones that are quickest on this machine. */
+/* copy_page() and zero_page(): the ways in copy.S, of which kernel/core/copy.c chooses. Code that is made at run time. */
 #include <arch/cpu.h>
-#include <kernel/option.h>
-#include <kernel/printk.h>
-#include <kernel/string.h>
-
-enum {
-	COPY_RUNS =
-		16, /* of which the quickest counts: the others met an interrupt or a busy host */
-	COPY_PAGES = 8, /* in one run: a counter of some MHz cannot time one */
-	COPY_GAIN =
-		16, /* a variant must be quicker by one part in so many, or chance would choose */
-};
 
 void copy_page_ldp(void *dst, const void *src);
 void copy_page_ldpq(void *dst, const void *src);
@@ -42,10 +31,15 @@ const struct copy_variant copy_variants[] = {
 	{NULL, NULL, NULL},
 };
 
+const struct zero_variant zero_variants[] = {
+	{"stp", zero_page_stp, usable_always},
+	{"zva", zero_page_zva, usable_zva},
+	{NULL, NULL, NULL},
+};
+
 /* Usable on every CPU at any time. */
 void (*copy_page)(void *dst, const void *src) = copy_page_ldp;
 void (*zero_page)(void *dst) = zero_page_stp;
-static const struct copy_variant *chosen = &copy_variants[0];
 
 /*
  * Arm ARM B2.4.4: stores are cleaned to where instruction fetches see them, then stale
@@ -65,70 +59,4 @@ void arm64_code_sync(const void *code, size_t size)
 	if (!(ctr >> 29 & 1)) /* DIC */
 		asm volatile("ic ialluis\n\tdsb ish" ::: "memory");
 	isb();
-}
-
-static u8 test_page[2][PAGE_SIZE] __aligned(PAGE_SIZE);
-
-const char *copy_page_name(void)
-{
-	return chosen->name;
-}
-
-static u64 copy_cycles(void (*copy)(void *dst, const void *src))
-{
-	u64 best = ~0UL;
-
-	for (unsigned run = 0; run < COPY_RUNS; run++) {
-		u64 start = cycles_now();
-
-		for (unsigned i = 0; i < COPY_PAGES; i++)
-			copy(test_page[0], test_page[1]);
-		best = MIN(best, cycles_now() - start);
-	}
-	return best;
-}
-
-static u64 zero_cycles(void (*zero)(void *dst))
-{
-	u64 best = ~0UL;
-
-	for (unsigned run = 0; run < COPY_RUNS; run++) {
-		u64 start = cycles_now();
-
-		for (unsigned i = 0; i < COPY_PAGES; i++)
-			zero(test_page[0]);
-		best = MIN(best, cycles_now() - start);
-	}
-	return best;
-}
-
-static const struct copy_variant *copy_named(const char *name)
-{
-	for (const struct copy_variant *v = copy_variants; v->name; v++)
-		if (!strcmp(v->name, name) && v->usable())
-			return v;
-	printk("copy=%s: no such variant on this CPU, using %s\n", name, chosen->name);
-	return chosen;
-}
-
-void copy_page_select(void)
-{
-	const char *name = option_get("copy");
-	u64 best = copy_cycles(chosen->copy), zero = zero_cycles(zero_page);
-
-	for (const struct copy_variant *v = &copy_variants[1]; v->name; v++) {
-		u64 cycles = v->usable() ? copy_cycles(v->copy) : ~0UL;
-
-		if (cycles < best - best / COPY_GAIN) {
-			best = cycles;
-			chosen = v;
-		}
-	}
-	/* copy=NAME takes precedence over the stopwatch, for comparisons. */
-	if (name)
-		chosen = copy_named(name);
-	copy_page = chosen->copy;
-	if (usable_zva() && zero_cycles(zero_page_zva) < zero - zero / COPY_GAIN)
-		zero_page = zero_page_zva;
-	printk("copy: %s, zeroing: %s\n", chosen->name, zero_page == zero_page_zva ? "zva" : "stp");
 }

@@ -6,6 +6,7 @@
 #include <kernel/bench.h>
 #include <kernel/bootinfo.h>
 #include <kernel/clock.h>
+#include <kernel/copy.h>
 #include <kernel/det.h>
 #include <kernel/ktest.h>
 #include <kernel/main.h>

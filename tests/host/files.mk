@@ -55,6 +55,10 @@ test_uart_INCLUDES := $(FAKE_INCLUDES)
 test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.c \
 		  kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
 
+HOST_TESTS += test_copy
+test_copy_INCLUDES := $(FAKE_INCLUDES)
+test_copy_SRCS := tests/host/check.c tests/host/test_copy.c kernel/core/copy.c
+
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \
 		      kernel/core/option.c kernel/lib/strutil.c

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
 import time
 from pathlib import Path
 
+KERNEL_OFFSET = 0xffffffff80000000  # arch/x86_64/include/asm/layout.h: where translation is off, addresses lie lower
 CHUNK = 1024  # bytes in one packet
 ATTEMPTS = 100  # to connect, 0.1 s apart
+
+
+def symbols(debug: Path, pattern: str) -> dict[str, int]:
+    """The linked addresses of the symbols whose whole name fits the pattern."""
+    listed = subprocess.run(["nm", debug], capture_output=True, text=True, check=True).stdout
+    return {name: int(at, 16) for at, name in re.findall(rf"^(\w+) \w ({pattern})$", listed, re.MULTILINE)}
 
 
 class Stub:

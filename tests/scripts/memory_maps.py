@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from common import Missing, guest, main, qemu, result, settings
-from gdb_stub import Stub
+from gdb_stub import KERNEL_OFFSET, Stub, symbols
 
-KERNEL_OFFSET = 0xffffffff80000000  # arch/x86_64/include/asm/layout.h
+DEBUG = qemu.kernel(settings()).with_name("tarry.debug")
 MAGIC = struct.pack("<I", 0x336ec578)  # of struct hvm_start_info
 TABLE = 0x2000000  # RAM that is free at the entry point
 RAM, RESERVED, ACPI = 1, 2, 3
@@ -44,18 +44,9 @@ MAPS = {
 }
 
 
-def entry_point() -> int:
-    debug = qemu.kernel(settings()).with_name("tarry.debug")
-    symbols = subprocess.run(["nm", debug], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"^(\w+) \w pvh_entry$", symbols, re.MULTILINE)
-    if not found:
-        raise Missing(f"{debug}: no pvh_entry")
-    return int(found[1], 16) - KERNEL_OFFSET  # translation is off there
-
-
 def replace_map(stub: Stub, entries: list[tuple[int, int, int]]) -> None:
     """QEMU leaves its information somewhere in low memory."""
-    stub.run_to(entry_point())
+    stub.run_to(symbols(DEBUG, "pvh_entry")["pvh_entry"] - KERNEL_OFFSET)
     places = [at + i for at in range(0, 0xa0000, KIB) if (i := stub.read(at, KIB).find(MAGIC)) >= 0]
     info = next((at for at in places if stub.read(at + 4, 4) == struct.pack("<I", 1)), None)
     if info is None:

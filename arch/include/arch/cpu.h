@@ -62,16 +62,19 @@ static inline void code_sync(const void *code, size_t size);
 /* Copy / zero one 4 KiB page by kernel addresses; the variant chosen at boot by measurement. */
 extern void (*copy_page)(void *dst, const void *src);
 extern void (*zero_page)(void *dst);
-const char *copy_page_name(void);
-/* Measure the variants this CPU offers and choose (boot CPU, interrupts on). */
-void copy_page_select(void);
-/* The variants, for the benchmark: NULL at the end. */
+/* What kernel/core/copy.c chooses from. The first runs on every CPU and is in use until then; name NULL at the end. */
 struct copy_variant {
 	const char *name;
 	void (*copy)(void *dst, const void *src);
+	bool (*usable)(void); /* the CPU has what it takes, and hw= did not take it away */
+};
+struct zero_variant {
+	const char *name;
+	void (*zero)(void *dst);
 	bool (*usable)(void);
 };
 extern const struct copy_variant copy_variants[];
+extern const struct zero_variant zero_variants[];
 
 /* Stack switch between contexts of one CPU: saves callee-saved state in *save, continues *next. */
 void context_switch(void **save_sp, void *next_sp);

@@ -1,5 +1,6 @@
 /* Pieces of a benchmark record: counters, histograms, phases, victims, the machine. */
 #include <harness/region.h>
+#include <kernel/copy.h>
 #include <kernel/hw.h>
 #include <kernel/option.h>
 #include <kernel/rng.h>

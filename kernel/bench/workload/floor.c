@@ -6,6 +6,7 @@
 #include <harness/trust.h>
 #include <harness/workload.h>
 #include <kernel/clock.h>
+#include <kernel/copy.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/printf.h>
@@ -301,7 +302,7 @@ static void declare(struct bench *b)
 		bench_series_add(b, COPY_ROW(copy_pair, pair(i / nodes, i % nodes)), "copy_%u_%u",
 				 i / nodes, i % nodes);
 	for (unsigned i = 0; copy_variants[i].name; i++)
-		if (copy_variants[i].usable())
+		if (copy_may_run(&copy_variants[i]))
 			bench_series_add(b, COPY_ROW(copy_by, i), "copy_by_%s",
 					 copy_variants[i].name);
 	declare_targets(b);
