@@ -1,6 +1,7 @@
 /* What every workload is given of a run: failing with a reason, another CPU, time per unit; a run's memory. */
 #include <kernel/clock.h>
 #include <kernel/context.h>
+#include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/fixed.h>
 #include <kernel/kmem.h>
@@ -11,6 +12,8 @@
 #include <mm/pmm.h>
 #include "bench.h"
 #include "workload.h"
+
+enum { NS_PER_INSTRUCTION = 8 }; /* the launcher's -icount shift=3 */
 
 int bench_fail(struct bench *b, int code, const char *fmt, ...)
 {
@@ -29,6 +32,16 @@ u64 bench_ns_per(u64 cycles, u64 per, unsigned digits)
 	while (digits--)
 		scale *= 10;
 	return per ? mul_div_u64(mul_div_u64(cycles, 1000000000UL, cycles_hz()), scale, per) : 0;
+}
+
+u64 bench_ns_per_instruction(void)
+{
+	return det_mode ? NS_PER_INSTRUCTION : 0;
+}
+
+u64 bench_time_per(u64 cycles, u64 per, unsigned digits)
+{
+	return bench_ns_per(cycles, det_mode ? per * NS_PER_INSTRUCTION : per, digits);
 }
 
 int bench_run_on(unsigned cpu, struct aspace *as, void (*fn)(void *arg), void *arg)

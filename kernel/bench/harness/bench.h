@@ -69,7 +69,8 @@ struct bench;
 /* A value measured once per round: a row of the workload's table of them. */
 struct bench_series {
 	char name[32];
-	const char *unit;
+	const char *
+		unit; /* of times in deterministic runs: instructions instead of what was declared */
 	unsigned digits; /* decimals that its values carry */
 	unsigned busy; /* CPUs busy while it is measured: decides the trust */
 	bool time; /* a duration: null where it is not trusted */
@@ -151,13 +152,19 @@ struct bench_round {
 
 /* Remember why; returns code. */
 int bench_fail(struct bench *b, int code, const char *fmt, ...) __printf(3, 4);
+/* A unit of time as a workload declares it, such as "ns/page", as it is here. */
+const char *bench_time_unit(const char *unit);
 /* Add a row to the table of series, under a name; in setup() only. Panics when there are too many. */
 void bench_series_add(struct bench *b, const struct bench_series *row, const char *fmt, ...)
 	__printf(3, 4);
 /* One value of each series that has a measure() and is worth it (trust.h), in the order of the table. 0 or a code. */
 int bench_series_measure(struct bench *b, struct bench_round *round);
-/* cycles / per in nanoseconds with `digits` decimals, rounded. */
+/* cycles / per in nanoseconds with `digits` decimals, rounded; of virtual time in deterministic runs. */
 u64 bench_ns_per(u64 cycles, u64 per, unsigned digits);
+/* The same in the unit of samples: nanoseconds, or instructions in deterministic runs. */
+u64 bench_time_per(u64 cycles, u64 per, unsigned digits);
+/* Deterministic runs: nanoseconds of virtual time per instruction; else 0. */
+u64 bench_ns_per_instruction(void);
 
 /* Run fn(arg) as a context of an address space on a CPU and wait for it; on this CPU directly. */
 int bench_run_on(unsigned cpu, struct aspace *as, void (*fn)(void *arg), void *arg);

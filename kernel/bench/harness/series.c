@@ -1,8 +1,17 @@
 /* The table of what is measured once per round. */
+#include <kernel/det.h>
 #include <kernel/panic.h>
 #include <kernel/printf.h>
+#include <kernel/string.h>
 #include "bench.h"
 #include "trust.h"
+
+const char *bench_time_unit(const char *unit)
+{
+	if (!det_mode)
+		return unit;
+	return strchr(unit, '/') ? "instructions/page" : "instructions";
+}
 
 void bench_series_add(struct bench *b, const struct bench_series *row, const char *fmt, ...)
 {
@@ -12,6 +21,8 @@ void bench_series_add(struct bench *b, const struct bench_series *row, const cha
 
 	ASSERT(b->series_count < BENCH_MAX_SERIES);
 	*s = *row;
+	if (s->time)
+		s->unit = bench_time_unit(s->unit);
 	va_start(ap, fmt);
 	len = kvsnprintf(s->name, sizeof(s->name), fmt, ap);
 	va_end(ap);

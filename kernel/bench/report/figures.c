@@ -9,8 +9,6 @@
 #include <mm/pmm.h>
 #include "figures.h"
 
-enum { NS_PER_INSTRUCTION = 8 }; /* the launcher's -icount shift=3 */
-
 u64 bench_all_ipis(const struct bench_totals *t)
 {
 	return t->mm.ipis_sent + t->ipis_wake + t->ipis_call;
@@ -35,11 +33,6 @@ bool bench_summary(const struct bench *b, unsigned variant, unsigned series, str
 	memcpy(sorted, &v->values[series * b->params.reps], b->reps_done * sizeof(u64));
 	samples_summary(sorted, b->reps_done, s);
 	return true;
-}
-
-u64 bench_ns_per_instruction(void)
-{
-	return det_mode ? NS_PER_INSTRUCTION : 0;
 }
 
 bool bench_waits_shown(const struct bench *b)

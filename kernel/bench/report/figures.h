@@ -7,8 +7,6 @@ u64 bench_all_ipis(const struct bench_totals *t);
 u64 bench_failed(const struct bench_totals *t);
 /* Summary of a series of a variant; false: not measured, or its times may not be shown. */
 bool bench_summary(const struct bench *b, unsigned variant, unsigned series, struct summary *s);
-/* Deterministic runs: nanoseconds of virtual time per instruction; else 0. */
-u64 bench_ns_per_instruction(void);
 /* Could a stale read be seen here? NULL = yes, else why not. */
 const char *bench_stale_hidden(const struct bench *b);
 /* Victims' waits are counted, in instructions, wherever a run is deterministic. */

@@ -253,8 +253,8 @@ static void put_body(struct bench *b, unsigned variant, struct json *j)
 	bool trusted = b->trust != TRUST_COUNTS;
 	const char *hidden = bench_stale_hidden(b);
 
-	json_key(j, "unit"),
-		json_string(j, b->series_count ? b->series[0].unit : b->workload->unit);
+	json_key(j, "unit"), json_string(j, b->series_count ? b->series[0].unit
+							    : bench_time_unit(b->workload->unit));
 	json_key(j, "better"), json_string(j, "lower");
 	json_key(j, "warmup"), json_u64(j, b->params.warmup);
 	put_samples(b, variant, j);

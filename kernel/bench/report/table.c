@@ -9,11 +9,10 @@
 
 enum { NAME_WIDTH = 22, CELL_WIDTH = 13 };
 
-/* A median, in instructions where that is what was measured; "n/a" where it may not be shown. */
+/* A median; "n/a" where it may not be shown. */
 static void print_cell(const struct bench *b, unsigned variant, unsigned series)
 {
 	const struct bench_series *s = &b->series[series];
-	u64 per = s->time && s->trust == TRUST_PATH ? bench_ns_per_instruction() : 1;
 	struct summary sum;
 	char buf[32];
 
@@ -21,22 +20,21 @@ static void print_cell(const struct bench *b, unsigned variant, unsigned series)
 		kprintf(" %*s", CELL_WIDTH, "n/a");
 		return;
 	}
-	fixed_format(buf, sizeof(buf), (s64)(sum.median / per), s->digits);
+	fixed_format(buf, sizeof(buf), (s64)sum.median, s->digits);
 	kprintf(" %*s", CELL_WIDTH, buf);
 }
 
 static void print_rows(const struct bench *b)
 {
-	kprintf("%-*s %-12s", NAME_WIDTH, "median", "unit");
+	kprintf("%-*s %-17s", NAME_WIDTH, "median", "unit");
 	for (unsigned v = 0; v < b->variant_count; v++)
 		if (!b->variant[v].skipped[0])
 			kprintf(" %*.*s", CELL_WIDTH, CELL_WIDTH, b->variant[v].label);
 	kprintf("\n");
 	for (unsigned i = 0; i < b->series_count; i++) {
 		const struct bench_series *s = &b->series[i];
-		bool path = s->time && s->trust == TRUST_PATH;
 
-		kprintf("%-*s %-12s", NAME_WIDTH, s->name, path ? "instructions" : s->unit);
+		kprintf("%-*s %-17s", NAME_WIDTH, s->name, s->unit);
 		for (unsigned v = 0; v < b->variant_count; v++)
 			if (!b->variant[v].skipped[0])
 				print_cell(b, v, i);
@@ -64,15 +62,13 @@ static void print_floor(const struct bench *floor)
 	kprintf("floor, same boot:");
 	for (unsigned i = 0; i < floor->series_count; i++) {
 		const struct bench_series *s = &floor->series[i];
-		bool path = s->time && s->trust == TRUST_PATH;
 		u64 value;
 
 		kprintf("%s %s ", i ? "," : "", s->name);
 		if (!floor_value(floor, s->name, &value))
 			kprintf("n/a");
 		else
-			kprintf("%lu %s", path ? value / bench_ns_per_instruction() : value,
-				path ? "instructions" : s->unit);
+			kprintf("%lu %s", value, s->unit);
 	}
 	kprintf("\n");
 }

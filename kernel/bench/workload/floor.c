@@ -92,13 +92,13 @@ static u64 copy_all(const struct frames *to, const struct frames *from,
 	return cycles_now() - start;
 }
 
-static u64 copy_ns(const struct floor_state *s, u32 from, u32 to,
-		   void (*copy)(void *dst, const void *src))
+static u64 copy_time(const struct floor_state *s, u32 from, u32 to,
+		     void (*copy)(void *dst, const void *src))
 {
 	const struct frames *f = &s->from[from], *t = &s->to[to];
 	u64 pages = (u64)MIN(f->count, t->count) << f->order;
 
-	return bench_ns_per(copy_all(t, f, copy), pages, 0);
+	return bench_time_per(copy_all(t, f, copy), pages, 0);
 }
 
 enum { NODE_BITS = 16 }; /* of a pair of nodes as one number: from << NODE_BITS | to */
@@ -110,8 +110,8 @@ static u64 pair(u64 from, u64 to)
 
 static int copy_pair(struct bench *b, u64 nodes, u64 *value)
 {
-	*value = copy_ns(b->state, (u32)(nodes >> NODE_BITS), (u32)nodes & ((1 << NODE_BITS) - 1),
-			 copy_page);
+	*value = copy_time(b->state, (u32)(nodes >> NODE_BITS), (u32)nodes & ((1 << NODE_BITS) - 1),
+			   copy_page);
 	return 0;
 }
 
@@ -119,7 +119,7 @@ static int copy_by(struct bench *b, u64 variant, u64 *value)
 {
 	const struct bench_params *p = &b->params;
 
-	*value = copy_ns(b->state, (u32)p->from, (u32)p->to, copy_variants[variant].copy);
+	*value = copy_time(b->state, (u32)p->from, (u32)p->to, copy_variants[variant].copy);
 	return 0;
 }
 
@@ -131,7 +131,7 @@ static void nothing(void *arg)
 }
 
 /* The median of some calls: one that met a descheduled CPU would drown the others in a mean. */
-static u64 call_ns(unsigned cpu, bool halted)
+static u64 call_time(unsigned cpu, bool halted)
 {
 	u64 took[CALLS];
 	struct summary sum;
@@ -146,7 +146,7 @@ static u64 call_ns(unsigned cpu, bool halted)
 		took[i] = cycles_now() - start;
 	}
 	samples_summary(took, CALLS, &sum);
-	return bench_ns_per(sum.median, 1, 0);
+	return bench_time_per(sum.median, 1, 0);
 }
 
 static int call_all(struct bench *b, u64 arg, u64 *value)
@@ -156,7 +156,7 @@ static int call_all(struct bench *b, u64 arg, u64 *value)
 	(void)b, (void)arg;
 	for (unsigned i = 0; i < CALLS; i++)
 		smp_call(&cpu_online, nothing, NULL);
-	*value = bench_ns_per(cycles_now() - start, CALLS, 0);
+	*value = bench_time_per(cycles_now() - start, CALLS, 0);
 	return 0;
 }
 
@@ -167,7 +167,7 @@ static int call_spinning(struct bench *b, unsigned cpu, enum spin_kind kind, u64
 	int rc = spinner_start(&spinner, cpu, kind, s->as, s->area, AREA_PAGES);
 
 	if (!rc)
-		*value = call_ns(cpu, false);
+		*value = call_time(cpu, false);
 	spinner_stop(&spinner);
 	return rc;
 }
@@ -185,7 +185,7 @@ static int call_relaxing(struct bench *b, u64 cpu, u64 *value)
 static int call_halted(struct bench *b, u64 cpu, u64 *value)
 {
 	(void)b;
-	*value = call_ns((unsigned)cpu, true);
+	*value = call_time((unsigned)cpu, true);
 	return 0;
 }
 
@@ -199,7 +199,7 @@ static int flush_page(struct bench *b, u64 arg, u64 *value)
 	(void)arg;
 	for (unsigned i = 0; i < FLUSHES; i++)
 		tlb_flush_local(&s->as->ctx, s->area + ((i % AREA_PAGES) << PAGE_SHIFT), 0);
-	*value = bench_ns_per(cycles_now() - start, FLUSHES, 0);
+	*value = bench_time_per(cycles_now() - start, FLUSHES, 0);
 	return 0;
 }
 
@@ -211,7 +211,7 @@ static int flush_context(struct bench *b, u64 arg, u64 *value)
 	(void)arg;
 	for (unsigned i = 0; i < FLUSHES; i++)
 		tlb_flush_context(&s->as->ctx);
-	*value = bench_ns_per(cycles_now() - start, FLUSHES, 0);
+	*value = bench_time_per(cycles_now() - start, FLUSHES, 0);
 	return 0;
 }
 
@@ -231,7 +231,7 @@ static int fault_minor(struct bench *b, u64 arg, u64 *value)
 	start = cycles_now();
 	for (unsigned i = 1; i < FAULTS; i++)
 		load_relaxed((const u64 *)(va + ((u64)i << PAGE_SHIFT)));
-	*value = bench_ns_per(cycles_now() - start, FAULTS - 1, 0);
+	*value = bench_time_per(cycles_now() - start, FAULTS - 1, 0);
 	return aspace_unmap(s->as, va, len);
 }
 
@@ -244,7 +244,7 @@ static int fault_refused(struct bench *b, u64 arg, u64 *value)
 	(void)arg;
 	for (unsigned i = 0; i < FAULTS; i++)
 		probe_load64(s->area + (AREA_PAGES << PAGE_SHIFT), &loaded);
-	*value = bench_ns_per(cycles_now() - start, FAULTS, 0);
+	*value = bench_time_per(cycles_now() - start, FAULTS, 0);
 	return 0;
 }
 
@@ -388,7 +388,7 @@ static void floor_record(struct bench *b, unsigned variant, struct json *j)
 		ksnprintf(key, sizeof(key), "%s_ns", names[i]);
 		json_key(j, key);
 		if (k < b->series_count && bench_summary(b, variant, k, &s))
-			json_u64(j, s.median);
+			json_u64(j, s.median * MAX(bench_ns_per_instruction(), 1UL));
 		else
 			json_null(j);
 	}

@@ -171,7 +171,7 @@ static int measure(struct mem_state *s, const struct operation_row *op, struct b
 	rc = time_calls(s, op, &cycles);
 	cycles += part_end(&s->part, cycles, totals);
 	totals->units += count;
-	*value = bench_ns_per(cycles, count, 0);
+	*value = bench_time_per(cycles, count, 0);
 	return rc;
 }
 

@@ -65,6 +65,7 @@ static int migrate_setup(struct bench *b)
 	bench_series_add(b,
 			 &(struct bench_series){
 				 .unit = "ns/page",
+				 .digits = 1,
 				 .busy = 1 + (unsigned)MIN(p->threads, p->cpu_count),
 				 .time = true,
 			 },
@@ -167,7 +168,7 @@ static int migrate_round(struct bench *b, struct bench_round *round)
 				  s->to);
 	round->totals.migrate = s->stats;
 	round->totals.units = s->stats.moved;
-	round->value[0] = bench_ns_per(s->cycles + settle, s->stats.moved, 0);
+	round->value[0] = bench_time_per(s->cycles + settle, s->stats.moved, 1);
 	s->at = s->to;
 	s->to = at;
 	return 0;

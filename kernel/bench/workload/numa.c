@@ -192,6 +192,7 @@ static int numa_setup(struct bench *b)
 	bench_series_add(b,
 			 &(struct bench_series){
 				 .unit = "ns/page",
+				 .digits = 1,
 				 .busy = 1 + (unsigned)MIN(p->threads, p->cpu_count),
 				 .time = true,
 			 },
@@ -425,7 +426,7 @@ static int measure(struct bench *b, struct numa_state *s, struct bench_round *ro
 	if (!m->moved)
 		return bench_fail(b, -EAGAIN, "no page moved in %lu passes", s->passes);
 	round->totals.units = m->moved;
-	round->value[0] = bench_ns_per(cycles + settle, m->moved, 0);
+	round->value[0] = bench_time_per(cycles + settle, m->moved, 1);
 	if (!round->warm_up)
 		add_sums(b, s, &s->sums[round->variant], m->moved);
 	return 0;

@@ -318,7 +318,7 @@ static int pm_round(struct bench *b, struct bench_round *round)
 	if (!b->variant[round->variant].unsafe)
 		b->stale_total += sum.wrong;
 	round->totals.units = accesses;
-	round->value[0] = bench_ns_per(sum.access_cycles, accesses, 1);
+	round->value[0] = bench_time_per(sum.access_cycles, accesses, 1);
 	if (round->warm_up)
 		return 0;
 	b->variant[round->variant].ops += accesses;
@@ -340,6 +340,13 @@ static void pm_teardown(struct bench *b)
 
 /* ---- what is shown --------------------------------------------------------------------- */
 
+static const char *about_times(const struct bench *b)
+{
+	if (b->trust == TRUST_COUNTS)
+		return "; its times mean nothing here, its counts do";
+	return b->trust == TRUST_PATH ? "; its times are virtual, 8 ns per instruction" : "";
+}
+
 /* One report of pmbench per variant: a line with `#`, which its parsers skip, says of which. */
 static void pm_table(struct bench *b)
 {
@@ -356,9 +363,7 @@ static void pm_table(struct bench *b)
 		kprintf("# pmbench under %s: %lu pages moved, %lu hint faults, %lu interrupts for "
 			"flushes%s\n",
 			v->label, v->totals.mm.pages_migrated, v->totals.mm.hint_faults,
-			v->totals.mm.ipis_sent,
-			b->trust == TRUST_COUNTS ? "; its times mean nothing here, its counts do"
-						 : "");
+			v->totals.mm.ipis_sent, about_times(b));
 		pmbench_print(&report);
 	}
 }

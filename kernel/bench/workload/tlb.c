@@ -41,10 +41,10 @@ struct tlb_state {
 	unsigned spinners;
 };
 
-/* Cycles per item. Deterministic runs count instructions, which records derive from nanoseconds. */
+/* Cycles per item, or instructions. */
 static u64 cost(u64 cycles, u64 items)
 {
-	return det_mode ? bench_ns_per(cycles, items, DIGITS) : mul_div_u64(cycles, 100, items);
+	return det_mode ? bench_time_per(cycles, items, DIGITS) : mul_div_u64(cycles, 100, items);
 }
 
 /* A row of the table of series. */
@@ -52,7 +52,7 @@ static void add(struct bench *b, unsigned busy,
 		int (*measure)(struct bench *b, u64 arg, u64 *value), u64 arg, const char *name)
 {
 	const struct bench_series row = {
-		.unit = det_mode ? "ns" : "cycles",
+		.unit = "cycles",
 		.digits = DIGITS,
 		.busy = busy,
 		.time = true,
