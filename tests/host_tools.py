@@ -213,6 +213,22 @@ def test_records() -> None:
     times = [1000.0 + 10 * i for i in range(30)]
     pair = [records.check(record(scheme=name, trust="time", median=value, samples=samples)) for name, value, samples
             in (("baseline", 3000, [2 * x + 710 for x in times]), ("batch", 1145, times))]
+    near = {"trust": "time", "median": 4903.0, "ci95": [4880.0, 4912.0]}
+    far = {"trust": "time", "median": 4400.0, "ci95": [4390.0, 4410.0]}
+    few = {"trust": "path", "ns_per_instruction": 8, "median": 700.0, "ci95": None, "samples": [690.0, 700.0, 710.0]}
+    base = {"trust": "time", "median": 4889.0, "ci95": [4870.0, 4920.0]}
+    equal("summary.noise-is-no-change", summary.median_change(near, base), "no change (\u00b10.9 %)")
+    equal("summary.change", summary.median_change(far, base), "-10.0 %")
+    equal("summary.few-samples", (summary.interval(few), summary.headline(few)), ((690.0, 710.0), 700.0))
+    equal("summary.untrusted-has-no-change", summary.median_change({**near, "trust": "counts"}, base), "n/a")
+    why = records.check(record(trust_why="4 CPUs are busy, the host has 2", counters=counters))
+    boot.records = [why]
+    equal("summary.says-why-no-times", "no times: 4 CPUs are busy, the host has 2" in summary.tables_of(boot)[0].notes, True)
+    point = {"name": "copy", "unit": "instructions/page", "trust": "path", "median": 322, "ci95": [322, 323], "min": 322,
+             "p99": 323, "cv": 0.0}
+    boot.records = [records.check(record(name="floor", trust="path", ns_per_instruction=8, points=[point], counters={}))]
+    equal("summary.instructions", summary.tables_of(boot)[0].rows[0][:3] + summary.tables_of(boot)[0].rows[0][5:6],
+          ["copy", "322", "[322.0, 323.0]", "insns/page"])
     trip = {"points": [{"name": "ipi_busy", "trust": "time", "median": 2000}]}
     equal("summary.median-interval", summary.median_interval(times), (1090.0, 1200.0))
     equal("summary.honest-baseline", [line.partition(" same boot ")[2][:18] for line in summary.honest_baseline(pair, trip)],

@@ -73,6 +73,32 @@ static void interval(const u64 *values, u64 n, struct summary *s)
 	s->ci_high = values[MIN(high, n) - 1];
 }
 
+struct interval samples_interval(const struct summary *s)
+{
+	return s->n < 6 ? (struct interval){s->min, s->max}
+			: (struct interval){s->ci_low, s->ci_high};
+}
+
+bool samples_differ(const struct summary *new, const struct summary *old)
+{
+	struct interval a = samples_interval(new), b = samples_interval(old);
+
+	return a.low > b.high || a.high < b.low;
+}
+
+s32 samples_change_bound(const struct summary *new, const struct summary *old)
+{
+	struct interval a = samples_interval(new), b = samples_interval(old);
+	u64 most = MAX(distance(a.high, b.low), distance(a.low, b.high));
+
+	if (!old->median)
+		return INT32_MAX;
+	u64 tenths = mul_div_u64(most, 1000, old->median); /* to the nearest */
+
+	tenths += (unsigned __int128)tenths * old->median < (unsigned __int128)most * 1000;
+	return (s32)MIN(tenths, (u64)INT32_MAX - 1);
+}
+
 static u64 count_outliers(const u64 *values, u64 n)
 {
 	u64 q1 = percentile(values, n, 25), q3 = percentile(values, n, 75);
@@ -114,7 +140,7 @@ u64 hist_value(unsigned bucket)
 	return (8UL + bucket % 8) << (top - 3);
 }
 
-u64 hist_quantile(const u32 *buckets, unsigned permille)
+u64 hist_quantile(const u64 *buckets, unsigned permille)
 {
 	u64 total = 0, seen = 0;
 

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <kernel/kmem.h>
+#include <kernel/samples.h>
 #include "../../kernel/bench/load/pattern.h"
 
 #include <stdlib.h>
@@ -87,4 +88,65 @@ TEST(normal_has_its_mean_and_deviation)
 
 	CHECK(mean > PAGES / 2 - 2 && mean < PAGES / 2 + 2);
 	CHECK(variance > 84 * 84 && variance < 87 * 87); /* 1024 / 12 = 85.3 */
+}
+
+/* ---- medians and their intervals ---- */
+
+/* Of n samples 0, 1, 2, ...: the samples are their own ranks. */
+static struct summary ranks(unsigned n)
+{
+	static u64 values[400];
+	struct summary s;
+
+	for (unsigned i = 0; i < n; i++)
+		values[i] = i;
+	samples_summary(values, n, &s);
+	return s;
+}
+
+/* The median lies between ranks l and u with the chance that of n tosses at least l and fewer than u are heads. */
+TEST(intervals_hold_the_median_at_95_percent)
+{
+	for (unsigned n = 6; n <= 400; n++) {
+		struct summary s = ranks(n);
+		struct interval i = samples_interval(&s);
+		double chance = 1, inside = 0;
+
+		for (unsigned k = 0; k < n; k++)
+			chance /= 2;
+		for (unsigned k = 0; k <= n; k++) {
+			if (k > i.low && k <= i.high)
+				inside += chance;
+			chance = chance * (n - k) / (k + 1);
+		}
+		CHECK(inside >= 0.95);
+		CHECK(n < 30 || inside < 0.98); /* and not by being endless */
+	}
+}
+
+TEST(few_samples_have_their_range)
+{
+	struct summary s = ranks(5);
+
+	CHECK_EQ(samples_interval(&s).low, 0);
+	CHECK_EQ(samples_interval(&s).high, 4);
+}
+
+/* Scattered samples about 4889 and 4903: noise, whatever their means say. */
+TEST(overlapping_intervals_are_no_change)
+{
+	struct summary old = {.n = 30, .median = 4889, .ci_low = 4870, .ci_high = 4920};
+	struct summary new = {.n = 30, .median = 4903, .ci_low = 4880, .ci_high = 4912};
+	struct summary far = {.n = 30, .median = 4400, .ci_low = 4390, .ci_high = 4410};
+
+	CHECK(!samples_differ(&new, &old));
+	CHECK(!samples_differ(&old, &new));
+	CHECK_EQ(samples_change_bound(&new, &old), 9); /* 4912 - 4870 of 4889 is 8.59, rounded up */
+	CHECK(samples_differ(&far, &old));
+	new.ci_low = 4920; /* they touch */
+	CHECK(!samples_differ(&new, &old));
+	new.ci_low = 4921;
+	CHECK(samples_differ(&new, &old));
+	old.median = 0;
+	CHECK_EQ(samples_change_bound(&new, &old), INT32_MAX);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Guest instructions per migrated page, on one CPU under instruction counting."""
 
-from common import Missing, bench, main, phase_per_page, result, settings
+from common import Missing, bench, boot, main, phase_per_page, records, result, settings
 
 OUTSIDE_COPY_MAX = 890  # instructions per 4 KiB page
 UNMAP_MAX = {"x86_64": 200}  # of these; arm64 issues its broadcasts while it unmaps
@@ -24,8 +24,8 @@ def describe(phases: dict[str, float]) -> str:
 
 
 def body() -> None:
-    records = bench("bench migrate --pages 4096 --threads 0 --schemes baseline,batch")
-    phases = {scheme: instructions(records[scheme]) for scheme in ("baseline", "batch")}
+    found = bench("bench migrate --pages 4096 --threads 0 --schemes baseline,batch")
+    phases = {scheme: instructions(found[scheme]) for scheme in ("baseline", "batch")}
     outside = {scheme: sum(p.values()) - p["copy"] for scheme, p in phases.items()}
     batch = phases["batch"]
     result("batch.outside-copy", outside["batch"] <= OUTSIDE_COPY_MAX,
@@ -39,14 +39,14 @@ def body() -> None:
            f"{describe(phases['baseline'])}")
     limit = COPY_MAX[settings().arch]
     result("batch.copy", batch["copy"] <= limit,
-           f"{batch['copy']:.0f} instructions with {records['batch']['copy']}, at most {limit}")
+           f"{batch['copy']:.0f} instructions with {found['batch']['copy']}, at most {limit}")
 
 
 def large_pages() -> None:
     """2 MiB pages cost hardly more than copying them."""
-    records = bench("bench migrate --thp --pages 4096 --threads 0 --schemes batch")
-    floor = records["floor"]["median"] / records["floor"]["ns_per_instruction"]
-    page = sum(instructions(records["batch"]).values())
+    found = bench("bench migrate --thp --pages 4096 --threads 0 --schemes batch")
+    floor = found["floor"]["median"]
+    page = sum(instructions(found["batch"]).values())
     result("batch.huge", floor / page >= HUGE_OF_FLOOR_MIN,
            f"{page:.1f} instructions per 4 KiB, floor {floor:.1f}: {floor / page:.1%} of the floor")
 
@@ -56,12 +56,30 @@ def operations() -> None:
     record = bench("bench mem")["as-set"]
     for point in record["points"]:
         if limit := OPERATION_MAX.get(point["name"]):
-            count = point["median"] / record["ns_per_instruction"]
+            count = point["median"]
             result(point["name"], count <= limit, f"{count:.0f} instructions, at most {limit}")
+
+
+def units() -> None:
+    """Nothing that counts instructions is called a time."""
+    run = boot("bench migrate --pages 64 --threads 0 --reps 3 --schemes batch; bench mem --reps 1; "
+               "bench tlb --reps 1; bench floor --reps 1")
+    values = [line.split() for line in run.text.splitlines() if line.startswith("# bench ")]
+    found = records.extract(run.text).records
+    result("units.values", bool(values) and all(v[4].startswith(("unit=instructions", "unit=ipis")) for v in values),
+           str(values))
+    shown = [(r["unit"], r["median"], r["samples"]) for r in found if r["trust"] == "path"]
+    result("units.records", bool(shown) and all(what.startswith("instructions") for what, _, _ in shown), str(shown)[:200])
+    first = next(r for r in found if r["scheme"] == "batch")
+    whole = sum(first["phase_ns"].values()) / first["ns_per_instruction"] / first["counters"]["pages_migrated"]
+    result("units.are-instructions", abs(first["median"] - whole) < 20, f"median {first['median']}, phases {whole:.1f}")
+    points = {p["unit"] for r in found for p in r["points"]}
+    result("units.points", points <= {"instructions", "instructions/page"}, str(points))
 
 
 def everything() -> None:
     body()
+    units()
     large_pages()
     if settings().arch == "x86_64":
         operations()

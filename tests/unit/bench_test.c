@@ -97,7 +97,7 @@ TEST(bench, square_roots)
 
 TEST(bench, histogram_buckets_hold_what_they_say)
 {
-	u32 *buckets = kmem.alloc(HIST_BUCKETS * sizeof(u32), 0);
+	u64 *buckets = kmem.alloc(HIST_BUCKETS * sizeof(u64), 0);
 
 	REQUIRE(buckets);
 	for (u64 v = 0; v < 1UL << 40; v = v * 9 / 8 + 1) {
@@ -110,7 +110,7 @@ TEST(bench, histogram_buckets_hold_what_they_say)
 	buckets[hist_bucket(5000)] = 2;
 	EXPECT_EQ(hist_bucket(hist_quantile(buckets, 500)), hist_bucket(10));
 	EXPECT_EQ(hist_bucket(hist_quantile(buckets, 990)), hist_bucket(5000));
-	kmem.free(buckets, HIST_BUCKETS * sizeof(u32));
+	kmem.free(buckets, HIST_BUCKETS * sizeof(u64));
 }
 
 /* ---- patterns ---------------------------------------------------------------------- */

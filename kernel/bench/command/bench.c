@@ -101,7 +101,7 @@ static void sum_up(const struct bench *b, struct bench_outcome *out)
 
 		out->units += v->totals.units;
 		out->failed += bench_failed(&v->totals);
-		out->reads_verified += v->reads_verified;
+		out->reads_verified += v->felt.reads_verified;
 		out->skipped += v->skipped[0] != '\0';
 	}
 	out->stale_reads = b->stale_total;

@@ -107,7 +107,6 @@ void bench_free(struct bench *b)
 
 		free_array(v->values, bench_values_size(b));
 		free_array(v->waits, b->params.reps * sizeof(u64));
-		free_array(v->in_window, b->params.threads * sizeof(u64));
 	}
 	free_array(b->state, b->workload->state_size);
 	free_array(b->variant, VARIANTS_SIZE);

@@ -18,6 +18,7 @@ enum {
 	BENCH_KNOB_LEN = 24,
 	BENCH_MAX_REPS = 10000,
 	BENCH_MAX_PROCS = 64,
+	BENCH_MAX_DISTURBED = 32,
 };
 
 /* Where new pages come from, in numactl's words. */
@@ -39,6 +40,16 @@ enum trust {
 	TRUST_COUNTS, /* only counts: times depend on what else the host does */
 	TRUST_PATH, /* deterministic, one busy CPU: instructions */
 	TRUST_TIME, /* wall time */
+};
+
+/* Why a series is trusted for its counts only. */
+enum distrust {
+	DISTRUST_NONE,
+	DISTRUST_DETERMINISTIC, /* several busy CPUs under instruction counting */
+	DISTRUST_CLOCK, /* the cycle counter cannot be relied upon */
+	DISTRUST_FEW_CPUS, /* more busy CPUs than the host has */
+	DISTRUST_NOT_PARALLEL, /* before the run, the busy CPUs did not run at once */
+	DISTRUST_ROUND, /* too many rounds were disturbed */
 };
 
 /* What the options ask for, and what follows from the machine. */
@@ -75,6 +86,7 @@ struct bench_series {
 	unsigned busy; /* CPUs busy while it is measured: decides the trust */
 	bool time; /* a duration: null where it is not trusted */
 	enum trust trust;
+	enum distrust distrust;
 	/*
 	 * Measure it once, in units of 10^-digits. 0 or a negative code. NULL: the
 	 * workload's round() does, together with others. arg is the row's own.
@@ -96,6 +108,20 @@ struct bench_totals {
 	u64 deferral[DEFERRAL_COUNTERS_MAX]; /* its own counters */
 };
 
+/* What threads felt in measured rounds. u64 words only: see sums.h. */
+struct bench_felt {
+	u64 ops, reads_verified, reads_in_window, stale_reads, wait_count;
+	u64 longest_gap; /* cycles; not a sum: the longest of all */
+	u64 in_window[MAX_CPUS]; /* [thread]: reads of pages while they were being moved */
+	u64 latency[HIST_BUCKETS]; /* cycles per operation */
+};
+
+/* A sample of a round in which the host was busy: measured again, and in no figure. */
+struct bench_disturbed {
+	u64 round; /* from 1 */
+	u64 value; /* of the headline series */
+};
+
 struct bench_variant {
 	const char *scheme; /* as asked; "as-set" = the knobs as they are */
 	char label[64]; /* scheme, and the varied knob behind it */
@@ -109,11 +135,10 @@ struct bench_variant {
 	unsigned counter_count;
 	struct bench_totals totals;
 	u64 *values; /* [series * reps + rep] */
-	/* What threads felt in the measured rounds; NULL and 0 without threads. */
-	u64 *waits; /* [rep]: longest wait, cycles */
-	u64 *in_window; /* [thread]: reads of pages while they were being moved */
-	u64 ops, reads_verified, reads_in_window, stale_reads, wait_count, longest_gap;
-	u32 latency[HIST_BUCKETS]; /* cycles per operation */
+	u64 *waits; /* [rep]: longest wait of a thread, cycles; NULL without threads */
+	struct bench_felt felt;
+	struct bench_disturbed disturbed[BENCH_MAX_DISTURBED];
+	unsigned disturbed_count;
 };
 
 struct workload;
@@ -133,7 +158,9 @@ struct bench {
 	u64 noise_floor; /* cycles between two clock reads */
 	bool interrupted, brief; /* brief: only what is printed beside other workloads */
 	bool any_unsafe;
-	bool disturbed; /* threads that waited for nothing were held up: CPUs were taken away */
+	unsigned watched; /* CPUs that are calibrated between rounds; 0: no need */
+	bool calm; /* as found when the host was looked at last */
+	u64 withdrawn; /* round at which the trust in times was given up; 0: it was not */
 	u64 stale_total; /* stale reads, warm-up included; of safe variants */
 	u64 damaged; /* pages with wrong contents after the last round */
 	u64 leaked; /* frames that the workload did not give back */
@@ -147,7 +174,8 @@ struct bench_round {
 	bool warm_up; /* totals go nowhere */
 	u64 *value; /* [series], in units of 10^-digits */
 	u64 wait; /* longest wait of a victim, cycles */
-	struct bench_totals totals; /* of this round; added to the variant's unless it is warm-up */
+	struct bench_totals totals; /* these: added to the variant's if the round counts */
+	struct bench_felt felt;
 };
 
 /* Remember why; returns code. */

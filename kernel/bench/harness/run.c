@@ -10,33 +10,79 @@
 #include "keep.h"
 #include "part.h"
 #include "run.h"
+#include "sums.h"
 #include "trust.h"
 #include "variant.h"
 #include "workload.h"
 
 #define PROGRESS_NS 2000000000UL /* a run that says nothing for longer looks dead */
 
-static int run_variant(struct bench *b, unsigned index, u64 rep, bool warm_up)
+/* One round of the workload under the variant's knobs, its samples to round->value. */
+static int measure_once(struct bench *b, unsigned index, bool warm_up, struct bench_round *round,
+			u64 *value)
 {
-	struct bench_variant *v = &b->variant[index];
-	static struct bench_round round; /* one run at a time; too large for a stack */
-	u64 value[BENCH_MAX_SERIES] = {0};
-	int rc;
+	int rc = variant_enter(b, &b->variant[index], b->error);
 
-	ASSERT(rep < b->params.reps || warm_up);
-	round = (struct bench_round){.variant = index, .warm_up = warm_up, .value = value};
-	rc = variant_enter(b, v, b->error);
 	if (rc)
 		return rc;
-	rc = b->workload->round(b, &round);
+	memset(value, 0, b->series_count * sizeof(*value));
+	*round = (struct bench_round){.variant = index, .warm_up = warm_up, .value = value};
+	rc = b->workload->round(b, round);
 	scheme_restore();
-	if (rc || warm_up)
-		return rc;
+	return rc;
+}
+
+/* The round counts. */
+static void add_round(struct bench *b, const struct bench_round *round, u64 rep)
+{
+	struct bench_variant *v = &b->variant[round->variant];
+	u64 gap = MAX(v->felt.longest_gap, round->felt.longest_gap);
+
 	for (unsigned s = 0; s < b->series_count; s++)
-		v->values[s * b->params.reps + rep] = value[s];
+		v->values[s * b->params.reps + rep] = round->value[s];
 	if (v->waits)
-		v->waits[rep] = round.wait;
-	totals_add(&v->totals, &round.totals);
+		v->waits[rep] = round->wait;
+	totals_add(&v->totals, &round->totals);
+	sums_add(&v->felt, &round->felt);
+	v->felt.longest_gap = gap;
+	if (b->workload->add)
+		b->workload->add(b, round);
+}
+
+/*
+ * The host was busy before or after the round: remember its sample, that it be
+ * measured again. False: there were too many of them, and none is trusted.
+ */
+static bool measure_again(struct bench *b, const struct bench_round *round, u64 rep)
+{
+	struct bench_variant *v = &b->variant[round->variant];
+	u64 budget = MIN(b->params.reps / 2 + 2, (u64)BENCH_MAX_DISTURBED);
+
+	if (v->disturbed_count == budget || console_interrupted()) {
+		trust_withdraw(b, rep + 1);
+		return false;
+	}
+	v->disturbed[v->disturbed_count++] = (struct bench_disturbed){rep + 1, round->value[0]};
+	return true;
+}
+
+static int run_variant(struct bench *b, unsigned index, u64 rep, bool warm_up)
+{
+	static struct bench_round round; /* one run at a time; too large for a stack */
+	u64 value[BENCH_MAX_SERIES];
+	bool calm;
+
+	ASSERT(rep < b->params.reps || warm_up);
+	do {
+		calm = warm_up || b->calm || trust_look(b, true);
+
+		int rc = measure_once(b, index, warm_up, &round, value);
+
+		if (rc || warm_up)
+			return rc;
+		calm = trust_look(b, false) && calm;
+	} while (!calm && measure_again(b, &round, rep));
+	add_round(b, &round, rep);
 	return 0;
 }
 
@@ -99,8 +145,7 @@ static bool alloc_variant(const struct bench *b, struct bench_variant *v)
 	if (!b->params.threads)
 		return v->values;
 	v->waits = bench_alloc_here(b->params.reps * sizeof(u64));
-	v->in_window = bench_alloc_here(b->params.threads * sizeof(u64));
-	return v->values && v->waits && v->in_window;
+	return v->values && v->waits;
 }
 
 static int alloc_values(struct bench *b)
@@ -134,7 +179,7 @@ static int run_workload(struct bench *b, u64 *samples)
 
 	if (rc)
 		return rc;
-	trust_assess(b, false);
+	trust_assess(b);
 	used = bench_memory_in_use();
 	rc = alloc_values(b);
 	*samples = bench_memory_in_use() - used;
@@ -158,7 +203,5 @@ int bench_measure(struct bench *b)
 	after = bench_memory_in_use();
 	after = after > used + samples ? after - used - samples : 0;
 	b->leaked = b->params.keep && keep_claim(after) ? 0 : after;
-	if (!rc)
-		trust_assess(b, true);
 	return rc;
 }

@@ -1,12 +1,18 @@
 /*
- * May the times of this run be believed? Under an emulator every virtual CPU is
- * a thread of the host: where the host has fewer free cores than there are
- * busy CPUs, times measure its scheduler.
+ * May the times of this run be believed? Under an emulator or hypervisor every
+ * CPU is a thread of the host: where the host has fewer free cores than there
+ * are busy CPUs, times measure its scheduler.
+ *
+ * The calibration: all CPUs that a series keeps busy do the same work at once.
+ * If the slowest takes much longer than the work takes by itself, the host took
+ * CPUs away. It runs before the run and between rounds, so a round is judged by
+ * what surrounds it, never by its own time.
  */
 #include <kernel/clock.h>
-#include <kernel/context.h>
 #include <kernel/det.h>
 #include <kernel/option.h>
+#include <kernel/printf.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include "trust.h"
 
@@ -16,18 +22,21 @@ enum {
 	WORK_NS = 2000000, /* one unit of work */
 	UNITS = 10, /* together longer than a host's time slice, which could hide a shared core */
 	SLOWDOWN_MAX = 130, /* percent of the time alone */
+	PATIENCE = 10, /* looks at a busy host before a run or round begins nevertheless */
 };
 
-struct worker {
-	struct context *ctx;
-	u32 *go;
-	u64 loops, took; /* cycles for UNITS * loops */
-};
+/* ---- the calibration -------------------------------------------------------------- */
 
-static u8 known[MAX_CPUS + 1]; /* [busy]: 0 = not measured, else 1 + enum trust */
+static struct {
+	u64 loops; /* of one unit; 0: not known yet */
+	u64 fastest; /* cycles of the fastest unit so far: what the work takes by itself */
+	struct {
+		u64 took, fastest; /* cycles, of all units and of one */
+	} cpu[MAX_CPUS]; /* each written by its CPU in calibrate_cpu() */
+} work;
 
-/* A chain of multiplications: no memory, the same work on every CPU. */
-static u64 work(u64 loops)
+/* A chain of multiplications: no memory, the same work on every CPU. Cycles. */
+static u64 do_unit(u64 loops)
 {
 	u64 x = loops, start = cycles_now();
 
@@ -38,101 +47,158 @@ static u64 work(u64 loops)
 	return cycles_now() - start + !x; /* uses x; the odd cycle does not matter */
 }
 
-static void worker_main(void *arg)
+static void calibrate_cpu(void *arg)
 {
-	struct worker *w = arg;
+	u64 took = 0, fastest = UINT64_MAX;
 
-	/* Acquire: pairs with the release in work_together(), which comes when all are spawned. */
-	while (!load_acquire(w->go))
-		cpu_relax();
-	for (unsigned i = 0; i < UNITS; i++)
-		w->took += work(w->loops);
-}
+	(void)arg;
+	for (unsigned i = 0; i < UNITS; i++) {
+		u64 unit = do_unit(work.loops);
 
-/* Cycles of the slowest of `busy` CPUs, this one and the first of the list, working at once. */
-static u64 work_together(const struct bench *b, unsigned busy, u64 loops)
-{
-	static struct worker worker[MAX_CPUS];
-	u32 go = 0;
-	u64 slowest = 0;
-	unsigned n = MIN(busy - 1, b->params.cpu_count);
-
-	for (unsigned i = 0; i < n; i++) {
-		worker[i] = (struct worker){.go = &go, .loops = loops};
-		worker[i].ctx =
-			context_spawn(b->params.cpu[i], "trust", worker_main, &worker[i], NULL);
+		took += unit;
+		fastest = MIN(fastest, unit);
 	}
-	store_release(&go, 1);
-	for (unsigned i = 0; i < UNITS; i++)
-		slowest += work(loops);
-	for (unsigned i = 0; i < n; i++) {
-		if (!worker[i].ctx)
-			return UINT64_MAX;
-		context_join(worker[i].ctx);
-		slowest = MAX(slowest, worker[i].took);
-	}
-	return slowest;
+	work.cpu[cpu_id()].took = took;
+	work.cpu[cpu_id()].fastest = fastest;
 }
 
-static bool runs_in_parallel(const struct bench *b, unsigned busy)
+/* The better of two, since the host may be busy just now. */
+static void find_loops(void)
 {
-	u64 loops = 1 << 12, alone, together;
-
-	while (work(loops) < ns_to_cycles(WORK_NS))
-		loops *= 2;
-	alone = work_together(b, 1, loops);
-	together = work_together(b, busy, loops);
-	return together / SLOWDOWN_MAX < alone / 100;
-}
-
-static enum trust measure(const struct bench *b, unsigned busy)
-{
-	u64 host_cpus = option_u64("host.cpus", 0, 0, MAX_CPUS); /* 0: nobody told us */
-
-	if (det_mode)
-		return busy <= 1 ? TRUST_PATH : TRUST_COUNTS;
-	if (!cycles_trusted())
-		return TRUST_COUNTS;
-	if (!strcmp(cpu_accel(), "metal"))
-		return TRUST_TIME;
-	if (busy > host_cpus)
-		return TRUST_COUNTS;
-	return busy <= 1 || runs_in_parallel(b, busy) ? TRUST_TIME : TRUST_COUNTS;
-}
-
-/* With `busy` CPUs busy. Measures the host, once between two calls of forget(). */
-static enum trust trust_of(const struct bench *b, unsigned busy)
-{
-	if (!known[busy])
-		known[busy] = (u8)(1 + measure(b, busy));
-	return (enum trust)(known[busy] - 1);
-}
-
-static void forget(void)
-{
-	memset(known, 0, sizeof(known));
+	work.loops = 1 << 12;
+	while (MIN(do_unit(work.loops), do_unit(work.loops)) < ns_to_cycles(WORK_NS))
+		work.loops *= 2;
+	work.fastest = UINT64_MAX;
 }
 
 /*
- * Trust of each series, the worse of before and after. Before, a host that is
- * busy for a moment is given time; after, it was busy in the measurement.
+ * This CPU and the first of the list, `busy` of them. What runs there is
+ * interrupted, so this works beside threads, too, but belongs between periods.
  */
-void trust_assess(struct bench *b, bool again)
+static bool runs_in_parallel(const struct bench *b, unsigned busy)
 {
-	enum { TRIES = 3 };
-	unsigned worst = 0;
+	u64 slowest = 0;
+	struct cpumask mask;
 
-	for (unsigned i = 0; i < b->series_count; i++)
-		worst = MAX(worst, b->series[i].busy);
-	forget();
-	for (unsigned i = 1; !again && i < TRIES && trust_of(b, worst) == TRUST_COUNTS; i++)
-		forget();
+	if (!work.loops)
+		find_loops();
+	cpumask_clear(&mask);
+	cpumask_set(&mask, cpu_id());
+	for (unsigned i = 0; i + 1 < busy && i < b->params.cpu_count; i++)
+		cpumask_set(&mask, b->params.cpu[i]);
+	smp_call(&mask, calibrate_cpu, NULL);
+	cpumask_for_each (cpu, &mask) {
+		slowest = MAX(slowest, work.cpu[cpu].took);
+		work.fastest = MIN(work.fastest, work.cpu[cpu].fastest);
+	}
+	return slowest / SLOWDOWN_MAX < work.fastest * UNITS / 100;
+}
+
+bool (*trust_calibration)(const struct bench *b, unsigned busy) = runs_in_parallel;
+
+static bool look(const struct bench *b, unsigned busy, unsigned tries)
+{
+	while (tries--)
+		if (trust_calibration(b, busy))
+			return true;
+	return false;
+}
+
+/* ---- what follows for the series ----------------------------------------------------- */
+
+static u64 host_cpus(void)
+{
+	return option_u64("host.cpus", 0, 0, MAX_CPUS); /* 0: nobody told us */
+}
+
+static bool on_metal(void)
+{
+	return !strcmp(cpu_accel(), "metal");
+}
+
+static enum distrust assess(const struct bench *b, unsigned busy)
+{
+	if (det_mode)
+		return busy <= 1 ? DISTRUST_NONE : DISTRUST_DETERMINISTIC;
+	if (!cycles_trusted())
+		return DISTRUST_CLOCK;
+	if (on_metal())
+		return DISTRUST_NONE;
+	if (host_cpus() && busy > host_cpus())
+		return DISTRUST_FEW_CPUS;
+	return look(b, busy, PATIENCE) ? DISTRUST_NONE : DISTRUST_NOT_PARALLEL;
+}
+
+void trust_assess(struct bench *b)
+{
+	const enum trust trusted = det_mode ? TRUST_PATH : TRUST_TIME;
+	static u8 known[MAX_CPUS + 1]; /* [busy]: 0 = not assessed, else 1 + enum distrust */
+
+	memset(known, 0, sizeof(known));
+	work.loops = 0;
+	b->watched = 0;
 	for (unsigned i = 0; i < b->series_count; i++) {
-		enum trust t = b->disturbed ? TRUST_COUNTS : trust_of(b, b->series[i].busy);
+		struct bench_series *s = &b->series[i];
 
-		b->series[i].trust = again ? MIN(t, b->series[i].trust) : t;
+		if (!known[s->busy])
+			known[s->busy] = (u8)(1 + assess(b, s->busy));
+		s->distrust = (enum distrust)(known[s->busy] - 1);
+		s->trust = s->distrust ? TRUST_COUNTS : trusted;
+		if (s->time && s->trust == TRUST_TIME && !on_metal())
+			b->watched = MAX(b->watched, s->busy);
 	}
 	b->trust = b->series[0].trust;
+	b->calm = true;
+}
+
+bool trust_look(struct bench *b, bool patient)
+{
+	b->calm = !b->watched || look(b, b->watched, patient ? PATIENCE : 1);
+	return b->calm;
+}
+
+void trust_withdraw(struct bench *b, u64 round)
+{
+	for (unsigned i = 0; i < b->series_count; i++) {
+		struct bench_series *s = &b->series[i];
+
+		if (s->trust != TRUST_TIME)
+			continue;
+		s->trust = TRUST_COUNTS;
+		s->distrust = DISTRUST_ROUND;
+	}
+	b->watched = 0;
+	b->withdrawn = round;
+	b->trust = b->series[0].trust;
+}
+
+const char *trust_why(const struct bench *b, char *buf, size_t size)
+{
+	const struct bench_series *s = &b->series[0];
+
+	if (!b->series_count)
+		return NULL;
+	switch (s->distrust) {
+	case DISTRUST_NONE:
+		return NULL;
+	case DISTRUST_DETERMINISTIC:
+		ksnprintf(buf, size, "deterministic, %u CPUs are busy", s->busy);
+		break;
+	case DISTRUST_FEW_CPUS:
+		ksnprintf(buf, size, "%u CPUs are busy, the host has %lu", s->busy, host_cpus());
+		break;
+	case DISTRUST_NOT_PARALLEL:
+		ksnprintf(buf, size, "the host was too busy for %u CPU%s at once%s", s->busy,
+			  s->busy == 1 ? "" : "s",
+			  host_cpus() ? "" : ", or has not so many (host.cpus= says)");
+		break;
+	case DISTRUST_CLOCK:
+		return "the clock of this machine does not keep time";
+	case DISTRUST_ROUND:
+		ksnprintf(buf, size, "the host took CPUs away, at last in round %lu", b->withdrawn);
+		break;
+	}
+	return buf;
 }
 
 bool bench_shown(const struct bench *b, unsigned series)

@@ -3,10 +3,23 @@
 
 #include "bench.h"
 
+enum { TRUST_WHY_LEN = 96 }; /* bytes that trust_why() needs */
+
 extern const char *const trust_names[];
 
-/* Assess the trust of each series; again: a worse one replaces a better one. */
-void trust_assess(struct bench *b, bool again);
+/* Do `busy` CPUs run at once? Tests put an answer of their own in its place. */
+extern bool (*trust_calibration)(const struct bench *b, unsigned busy);
+/* Assess the trust of each series, before the first round. Nothing else runs. */
+void trust_assess(struct bench *b);
+/*
+ * Does the host leave all busy CPUs alone just now? Into b->calm, too. patient: look several times if
+ * not. True where no look is needed: a deterministic run, real hardware, times that are not shown.
+ */
+bool trust_look(struct bench *b, bool patient);
+/* Times are not to be trusted after all: too many rounds were disturbed, the last of them this one. */
+void trust_withdraw(struct bench *b, u64 round);
+/* Why the headline shows no times, into buf; NULL: it does. */
+const char *trust_why(const struct bench *b, char *buf, size_t size);
 /* May the values of a series be shown? */
 bool bench_shown(const struct bench *b, unsigned series);
 /*

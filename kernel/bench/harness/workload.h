@@ -42,6 +42,8 @@ struct workload {
 	int (*start)(struct bench *b);
 	/* One sample of every series under the knobs in force. 0 or a code with bench_fail(). */
 	int (*round)(struct bench *b, struct bench_round *round);
+	/* The round just measured counts: add to what the workload sums by itself. May be NULL. */
+	void (*add)(struct bench *b, const struct bench_round *round);
 	/* Give everything back, also after a setup() or start() that failed half way. */
 	void (*teardown)(struct bench *b);
 	/* Further keys of the record of variant v; may be NULL. */

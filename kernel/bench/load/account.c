@@ -21,20 +21,19 @@ static void note_first_stale(struct victim_account *a, const struct victims *vic
 	}
 }
 
-static void add_victim(struct bench_variant *v, unsigned i, const struct victim_report *old,
+static void add_victim(struct bench_felt *felt, unsigned i, const struct victim_report *old,
 		       const struct victim_report *now)
 {
-	v->in_window[i] += now->in_window - old->in_window;
-	v->reads_in_window += now->in_window - old->in_window;
-	v->ops += now->ops - old->ops;
-	v->reads_verified += now->verified - old->verified;
-	v->stale_reads += now->stale - old->stale;
+	felt->in_window[i] += now->in_window - old->in_window;
+	felt->reads_in_window += now->in_window - old->in_window;
+	felt->ops += now->ops - old->ops;
+	felt->reads_verified += now->verified - old->verified;
+	felt->stale_reads += now->stale - old->stale;
 }
 
 void account_end(struct victim_account *a, struct victims *victims, struct bench *b,
 		 struct bench_round *round)
 {
-	struct bench_variant *v = &b->variant[round->variant];
 	struct victim_report sum;
 
 	victims_end_period(victims);
@@ -44,16 +43,13 @@ void account_end(struct victim_account *a, struct victims *victims, struct bench
 	for (unsigned i = 0; i < victims->count; i++) {
 		const struct victim_report *now = &victims->victim[i]->report;
 
-		if (!v->unsafe)
+		if (!b->variant[round->variant].unsafe)
 			b->stale_total += now->stale - a->before[i].stale;
-		if (!round->warm_up)
-			add_victim(v, i, &a->before[i], now);
+		add_victim(&round->felt, i, &a->before[i], now);
 	}
-	if (round->warm_up)
-		return;
-	v->wait_count += sum.waits;
-	v->longest_gap = MAX(v->longest_gap, sum.longest_gap);
-	victims_add_latency(victims, v->latency);
+	round->felt.wait_count = sum.waits;
+	round->felt.longest_gap = sum.longest_gap;
+	victims_add_latency(victims, round->felt.latency);
 }
 
 void account_print_stale(const struct victim_account *a)

@@ -1,4 +1,4 @@
-/* What victims felt in a round, taken from their reports into a variant's totals. */
+/* What victims felt in a round, taken from their reports. */
 #pragma once
 
 #include <harness/bench.h>
@@ -12,7 +12,7 @@ struct victim_account {
 
 /* The measured part of a round begins. */
 void account_begin(struct victim_account *a, struct victims *victims);
-/* It has ended; the round may be a warm-up, which counts for stale reads only. */
+/* It has ended: into round->felt. Stale reads count for the run, whether the round does or not. */
 void account_end(struct victim_account *a, struct victims *victims, struct bench *b,
 		 struct bench_round *round);
 /* The first stale read, if there was one. */

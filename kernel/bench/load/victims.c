@@ -185,7 +185,7 @@ void victims_sum(const struct victims *v, struct victim_report *sum)
 	}
 }
 
-void victims_add_latency(const struct victims *v, u32 *histogram)
+void victims_add_latency(const struct victims *v, u64 *histogram)
 {
 	for (unsigned i = 0; i < v->count; i++)
 		for (unsigned k = 0; k < HIST_BUCKETS; k++)

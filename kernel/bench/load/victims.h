@@ -99,6 +99,6 @@ void victims_settle_in(const struct victims *v);
 void victims_stop(struct victims *v);
 
 /* Add the latencies of the period that ended. */
-void victims_add_latency(const struct victims *v, u32 *histogram);
+void victims_add_latency(const struct victims *v, u64 *histogram);
 /* Sums and maxima over all victims' reports. */
 void victims_sum(const struct victims *v, struct victim_report *sum);

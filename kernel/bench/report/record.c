@@ -85,6 +85,20 @@ static void put_or_null(struct json *j, const char *key, bool shown, u64 value, 
 
 /* ---- one record ---------------------------------------------------------------- */
 
+/* Null where there are too few ranks for an interval. */
+static void put_interval(const struct summary *s, unsigned digits, struct json *j)
+{
+	json_key(j, "ci95");
+	if (s->n < 6) {
+		json_null(j);
+		return;
+	}
+	json_array(j);
+	json_fixed(j, (s64)s->ci_low, digits);
+	json_fixed(j, (s64)s->ci_high, digits);
+	json_array_end(j);
+}
+
 static void put_summary_keys(const struct summary *s, unsigned digits, struct json *j)
 {
 	json_key(j, "n"), json_u64(j, s->n);
@@ -98,15 +112,7 @@ static void put_summary_keys(const struct summary *s, unsigned digits, struct js
 	json_key(j, "p90"), json_fixed(j, (s64)s->p90, digits);
 	json_key(j, "p95"), json_fixed(j, (s64)s->p95, digits);
 	json_key(j, "p99"), json_fixed(j, (s64)s->p99, digits);
-	json_key(j, "ci95");
-	if (s->n < 6) { /* too few ranks for an interval */
-		json_null(j);
-	} else {
-		json_array(j);
-		json_fixed(j, (s64)s->ci_low, digits);
-		json_fixed(j, (s64)s->ci_high, digits);
-		json_array_end(j);
-	}
+	put_interval(s, digits, j);
 	json_key(j, "ci95_method"), json_string(j, "rank");
 	json_key(j, "outliers"), json_u64(j, s->outliers);
 }
@@ -141,6 +147,21 @@ static void put_samples(const struct bench *b, unsigned variant, struct json *j)
 	put_summary_keys(&s, b->series[0].digits, j);
 }
 
+/* Rounds in which the host was busy, measured again: in no figure. */
+static void put_disturbed(const struct bench *b, const struct bench_variant *v, struct json *j)
+{
+	json_key(j, "disturbed_rounds");
+	json_array(j);
+	for (unsigned i = 0; i < v->disturbed_count; i++) {
+		json_object(j);
+		json_key(j, "round"), json_u64(j, v->disturbed[i].round);
+		json_key(j, "sample");
+		json_fixed(j, (s64)v->disturbed[i].value, b->series[0].digits);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
 /* Every series in short; the first one, the headline, is above in full. */
 static void put_points(const struct bench *b, unsigned variant, struct json *j)
 {
@@ -156,6 +177,7 @@ static void put_points(const struct bench *b, unsigned variant, struct json *j)
 		json_key(j, "unit"), json_string(j, series->unit);
 		json_key(j, "trust"), json_string(j, trust_names[series->trust]);
 		put_or_null(j, "median", shown, s.median, series->digits);
+		put_interval(&s, series->digits, j);
 		put_or_null(j, "min", shown, s.min, series->digits);
 		put_or_null(j, "p99", shown, s.p99, series->digits);
 		put_or_null(j, "cv", shown, s.cv_x10000, 4);
@@ -192,6 +214,8 @@ static void put_params(const struct bench *b, struct json *j)
 
 static void put_head(const struct bench *b, const struct bench_variant *v, struct json *j)
 {
+	char why[TRUST_WHY_LEN];
+
 	json_key(j, "schema"), json_string(j, "tarry.bench/1");
 	json_key(j, "name"), json_string(j, b->workload->name);
 	json_key(j, "scheme"), json_string(j, v->scheme);
@@ -208,17 +232,22 @@ static void put_head(const struct bench *b, const struct bench_variant *v, struc
 	json_key(j, "skipped"), json_string(j, v->skipped[0] ? v->skipped : NULL);
 	json_key(j, "interrupted"), json_bool(j, b->interrupted);
 	json_key(j, "trust"), json_string(j, trust_names[b->trust]);
+	json_key(j, "trust_why"), json_string(j, trust_why(b, why, sizeof(why)));
 	put_or_null(j, "ns_per_instruction", bench_ns_per_instruction(), bench_ns_per_instruction(),
 		    0);
 }
 
-static void put_rate(const struct bench *b, const struct bench_variant *v, struct json *j)
+/* Of the median, as everywhere. */
+static void put_rate(const struct bench *b, unsigned variant, struct json *j)
 {
-	const struct bench_totals *t = &v->totals;
-	u64 ns = bench_ns_per(t->cycles + t->settle_cycles, 1, 0);
+	u64 second = 1000000000UL;
+	struct summary s;
+	bool shown = b->trust == TRUST_TIME && b->variant[variant].totals.migrate.moved &&
+		     bench_summary(b, variant, 0, &s) && s.median;
 
-	put_or_null(j, "pages_per_s", b->trust == TRUST_TIME && t->migrate.moved && ns,
-		    mul_div_u64(t->migrate.moved, 1000000000UL, ns), 0);
+	for (unsigned i = 0; i < b->series[0].digits; i++)
+		second *= 10;
+	put_or_null(j, "pages_per_s", shown, shown ? second / s.median : 0, 0);
 }
 
 static void put_settle(const struct bench *b, const struct bench_totals *t, struct json *j)
@@ -258,8 +287,9 @@ static void put_body(struct bench *b, unsigned variant, struct json *j)
 	json_key(j, "better"), json_string(j, "lower");
 	json_key(j, "warmup"), json_u64(j, b->params.warmup);
 	put_samples(b, variant, j);
+	put_disturbed(b, v, j);
 	put_points(b, variant, j);
-	put_rate(b, v, j);
+	put_rate(b, variant, j);
 	json_key(j, "phase_ns"), record_phases(v, trusted, j);
 	put_settle(b, &v->totals, j);
 	json_key(j, "counters"), record_counters(v, j);
@@ -363,10 +393,6 @@ static void print_value_line(const struct bench *b, unsigned i)
 		fixed_format(number, sizeof(number), (s64)s.median, b->series[0].digits);
 		kprintf("# bench %s.%s value=%s unit=%s\n", b->workload->name, v->label, number,
 			b->series[0].unit);
-		if (s.cv_x10000 > 1000) {
-			fixed_format(number, sizeof(number), (s64)s.cv_x10000 / 100, 2);
-			kprintf("# NOISY cv=%s %s.%s\n", number, b->workload->name, v->label);
-		}
 	} else if (v->totals.units) {
 		fixed_format(number, sizeof(number),
 			     (s64)mul_div_u64(v->totals.mm.ipis_sent, 10000, v->totals.units), 4);

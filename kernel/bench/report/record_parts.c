@@ -55,7 +55,7 @@ static void put_aliases(const struct bench_variant *v, struct json *j)
 	put(j, "tlb_deferred_held_pages", v->totals.held_pages_max);
 	put(j, "tlb_flush_skipped", c->flush_skipped);
 	put(j, "tlb_flush_merged", c->ipis_merged);
-	put(j, "tlb_stale_reads", v->stale_reads);
+	put(j, "tlb_stale_reads", v->felt.stale_reads);
 }
 
 static void put_failed(const struct mm_counters *c, struct json *j)
@@ -98,9 +98,9 @@ void record_counters(const struct bench_variant *v, struct json *j)
 	put(j, "secondary_invalidations", 0);
 	put(j, "held_pages_max", t->held_pages_max);
 	put(j, "timer_irqs", t->timer_irqs);
-	put(j, "reads_verified", v->reads_verified);
-	put(j, "reads_in_window", v->reads_in_window);
-	put(j, "stale_reads", v->stale_reads);
+	put(j, "reads_verified", v->felt.reads_verified);
+	put(j, "reads_in_window", v->felt.reads_in_window);
+	put(j, "stale_reads", v->felt.stale_reads);
 	put_aliases(v, j);
 	json_object_end(j);
 }
@@ -176,9 +176,9 @@ static void put_latency(const struct bench *b, const struct bench_variant *v, st
 		return;
 	}
 	json_object(j);
-	put(j, "p50", to_ns(hist_quantile(v->latency, 500)));
-	put(j, "p99", to_ns(hist_quantile(v->latency, 990)));
-	put(j, "max", to_ns(v->longest_gap));
+	put(j, "p50", to_ns(hist_quantile(v->felt.latency, 500)));
+	put(j, "p99", to_ns(hist_quantile(v->felt.latency, 990)));
+	put(j, "max", to_ns(v->felt.longest_gap));
 	json_object_end(j);
 }
 
@@ -198,13 +198,13 @@ static void put_longest_waits(const struct bench *b, const struct bench_variant 
 static void put_victim(const struct bench *b, const struct bench_variant *v, struct json *j)
 {
 	json_object(j);
-	put(j, "ops", v->ops);
+	put(j, "ops", v->felt.ops);
 	put_latency(b, v, j);
-	put(j, "waits", v->wait_count);
+	put(j, "waits", v->felt.wait_count);
 	json_key(j, "reads_in_window");
 	json_array(j);
 	for (u64 i = 0; i < b->params.threads; i++)
-		json_u64(j, v->in_window[i]);
+		json_u64(j, v->felt.in_window[i]);
 	json_array_end(j);
 	json_object_end(j);
 }

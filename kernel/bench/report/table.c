@@ -2,42 +2,97 @@
 #include <harness/trust.h>
 #include <harness/workload.h>
 #include <kernel/fixed.h>
+#include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include "figures.h"
 #include "table.h"
 
-enum { NAME_WIDTH = 22, CELL_WIDTH = 13 };
+enum { NAME_WIDTH = 22, MEDIAN_WIDTH = 9, INTERVAL_WIDTH = 20, TEXT = 64 };
 
-/* A median; "n/a" where it may not be shown. */
-static void print_cell(const struct bench *b, unsigned variant, unsigned series)
+/* ---- cells ----------------------------------------------------------------------- */
+
+void table_cell(const char *text, unsigned width)
 {
-	const struct bench_series *s = &b->series[series];
-	struct summary sum;
-	char buf[32];
+	for (const char *c = text; *c; c++)
+		width += (*c & 0xc0) == 0x80; /* further bytes of a character take no column */
+	kprintf(" %*s", (int)width, text);
+}
 
-	if (!bench_summary(b, variant, series, &sum)) {
-		kprintf(" %*s", CELL_WIDTH, "n/a");
+static const char *number(char buf[TEXT / 2], u64 value, unsigned digits)
+{
+	fixed_format(buf, TEXT / 2, (s64)value, digits);
+	return buf;
+}
+
+void table_median(const struct bench *b, unsigned variant, unsigned series, unsigned width)
+{
+	struct summary s;
+	char text[TEXT / 2];
+
+	table_cell(bench_summary(b, variant, series, &s)
+			   ? number(text, s.median, b->series[series].digits)
+			   : "n/a",
+		   width);
+}
+
+void table_interval(const struct bench *b, unsigned variant, unsigned series, unsigned width)
+{
+	unsigned digits = b->series[series].digits;
+	char text[TEXT], low[TEXT / 2], high[TEXT / 2];
+	struct summary s;
+
+	if (!bench_summary(b, variant, series, &s)) {
+		table_cell("n/a", width);
 		return;
 	}
-	fixed_format(buf, sizeof(buf), (s64)sum.median, s->digits);
-	kprintf(" %*s", CELL_WIDTH, buf);
+	ksnprintf(text, sizeof(text), "[%s, %s]", number(low, samples_interval(&s).low, digits),
+		  number(high, samples_interval(&s).high, digits));
+	table_cell(text, width);
 }
+
+void table_change(const struct bench *b, unsigned variant, int other, unsigned series,
+		  unsigned width)
+{
+	struct summary new, old;
+	char text[TEXT], percent[TEXT / 2];
+	s32 tenths;
+
+	if (other < 0 || (unsigned)other == variant || !bench_summary(b, variant, series, &new) ||
+	    !bench_summary(b, (unsigned)other, series, &old) || !old.median) {
+		table_cell("-", width);
+		return;
+	}
+	if (samples_differ(&new, &old)) {
+		tenths = samples_change(new.median, old.median);
+		fixed_format(percent, sizeof(percent), tenths, 1);
+		ksnprintf(text, sizeof(text), "%s%s %%", tenths > 0 ? "+" : "", percent);
+	} else {
+		fixed_format(percent, sizeof(percent), samples_change_bound(&new, &old), 1);
+		ksnprintf(text, sizeof(text), "no change (±%s %%)", percent);
+	}
+	table_cell(text, width);
+}
+
+/* ---- any workload ------------------------------------------------------------------ */
 
 static void print_rows(const struct bench *b)
 {
-	kprintf("%-*s %-17s", NAME_WIDTH, "median", "unit");
+	enum { LABEL = MEDIAN_WIDTH + 1 + INTERVAL_WIDTH };
+
+	kprintf("%-*s %-17s", NAME_WIDTH, "median [interval]", "unit");
 	for (unsigned v = 0; v < b->variant_count; v++)
 		if (!b->variant[v].skipped[0])
-			kprintf(" %*.*s", CELL_WIDTH, CELL_WIDTH, b->variant[v].label);
+			kprintf(" %*.*s", LABEL, LABEL, b->variant[v].label);
 	kprintf("\n");
 	for (unsigned i = 0; i < b->series_count; i++) {
-		const struct bench_series *s = &b->series[i];
-
-		kprintf("%-*s %-17s", NAME_WIDTH, s->name, s->unit);
-		for (unsigned v = 0; v < b->variant_count; v++)
-			if (!b->variant[v].skipped[0])
-				print_cell(b, v, i);
+		kprintf("%-*s %-17s", NAME_WIDTH, b->series[i].name, b->series[i].unit);
+		for (unsigned v = 0; v < b->variant_count; v++) {
+			if (b->variant[v].skipped[0])
+				continue;
+			table_median(b, v, i, MEDIAN_WIDTH);
+			table_interval(b, v, i, INTERVAL_WIDTH);
+		}
 		kprintf("\n");
 	}
 }
@@ -73,6 +128,27 @@ static void print_floor(const struct bench *floor)
 	kprintf("\n");
 }
 
+/* Where samples scatter so much that another run may say something else. */
+static void print_noise(const struct bench *b)
+{
+	enum { NOISY = 1000 }; /* a coefficient of variation of 0.1, times 10^4 */
+	char percent[TEXT / 2];
+	struct summary s;
+
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (bench_summary(b, i, 0, &s) && s.cv_x10000 > NOISY)
+			kprintf("noisy: %s, the samples scatter by %s %% of their mean\n",
+				b->variant[i].label, number(percent, s.cv_x10000 / 10, 1));
+}
+
+static bool shows_times(const struct bench *b)
+{
+	for (unsigned i = 0; i < b->series_count; i++)
+		if (b->series[i].time && bench_shown(b, i))
+			return true;
+	return false;
+}
+
 static void print_notes(const struct bench *b)
 {
 	for (unsigned i = 0; i < b->variant_count; i++) {
@@ -85,6 +161,11 @@ static void print_notes(const struct bench *b)
 		if (v->not_modelled)
 			kprintf("# %s does not model: %s\n", v->label, v->not_modelled);
 	}
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (b->variant[i].disturbed_count)
+			kprintf("# %s: %u rounds in which the host was busy were measured again; "
+				"they are in the record, in no figure\n",
+				b->variant[i].label, b->variant[i].disturbed_count);
 	if (b->reps_done && b->reps_done < 10)
 		kprintf("# only %lu rounds: fewer than the 10 that make a sample worth quoting\n",
 			b->reps_done);
@@ -94,14 +175,25 @@ static void print_notes(const struct bench *b)
 
 void table_print(struct bench *b, struct bench *floor)
 {
+	char why[TRUST_WHY_LEN];
+
 	if (b->reps_done) {
-		kprintf("\n%s: %lu rounds, seed %lu, trust %s%s\n", b->workload->name, b->reps_done,
-			b->params.seed, trust_names[b->trust],
-			b->trust == TRUST_COUNTS ? " (no time is shown)" : "");
+		const char *reason = trust_why(b, why, sizeof(why));
+
+		kprintf("\n%s: %lu rounds, seed %lu, trust %s%s%s\n", b->workload->name,
+			b->reps_done, b->params.seed, trust_names[b->trust],
+			reason ? ", no time is shown: " : "", reason ? reason : "");
 		if (b->workload->table)
 			b->workload->table(b);
 		else
 			print_rows(b);
+		if (shows_times(b))
+			kprintf("interval: of the median, %s\n",
+				b->reps_done < 6
+					? "from the least to the greatest sample, as there are "
+					  "fewer than 6"
+					: "95 % by order statistics, whatever the distribution");
+		print_noise(b);
 	}
 	if (floor && floor->reps_done)
 		print_floor(floor);

@@ -18,10 +18,10 @@
 #include "migrate.h"
 
 enum {
+	DIGITS = 1, /* decimals of a time per page */
 	QUIET_SLICES = 20, /* periods without migration, for comparison */
 };
 #define QUIET_NS 2000000UL /* length of each: about a round of some thousand pages */
-#define DISTURBED_NS 500000UL /* no interrupt takes that long, any host's time slice is longer */
 
 struct migrate_state {
 	struct region region[BENCH_MAX_PROCS]; /* one per address space */
@@ -54,6 +54,21 @@ static int migrate_check(struct bench *b)
 	return 0;
 }
 
+static void declare(struct bench *b)
+{
+	const struct bench_series row = {
+		.unit = "ns/page",
+		.digits = DIGITS,
+		.busy = 1 + (unsigned)MIN(b->params.threads, b->params.cpu_count),
+		.time = true,
+	};
+
+	bench_series_add(b, &row, "migrate"); /* MIGRATE_WHOLE and so on */
+	bench_series_add(b, &row, "settle");
+	for (unsigned i = 0; i < PHASE_COUNT; i++)
+		bench_series_add(b, &row, "%s", migrate_phase_names[i]);
+}
+
 static int migrate_setup(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
@@ -62,14 +77,7 @@ static int migrate_setup(struct bench *b)
 
 	if (!rc)
 		rc = region_check_room(b, (u32)p->to, p->pages);
-	bench_series_add(b,
-			 &(struct bench_series){
-				 .unit = "ns/page",
-				 .digits = 1,
-				 .busy = 1 + (unsigned)MIN(p->threads, p->cpu_count),
-				 .time = true,
-			 },
-			 "migrate");
+	declare(b);
 	for (; s->regions < p->procs && !rc; s->regions++)
 		rc = region_setup(b, &s->region[s->regions], s->regions, p->pages / p->procs,
 				  (u32)p->from);
@@ -80,16 +88,10 @@ static int migrate_setup(struct bench *b)
 	return rc;
 }
 
-/*
- * How long the same readers' longest gaps are when nothing is moved. A gap of
- * a host's time slice is a CPU that was taken away, and so are others like it.
- */
-static void measure_quiet(struct bench *b, u64 gap[QUIET_SLICES])
+/* How long the same readers' longest gaps are when nothing is moved. */
+static void measure_quiet(struct migrate_state *s)
 {
-	struct migrate_state *s = b->state;
-	u64 sorted[QUIET_SLICES];
 	struct victim_report sum;
-	struct summary summary;
 
 	victims_end_period(&s->victims);
 	for (unsigned i = 0; i < QUIET_SLICES; i++) {
@@ -99,12 +101,8 @@ static void measure_quiet(struct bench *b, u64 gap[QUIET_SLICES])
 			cpu_relax();
 		victims_end_period(&s->victims);
 		victims_sum(&s->victims, &sum);
-		gap[i] = sum.longest_gap;
+		s->quiet_gap[i] = sum.longest_gap;
 	}
-	memcpy(sorted, gap, sizeof(sorted));
-	samples_summary(sorted, QUIET_SLICES, &summary);
-	if (!det_mode && summary.median > ns_to_cycles(DISTURBED_NS))
-		b->disturbed = true;
 }
 
 static int migrate_start(struct bench *b)
@@ -113,7 +111,7 @@ static int migrate_start(struct bench *b)
 	int rc = victims_setup(b, &s->victims, s->region, s->regions, 0);
 
 	if (!rc && b->params.threads)
-		measure_quiet(b, s->quiet_gap);
+		measure_quiet(s);
 	return rc;
 }
 
@@ -142,6 +140,20 @@ static void move_region(void *arg)
 	m->s->cycles += cycles_now() - start;
 }
 
+/* "other" takes what the phases leave, so that they add up. */
+static void put_values(const struct migrate_state *s, u64 settle, u64 *value)
+{
+	u64 rest = s->cycles, moved = s->stats.moved;
+
+	value[MIGRATE_WHOLE] = bench_time_per(s->cycles + settle, moved, DIGITS);
+	value[MIGRATE_SETTLE] = bench_time_per(settle, moved, DIGITS);
+	for (unsigned i = 0; i < PHASE_OTHER; i++) {
+		value[MIGRATE_PHASES + i] = bench_time_per(s->stats.phase[i], moved, DIGITS);
+		rest -= MIN(rest, s->stats.phase[i]);
+	}
+	value[MIGRATE_PHASES + PHASE_OTHER] = bench_time_per(rest, moved, DIGITS);
+}
+
 static int migrate_round(struct bench *b, struct bench_round *round)
 {
 	struct migrate_state *s = b->state;
@@ -168,7 +180,7 @@ static int migrate_round(struct bench *b, struct bench_round *round)
 				  s->to);
 	round->totals.migrate = s->stats;
 	round->totals.units = s->stats.moved;
-	round->value[0] = bench_time_per(s->cycles + settle, s->stats.moved, 1);
+	put_values(s, settle, round->value);
 	s->at = s->to;
 	s->to = at;
 	return 0;
@@ -179,10 +191,6 @@ static int migrate_round(struct bench *b, struct bench_round *round)
 static void migrate_teardown(struct bench *b)
 {
 	struct migrate_state *s = b->state;
-	u64 gap[QUIET_SLICES];
-
-	if (b->reps_done && s->victims.count)
-		measure_quiet(b, gap);
 	victims_stop(&s->victims);
 	for (unsigned i = 0; i < s->regions; i++)
 		keep_or_destroy(b, &s->region[i]);

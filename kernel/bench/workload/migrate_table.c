@@ -6,6 +6,7 @@
 #include <kernel/string.h>
 #include <load/pattern.h>
 #include <report/figures.h>
+#include <report/table.h>
 #include "migrate.h"
 
 enum { LABEL = 18, TEXT = 24 };
@@ -40,6 +41,11 @@ static u64 per_unit(u64 count, const struct bench_totals *t, u64 scale)
 
 /* Interrupts per page are compared in ten-millionths, and shown in ten-thousandths. */
 enum { IPI_SCALE = 10000000, IPI_SHOWN = 1000 };
+
+static u64 shown(u64 ipis)
+{
+	return (ipis + IPI_SHOWN / 2) / IPI_SHOWN;
+}
 
 static u64 ipis_per_page(const struct bench_variant *v)
 {
@@ -76,50 +82,45 @@ static void flush_row(const struct bench *b, const struct bench_variant *v)
 
 	kprintf("%-*.*s %9lu %6lu %10lu %9s %9s %9s %9s %9s %6lu %6lu\n", LABEL, LABEL, v->label,
 		t->migrate.moved, bench_failed(t), t->mm.shootdowns,
-		number(a, ipis_per_page(v) / IPI_SHOWN, 4),
-		compare(c, b, v, BASELINE, ipis_per_page), compare(d, b, v, STOCK, ipis_per_page),
-		number(e, all_ipis_per_page(v) / IPI_SHOWN, 4),
+		number(a, shown(ipis_per_page(v)), 4), compare(c, b, v, BASELINE, ipis_per_page),
+		compare(d, b, v, STOCK, ipis_per_page), number(e, shown(all_ipis_per_page(v)), 4),
 		compare(f, b, v, BASELINE, all_ipis_per_page), t->settle_ipis, t->held_pages_max);
 }
 
 /* ---- time ------------------------------------------------------------------------- */
 
-/* Nanoseconds per page, or instructions, with one decimal. */
-static u64 per_page(const struct bench_variant *v, u64 cycles)
+enum { MEDIAN = 9, INTERVAL = 20, CHANGE = 19 }; /* columns */
+
+static void time_rows(const struct bench *b)
 {
-	u64 ns_x10 = bench_ns_per(cycles, v->totals.units, 1), per = bench_ns_per_instruction();
-
-	return per ? ns_x10 / per : ns_x10;
-}
-
-static u64 whole_time(const struct bench_variant *v)
-{
-	return per_page(v, v->totals.cycles + v->totals.settle_cycles);
-}
-
-static u64 flush_share(const struct bench_variant *v)
-{
-	u64 total = v->totals.cycles + v->totals.settle_cycles;
-	u64 flush = v->totals.migrate.phase[PHASE_FLUSH] + v->totals.settle_cycles;
-
-	return total ? mul_div_u64(flush, 1000, total) : 0;
-}
-
-static void time_row(const struct bench *b, const struct bench_variant *v)
-{
-	const struct bench_totals *t = &v->totals;
-	u64 rest = t->cycles;
-	char a[TEXT], c[TEXT], d[TEXT], e[TEXT], f[TEXT];
-
-	kprintf("%-*.*s %9s %9s %9s %9s %8s", LABEL, LABEL, v->label,
-		number(a, per_page(v, t->cycles), 1), number(c, whole_time(v), 1),
-		compare(d, b, v, BASELINE, whole_time), compare(e, b, v, STOCK, whole_time),
-		number(f, flush_share(v), 1));
-	for (unsigned i = 0; i < PHASE_OTHER; i++) {
-		kprintf(" %8s", number(a, per_page(v, t->migrate.phase[i]), 1));
-		rest -= MIN(rest, t->migrate.phase[i]);
+	kprintf("\n%-*s %*s %*s %*s %*s\n", LABEL, b->series[MIGRATE_WHOLE].unit, MEDIAN, "median",
+		INTERVAL, "interval", CHANGE, "baseline", CHANGE, "6.12");
+	for (unsigned i = 0; i < b->variant_count; i++) {
+		if (b->variant[i].skipped[0])
+			continue;
+		kprintf("%-*.*s", LABEL, LABEL, b->variant[i].label);
+		table_median(b, i, MIGRATE_WHOLE, MEDIAN);
+		table_interval(b, i, MIGRATE_WHOLE, INTERVAL);
+		table_change(b, i, bench_find_variant(b, BASELINE), MIGRATE_WHOLE, CHANGE);
+		table_change(b, i, bench_find_variant(b, STOCK), MIGRATE_WHOLE, CHANGE);
+		kprintf("\n");
 	}
-	kprintf(" %8s\n", number(a, per_page(v, rest), 1));
+}
+
+static void phase_rows(const struct bench *b)
+{
+	kprintf("\n%-*s", LABEL, "of it, medians");
+	for (unsigned s = MIGRATE_SETTLE; s < b->series_count; s++)
+		kprintf(" %*s", MEDIAN, b->series[s].name);
+	kprintf("\n");
+	for (unsigned i = 0; i < b->variant_count; i++) {
+		if (b->variant[i].skipped[0])
+			continue;
+		kprintf("%-*.*s", LABEL, LABEL, b->variant[i].label);
+		for (unsigned s = MIGRATE_SETTLE; s < b->series_count; s++)
+			table_median(b, i, s, MEDIAN);
+		kprintf("\n");
+	}
 }
 
 /* ---- readers ------------------------------------------------------------------------ */
@@ -138,12 +139,13 @@ static void reader_row(const struct bench *b, const struct bench_variant *v)
 {
 	char a[TEXT], c[TEXT];
 
-	kprintf("%-*.*s %11lu %11lu %9lu %6lu %8lu %13s %13s", LABEL, LABEL, v->label, v->ops,
-		v->reads_verified, v->reads_in_window, v->stale_reads, v->wait_count,
-		duration(a, b, bench_median_wait(b, v)), duration(c, b, v->longest_gap));
+	kprintf("%-*.*s %11lu %11lu %9lu %6lu %8lu %13s %13s", LABEL, LABEL, v->label, v->felt.ops,
+		v->felt.reads_verified, v->felt.reads_in_window, v->felt.stale_reads,
+		v->felt.wait_count, duration(a, b, bench_median_wait(b, v)),
+		duration(c, b, v->felt.longest_gap));
 	if (b->trust == TRUST_TIME)
-		kprintf(" %9s %9s", duration(a, b, hist_quantile(v->latency, 500)),
-			duration(c, b, hist_quantile(v->latency, 990)));
+		kprintf(" %9s %9s", duration(a, b, hist_quantile(v->felt.latency, 500)),
+			duration(c, b, hist_quantile(v->felt.latency, 990)));
 	kprintf("\n");
 }
 
@@ -178,11 +180,8 @@ void migrate_print(const struct bench *b)
 		"settle", "held");
 	for_each_measured(b, flush_row);
 	if (b->trust != TRUST_COUNTS) {
-		kprintf("\n%-*s %9s %9s %9s %9s %8s %8s %8s %8s %8s %8s\n", LABEL,
-			b->trust == TRUST_PATH ? "instructions/page" : "ns/page", "measured",
-			"+settle", "baseline", "6.12", "flush %", "unmap", "flush", "copy", "map",
-			"other");
-		for_each_measured(b, time_row);
+		time_rows(b);
+		phase_rows(b);
 	}
 	if (!b->params.threads)
 		return;

@@ -391,16 +391,18 @@ static u64 pages_used(const struct numa_state *s)
 	return s->share_pages * s->shares * s->regions;
 }
 
-static void add_sums(struct bench *b, struct numa_state *s, struct numa_sums *sums, u64 moved)
+static void numa_add(struct bench *b, const struct bench_round *round)
 {
+	struct numa_state *s = b->state;
+	struct numa_sums *sums = &s->sums[round->variant];
 	u64 used = pages_used(s);
 
-	sums->home += count_all_home(b, s);
+	sums->home += s->home;
 	sums->away += s->away;
 	sums->used += used;
 	sums->passes += s->passes;
 	sums->elapsed += s->elapsed;
-	sums->most_moves = MAX(sums->most_moves, moved * 100 / used);
+	sums->most_moves = MAX(sums->most_moves, round->totals.units * 100 / used);
 }
 
 static int measure(struct bench *b, struct numa_state *s, struct bench_round *round)
@@ -427,8 +429,7 @@ static int measure(struct bench *b, struct numa_state *s, struct bench_round *ro
 		return bench_fail(b, -EAGAIN, "no page moved in %lu passes", s->passes);
 	round->totals.units = m->moved;
 	round->value[0] = bench_time_per(cycles + settle, m->moved, 1);
-	if (!round->warm_up)
-		add_sums(b, s, &s->sums[round->variant], m->moved);
+	s->home = count_all_home(b, s);
 	return 0;
 }
 
@@ -471,6 +472,7 @@ WORKLOAD(workload_numa) = {
 	.check = numa_check,
 	.setup = numa_setup,
 	.round = numa_round,
+	.add = numa_add,
 	.teardown = numa_teardown,
 	.record = numa_record,
 	.table = numa_table,

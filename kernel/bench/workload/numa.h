@@ -26,7 +26,7 @@ struct numa_state {
 	struct bench_part part;
 	struct victim_account account;
 	struct memhog hog;
-	u64 elapsed, passes, away; /* of this round */
+	u64 elapsed, passes, away, home; /* of this round */
 	u64 split; /* 2 MiB pages since start-up, when the regions were made */
 	u64 ops[MAX_CPUS]; /* [thread]: when passes were looked at last */
 	struct numa_sums sums[BENCH_MAX_VARIANTS];

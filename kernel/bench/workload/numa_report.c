@@ -10,7 +10,7 @@ static u64 progress(const struct bench_variant *v, const struct numa_sums *sums)
 {
 	u64 per = bench_ns_per_instruction(), ns = bench_ns_per(sums->elapsed, 1, 0);
 
-	return per && ns ? mul_div_u64(v->ops, 10000000UL * per, ns) : 0;
+	return per && ns ? mul_div_u64(v->felt.ops, 10000000UL * per, ns) : 0;
 }
 
 /* Of the pages used: percent, in tenths. */

@@ -279,12 +279,13 @@ static int pm_setup(struct bench *b)
 /* ---- a round ------------------------------------------------------------------------- */
 
 /* After the first round memory is as it was before it: the first look at a moment counts. */
-static void add_round(struct bench *b, struct pm_variant *v, const struct pmbench_totals *sum)
+static void pm_add(struct bench *b, const struct bench_round *round)
 {
-	const struct pm_state *s = b->state;
+	struct pm_state *s = b->state;
+	struct pm_variant *v = &s->variant[round->variant];
 	bool first = !v->free_kib[PMBENCH_POST_RUN];
 
-	sums_add(&v->totals, sum);
+	sums_add(&v->totals, &s->sum);
 	for (unsigned i = 0; i < PMBENCH_POST_UNMAP; i++)
 		if (first || i == PMBENCH_POST_RUN)
 			v->free_kib[i] = s->free_kib[i];
@@ -296,7 +297,6 @@ static void add_round(struct bench *b, struct pm_variant *v, const struct pmbenc
 static int pm_round(struct bench *b, struct bench_round *round)
 {
 	struct pm_state *s = b->state;
-	struct pmbench_totals sum = {0};
 	u64 start, took, accesses = 0;
 	int rc = pmbench_options.scan ? pm_maps_put_back(b, s) : 0;
 
@@ -311,18 +311,16 @@ static int pm_round(struct bench *b, struct bench_round *round)
 	part_end(&s->part, took, &round->totals);
 	if (rc)
 		return bench_fail(b, rc, "no memory for a context");
+	s->sum = (struct pmbench_totals){0};
 	for (unsigned i = 0; i < s->count; i++) {
-		sums_add(&sum, &s->thread[i]->totals);
+		sums_add(&s->sum, &s->thread[i]->totals);
 		accesses += s->thread[i]->times.accesses;
 	}
 	if (!b->variant[round->variant].unsafe)
-		b->stale_total += sum.wrong;
+		b->stale_total += s->sum.wrong;
 	round->totals.units = accesses;
-	round->value[0] = bench_time_per(sum.access_cycles, accesses, 1);
-	if (round->warm_up)
-		return 0;
-	b->variant[round->variant].ops += accesses;
-	add_round(b, &s->variant[round->variant], &sum);
+	round->value[0] = bench_time_per(s->sum.access_cycles, accesses, 1);
+	round->felt.ops = accesses;
 	return 0;
 }
 
@@ -384,6 +382,7 @@ WORKLOAD(workload_pmbench) = {
 	.check = pm_check,
 	.setup = pm_setup,
 	.round = pm_round,
+	.add = pm_add,
 	.teardown = pm_teardown,
 	.record = pm_record,
 	.table = pm_table,

@@ -50,6 +50,7 @@ struct pm_state {
 	u32 stop; /* of --duration: Ctrl-C; relaxed */
 	u32 running; /* threads that have not finished; atomic */
 	struct bench_part part;
+	struct pmbench_totals sum; /* of the last round, all threads */
 	struct hint_scan scan;
 	u64 free_kib[PMBENCH_MOMENTS]; /* of this round */
 	struct pm_variant variant[BENCH_MAX_VARIANTS];

@@ -55,7 +55,7 @@ void pm_record(struct bench *b, unsigned variant, struct json *j)
 	const struct pm_state *s = b->state;
 	const struct pm_variant *v = &s->variant[variant];
 
-	put(j, "accesses", b->variant[variant].ops);
+	put(j, "accesses", b->variant[variant].felt.ops);
 	put(j, "reads", sums_total(&v->totals.read));
 	put(j, "writes", sums_total(&v->totals.write));
 	json_key(j, "threads"), json_array(j);

@@ -19,6 +19,21 @@ u64 samples_sqrt(u64 x);
 /* (new - old) / old in tenths of a percent; INT32_MAX: old is 0. */
 s32 samples_change(u64 new, u64 old);
 
+/* Where the median lies. */
+struct interval {
+	u64 low, high;
+};
+
+/*
+ * At 95 %, whatever the distribution: two of the samples, by their ranks. Below
+ * six samples no ranks are far enough apart: from the least to the greatest.
+ */
+struct interval samples_interval(const struct summary *s);
+/* Do the intervals of two medians lie apart from each other, so that a change can be told? */
+bool samples_differ(const struct summary *new, const struct summary *old);
+/* The largest change of the median that both intervals leave possible, in tenths of a percent, rounded up. */
+s32 samples_change_bound(const struct summary *new, const struct summary *old);
+
 /* Latencies without storing them: buckets of an eighth of a power of two. */
 enum { HIST_BUCKETS = 64 * 8 };
 
@@ -34,4 +49,4 @@ static inline unsigned hist_bucket(u64 value)
 /* The least value that belongs in a bucket. */
 u64 hist_value(unsigned bucket);
 /* The value that `permille` of 1000 counts do not exceed (upper edge of its bucket); 0 if empty. */
-u64 hist_quantile(const u32 *buckets, unsigned permille);
+u64 hist_quantile(const u64 *buckets, unsigned permille);

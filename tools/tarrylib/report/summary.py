@@ -18,7 +18,7 @@ def is_comparison(record: dict) -> bool:
     """A record of moved pages, one per scheme; the others describe the machine."""
     c = record["counters"]
     return bool(c.get("batches") or c.get("hint_faults")) or \
-        (bool(record.get("skipped")) and record["name"] != "floor" and record["unit"] == "ns/page")
+        (bool(record.get("skipped")) and record["name"] != "floor" and record["unit"].endswith("/page"))
 
 
 def label(record: dict) -> str:
@@ -40,7 +40,7 @@ def orders_per_page(record: dict) -> float | None:
 
 
 def scale(record: dict) -> float | None:
-    """What one ns of the record is worth: 1 where time is trusted, instructions where path is."""
+    """What one ns of the keys that end in _ns is worth: 1 where time is trusted, instructions where path is."""
     if record["trust"] == "time":
         return 1.0
     if record["trust"] == "path":
@@ -54,17 +54,44 @@ def unit(record: dict) -> str:
 
 def headline(record: dict) -> float | None:
     """Median time or path per page, settling included."""
-    factor = scale(record)
-    value = record.get("median")
-    return None if factor is None or value is None else value * factor
+    return record.get("median") if scale(record) is not None else None
+
+
+def interval(figures: dict) -> tuple[float, float] | None:
+    """Of the median of a record or a point: at 95 % by ranks, or of fewer than six samples from least to greatest."""
+    if figures.get("ci95"):
+        return tuple(figures["ci95"])
+    if figures.get("samples"):
+        return min(figures["samples"]), max(figures["samples"])
+    return None
+
+
+def bounds(value: tuple[float, float] | None) -> str:
+    return NOT_AVAILABLE if value is None else f"[{number(value[0], 1)}, {number(value[1], 1)}]"
+
+
+def median_change(record: dict, reference: dict | None) -> str:
+    """How the medians differ, where their intervals lie apart; else how far at most they could."""
+    if reference is None or headline(record) is None or not headline(reference):
+        return NOT_AVAILABLE
+    new, old = interval(record), interval(reference)
+    if new is None or old is None:
+        return NOT_AVAILABLE
+    if new[0] > old[1] or new[1] < old[0]:
+        return change(headline(record), headline(reference))
+    most = max(abs(new[1] - old[0]), abs(new[0] - old[1])) / headline(reference)
+    return f"no change (\u00b1{ceil(1000 * most) / 10:.1f} %)"
 
 
 def phases(record: dict) -> dict[str, float | None]:
-    """Each phase per page."""
+    """Each phase per page: medians where the record has them by round, else means."""
     factor, pages = scale(record), record["counters"]["pages_migrated"]
+    points = {p["name"]: p.get("median") for p in record.get("points") or []}
     times = record.get("phase_ns") or {}
     if factor is None or not pages:
         return dict.fromkeys(PHASES)
+    if set(PHASES) <= set(points):
+        return {p: points[p] for p in PHASES}
     return {p: times[p] * factor / pages if times.get(p) is not None else None for p in PHASES}
 
 
@@ -176,19 +203,26 @@ def numa_table(boot: Boot, group: list[dict]) -> Table:
 def time_table(boot: Boot, group: list[dict]) -> Table:
     """Where the time or the path of a page went."""
     what = next((unit(r) for r in group if unit(r)), "")
-    header = ["scheme", f"{what}/page"] + [f"vs {name}" for name in REFERENCES]
+    header = ["scheme", f"median {what}/page", "interval"] + [f"vs {name}" for name in REFERENCES]
     header += [*PHASES, "flush share", "pages/s", "cv"]
     rows = []
     for record in group:
         parts, share = phases(record), flush_share(record)
-        rows.append([label(record), number(headline(record)), *_changes(record, group, headline),
+        references = [_reference(group, name) for name in REFERENCES]
+        rows.append([label(record), number(headline(record), 1),
+                     bounds(interval(record) if scale(record) else None),
+                     *["-" if r is record else median_change(record, r) for r in references],
                      *[number(parts[p]) for p in PHASES],
                      NOT_AVAILABLE if share is None else f"{share:.1f} %",
                      number(record.get("pages_per_s")),
                      number(record.get("cv") if scale(record) else None, 3)])
-    notes = [f"{what} per 4 KiB page, settling included; by phase on the initiator, without it"]
+    notes = [f"{what} per 4 KiB page, medians, settling included; by phase on the initiator, without it",
+             "interval: of the median, 95 % by order statistics (fewer than 6 rounds: least to greatest sample); "
+             "no change: the intervals overlap, and leave at most that much possible"]
     noisy = [label(r) for r in group if scale(r) and (r.get("cv") or 0) > 0.10]
     notes += [f"NOISY (cv above 0.10): {', '.join(noisy)}"] if noisy else []
+    notes += [f"{label(r)}: {len(r['disturbed_rounds'])} rounds with a busy host were measured again, and are in no figure"
+              for r in group if r.get("disturbed_rounds")]
     return Table(f"{boot.name}: {what} per page", header, rows, notes + _gain(group))
 
 
@@ -233,19 +267,17 @@ def _caveats(group: list[dict]) -> list[str]:
             notes.append(f"{label(record)} does not model: {record['not_modelled']}")
         if record.get("interrupted"):
             notes.append(f"{label(record)} was interrupted")
+    reasons = dict.fromkeys(r["trust_why"] for r in group if r.get("trust_why"))
+    notes += [f"no times: {reason}" for reason in reasons]
     if all(record.get("accel") == "tcg" for record in group):
         notes.append(EMULATED)
     return notes
 
 
 def point_value(record: dict, point: dict, key: str) -> tuple[float | None, str]:
-    """A series' figure with its unit, in what its own trust allows."""
-    value, what = point.get(key), point["unit"]
-    if value is None or point["trust"] == "counts":
-        return None, what
-    if point["trust"] == "path" and what.startswith("ns"):
-        return value / record["ns_per_instruction"], what.replace("ns", "insns", 1)
-    return value, what
+    """A series' figure with its unit, where its own trust allows it."""
+    what = point["unit"].replace("instructions", "insns", 1)
+    return (None if point["trust"] == "counts" else point.get(key)), what
 
 
 def floor_line(record: dict) -> str:
@@ -260,12 +292,13 @@ def floor_line(record: dict) -> str:
 
 def points_table(boot: Boot, record: dict) -> Table:
     """A record that compares nothing: one line per series."""
-    header = [record["name"], "median", "min", "p99", "unit", "cv", "trust"]
+    header = [record["name"], "median", "interval", "min", "p99", "unit", "cv", "trust"]
     rows = []
     for point in record.get("points") or []:
         cells = [point_value(record, point, key)[0] for key in ("median", "min", "p99")]
         figures = [number(cell, 0 if (cell or 0) >= 100 else 1) for cell in cells]
-        rows.append([point["name"], *figures,
+        limits = interval(point) if cells[0] is not None else None
+        rows.append([point["name"], figures[0], bounds(limits), *figures[1:],
                      point_value(record, point, "median")[1],
                      number(point.get("cv") if cells[0] is not None else None, 3), point["trust"]])
     return Table(f"{boot.name}: {boot.summary} ({label(record)})", header, rows, _caveats([record]))

@@ -1,0 +1,175 @@
+/* Which rounds count: a busy host as the calibration tells it, in runs of a workload that measures nothing. */
+#include <kernel/ktest.h>
+#include <kernel/panic.h>
+#include <kernel/string.h>
+#include "../../kernel/bench/harness/bench.h"
+#include "../../kernel/bench/harness/run.h"
+#include "../../kernel/bench/harness/trust.h"
+#include "../../kernel/bench/harness/variant.h"
+#include "../../kernel/bench/harness/workload.h"
+
+enum { REPS = 4, LOOKS = 64 };
+
+static struct {
+	bool busy[LOOKS]; /* what the calibration answers, look by look */
+	unsigned looks;
+	u64 rounds, added;
+} host;
+
+static bool calibration(const struct bench *b, unsigned busy)
+{
+	(void)b, (void)busy;
+	return !host.busy[host.looks++ % LOOKS];
+}
+
+static int fake_setup(struct bench *b)
+{
+	bench_series_add(b, &(struct bench_series){.unit = "ns", .busy = 1, .time = true},
+			 "nothing");
+	return 0;
+}
+
+/* As if times could be trusted here, whatever the machine. */
+static int fake_start(struct bench *b)
+{
+	b->series[0].trust = b->trust = TRUST_TIME;
+	b->series[0].distrust = DISTRUST_NONE;
+	b->watched = 1;
+	host.looks = 0;
+	return 0;
+}
+
+/* The first sample is 1, the second 2, ... so that it can be told which one counts. */
+static int fake_round(struct bench *b, struct bench_round *round)
+{
+	(void)b;
+	round->value[0] = ++host.rounds;
+	round->totals.units = 1;
+	round->felt.ops = 1;
+	return 0;
+}
+
+static void fake_add(struct bench *b, const struct bench_round *round)
+{
+	(void)b, (void)round;
+	host.added++;
+}
+
+static void fake_teardown(struct bench *b)
+{
+	(void)b;
+}
+
+static const struct workload fake = {
+	.name = "fake",
+	.unit = "ns",
+	.separates = "",
+	.setup = fake_setup,
+	.start = fake_start,
+	.round = fake_round,
+	.add = fake_add,
+	.teardown = fake_teardown,
+};
+
+/* A run of four rounds on a host that is busy at some looks. To be freed; NULL: no memory. */
+static struct bench *run(const unsigned *busy, unsigned n)
+{
+	bool (*real)(const struct bench *b, unsigned busy) = trust_calibration;
+	struct bench *b = bench_alloc(&fake);
+
+	if (!b)
+		return NULL;
+	memset(&host, 0, sizeof(host));
+	for (unsigned i = 0; i < n; i++)
+		host.busy[busy[i]] = true;
+	b->params.reps = REPS;
+	variant_add(b, "as-set", NULL);
+	variant_try(b, &b->variant[0]);
+	trust_calibration = calibration;
+	if (bench_measure(b))
+		b->reps_done = 0;
+	trust_calibration = real;
+	return b;
+}
+
+TEST(trust, quiet_host)
+{
+	struct bench *b = run(NULL, 0);
+
+	REQUIRE(b);
+	EXPECT_EQ(b->reps_done, REPS);
+	EXPECT_EQ(b->trust, TRUST_TIME);
+	EXPECT_EQ(host.rounds, REPS);
+	EXPECT_EQ(host.looks, REPS); /* one behind each round: the first is behind the assessment */
+	EXPECT_EQ(b->variant[0].disturbed_count, 0);
+	bench_free(b);
+}
+
+/* The look behind the second round finds the host busy, the one after it no more. */
+TEST(trust, disturbed_round_is_measured_again)
+{
+	static const unsigned busy[] = {1};
+	struct bench *b = run(busy, 1);
+	const struct bench_variant *v;
+
+	REQUIRE(b);
+	v = &b->variant[0];
+	EXPECT_EQ(b->trust, TRUST_TIME);
+	EXPECT_EQ(host.rounds, REPS + 1);
+	REQUIRE(v->disturbed_count == 1);
+	EXPECT_EQ(v->disturbed[0].round, 2);
+	EXPECT_EQ(v->disturbed[0].value, 2);
+	EXPECT_EQ(v->values[0], 1);
+	EXPECT_EQ(v->values[1], 3);
+	EXPECT_EQ(v->values[3], 5);
+	/* Sums have the rounds that count, and no others. */
+	EXPECT_EQ(v->totals.units, REPS);
+	EXPECT_EQ(v->felt.ops, REPS);
+	EXPECT_EQ(host.added, REPS);
+	bench_free(b);
+}
+
+TEST(trust, too_many_disturbed_rounds_end_the_trust)
+{
+	unsigned busy[LOOKS];
+	char why[TRUST_WHY_LEN];
+	struct bench *b;
+
+	for (unsigned i = 0; i < LOOKS; i++)
+		busy[i] = i;
+	b = run(busy, LOOKS);
+	REQUIRE(b);
+	EXPECT_EQ(b->reps_done, REPS);
+	EXPECT_EQ(b->trust, TRUST_COUNTS);
+	EXPECT_EQ(b->variant[0].disturbed_count, REPS / 2 + 2);
+	EXPECT_EQ(b->variant[0].totals.units, REPS);
+	EXPECT(!bench_shown(b, 0));
+	REQUIRE(trust_why(b, why, sizeof(why)));
+	EXPECT(!strcmp(why, "the host took CPUs away, at last in round 1"));
+	bench_free(b);
+}
+
+static bool says(struct bench *b, enum distrust reason, const char *text)
+{
+	char why[TRUST_WHY_LEN];
+	const char *said;
+
+	b->series[0].distrust = reason;
+	said = trust_why(b, why, sizeof(why));
+	return said && !strncmp(said, text, strlen(text));
+}
+
+TEST(trust, each_reason_is_said)
+{
+	struct bench *b = run(NULL, 0);
+	char why[TRUST_WHY_LEN];
+
+	REQUIRE(b);
+	EXPECT(!trust_why(b, why, sizeof(why)));
+	b->series[0].busy = 4;
+	EXPECT(says(b, DISTRUST_DETERMINISTIC, "deterministic, 4 CPUs are busy"));
+	EXPECT(says(b, DISTRUST_CLOCK, "the clock of this machine "));
+	EXPECT(says(b, DISTRUST_FEW_CPUS, "4 CPUs are busy, the host has "));
+	EXPECT(says(b, DISTRUST_NOT_PARALLEL, "the host was too busy for 4 CPUs at once"));
+	bench_free(b);
+}
