@@ -215,11 +215,12 @@ def test_records() -> None:
             in (("baseline", 3000, [2 * x + 710 for x in times]), ("batch", 1145, times))]
     near = {"trust": "time", "median": 4903.0, "ci95": [4880.0, 4912.0]}
     far = {"trust": "time", "median": 4400.0, "ci95": [4390.0, 4410.0]}
-    few = {"trust": "path", "ns_per_instruction": 8, "median": 700.0, "ci95": None, "samples": [690.0, 700.0, 710.0]}
+    few = {"trust": "path", "ns_per_instruction": 8, "median": 700.0, "ci95": None, "samples": [690.0, 700.0, 710.0],
+           "unit": "instructions/page"}
     base = {"trust": "time", "median": 4889.0, "ci95": [4870.0, 4920.0]}
     equal("summary.noise-is-no-change", summary.median_change(near, base), "no change (\u00b10.9 %)")
     equal("summary.change", summary.median_change(far, base), "-10.0 %")
-    equal("summary.few-samples", (summary.interval(few), summary.headline(few)), ((690.0, 710.0), 700.0))
+    equal("summary.few-samples", (summary.interval(few, few, "path"), summary.headline(few)), ((690.0, 710.0), 700.0))
     equal("summary.untrusted-has-no-change", summary.median_change({**near, "trust": "counts"}, base), "n/a")
     why = records.check(record(trust_why="4 CPUs are busy, the host has 2", counters=counters))
     boot.records = [why]
@@ -229,6 +230,10 @@ def test_records() -> None:
     boot.records = [records.check(record(name="floor", trust="path", ns_per_instruction=8, points=[point], counters={}))]
     equal("summary.instructions", summary.tables_of(boot)[0].rows[0][:3] + summary.tables_of(boot)[0].rows[0][5:6],
           ["copy", "322", "[322.0, 323.0]", "insns/page"])
+    counted = {"unit": "instructions/page", "points": [{"name": "copy", "unit": "instructions/page"}]}
+    equal("exports.units-of-instructions",
+          [exports.unit_of(counted, key) for key in ("samples", "points.copy.median", "disturbed_rounds.sample", "phase_ns.copy")],
+          ["instructions/page"] * 3 + ["ns"])
     trip = {"points": [{"name": "ipi_busy", "trust": "time", "median": 2000}]}
     equal("summary.median-interval", summary.median_interval(times), (1090.0, 1200.0))
     equal("summary.honest-baseline", [line.partition(" same boot ")[2][:18] for line in summary.honest_baseline(pair, trip)],

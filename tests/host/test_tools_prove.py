@@ -101,11 +101,11 @@ RULES = (
     ("words", check.words, {"mm/a.c": "/* a\n * " + "TO" + "DO: b */\nint TODOS;\n"}, ["mm/a.c:2"]),
     ("first-line", check.first_line, {"mm/a.c": "/* x */\n", "mm/b.c": "int x;\n/* y */\n"}, ["mm/b.c:1"]),
     ("counters", check.counters, {"mm/include/mm/stats.h": STATS_H, "mm/a.c": "count(moved); count_add(lost, 2); me->other++; c->waits[1] += 3;",
-                                  "kernel/bench/record.c": "c->other + mm.waits"}, []),
+                                  "kernel/bench/report/record.c": "c->other + mm.waits"}, []),
     ("counters-not-counted", check.counters, {"mm/include/mm/stats.h": STATS_H, "arch/fake/a.c": "count(moved);", "mm/a.c": "count(lost); x.waits[0]++;",
-                                              "kernel/bench/record.c": "c->other + c->waits"}, ["mm/include/mm/stats.h:1"] * 2),
+                                              "kernel/bench/report/record.c": "c->other + c->waits"}, ["mm/include/mm/stats.h:1"] * 2),
     ("counters-not-printed", check.counters, {"mm/include/mm/stats.h": STATS_H, "mm/a.c": "count(moved); count(lost); me->other++; c->waits[1]++;",
-                                              "kernel/bench/record.c": "c->others"}, ["mm/include/mm/stats.h:1"] * 2),
+                                              "kernel/bench/report/record.c": "c->others"}, ["mm/include/mm/stats.h:1"] * 2),
     ("counters-no-list", check.counters, {"mm/include/mm/stats.h": "/* x */\n"}, ["mm/include/mm/stats.h:1"]),
 )
 

@@ -42,7 +42,7 @@ def leaves(value: object, key: str = "", index: str = "") -> Iterator[tuple[str,
 def unit_of(record: dict, key: str) -> str:
     """The unit of a value, "" for what has none."""
     group, _, last = key.rpartition(".")
-    if last in FIGURES and not group:
+    if (last in FIGURES and not group) or key == "disturbed_rounds.sample":
         return record.get("unit") or ""
     if last in FIGURES and group.startswith("points."):
         return next((p["unit"] for p in record["points"] if p["name"] == group.removeprefix("points.")), "")

@@ -52,18 +52,27 @@ def unit(record: dict) -> str:
     return {"time": "ns", "path": "insns"}.get(record["trust"], "")
 
 
+def worth(record: dict, what: str, trust: str) -> float | None:
+    """What one of a figure's unit is worth in tables; None: not to be shown.
+
+    Records of earlier builds have nanoseconds of virtual time where later ones have instructions.
+    """
+    if trust == "counts":
+        return None
+    return 1.0 / record["ns_per_instruction"] if trust == "path" and what.startswith("ns") else 1.0
+
+
 def headline(record: dict) -> float | None:
     """Median time or path per page, settling included."""
-    return record.get("median") if scale(record) is not None else None
+    factor, value = worth(record, record.get("unit", ""), record["trust"]), record.get("median")
+    return None if factor is None or value is None else value * factor
 
 
-def interval(figures: dict) -> tuple[float, float] | None:
+def interval(record: dict, figures: dict, trust: str) -> tuple[float, float] | None:
     """Of the median of a record or a point: at 95 % by ranks, or of fewer than six samples from least to greatest."""
-    if figures.get("ci95"):
-        return tuple(figures["ci95"])
-    if figures.get("samples"):
-        return min(figures["samples"]), max(figures["samples"])
-    return None
+    factor = worth(record, figures.get("unit", ""), trust)
+    ends = figures.get("ci95") or figures.get("samples")
+    return None if factor is None or not ends else (min(ends) * factor, max(ends) * factor)
 
 
 def bounds(value: tuple[float, float] | None) -> str:
@@ -74,7 +83,7 @@ def median_change(record: dict, reference: dict | None) -> str:
     """How the medians differ, where their intervals lie apart; else how far at most they could."""
     if reference is None or headline(record) is None or not headline(reference):
         return NOT_AVAILABLE
-    new, old = interval(record), interval(reference)
+    new, old = (interval(r, r, r["trust"]) for r in (record, reference))
     if new is None or old is None:
         return NOT_AVAILABLE
     if new[0] > old[1] or new[1] < old[0]:
@@ -210,7 +219,7 @@ def time_table(boot: Boot, group: list[dict]) -> Table:
         parts, share = phases(record), flush_share(record)
         references = [_reference(group, name) for name in REFERENCES]
         rows.append([label(record), number(headline(record), 1),
-                     bounds(interval(record) if scale(record) else None),
+                     bounds(interval(record, record, record["trust"])),
                      *["-" if r is record else median_change(record, r) for r in references],
                      *[number(parts[p]) for p in PHASES],
                      NOT_AVAILABLE if share is None else f"{share:.1f} %",
@@ -276,8 +285,11 @@ def _caveats(group: list[dict]) -> list[str]:
 
 def point_value(record: dict, point: dict, key: str) -> tuple[float | None, str]:
     """A series' figure with its unit, where its own trust allows it."""
-    what = point["unit"].replace("instructions", "insns", 1)
-    return (None if point["trust"] == "counts" else point.get(key)), what
+    what, value = point["unit"], point.get(key)
+    factor = worth(record, what, point["trust"])
+    if point["trust"] == "path":
+        what = "insns/page" if "/" in what else "insns"
+    return (None if factor is None or value is None else value * factor), what
 
 
 def floor_line(record: dict) -> str:
@@ -297,7 +309,7 @@ def points_table(boot: Boot, record: dict) -> Table:
     for point in record.get("points") or []:
         cells = [point_value(record, point, key)[0] for key in ("median", "min", "p99")]
         figures = [number(cell, 0 if (cell or 0) >= 100 else 1) for cell in cells]
-        limits = interval(point) if cells[0] is not None else None
+        limits = interval(record, point, point["trust"])
         rows.append([point["name"], figures[0], bounds(limits), *figures[1:],
                      point_value(record, point, "median")[1],
                      number(point.get("cv") if cells[0] is not None else None, 3), point["trust"]])
