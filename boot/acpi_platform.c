@@ -157,6 +157,8 @@ enum {
 	FADT_X_PM1B_CNT = 184,
 	FADT_X_PM_TMR = 208,
 	FADT_SLEEP_CONTROL = 244,
+	FADT_HYPERVISOR = 268,
+	FADT_HYPERVISOR_BYTES = 8,
 	FADT_PM_TMR_BYTES = 4,
 
 	FADT_TMR_VAL_EXT = 1 << 8,
@@ -220,6 +222,24 @@ static void fadt_reset(const struct acpi_table *t, u32 flags)
 	x->reset_value = acpi_u8(t, FADT_RESET_VALUE);
 }
 
+/* Who made the tables is told too where the field is not filled in, as hypervisors mostly leave it. */
+static void fadt_hypervisor(const struct acpi_table *t)
+{
+	enum { OEM_ID = 10, OEM_BYTES = 6 };
+	static const char *const makers[] = {
+		"BOCHS ", "VBOX  ", "VMWARE", "VRTUAL", "Xen\0\0\0",
+		"CLOUDH", "FIRECK", "PRLS  ", "BHYVE ",
+	};
+
+	if (acpi_u64(t, FADT_HYPERVISOR)) {
+		boot_set_hypervisor(t->bi, t->bytes + FADT_HYPERVISOR, FADT_HYPERVISOR_BYTES);
+		return;
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(makers); i++)
+		if (!memcmp(t->bytes + OEM_ID, makers[i], OEM_BYTES))
+			boot_set_hypervisor(t->bi, t->bytes + OEM_ID, OEM_BYTES);
+}
+
 void acpi_fadt_parse(const struct acpi_table *t)
 {
 	struct bootinfo *bi = t->bi;
@@ -227,6 +247,7 @@ void acpi_fadt_parse(const struct acpi_table *t)
 	u32 flags = acpi_u32(t, FADT_FLAGS);
 	u16 arm = acpi_u16(t, FADT_ARM_FLAGS);
 
+	fadt_hypervisor(t);
 	bi->acpi.dsdt = acpi_u64(t, FADT_X_DSDT);
 	if (!bi->acpi.dsdt)
 		bi->acpi.dsdt = acpi_u32(t, FADT_DSDT);

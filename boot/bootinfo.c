@@ -70,3 +70,15 @@ void boot_set_cmdline(struct bootinfo *bi, const char *s, u64 max, const char *t
 	memcpy(bi->cmdline, s, len);
 	bi->cmdline[len] = '\0';
 }
+
+void boot_set_hypervisor(struct bootinfo *bi, const void *text, u64 len)
+{
+	const char *s = text;
+	size_t n = 0;
+
+	while (n < MIN(len, sizeof(bi->hypervisor) - 1) && s[n] > ' ' && s[n] < 0x7f)
+		n++;
+	memcpy(bi->hypervisor, n ? s : "unnamed", n ? n : sizeof("unnamed"));
+	if (n)
+		bi->hypervisor[n] = '\0';
+}

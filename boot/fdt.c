@@ -90,6 +90,12 @@ static void note_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 		fdt_note_clock(t, node, &r->uarts);
 	if (!path->depth && fdt_compatible(t, node, "linux,dummy-virt"))
 		t->bi->arm64.qemu = true;
+	if (path->depth == 1 &&
+	    fdt_named(node, "hypervisor")) { /* Xen's binding; others took it over */
+		struct fdt_prop p = fdt_prop(t, node, "compatible");
+
+		boot_set_hypervisor(t->bi, p.bytes, p.len);
+	}
 	if (!is_cpu(t, path) && !is_memory(t, path))
 		return;
 	domain = node_domain(t, node);

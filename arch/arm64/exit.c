@@ -3,6 +3,7 @@
 #include <arch/irq.h>
 #include <arch/platform.h>
 #include <asm/entry.h>
+#include <asm/mmu.h>
 #include <kernel/bootinfo.h>
 
 /* Arm semihosting, SYS_EXIT: stop reason and sub-code; QEMU makes the sub-code its exit status. */
@@ -15,6 +16,7 @@ int probe_semihosting(u64 operation, const void *parameters);
 
 static enum { CONDUIT_NONE, CONDUIT_HVC, CONDUIT_SMC } conduit;
 static bool on_qemu;
+static const char *accel = "kvm", *accel_evidence = "";
 
 void psci_init(const struct bootinfo *bi)
 {
@@ -54,11 +56,40 @@ long psci_call(u64 function, u64 a, u64 b, u64 c)
 	}
 }
 
+/*
+ * A hypervisor may look like any board, and keeps EL2 for itself: entry there is the evidence of
+ * metal. Where firmware enters at EL1 on metal, times only need a second opinion (host.cpus=).
+ */
+void accel_init(const struct bootinfo *bi)
+{
+	u32 uid = (u32)psci_call(SMCCC_VENDOR_HYP_UID, 0, 0, 0);
+
+	accel = "kvm";
+	if (uid == KVM_UID_0) {
+		accel_evidence = "KVM gives its UID";
+	} else if (bi->arm64.qemu) {
+		accel = "tcg";
+		accel_evidence = "the board is QEMU's, and KVM gives no UID";
+	} else if (uid != (u32)PSCI_NOT_SUPPORTED) {
+		accel_evidence = "a hypervisor gives its UID";
+	} else if (bi->hypervisor[0]) {
+		accel_evidence = bi->hypervisor;
+	} else if (arm64_entry_el < 2) {
+		accel_evidence = "entered below EL2";
+	} else {
+		accel = "metal";
+		accel_evidence = "entered at EL2, and nothing tells of a hypervisor";
+	}
+}
+
 const char *cpu_accel(void)
 {
-	if ((u32)psci_call(SMCCC_VENDOR_HYP_UID, 0, 0, 0) == KVM_UID_0)
-		return "kvm";
-	return on_qemu ? "tcg" : "metal";
+	return accel;
+}
+
+const char *cpu_accel_evidence(void)
+{
+	return accel_evidence;
 }
 
 void cpu_halt_forever(void)

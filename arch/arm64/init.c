@@ -42,9 +42,11 @@ void arch_init(struct bootinfo *bi)
 
 	features_apply_options();
 	features_enable_cpu();
+	accel_init(bi);
 	cpu_describe(text, sizeof(text));
 	printk("cpu: %s, entered at EL%u\n", text, arm64_entry_el);
 	printk("cpu: features %s\n", cpu_features());
+	printk("machine: %s: %s\n", cpu_accel(), cpu_accel_evidence());
 	timer_init(bi);
 	gic_init(bi);
 	gic_init_cpu(0);

@@ -2,8 +2,12 @@
 #include <arch/cpu.h>
 #include <asm/apic.h>
 #include <asm/features.h>
+#include <kernel/bootinfo.h>
 #include <kernel/printf.h>
 #include <kernel/string.h>
+
+static const char *accel = "kvm", *accel_evidence = "";
+static char hypervisor[13] = "none";
 
 /* Twelve characters, in the order of the registers given. */
 static void cpuid_text12(char *buf, u32 a, u32 b, u32 c)
@@ -28,14 +32,45 @@ static void cpuid_hypervisor(char buf[13])
 	cpuid_text12(buf, r.ebx, r.ecx, r.edx);
 }
 
+/*
+ * A hypervisor sets the bit unless it was told to hide; then its leaf, or the tables of its firmware,
+ * may still tell. Metal answers for the leaf with some other leaf's contents.
+ */
+void accel_init(const struct bootinfo *bi)
+{
+	static const char *const names[] = {
+		"TCGTCGTCGTCG", "KVMKVMKVM",	"Microsoft Hv", "VMwareVMware",
+		"XenVMMXenVMM", "bhyve bhyve ", "VBoxVBoxVBox", "ACRNACRNACRN",
+		" lrpepyh  vr", "prl hyperv  ", "HAXMHAXMHAXM", "___ NVMM ___",
+	};
+	bool named = false;
+
+	cpuid_hypervisor(hypervisor);
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		named |= !strcmp(hypervisor, names[i]);
+	accel = named && !strcmp(hypervisor, names[0]) ? "tcg" : "kvm";
+	if (x86_has(X86_HYPERVISOR)) {
+		accel_evidence = "CPUID says so";
+	} else if (named) {
+		accel_evidence = "CPUID denies it, but has a hypervisor's leaf";
+	} else if (bi->hypervisor[0]) {
+		accel_evidence = bi->hypervisor;
+	} else {
+		accel = "metal";
+		accel_evidence = "neither CPUID nor the firmware tells of a hypervisor";
+	}
+	if (!named && !x86_has(X86_HYPERVISOR))
+		strlcpy(hypervisor, "none", sizeof(hypervisor));
+}
+
 const char *cpu_accel(void)
 {
-	char name[13];
+	return accel;
+}
 
-	if (!x86_has(X86_HYPERVISOR))
-		return "metal";
-	cpuid_hypervisor(name);
-	return strcmp(name, "TCGTCGTCGTCG") ? "kvm" : "tcg";
+const char *cpu_accel_evidence(void)
+{
+	return accel_evidence;
 }
 
 /* The marketing name, which vendors pad with spaces; empty if there is none. */
@@ -61,13 +96,11 @@ static void cpuid_brand(char buf[49])
 
 void cpu_describe(char *buf, size_t size)
 {
-	char vendor[13], hypervisor[13] = "none", brand[49];
+	char vendor[13], brand[49];
 	struct x86_model m = cpuid_model();
 
 	cpuid_vendor(vendor);
 	cpuid_brand(brand);
-	if (x86_has(X86_HYPERVISOR))
-		cpuid_hypervisor(hypervisor);
 	ksnprintf(buf, size, "%s, %s family %u model %u stepping %u, hypervisor %s",
 		  brand[0] ? brand : "no name", vendor, m.family, m.model, m.stepping, hypervisor);
 }

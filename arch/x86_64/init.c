@@ -46,9 +46,11 @@ void arch_init(struct bootinfo *bi)
 
 	features_apply_options();
 	features_enable_cpu();
+	accel_init(bi);
 	cpu_describe(text, sizeof(text));
 	printk("cpu: %s\n", text);
 	printk("cpu: features %s\n", cpu_features());
+	printk("machine: %s: %s\n", cpu_accel(), cpu_accel_evidence());
 	exit_init(bi);
 	apic_init(bi);
 	apic_init_cpu();

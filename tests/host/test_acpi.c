@@ -587,6 +587,37 @@ TEST(fadt_new)
 	table_free(&t);
 }
 
+TEST(fadt_names_a_hypervisor)
+{
+	static const struct {
+		const char *field, *maker, *hypervisor;
+		size_t len;
+	} cases[] = {
+		{"KVM\0\0\0\0\0", "TARRY ", "KVM", 276},
+		{"QEMUHVF8", "TARRY ", "QEMUHVF8", 276},
+		{"\0\0\0\0\0\0\0\0", "TARRY ", "", 276},
+		{"\1KVM\0\0\0\0", "TARRY ", "unnamed", 276},
+		{"KVM\0\0\0\0\0", "TARRY ", "", 268}, /* older tables end before the field */
+		{"\0\0\0\0\0\0\0\0", "BOCHS ", "BOCHS", 276},
+		{"", "VRTUAL", "VRTUAL", 116},
+		{"\0\0\0\0\0\0\0\0", "BOCHSX", "", 276},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct table t;
+
+		run_begin(&r);
+		fadt_make(&t, cases[i].len);
+		memcpy(t.p + 10, cases[i].maker, 6);
+		if (cases[i].len >= 276)
+			memcpy(t.p + 268, cases[i].field, 8);
+		table_end(&t);
+		CHECK_EQ(run_table(&r, &t), 0);
+		CHECK_STR(r.bi.hypervisor, cases[i].hypervisor);
+		table_free(&t);
+	}
+}
+
 TEST(fadt_hardware_reduced)
 {
 	struct table t;

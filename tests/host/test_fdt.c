@@ -142,6 +142,30 @@ TEST(a_whole_machine)
 	CHECK_STR(r.bi.cmdline, "tarry.run=test");
 }
 
+TEST(a_hypervisor_is_named)
+{
+	begin();
+	two_nodes();
+	CHECK_EQ(finish(), 0);
+	CHECK_STR(r.bi.hypervisor, "");
+	begin();
+	dt_node(&d, "hypervisor");
+	dt_bytes(&d, "compatible", "xen,xen-4.17\0xen,xen", 21);
+	dt_close(&d);
+	CHECK_EQ(finish(), 0);
+	CHECK_STR(r.bi.hypervisor, "xen,xen-4.17");
+	begin();
+	dt_node(&d, "hypervisor");
+	dt_close(&d);
+	dt_node(&d, "soc");
+	dt_node(&d, "hypervisor"); /* somebody's device */
+	dt_string(&d, "compatible", "other");
+	dt_close(&d);
+	dt_close(&d);
+	CHECK_EQ(finish(), 0);
+	CHECK_STR(r.bi.hypervisor, "unnamed");
+}
+
 TEST(an_empty_tree_says_what_is_missing)
 {
 	begin();

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 import launch  # noqa: E402
 import mksyms  # noqa: E402
 import run as runner  # noqa: E402
-from tarrylib.run import cases, guest, iso, junit, ktap, qemu, settings  # noqa: E402
+from tarrylib.run import cases, cgroup, guest, iso, junit, ktap, qemu, settings  # noqa: E402
 
 OUT = ktap.Writer()
 MIB = 1 << 20
@@ -95,6 +95,46 @@ ARM = ("qemu-system-aarch64 -accel tcg -icount shift=3,sleep=off -rtc base=2026-
        "-machine virt,gic-version=2,virtualization=on -cpu cortex-a72 -m 2048M -smp 1,sockets=1,cores=1,threads=1 "
        "-object memory-backend-ram,id=m0,size=2048M,reserve=off -numa node,nodeid=0,memdev=m0,cpus=0-0 "
        "-numa dist,src=0,dst=0,val=10 -display none -no-reboot -nic none -semihosting -kernel o/arm64/Image -append det=1")
+
+
+V2 = "36 25 0:31 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+V1 = "33 31 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct"
+NO_CPU = "34 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"
+QUOTAS = {  # name: (groups of the process, mounts, files below /sys/fs/cgroup, CPUs)
+    "none": ("0::/", V2, {}, None),
+    "own": ("0::/a/b", V2, {"a/b/cpu.max": "250000 100000"}, 2.5),
+    "max": ("0::/a/b", V2, {"a/b/cpu.max": "max 100000"}, None),
+    "enclosing": ("0::/a/b", V2, {"a/b/cpu.max": "max 100000", "a/cpu.max": "300000 100000"}, 3),
+    "least-is-outside": ("0::/a/b", V2, {"a/b/cpu.max": "500000 100000", "a/cpu.max": "150000 50000"}, 3),
+    "least-is-inside": ("0::/a/b", V2, {"a/b/cpu.max": "100000 100000", "cpu.max": "300000 100000"}, 1),
+    "neighbour": ("0::/a/b", V2, {"a/c/cpu.max": "100000 100000"}, None),
+    "below": ("0::/a", V2, {"a/b/cpu.max": "100000 100000"}, None),
+    "v1": ("3:cpu,cpuacct:/a/b\n0::/", V1,
+           {"cpu/a/cpu.cfs_quota_us": "70000", "cpu/a/cpu.cfs_period_us": "20000",
+            "cpu/a/b/cpu.cfs_quota_us": "-1", "cpu/a/b/cpu.cfs_period_us": "100000"}, 3.5),
+    "v1-of-memory": ("3:memory:/a", NO_CPU,
+                     {"memory/a/cpu.cfs_quota_us": "100000", "memory/a/cpu.cfs_period_us": "100000"}, None),
+    "both": ("3:cpu:/a\n0::/c", V1 + "\n" + V2.replace("/sys/fs/cgroup", "/sys/fs/cgroup/unified"),
+             {"cpu/a/cpu.cfs_quota_us": "400000", "cpu/a/cpu.cfs_period_us": "100000",
+              "unified/c/cpu.max": "200000 100000"}, 2),
+    "container": ("0::/box/a", V2.replace(" / ", " /box ", 1), {"a/cpu.max": "200000 100000"}, 2),
+    "other-box": ("0::/boxes/a", V2.replace(" / ", " /box ", 1), {"cpu.max": "200000 100000", "es/a/cpu.max": "1 1"}, 2),
+    "outside": ("0::/../x", V2, {"cpu.max": "200000 100000", "x/cpu.max": "100000 100000"}, 2),
+    "odd": ("rubbish\n0::/a", V2 + "\nshort line", {"a/cpu.max": "many 100000", "cpu.max": "9 0"}, None),
+}
+
+
+def test_quotas() -> None:
+    for name, (groups, mounts, files, cpus) in QUOTAS.items():
+        with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+            for path, text in ({"proc/self/cgroup": groups, "proc/self/mountinfo": mounts} |
+                               {f"sys/fs/cgroup/{path}": text for path, text in files.items()}).items():
+                file = Path(folder, path)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text + "\n")
+            equal(f"quota.{name}", cgroup.quota(Path(folder)), cpus)
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        equal("quota.no-proc", cgroup.quota(Path(folder)), None)
 
 
 def test_command() -> None:
@@ -510,6 +550,7 @@ def test_symbols(machine: Machine) -> None:
 
 def main() -> int:
     test_limits()
+    test_quotas()
     test_command()
     test_iso()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Entry at EL2 with HCR_EL2.E2H set, and on a CPU that does not let it be cleared.
+"""Entry at EL2 with HCR_EL2.E2H set, and on a CPU that does not let it be cleared; what the level of entry tells.
 
-QEMU enters with E2H clear and can always clear it, so instructions are planted in a copy of the image.
+QEMU enters with E2H clear and can always clear it, and its device tree says whose it is, so instructions
+are planted in a copy of the image.
 """
 
 import tempfile
 from pathlib import Path
 
 from arm64_image import Image
-from common import Missing, boot, main, qemu, result, settings
+from common import Missing, boot, guest, main, qemu, records, result, settings
 
 # Arm ARM C6
 ISB = 0xd5033fdf
@@ -23,6 +24,18 @@ ENTER_WITH_E2H = [
     0xd51d1009,  # msr sctlr_el12, x9: translation at EL1 is on and has no tables
     0xd51ce11f,  # msr cnthctl_el2, xzr
     ISB,
+]
+HIDE_QEMU = [  # in the device tree at x0 nothing is called "linux,dummy-virt" any more
+    0xaa0003e9,  # mov x9, x0
+    0x9108000a,  # add x10, x0, #0x200: the root's properties come first
+    0x528d2d8b,  # mov w11, #0x696c: "il"
+    0x72aeadcb,  # movk w11, #0x756e, lsl #16: "nu"
+    0xb840452c,  # 1: ldr w12, [x9], #4
+    0x6b0b019f,  # cmp w12, w11
+    0x54000041,  # b.ne 2f
+    0xb81fc13f,  # stur wzr, [x9, #-4]
+    0xeb0a013f,  # 2: cmp x9, x10
+    0x54ffff63,  # b.lo 1b
 ]
 CMD = "test arm64.*; bench floor"
 
@@ -44,22 +57,39 @@ def check(name: str, cleared: bool) -> None:
     image.enter_with_e2h()
     if not cleared:
         image.keep_e2h()
+    if run := run_image(name, image, CMD):
+        entered = "entered at EL2" in run.text
+        result(name, run.guest_rc == 0 and entered,
+               f"rc={run.guest_rc}, {'' if entered else 'not '}entered at EL2")
+
+
+def run_image(name: str, image: Image, cmd: str, **changes: object) -> guest.Run | None:
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         Path(folder, "arm64").mkdir()
         image.save(Path(folder, "arm64", "Image"))
         try:
-            run = boot(CMD, BUILD=folder)
+            return boot(cmd, BUILD=folder, **changes)
         except Missing as error:
             result(name, False, str(error))
-            return
-    entered = "entered at EL2" in run.text
-    result(name, run.guest_rc == 0 and entered,
-           f"rc={run.guest_rc}, {'' if entered else 'not '}entered at EL2")
+            return None
+
+
+def trust(el2: int, accel: str) -> None:
+    """A machine that nobody recognises: only entry at EL2 speaks for metal. host.cpus=0: nobody vouches for its times."""
+    image = Image(qemu.kernel(settings()))
+    image.at_entry(HIDE_QEMU)
+    name = f"unknown-machine.el{1 + el2}"
+    if run := run_image(name, image, "bench floor", EL2=el2, ARGS="host.cpus=0"):
+        seen = {(record["accel"], record["trust"]) for record in records.extract(run.text).records}
+        expected = (accel, "time" if accel == "metal" else "counts")
+        result(name, seen == {expected}, f"{seen}, expected {expected}")
 
 
 def body() -> None:
     check("set-at-entry", cleared=True)
     check("cannot-be-cleared", cleared=False)
+    trust(el2=0, accel="kvm")
+    trust(el2=1, accel="metal")
 
 
 main(body)

@@ -32,8 +32,13 @@ void cpu_describe(char *buf, size_t size);
 /* SMT sibling and package of a CPU as the hardware says; ids only comparable for equality. */
 void cpu_topology(unsigned cpu, u32 *core, u32 *package);
 
-/* What executes our instructions: "tcg" (an emulator), "kvm" (any other hypervisor) or "metal". */
+/*
+ * What executes our instructions: "tcg" (an emulator), "kvm" (any other hypervisor, known or not) or
+ * "metal", which takes evidence where the architecture can give any.
+ */
 const char *cpu_accel(void);
+/* Why it is taken for that, for the log. */
+const char *cpu_accel_evidence(void);
 
 /* Space-separated list of features used / absent, honouring hw=-pcid,-invlpgb,... */
 const char *cpu_features(void);

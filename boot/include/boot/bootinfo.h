@@ -32,6 +32,12 @@ void boot_note(struct bootinfo *bi, const char *fmt, ...) __printf(2, 3);
  */
 void boot_set_cmdline(struct bootinfo *bi, const char *s, u64 max, const char *table);
 
+/*
+ * boot_set_hypervisor - a table of the firmware says that we run under one. text has len bytes and
+ * may be anything: its printable beginning is kept, "unnamed" if it has none.
+ */
+void boot_set_hypervisor(struct bootinfo *bi, const void *text, u64 len);
+
 /* boot_add_module - remember a module and reserve its memory; empty ones are ignored. */
 void boot_add_module(struct bootinfo *bi, paddr_t base, u64 len);
 

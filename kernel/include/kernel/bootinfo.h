@@ -15,6 +15,7 @@ enum {
 	BOOT_WARNING_LEN = 128,
 	BOOT_CMDLINE_LEN = 16384, /* bytes; longer lines are cut, with a warning */
 	BOOT_MAX_GICR = 64,
+	BOOT_HYPERVISOR_LEN = 24,
 	BOOT_MAX_IOAPICS = 32,
 	BOOT_ISA_IRQS = 16,
 	BOOT_MAX_UARTS = 8,
@@ -193,6 +194,8 @@ struct bootinfo {
 	struct boot_console_word console_words[BOOT_MAX_CONSOLES];
 	unsigned console_word_count;
 	unsigned console_words_dropped;
+	char hypervisor
+		[BOOT_HYPERVISOR_LEN]; /* what the firmware's tables say we run under; "" = nothing */
 	struct boot_x86 x86;
 	struct boot_arm64 arm64;
 	struct boot_acpi acpi;

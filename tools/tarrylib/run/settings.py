@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import cgroup
+
 MIB = 1 << 20
 NODE_ALIGN = 2 * MIB  # a node boundary inside a 2 MiB page would cost both nodes that page
 
@@ -198,15 +200,10 @@ def parse(values: Mapping[str, str]) -> Settings:
 
 
 def host_cpus() -> int:
-    """CPUs that this process may really use: the affinity mask, cut by a cgroup's quota."""
+    """CPUs that this process may really use: the affinity mask, cut by the quotas of its control groups."""
     cpus = len(os.sched_getaffinity(0))
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
-        if quota != "max":
-            cpus = min(cpus, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass  # no cgroup v2, no quota
-    return cpus
+    quota = cgroup.quota()
+    return cpus if quota is None else min(cpus, max(1, int(quota)))
 
 
 def boot_words(s: Settings) -> list[str]:

@@ -30,6 +30,8 @@ enum { PSCI_SUCCESS = 0, PSCI_NOT_SUPPORTED = -1, PSCI_ALREADY_ON = -4 };
 #define PSCI_SYSTEM_RESET 0x84000009u
 long psci_call(u64 function, u64 a, u64 b, u64 c);
 void psci_init(const struct bootinfo *bi);
+/* Boot CPU, once, after psci_init(): what cpu_accel() answers. */
+void accel_init(const struct bootinfo *bi);
 
 /* Entry of a secondary CPU from firmware (boot/arm64/head.S) and what it finds at x0. */
 struct secondary_args { /* offsets are known to head.S */

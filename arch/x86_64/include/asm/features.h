@@ -44,6 +44,11 @@ enum x86_feature {
 	X86_FEATURES
 };
 
+struct bootinfo;
+
+/* Boot CPU, once: what cpu_accel() answers. */
+void accel_init(const struct bootinfo *bi);
+
 /* Who made the executing CPU, and which it is. */
 struct x86_model cpuid_model(void);
 
