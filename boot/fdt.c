@@ -46,7 +46,7 @@ static u32 node_domain(const struct fdt_tree *t, const struct fdt_node *node)
 	return fdt_u32(t, node, "numa-node-id", BOOT_NODE_NONE);
 }
 
-static bool is_gic(const struct fdt_tree *t, const struct fdt_node *node, u8 *version)
+static bool is_gic(const struct fdt_node *node, u8 *version)
 {
 	static const struct {
 		const char *name;
@@ -62,7 +62,7 @@ static bool is_gic(const struct fdt_tree *t, const struct fdt_node *node, u8 *ve
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (fdt_compatible(t, node, kinds[i].name)) {
+		if (fdt_compatible(node, kinds[i].name)) {
 			*version = kinds[i].version;
 			return true;
 		}
@@ -81,20 +81,18 @@ static void note_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 		r->chosen = *node;
 	else if (path->depth == 1 && fdt_named(node, "aliases"))
 		r->uarts.aliases = *node;
-	else if (path->depth == 1 && (fdt_named(node, "distance-map") ||
-				      fdt_compatible(t, node, "numa-distance-map-v1")))
+	else if (path->depth == 1 &&
+		 (fdt_named(node, "distance-map") || fdt_compatible(node, "numa-distance-map-v1")))
 		r->distances = *node;
-	else if (is_gic(t, node, &version))
+	else if (is_gic(node, &version))
 		r->interrupt_cells = fdt_u32(t, node, "#interrupt-cells", GIC_CELLS);
 	else
 		fdt_note_clock(t, node, &r->uarts);
-	if (!path->depth && fdt_compatible(t, node, "linux,dummy-virt"))
+	if (!path->depth && fdt_compatible(node, "linux,dummy-virt"))
 		t->bi->arm64.qemu = true;
 	if (path->depth == 1 &&
 	    fdt_named(node, "hypervisor")) { /* Xen's binding; others took it over */
-		struct fdt_prop p = fdt_prop(t, node, "compatible");
-
-		boot_set_hypervisor(t->bi, p.bytes, p.len);
+		boot_set_hypervisor(t->bi, node->compatible.bytes, node->compatible.len);
 	}
 	if (!is_cpu(t, path) && !is_memory(t, path))
 		return;
@@ -108,7 +106,7 @@ static void note_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 static void add_cpu(const struct fdt_tree *t, const struct fdt_path *path)
 {
 	const struct fdt_node *node = &path->at[path->depth];
-	struct fdt_prop reg = fdt_prop(t, node, "reg");
+	struct fdt_prop reg = node->reg;
 	struct bootinfo *bi = t->bi;
 	struct boot_cpu cpu = {.node = boot_domain_node(bi, node_domain(t, node))};
 
@@ -167,12 +165,11 @@ static void add_reserved(const struct fdt_tree *t, const struct fdt_path *path)
 	for (; fdt_reg(t, path, n, &base, &len); n++)
 		if (len)
 			boot_add_range(t->bi, base, len, BOOT_MEM_RESERVED);
-	if (!n && fdt_prop(t, node, "reg").bytes)
+	if (!n && node->reg.bytes)
 		boot_warn(t->bi, "device tree+%#x: %s%s: its memory is not reserved", node->off,
 			  node->name,
-			  fdt_prop(t, &path->at[1], "ranges").bytes
-				  ? " has no usable reg"
-				  : " is in a node without ranges");
+			  path->at[1].ranges.bytes ? " has no usable reg"
+						   : " is in a node without ranges");
 }
 
 /* ---- second walk: devices -------------------------------------------------- */
@@ -280,13 +277,13 @@ static void read_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 		add_memory(t, path, r->has_map);
 	else if (path->depth == 2 && fdt_named(&path->at[1], "reserved-memory"))
 		add_reserved(t, path);
-	else if (is_gic(t, node, &version))
+	else if (is_gic(node, &version))
 		read_gic(t, path, version);
-	else if (fdt_compatible(t, node, "arm,armv8-timer"))
+	else if (fdt_compatible(node, "arm,armv8-timer"))
 		read_timer(t, node, r->interrupt_cells);
-	else if (fdt_compatible(t, node, "arm,psci-0.2") || fdt_compatible(t, node, "arm,psci-1.0"))
+	else if (fdt_compatible(node, "arm,psci-0.2") || fdt_compatible(node, "arm,psci-1.0"))
 		read_psci(t, node);
-	else if (fdt_compatible(t, node, "arm,psci"))
+	else if (fdt_compatible(node, "arm,psci"))
 		boot_warn(t->bi,
 			  "device tree+%#x: PSCI 0.1 (\"arm,psci\" alone): needs 0.2 or later",
 			  node->off);

@@ -68,7 +68,8 @@ bool fdt_open(struct fdt_tree *t, const void *blob, size_t len, struct bootinfo 
 	total = (u32)fdt_total_size(blob);
 	t->len = (u32)MIN(len, (size_t)total);
 	if (len < total)
-		boot_warn(bi, "device tree: %zu of %u bytes are there", len, total);
+		boot_note(bi, "device tree: %zu of %u bytes are there", len,
+			  total); /* perhaps padding */
 	version = be32(t->blob + HEADER_VERSION);
 	if (version < VERSION_OLDEST || be32(t->blob + HEADER_LAST_COMPATIBLE) > VERSION_OURS) {
 		boot_warn(bi, "device tree: version %u is not one we can read", version);
@@ -137,6 +138,7 @@ static bool next_token(const struct fdt_tree *t, u32 *pos, struct token *k, bool
 	do {
 		if (*pos > t->structs_end || t->structs_end - *pos < 4)
 			return token_bad(t, *pos, "cut off", quiet);
+		t->bi->fdt_steps++;
 		k->off = *pos;
 		k->kind = be32(t->blob + *pos);
 		*pos += 4;
@@ -155,6 +157,48 @@ static bool next_token(const struct fdt_tree *t, u32 *pos, struct token *k, bool
 	}
 }
 
+static bool string_at_is(const struct fdt_tree *t, u32 off, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	return t->strings <= t->strings_end && off < t->strings_end - t->strings &&
+	       len <= t->strings_end - t->strings - off &&
+	       !memcmp(t->blob + t->strings + off, name, len);
+}
+
+/*
+ * The node that begins with this token; pos is behind its name. What lies before its first property
+ * is stepped over once here, and not again by everybody who asks for one.
+ */
+static struct fdt_node read_node(const struct fdt_tree *t, const struct token *begin, u32 pos)
+{
+	struct fdt_node node = {.name = begin->name, .off = begin->off, .props = pos};
+	const struct {
+		const char *name;
+		struct fdt_prop *prop;
+	} wanted[] = {
+		{"compatible", &node.compatible},
+		{"#address-cells", &node.address_cells},
+		{"#size-cells", &node.size_cells},
+		{"ranges", &node.ranges},
+		{"reg", &node.reg},
+	};
+	struct token k;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++)
+		wanted[i].prop->off = begin->off;
+	for (bool first = true; next_token(t, &pos, &k, true); first = false) {
+		if (first)
+			node.props = k.off;
+		if (k.kind != FDT_PROP)
+			break;
+		for (unsigned i = 0; i < ARRAY_SIZE(wanted); i++)
+			if (!wanted[i].prop->bytes && string_at_is(t, k.name_off, wanted[i].name))
+				*wanted[i].prop = k.prop;
+	}
+	return node;
+}
+
 /* Level counts from 1 at the root; nodes that are too deep keep the path of their last ancestor in it. */
 void fdt_walk(const struct fdt_tree *t, fdt_visit_fn *visit, void *arg, bool quiet)
 {
@@ -170,7 +214,7 @@ void fdt_walk(const struct fdt_tree *t, fdt_visit_fn *visit, void *arg, bool qui
 			if (level > FDT_DEPTH)
 				continue;
 			path.depth = level - 1;
-			path.at[path.depth] = (struct fdt_node){k.name, k.off, pos};
+			path.at[path.depth] = read_node(t, &k, pos);
 			visit(t, &path, arg);
 		} else if (k.kind == FDT_END) {
 			if (!level) {
@@ -183,15 +227,6 @@ void fdt_walk(const struct fdt_tree *t, fdt_visit_fn *visit, void *arg, bool qui
 }
 
 /* ---- properties ---------------------------------------------------------- */
-
-static bool string_at_is(const struct fdt_tree *t, u32 off, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	return t->strings <= t->strings_end && off < t->strings_end - t->strings &&
-	       len <= t->strings_end - t->strings - off &&
-	       !memcmp(t->blob + t->strings + off, name, len);
-}
 
 struct fdt_prop fdt_prop(const struct fdt_tree *t, const struct fdt_node *node, const char *name)
 {
@@ -210,17 +245,22 @@ u32 fdt_cell(const struct fdt_prop *p, u32 off)
 	return p->len >= 4 && off <= p->len - 4 ? be32(p->bytes + off) : 0;
 }
 
+static u32 one_cell(const struct fdt_tree *t, const struct fdt_prop *p, const char *name, u32 def)
+{
+	if (!p->bytes)
+		return def;
+	if (p->len != 4) {
+		boot_warn(t->bi, "device tree+%#x: %s has %u bytes, not 4", p->off, name, p->len);
+		return def;
+	}
+	return fdt_cell(p, 0);
+}
+
 u32 fdt_u32(const struct fdt_tree *t, const struct fdt_node *node, const char *name, u32 def)
 {
 	struct fdt_prop p = fdt_prop(t, node, name);
 
-	if (!p.bytes)
-		return def;
-	if (p.len != 4) {
-		boot_warn(t->bi, "device tree+%#x: %s has %u bytes, not 4", p.off, name, p.len);
-		return def;
-	}
-	return fdt_cell(&p, 0);
+	return one_cell(t, &p, name, def);
 }
 
 bool fdt_has_string(const struct fdt_prop *p, const char *s)
@@ -234,11 +274,9 @@ bool fdt_has_string(const struct fdt_prop *p, const char *s)
 	return false;
 }
 
-bool fdt_compatible(const struct fdt_tree *t, const struct fdt_node *node, const char *name)
+bool fdt_compatible(const struct fdt_node *node, const char *name)
 {
-	struct fdt_prop p = fdt_prop(t, node, "compatible");
-
-	return fdt_has_string(&p, name);
+	return fdt_has_string(&node->compatible, name);
 }
 
 bool fdt_enabled(const struct fdt_tree *t, const struct fdt_node *node)
@@ -265,8 +303,8 @@ struct cells {
 /* How the children of a bus write addresses; defaults of section 2.3.5. */
 static struct cells cells_of(const struct fdt_tree *t, const struct fdt_node *bus)
 {
-	return (struct cells){fdt_u32(t, bus, "#address-cells", 2),
-			      fdt_u32(t, bus, "#size-cells", 1)};
+	return (struct cells){one_cell(t, &bus->address_cells, "#address-cells", 2),
+			      one_cell(t, &bus->size_cells, "#size-cells", 1)};
 }
 
 /* A number of n cells, of which the low two fit. */
@@ -283,7 +321,7 @@ static u64 read_cells(const struct fdt_prop *p, u32 *off, u32 n)
 static bool translate(const struct fdt_tree *t, const struct fdt_path *path, unsigned bus,
 		      u64 *addr)
 {
-	struct fdt_prop p = fdt_prop(t, &path->at[bus], "ranges");
+	struct fdt_prop p = path->at[bus].ranges;
 	struct cells child = cells_of(t, &path->at[bus]), parent = cells_of(t, &path->at[bus - 1]);
 	u32 entry = 4 * (child.address + parent.address + child.size);
 
@@ -293,7 +331,13 @@ static bool translate(const struct fdt_tree *t, const struct fdt_path *path, uns
 		return true;
 	if (child.address > 3 || parent.address > 2 || child.size > 2 || !child.size)
 		return false;
+	if (p.len / entry > FDT_MAX_RANGES) {
+		boot_warn(t->bi, "device tree+%#x: more than %d ranges: the rest is not read",
+			  p.off, FDT_MAX_RANGES);
+		p.len = FDT_MAX_RANGES * entry;
+	}
 	for (u32 off = 0; p.len - off >= entry;) {
+		t->bi->fdt_steps++;
 		u64 from = read_cells(&p, &off, child.address);
 		u64 to = read_cells(&p, &off, parent.address);
 		u64 len = read_cells(&p, &off, child.size);
@@ -308,7 +352,7 @@ static bool translate(const struct fdt_tree *t, const struct fdt_path *path, uns
 
 bool fdt_reg(const struct fdt_tree *t, const struct fdt_path *path, unsigned n, u64 *base, u64 *len)
 {
-	struct fdt_prop p = fdt_prop(t, &path->at[path->depth], "reg");
+	struct fdt_prop p = path->at[path->depth].reg;
 	struct cells c;
 	u32 off;
 

@@ -6,7 +6,7 @@ enum { NAME_SHOWN = 40 }; /* bytes of a name in a warning */
 
 void fdt_note_clock(const struct fdt_tree *t, const struct fdt_node *node, struct fdt_uarts *u)
 {
-	if (u->clock_count == FDT_MAX_CLOCKS || !fdt_compatible(t, node, "fixed-clock"))
+	if (u->clock_count == FDT_MAX_CLOCKS || !fdt_compatible(node, "fixed-clock"))
 		return;
 	u->clocks[u->clock_count].phandle = fdt_u32(t, node, "phandle", 0);
 	u->clocks[u->clock_count++].hz = fdt_u32(t, node, "clock-frequency", 0);
@@ -19,7 +19,8 @@ static bool path_is(const struct fdt_path *path, const struct fdt_prop *s)
 	size_t left = s->len;
 
 	for (unsigned i = 1; i <= path->depth; i++) {
-		size_t len = strlen(path->at[i].name);
+		size_t len =
+			strnlen(path->at[i].name, left + 1); /* a name may be as long as the tree */
 
 		if (left < len + 1 || *at != '/' || memcmp(at + 1, path->at[i].name, len))
 			return false;
@@ -66,14 +67,14 @@ void fdt_find_stdout(const struct fdt_tree *t, const struct fdt_node *chosen, st
 		boot_warn(t->bi, "device tree+%#x: stdout-path leads nowhere", chosen->off);
 }
 
-static enum boot_console_type uart_type(const struct fdt_tree *t, const struct fdt_node *node)
+static enum boot_console_type uart_type(const struct fdt_node *node)
 {
-	if (fdt_compatible(t, node, "arm,pl011"))
+	if (fdt_compatible(node, "arm,pl011"))
 		return BOOT_CONSOLE_PL011;
-	if (fdt_compatible(t, node, "arm,sbsa-uart"))
+	if (fdt_compatible(node, "arm,sbsa-uart"))
 		return BOOT_CONSOLE_SBSA;
-	if (fdt_compatible(t, node, "ns16550a") || fdt_compatible(t, node, "ns16550") ||
-	    fdt_compatible(t, node, "snps,dw-apb-uart"))
+	if (fdt_compatible(node, "ns16550a") || fdt_compatible(node, "ns16550") ||
+	    fdt_compatible(node, "snps,dw-apb-uart"))
 		return BOOT_CONSOLE_16550_MMIO;
 	return BOOT_CONSOLE_UNKNOWN;
 }
@@ -129,7 +130,7 @@ static u32 uart_line(const struct fdt_tree *t, const struct fdt_path *path,
 
 static void warn_without_driver(const struct fdt_tree *t, const struct fdt_node *node)
 {
-	struct fdt_prop p = fdt_prop(t, node, "compatible");
+	struct fdt_prop p = node->compatible;
 
 	boot_warn(t->bi, "device tree+%#x: stdout-path names %s, \"%.*s\": no driver", node->off,
 		  node->name, (int)MIN(p.len, (u32)NAME_SHOWN),
@@ -141,7 +142,7 @@ void fdt_read_uart(const struct fdt_tree *t, const struct fdt_path *path, const 
 {
 	const struct fdt_node *node = &path->at[path->depth];
 	struct bootinfo *bi = t->bi;
-	struct boot_console c = {.type = uart_type(t, node), .reg_width = 4, .reg_stride = 4};
+	struct boot_console c = {.type = uart_type(node), .reg_width = 4, .reg_stride = 4};
 	bool is_stdout = u->stdout.bytes ? path_is(path, &u->stdout)
 					 : bi->console.type == BOOT_CONSOLE_UNKNOWN;
 	u64 len;

@@ -39,7 +39,7 @@ static const void *fdt_at(struct bootinfo *bi, paddr_t pa, size_t *len)
 		return NULL;
 	*len = fdt_total_size(blob);
 	if (*len > FDT_MAX) {
-		boot_warn(bi, "device tree at %#lx: %zu bytes, only %d read", pa, *len, FDT_MAX);
+		boot_note(bi, "device tree at %#lx: %zu bytes, only %d read", pa, *len, FDT_MAX);
 		*len = FDT_MAX;
 	}
 	return boot_map_memory(pa, *len);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEGIN = 1, END = 2, PROP = 3, FINISH = 9, HEADER = 40 };
+enum { BEGIN = 1, END = 2, PROP = 3, NOP = 4, FINISH = 9, HEADER = 40 };
 
 static void put32(uint8_t *p, uint32_t v)
 {
@@ -50,7 +50,7 @@ static uint32_t string_off(struct dt *d, const char *name)
 
 void dt_begin(struct dt *d)
 {
-	memset(d, 0, sizeof(*d));
+	d->structs_len = d->strings_len = d->reservations_len = 0;
 	dt_node(d, "");
 }
 
@@ -58,6 +58,12 @@ void dt_node(struct dt *d, const char *name)
 {
 	add32(d, BEGIN);
 	add(d, name, strlen(name) + 1);
+}
+
+void dt_nops(struct dt *d, unsigned n)
+{
+	while (n--)
+		add32(d, NOP);
 }
 
 void dt_close(struct dt *d)

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 struct dt {
-	uint8_t structs[65536], strings[4096], reservations[256];
+	uint8_t structs[1 << 20], strings[4096], reservations[256];
 	size_t structs_len, strings_len, reservations_len;
 };
 
@@ -16,6 +16,7 @@ void dt_bytes(struct dt *d, const char *name, const void *bytes, size_t len);
 void dt_string(struct dt *d, const char *name, const char *s);
 /* n cells, big-endian. */
 void dt_cells(struct dt *d, const char *name, unsigned n, ...);
+void dt_nops(struct dt *d, unsigned n);
 void dt_reserve(struct dt *d, uint64_t base, uint64_t len);
 /* Closes the root; the blob is in a buffer of exactly its size, to be freed. */
 uint8_t *dt_finish(struct dt *d, size_t *len);

@@ -10,7 +10,8 @@ test_acpi_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_acpi.c 
 
 HOST_TESTS += test_fdt
 test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/host/test_fdt.c \
-		 tests/host/test_fdt_fuzz.c tests/host/test_fdt_limits.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
+		 tests/host/test_fdt_fuzz.c tests/host/test_fdt_limits.c tests/host/test_fdt_slow.c \
+		 boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_multiboot2
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \

@@ -6,7 +6,11 @@
 
 #include <boot/bootinfo.h>
 
-enum { FDT_DEPTH = 12 }; /* levels; boards have up to 8. Deeper nodes are stepped over */
+enum {
+	FDT_DEPTH = 12, /* levels; boards have up to 8. Deeper nodes are stepped over */
+	FDT_MAX_RANGES =
+		128, /* of a bus: each address below it is looked for in all; boards have some 20 */
+};
 
 struct fdt_tree {
 	const u8 *blob;
@@ -16,22 +20,24 @@ struct fdt_tree {
 	struct bootinfo *bi;
 };
 
+struct fdt_prop {
+	const u8 *bytes; /* NULL: there is none */
+	u32 len;
+	u32 off; /* for warnings */
+};
+
+/* What its children and most questions ask for is looked up once, when the walk comes to the node. */
 struct fdt_node {
 	const char *name;
 	u32 off; /* of its token, for warnings */
-	u32 props; /* of what follows the name */
+	u32 props; /* of its first property, or of what comes instead */
+	struct fdt_prop compatible, address_cells, size_cells, ranges, reg;
 };
 
 /* A node with its ancestors: at[0] is the root, at[depth] the node. */
 struct fdt_path {
 	struct fdt_node at[FDT_DEPTH];
 	unsigned depth;
-};
-
-struct fdt_prop {
-	const u8 *bytes; /* NULL: there is none */
-	u32 len;
-	u32 off; /* for warnings */
 };
 
 /* Check the header. False, with a warning: not a device tree, or nothing of it is there. */
@@ -49,7 +55,7 @@ u32 fdt_cell(const struct fdt_prop *p, u32 off);
 u32 fdt_u32(const struct fdt_tree *t, const struct fdt_node *node, const char *name, u32 def);
 /* The property is a list of strings (or one), and this is one of them. */
 bool fdt_has_string(const struct fdt_prop *p, const char *s);
-bool fdt_compatible(const struct fdt_tree *t, const struct fdt_node *node, const char *name);
+bool fdt_compatible(const struct fdt_node *node, const char *name);
 /* No status, or "okay". */
 bool fdt_enabled(const struct fdt_tree *t, const struct fdt_node *node);
 /* Is the node's name this, with or without a unit address? */

@@ -163,6 +163,7 @@ struct bootinfo {
 	char cmdline[BOOT_CMDLINE_LEN];
 	paddr_t rsdp; /* 0 = no ACPI */
 	paddr_t fdt; /* 0 = no device tree */
+	u64 fdt_steps; /* tokens and ranges looked at: what reading it cost */
 
 	struct boot_cpu cpus[MAX_CPUS]; /* enabled CPUs only; [0] need not be the boot CPU */
 	unsigned cpu_count;
