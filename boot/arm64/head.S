@@ -31,19 +31,23 @@ image_header:
 	.ascii	"ARM\x64"
 	.long	pe_header - image_header
 
-/* PE/COFF: one section of everything behind the header page. */
+/*
+ * PE/COFF: two sections that touch, behind the header page. No page is writable and executable, and
+ * NX_COMPAT says so: firmware that enforces it loads nothing else.
+ */
 pe_header:
 	.ascii	"PE\0\0"
 	.short	0xaa64			// arm64
-	.short	1			// sections
+	.short	2			// sections
 	.long	0, 0, 0
 	.short	section_table - optional_header
 	.short	0x206			// executable, no line numbers, no debug information
 optional_header:
 	.short	0x20b			// PE32+
 	.byte	0, 0
-	.long	__image_file_size - PAGE_SIZE	// code
-	.long	0, 0
+	.long	__image_data - PAGE_SIZE	// code and constants
+	.long	__image_data_size	// data
+	.long	0
 	.long	efi_entry - image_header
 	.long	PAGE_SIZE		// base of code
 	.quad	0			// image base: anywhere
@@ -55,20 +59,28 @@ optional_header:
 	.long	PAGE_SIZE		// headers
 	.long	0
 	.short	10			// EFI application
-	.short	0
+	.short	0x100			// NX_COMPAT
 	.quad	0, 0, 0, 0
 	.long	0
 	.long	6			// data directories, all empty
 	.quad	0, 0, 0, 0, 0, 0
 section_table:
 	.ascii	".text\0\0\0"
-	.long	__image_size - PAGE_SIZE
+	.long	__image_data - PAGE_SIZE	// in memory
 	.long	PAGE_SIZE
-	.long	__image_file_size - PAGE_SIZE
+	.long	__image_data - PAGE_SIZE	// in the file
 	.long	PAGE_SIZE
 	.long	0, 0
 	.short	0, 0
-	.long	0xe0000020		// code; executable, readable, writable
+	.long	0x60000020		// code; executable, readable
+	.ascii	".data\0\0\0"
+	.long	__image_data_size
+	.long	__image_data
+	.long	__image_data_file_size
+	.long	__image_data
+	.long	0, 0
+	.short	0, 0
+	.long	0xc0000040		// data; readable, writable
 	.balign	PAGE_SIZE
 
 /* From a boot loader: x0 = physical address of the device tree, or 0 where it was started as ELF. */

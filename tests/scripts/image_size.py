@@ -3,7 +3,9 @@
 
 import re
 import subprocess
+from pathlib import Path
 
+from arm64_image import EXECUTABLE, HEADER_PAGE, WRITABLE, Image
 from common import Missing, boot, main, qemu, result, settings
 
 # Virtual time of the last log line of a deterministic boot: its instructions, and waits for clocks to be compared.
@@ -32,8 +34,42 @@ def check_boot() -> None:
     result("boot", took is not None and took <= limit, f"{took or 0:.1f} ms of virtual time, at most {limit}")
 
 
+def symbols(path: Path) -> dict[str, int]:
+    words = (line.split() for line in path.read_text().splitlines())
+    return {word[2]: int(word[0], 16) for word in words}
+
+
+def check_sections() -> None:
+    """What UEFI maps by is what the kernel maps by: no page is writable and executable, and each is there."""
+    kernel = qemu.kernel(settings())
+    image, at = Image(kernel), symbols(kernel.with_name("tarry.sym"))
+    start, end = at["__image_start"], at["__image_end"] - at["__image_start"]
+    sections = image.sections()
+    wrong = [f"{s.name!r} is writable and executable" for s in sections
+             if s.flags & WRITABLE and s.flags & EXECUTABLE]
+    reached = HEADER_PAGE
+    for s in sections:
+        if s.at != reached or s.at % HEADER_PAGE or s.file_at != s.at or s.file_size > s.size:
+            wrong.append(f"{s.name!r} is at {s.at:#x}, in the file at {s.file_at:#x}; the last one ended at {reached:#x}")
+        reached = s.at + s.size
+    if reached != end:
+        wrong.append(f"they end at {reached:#x}, the image at {end:#x}")
+    if sections[-1].file_at + sections[-1].file_size != kernel.stat().st_size:
+        wrong.append("the file is longer than they are, or shorter")
+    for name, flag in (("__text_end", EXECUTABLE), ("__rodata_end", EXECUTABLE), ("__data_start", WRITABLE),
+                       ("__bss_start", WRITABLE)):
+        byte = at[name] - start - (1 if name.endswith("_end") else 0)
+        if not any(s.at <= byte < s.at + s.size and s.flags & flag for s in sections):
+            wrong.append(f"the section with {name} has flags {[hex(s.flags) for s in sections]}")
+    if not any(s.at <= image.entry() < s.at + s.size and s.flags & EXECUTABLE for s in sections):
+        wrong.append("its entry cannot be executed")
+    result("sections", not wrong, "; ".join(wrong) or f"{len(sections)} sections, {end} bytes")
+
+
 def body() -> None:
     check_sizes()
+    if settings().arch == "arm64":
+        check_sections()
     check_boot()
 
 
