@@ -3,10 +3,12 @@
  * CPU is a thread of the host: where the host has fewer free cores than there
  * are busy CPUs, times measure its scheduler.
  *
- * The calibration: all CPUs that a series keeps busy do the same work at once.
- * If the slowest takes much longer than the work takes by itself, the host took
- * CPUs away. It runs before the run and between rounds, so a round is judged by
- * what surrounds it, never by its own time.
+ * The calibration: all CPUs that a series keeps busy work at once, in many
+ * pieces of the same length. A piece that takes several times as long as the
+ * shortest on its CPU is one during which the host took the CPU away. What all
+ * pieces have in common, such as a slower clock or a sibling thread that is
+ * busy, does not matter. It runs before the run and between rounds, so a round
+ * is judged by what surrounds it, never by its own time.
  */
 #include <kernel/clock.h>
 #include <kernel/det.h>
@@ -19,24 +21,24 @@
 const char *const trust_names[] = {"counts", "path", "time"};
 
 enum {
-	WORK_NS = 2000000, /* one unit of work */
-	UNITS = 10, /* together longer than a host's time slice, which could hide a shared core */
-	SLOWDOWN_MAX = 130, /* percent of the time alone */
+	PIECE_NS =
+		100000, /* of work: far longer than an interrupt, far shorter than a host's time slice */
+	PIECES = 200, /* together longer than a time slice, which could hide a shared core */
+	LONG = 4, /* times the shortest piece: the CPU was taken away */
+	LOST_MAX = 5, /* percent of the work that may be lost so, or by beginning late */
 	PATIENCE = 10, /* looks at a busy host before a run or round begins nevertheless */
 };
 
 /* ---- the calibration -------------------------------------------------------------- */
 
 static struct {
-	u64 loops; /* of one unit; 0: not known yet */
-	u64 fastest; /* cycles of the fastest unit so far: what the work takes by itself */
-	struct {
-		u64 took, fastest; /* cycles, of all units and of one */
-	} cpu[MAX_CPUS]; /* each written by its CPU in calibrate_cpu() */
+	u64 loops; /* of one piece; 0: not known yet */
+	u64 start; /* cycles, when all CPUs were called */
+	bool calm[MAX_CPUS]; /* each written by its CPU in calibrate_cpu() */
 } work;
 
 /* A chain of multiplications: no memory, the same work on every CPU. Cycles. */
-static u64 do_unit(u64 loops)
+static u64 do_piece(u64 loops)
 {
 	u64 x = loops, start = cycles_now();
 
@@ -49,26 +51,25 @@ static u64 do_unit(u64 loops)
 
 static void calibrate_cpu(void *arg)
 {
-	u64 took = 0, fastest = UINT64_MAX;
+	u64 took[PIECES], shortest = UINT64_MAX, begin = cycles_now(), lost;
 
 	(void)arg;
-	for (unsigned i = 0; i < UNITS; i++) {
-		u64 unit = do_unit(work.loops);
-
-		took += unit;
-		fastest = MIN(fastest, unit);
+	for (unsigned i = 0; i < PIECES; i++) {
+		took[i] = do_piece(work.loops);
+		shortest = MIN(shortest, took[i]);
 	}
-	work.cpu[cpu_id()].took = took;
-	work.cpu[cpu_id()].fastest = fastest;
+	lost = begin > work.start ? begin - work.start : 0; /* clocks differ by less than matters */
+	for (unsigned i = 0; i < PIECES; i++)
+		lost += took[i] > LONG * shortest ? took[i] - shortest : 0;
+	work.calm[cpu_id()] = lost <= PIECES * shortest / 100 * LOST_MAX;
 }
 
 /* The better of two, since the host may be busy just now. */
 static void find_loops(void)
 {
-	work.loops = 1 << 12;
-	while (MIN(do_unit(work.loops), do_unit(work.loops)) < ns_to_cycles(WORK_NS))
+	work.loops = 1 << 8;
+	while (MIN(do_piece(work.loops), do_piece(work.loops)) < ns_to_cycles(PIECE_NS))
 		work.loops *= 2;
-	work.fastest = UINT64_MAX;
 }
 
 /*
@@ -77,8 +78,8 @@ static void find_loops(void)
  */
 static bool runs_in_parallel(const struct bench *b, unsigned busy)
 {
-	u64 slowest = 0;
 	struct cpumask mask;
+	bool calm = true;
 
 	if (!work.loops)
 		find_loops();
@@ -86,12 +87,11 @@ static bool runs_in_parallel(const struct bench *b, unsigned busy)
 	cpumask_set(&mask, cpu_id());
 	for (unsigned i = 0; i + 1 < busy && i < b->params.cpu_count; i++)
 		cpumask_set(&mask, b->params.cpu[i]);
+	work.start = cycles_now();
 	smp_call(&mask, calibrate_cpu, NULL);
-	cpumask_for_each (cpu, &mask) {
-		slowest = MAX(slowest, work.cpu[cpu].took);
-		work.fastest = MIN(work.fastest, work.cpu[cpu].fastest);
-	}
-	return slowest / SLOWDOWN_MAX < work.fastest * UNITS / 100;
+	cpumask_for_each (cpu, &mask)
+		calm = calm && work.calm[cpu];
+	return calm;
 }
 
 bool (*trust_calibration)(const struct bench *b, unsigned busy) = runs_in_parallel;
