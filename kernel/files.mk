@@ -25,6 +25,7 @@ SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/w
 	kernel/bench/workload/numa_report.c kernel/bench/workload/pmbench.c \
 	kernel/bench/workload/pmbench_maps.c kernel/bench/workload/pmbench_record.c \
 	kernel/bench/workload/pmbench_report.c kernel/bench/workload/pmbench_threads.c \
-	kernel/bench/workload/tlb.c
+	kernel/bench/workload/tlb.c kernel/bench/workload/tlb_others.c \
+	kernel/bench/workload/tlb_parts.c
 SRCS += kernel/bench/command/bench.c kernel/bench/command/cmd_bench.c kernel/bench/command/params.c
 SRCS += kernel/shell/cmd_knob.c kernel/shell/cmd_numa.c kernel/shell/look_mm.c

@@ -87,12 +87,12 @@ def check_batch() -> None:
            f"{late['hint_gathered']} of {late['hint_unflushed']} hint entries taken down")
 
 
-def check_eater() -> None:
+def check_memhog() -> None:
     """Pages start away because their node was full, not because somebody moved them there."""
     more = f"--eat {EATEN_NODE}:{EATEN:.0f} --threads 2 --cpus 0:2,3"
-    early, late = check_private("eater", more, 4)
+    early, late = check_private("memhog", more, 4)
     for record in (early, late):
-        numa, name = record["numa"], f"eater.{record['scheme']}"
+        numa, name = record["numa"], f"memhog.{record['scheme']}"
         held = sum(record["node_pages"]) / len(record["node_pages"])
         result(f"{name}.node-was-full", 0.9 * held <= numa["memhog_frames"] <= held,
                f"{numa['memhog_frames']} of {held:.0f} frames")
@@ -147,7 +147,7 @@ def check_progress() -> None:
 def body() -> None:
     for name, (more, cpus) in PRIVATE.items():
         check_private(name, more, cpus)
-    check_eater()
+    check_memhog()
     check_batch()
     check_shared()
     check_hot()

@@ -126,7 +126,7 @@ def wrong() -> None:
     named = [text for _, text in WRONG.values()]
     named += ["--membind does not apply to migrate", "mem", "--membind", "--eat"]
     run = boot("; ".join(commands))
-    for name, command, text in zip([*WRONG, "not-migrate", "no-duration", "bound", "eater"], commands, named):
+    for name, command, text in zip([*WRONG, "not-migrate", "no-duration", "bound", "memhog"], commands, named):
         lines, rc = only(run.text, command)
         result(f"wrong.{name}", rc == 2 and len(lines) == 1 and lines[0].startswith("error: bench:")
                and text in lines[0], f"`{command}`: rc={rc}: {lines[:1]}")

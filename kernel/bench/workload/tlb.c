@@ -3,65 +3,24 @@
  * touched, what each flush costs by the state of the entry, what comes back
  * after it, and what it costs to reach other CPUs by their number and distance.
  */
-#include <harness/bench.h>
 #include <harness/workload.h>
 #include <kernel/clock.h>
-#include <kernel/det.h>
 #include <kernel/error.h>
-#include <kernel/fixed.h>
 #include <kernel/printf.h>
 #include <kernel/rng.h>
-#include <load/spinner.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
+#include "tlb.h"
 
 enum {
-	SMALL_PAGES = 4096, /* of 4 KiB in the area; the largest count of pages touched */
-	LEAST_PAGES = 512, /* of them: what the flushes need */
-	HUGE_BLOCKS = 16, /* of 2 MiB, in an area of their own and by the direct map */
+	LEAST_PAGES = 512, /* of 4 KiB: what the flushes need */
 	ACCESSES = 4096, /* loads per sample */
-	FLUSHED = 64, /* pages flushed one by one per sample */
-	REPEATS = 8, /* flushes of everything, shootdowns and calls per sample */
-	DIGITS = 2, /* decimals of a cost */
 };
 
-static const unsigned small_counts[] = {16, 64, 256, 1024, SMALL_PAGES};
-static const unsigned huge_counts[] = {1, 4, HUGE_BLOCKS};
+static const unsigned small_counts[] = {16, 64, 256, 1024, TLB_SMALL_PAGES};
+static const unsigned huge_counts[] = {1, 4, TLB_HUGE_BLOCKS};
 static const unsigned full_counts[] = {0, 64, 512}; /* entries cached when everything is flushed */
 static const unsigned range_counts[] = {8, 32, 512};
-
-struct tlb_state {
-	struct aspace *as;
-	vaddr_t small, huge;
-	u64 small_pages; /* of the area at `small` */
-	struct page *block[HUGE_BLOCKS];
-	unsigned blocks; /* obtained: nodes may be small */
-	u32 order[SMALL_PAGES];
-	struct spinner spinner[MAX_CPUS];
-	unsigned spinners;
-};
-
-/* Cycles per item, or instructions. */
-static u64 cost(u64 cycles, u64 items)
-{
-	return det_mode ? bench_time_per(cycles, items, DIGITS) : mul_div_u64(cycles, 100, items);
-}
-
-/* A row of the table of series. */
-static void add(struct bench *b, unsigned busy,
-		int (*measure)(struct bench *b, u64 arg, u64 *value), u64 arg, const char *name)
-{
-	const struct bench_series row = {
-		.unit = "cycles",
-		.digits = DIGITS,
-		.busy = busy,
-		.time = true,
-		.measure = measure,
-		.arg = arg,
-	};
-
-	bench_series_add(b, &row, "%s", name);
-}
 
 /* The same for several numbers, which the name ends with. */
 static void add_counts(struct bench *b, int (*measure)(struct bench *b, u64 arg, u64 *value),
@@ -71,7 +30,7 @@ static void add_counts(struct bench *b, int (*measure)(struct bench *b, u64 arg,
 		char text[32];
 
 		ksnprintf(text, sizeof(text), "%s_%u", name, counts[i]);
-		add(b, 1, measure, counts[i], text);
+		tlb_bench_add(b, 1, measure, counts[i], text);
 	}
 }
 
@@ -114,7 +73,7 @@ static u64 access_cost(struct bench *b, vaddr_t base, u64 step, u64 count)
 	vaddr_t ring = link_ring(b->state, base, step, (unsigned)count, b->params.seed);
 
 	walk_ring(ring, (unsigned)count); /* once around: what can be cached is */
-	return cost(walk_ring(ring, ACCESSES), ACCESSES);
+	return tlb_bench_cost(walk_ring(ring, ACCESSES), ACCESSES);
 }
 
 static int access_small(struct bench *b, u64 count, u64 *value)
@@ -178,27 +137,8 @@ static u64 flush_pages(const struct tlb_state *s, vaddr_t base)
 {
 	u64 start = cycles_now();
 
-	for (u64 i = 0; i < FLUSHED; i++)
+	for (u64 i = 0; i < TLB_FLUSHED; i++)
 		tlb_flush_local(&s->as->ctx, base + (i << PAGE_SHIFT), 0);
-	return cycles_now() - start;
-}
-
-static u64 flush_range(const struct tlb_state *s, unsigned pages)
-{
-	struct tlb_gather g;
-	u64 start = cycles_now();
-
-	tlb_gather_init(&g, &s->as->ctx, 0);
-	tlb_gather_add_range(&g, &s->as->ctx, s->small, s->small + ((u64)pages << PAGE_SHIFT), 0);
-	tlb_gather_flush(&g);
-	return cycles_now() - start;
-}
-
-static u64 flush_all(const struct tlb_state *s)
-{
-	u64 start = cycles_now();
-
-	tlb_flush_context(&s->as->ctx);
 	return cycles_now() - start;
 }
 
@@ -207,7 +147,7 @@ static int page_cached(struct bench *b, u64 pages, u64 *value)
 	const struct tlb_state *s = b->state;
 
 	touch(s, (unsigned)pages);
-	*value = cost(flush_pages(s, s->small), pages);
+	*value = tlb_bench_cost(flush_pages(s, s->small), pages);
 	return 0;
 }
 
@@ -216,7 +156,7 @@ static int page_not_cached(struct bench *b, u64 pages, u64 *value)
 {
 	const struct tlb_state *s = b->state;
 
-	*value = cost(flush_pages(s, s->small), pages);
+	*value = tlb_bench_cost(flush_pages(s, s->small), pages);
 	return 0;
 }
 
@@ -224,7 +164,7 @@ static int page_not_mapped(struct bench *b, u64 pages, u64 *value)
 {
 	const struct tlb_state *s = b->state;
 
-	*value = cost(flush_pages(s, s->small + (s->small_pages << PAGE_SHIFT)), pages);
+	*value = tlb_bench_cost(flush_pages(s, s->small + (s->small_pages << PAGE_SHIFT)), pages);
 	return 0;
 }
 
@@ -233,12 +173,12 @@ static int flush_all_of(struct bench *b, u64 cached, u64 *value)
 	const struct tlb_state *s = b->state;
 	u64 total = 0;
 
-	for (unsigned i = 0; i < REPEATS; i++) {
-		flush_all(s);
+	for (unsigned i = 0; i < TLB_REPEATS; i++) {
+		tlb_bench_flush_all(s);
 		touch(s, (unsigned)cached);
-		total += flush_all(s);
+		total += tlb_bench_flush_all(s);
 	}
-	*value = cost(total, REPEATS);
+	*value = tlb_bench_cost(total, TLB_REPEATS);
 	return 0;
 }
 
@@ -247,19 +187,19 @@ static int flush_range_of(struct bench *b, u64 pages, u64 *value)
 	const struct tlb_state *s = b->state;
 	u64 total = 0;
 
-	for (unsigned i = 0; i < REPEATS; i++) {
+	for (unsigned i = 0; i < TLB_REPEATS; i++) {
 		touch(s, (unsigned)pages);
-		total += flush_range(s, (unsigned)pages);
+		total += tlb_bench_flush_range(s, (unsigned)pages);
 	}
-	*value = cost(total, REPEATS);
+	*value = tlb_bench_cost(total, TLB_REPEATS);
 	return 0;
 }
 
 static void declare_flushes(struct bench *b)
 {
-	add(b, 1, page_cached, FLUSHED, "flush_page_cached");
-	add(b, 1, page_not_cached, FLUSHED, "flush_page_not_cached");
-	add(b, 1, page_not_mapped, FLUSHED, "flush_page_not_mapped");
+	tlb_bench_add(b, 1, page_cached, TLB_FLUSHED, "flush_page_cached");
+	tlb_bench_add(b, 1, page_not_cached, TLB_FLUSHED, "flush_page_not_cached");
+	tlb_bench_add(b, 1, page_not_mapped, TLB_FLUSHED, "flush_page_not_mapped");
 	add_counts(b, flush_all_of, full_counts, ARRAY_SIZE(full_counts), "flush_all_of");
 	add_counts(b, flush_range_of, range_counts, ARRAY_SIZE(range_counts), "flush_range");
 }
@@ -270,7 +210,7 @@ static void declare_flushes(struct bench *b)
 static int refill_none(struct bench *b, u64 pages, u64 *value)
 {
 	touch(b->state, (unsigned)pages);
-	*value = cost(touch(b->state, (unsigned)pages), pages);
+	*value = tlb_bench_cost(touch(b->state, (unsigned)pages), pages);
 	return 0;
 }
 
@@ -279,186 +219,31 @@ static int refill_pages(struct bench *b, u64 pages, u64 *value)
 	const struct tlb_state *s = b->state;
 
 	flush_pages(s, s->small);
-	*value = cost(touch(s, (unsigned)pages), pages);
+	*value = tlb_bench_cost(touch(s, (unsigned)pages), pages);
 	return 0;
 }
 
 static int refill_range(struct bench *b, u64 pages, u64 *value)
 {
-	flush_range(b->state, 32);
-	*value = cost(touch(b->state, (unsigned)pages), pages);
+	tlb_bench_flush_range(b->state, 32);
+	*value = tlb_bench_cost(touch(b->state, (unsigned)pages), pages);
 	return 0;
 }
 
 static int refill_all(struct bench *b, u64 pages, u64 *value)
 {
 	touch(b->state, (unsigned)pages);
-	flush_all(b->state);
-	*value = cost(touch(b->state, (unsigned)pages), pages);
+	tlb_bench_flush_all(b->state);
+	*value = tlb_bench_cost(touch(b->state, (unsigned)pages), pages);
 	return 0;
 }
 
 static void declare_refills(struct bench *b)
 {
-	add(b, 1, refill_none, FLUSHED, "refill_none");
-	add(b, 1, refill_pages, FLUSHED, "refill_pages");
-	add(b, 1, refill_range, FLUSHED, "refill_range_32");
-	add(b, 1, refill_all, 512, "refill_all");
-}
-
-/* ---- other CPUs ----------------------------------------------------------------------- */
-
-/* 1, 2, 4, ... and all of them. */
-static unsigned next_count(unsigned count, unsigned all)
-{
-	return count == all ? 0 : MIN(count * 2, all);
-}
-
-/* CPUs that have left the space are still asked once, to make them forget it: do that now. */
-static void stop_spinners(struct tlb_state *s)
-{
-	if (!s->spinners)
-		return;
-	while (s->spinners)
-		spinner_stop(&s->spinner[--s->spinners]);
-	flush_all(s);
-}
-
-static int add_spinner(struct tlb_state *s, unsigned cpu)
-{
-	int rc = spinner_start(&s->spinner[s->spinners], cpu, SPIN_LOAD, s->as, s->small, FLUSHED);
-
-	if (!rc)
-		s->spinners++;
-	return rc;
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
-static int call_halted(struct bench *b, u64 count, u64 *value)
-{
-	struct cpumask mask;
-	u64 start;
-
-	stop_spinners(b->state);
-	cpumask_clear(&mask);
-	for (unsigned i = 0; i < count; i++)
-		cpumask_set(&mask, b->params.cpu[i]);
-	start = cycles_now();
-	for (unsigned i = 0; i < REPEATS; i++)
-		smp_call(&mask, nothing, NULL);
-	*value = cost(cycles_now() - start, REPEATS);
-	return 0;
-}
-
-static int shootdown_page(struct tlb_state *s, u64 *value)
-{
-	u64 total = 0;
-
-	for (unsigned i = 0; i < REPEATS; i++)
-		total += flush_range(s, 1);
-	*value = cost(total, REPEATS);
-	return 0;
-}
-
-static int shootdown_all(struct tlb_state *s, u64 *value)
-{
-	u64 total = 0;
-
-	for (unsigned i = 0; i < REPEATS; i++)
-		total += flush_all(s);
-	*value = cost(total, REPEATS);
-	return 0;
-}
-
-/* The first `count` CPUs of the list have the space loaded and use it. */
-static int spin_on_count(struct bench *b, u64 count)
-{
-	struct tlb_state *s = b->state;
-	int rc = 0;
-
-	while (s->spinners < count && !rc)
-		rc = add_spinner(s, b->params.cpu[s->spinners]);
-	return rc;
-}
-
-static int shootdown_page_count(struct bench *b, u64 count, u64 *value)
-{
-	int rc = spin_on_count(b, count);
-
-	return rc ? rc : shootdown_page(b->state, value);
-}
-
-static int shootdown_all_count(struct bench *b, u64 count, u64 *value)
-{
-	int rc = spin_on_count(b, count);
-
-	return rc ? rc : shootdown_all(b->state, value);
-}
-
-/* Only this CPU has. */
-static int spin_on_cpu(struct tlb_state *s, u64 cpu)
-{
-	if (s->spinners == 1 && s->spinner[0].cpu == cpu)
-		return 0;
-	stop_spinners(s);
-	return add_spinner(s, (unsigned)cpu);
-}
-
-static int shootdown_page_cpu(struct bench *b, u64 cpu, u64 *value)
-{
-	int rc = spin_on_cpu(b->state, cpu);
-
-	return rc ? rc : shootdown_page(b->state, value);
-}
-
-static int shootdown_all_cpu(struct bench *b, u64 cpu, u64 *value)
-{
-	int rc = spin_on_cpu(b->state, cpu);
-
-	return rc ? rc : shootdown_all(b->state, value);
-}
-
-/* First CPU of the list on this package, or off it; MAX_CPUS: none. */
-static unsigned cpu_at(const struct bench *b, bool near)
-{
-	u32 package = this_cpu_ptr(cpu_self)->package;
-
-	for (unsigned i = 0; i < b->params.cpu_count; i++)
-		if ((cpu_ptr(b->params.cpu[i], cpu_self)->package == package) == near)
-			return b->params.cpu[i];
-	return MAX_CPUS;
-}
-
-static void declare_distance(struct bench *b, bool near)
-{
-	unsigned cpu = cpu_at(b, near);
-
-	if (cpu == MAX_CPUS)
-		return;
-	add(b, 2, shootdown_page_cpu, cpu, near ? "shootdown_page_near" : "shootdown_page_far");
-	add(b, 2, shootdown_all_cpu, cpu, near ? "shootdown_all_near" : "shootdown_all_far");
-}
-
-static void declare_others(struct bench *b)
-{
-	const struct bench_params *p = &b->params;
-
-	for (unsigned n = 1; n && p->cpu_count; n = next_count(n, p->cpu_count)) {
-		char name[32];
-
-		ksnprintf(name, sizeof(name), "call_halted_%u_cpus", n);
-		add(b, 1 + n, call_halted, n, name);
-		ksnprintf(name, sizeof(name), "shootdown_page_%u_cpus", n);
-		add(b, 1 + n, shootdown_page_count, n, name);
-		ksnprintf(name, sizeof(name), "shootdown_all_%u_cpus", n);
-		add(b, 1 + n, shootdown_all_count, n, name);
-	}
-	declare_distance(b, true);
-	declare_distance(b, false);
+	tlb_bench_add(b, 1, refill_none, TLB_FLUSHED, "refill_none");
+	tlb_bench_add(b, 1, refill_pages, TLB_FLUSHED, "refill_pages");
+	tlb_bench_add(b, 1, refill_range, TLB_FLUSHED, "refill_range_32");
+	tlb_bench_add(b, 1, refill_all, 512, "refill_all");
 }
 
 /* ---- the workload ------------------------------------------------------------------------ */
@@ -481,7 +266,7 @@ static int get_blocks(struct tlb_state *s, u32 node)
 
 	pmm_node_stats(node, &stats);
 	most = stats.free_blocks[HUGE_ORDER] / 4;
-	for (; s->blocks < MIN(most, (u64)HUGE_BLOCKS); s->blocks++) {
+	for (; s->blocks < MIN(most, (u64)TLB_HUGE_BLOCKS); s->blocks++) {
 		s->block[s->blocks] = pmm_alloc(node, HUGE_ORDER, PMM_STRICT);
 		if (!s->block[s->blocks])
 			break;
@@ -498,7 +283,7 @@ static int get_small(struct tlb_state *s, u32 node)
 	struct pmm_node_stats stats;
 
 	pmm_node_stats(node, &stats);
-	s->small_pages = MIN((u64)SMALL_PAGES, stats.free / 2);
+	s->small_pages = MIN((u64)TLB_SMALL_PAGES, stats.free / 2);
 	if (s->small_pages < LEAST_PAGES)
 		return -ENOMEM;
 	s->small = map_area(s, s->small_pages << PAGE_SHIFT, false, node);
@@ -520,7 +305,7 @@ static int tlb_setup(struct bench *b)
 	declare_accesses(b, s);
 	declare_flushes(b);
 	declare_refills(b);
-	declare_others(b);
+	tlb_bench_declare_others(b);
 	return 0;
 }
 
@@ -528,7 +313,7 @@ static int tlb_round(struct bench *b, struct bench_round *round)
 {
 	int rc = bench_series_measure(b, round);
 
-	stop_spinners(b->state);
+	tlb_bench_stop_spinners(b->state);
 	return rc ? bench_fail(b, rc, "no memory for a context") : 0;
 }
 
