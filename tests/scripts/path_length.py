@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Guest instructions per migrated page, on one CPU under instruction counting."""
 
+import re
+
 from common import Missing, bench, boot, main, phase_per_page, records, result, settings
 
 OUTSIDE_COPY_MAX = 890  # instructions per 4 KiB page
@@ -62,7 +64,7 @@ def operations() -> None:
 
 def units() -> None:
     """Nothing that counts instructions is called a time."""
-    run = boot("bench migrate --pages 64 --threads 0 --reps 3 --schemes batch; bench mem --reps 1; "
+    run = boot("bench migrate --pages 64 --threads 0 --reps 6 --schemes baseline,baseline+batch=1,batch; bench mem --reps 1; "
                "bench tlb --reps 1; bench floor --reps 1")
     values = [line.split() for line in run.text.splitlines() if line.startswith("# bench ")]
     found = records.extract(run.text).records
@@ -73,6 +75,9 @@ def units() -> None:
     first = next(r for r in found if r["scheme"] == "batch")
     whole = sum(first["phase_ns"].values()) / first["ns_per_instruction"] / first["counters"]["pages_migrated"]
     result("units.are-instructions", abs(first["median"] - whole) < 20, f"median {first['median']}, phases {whole:.1f}")
+    rows = {line.split()[0]: line for line in run.text.splitlines() if re.match(r"ba\S+ +[\d.]+ +\[", line)}
+    result("table.same-scheme", "no change (\u00b1" in rows.get("baseline+batch=1", ""), rows.get("baseline+batch=1", "no row"))
+    result("table.other-scheme", bool(re.search(r" -\d+\.\d %", rows.get("batch", ""))), rows.get("batch", "no row"))
     points = {p["unit"] for r in found for p in r["points"]}
     result("units.points", points <= {"instructions", "instructions/page"}, str(points))
 

@@ -12,6 +12,7 @@ def body() -> None:
     record = bench(command)["batch"]
     waits = longest_waits(record)
     result("rounds", len(waits) >= ROUNDS, f"{len(waits)} rounds, at least {ROUNDS}")
+    result("why-no-times", record["trust_why"] == "deterministic, 2 CPUs are busy", str(record["trust_why"]))
     if not any(waits):
         raise Missing("no reader ever waited: the run shows nothing")
     wait = median(waits) / record["ns_per_instruction"]

@@ -1,5 +1,7 @@
 /* Which rounds count: a busy host as the calibration tells it, in runs of a workload that measures nothing. */
+#include <kernel/det.h>
 #include <kernel/ktest.h>
+#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
 #include "../../kernel/bench/harness/bench.h"
@@ -171,5 +173,45 @@ TEST(trust, each_reason_is_said)
 	EXPECT(says(b, DISTRUST_CLOCK, "the clock of this machine "));
 	EXPECT(says(b, DISTRUST_FEW_CPUS, "4 CPUs are busy, the host has "));
 	EXPECT(says(b, DISTRUST_NOT_PARALLEL, "the host was too busy for 4 CPUs at once"));
+	bench_free(b);
+}
+
+/* The reason for so many busy CPUs, and for one on a host that is busy at each look. */
+static enum distrust assessed(struct bench *b, unsigned busy, bool host_busy)
+{
+	bool (*real)(const struct bench *b, unsigned busy) = trust_calibration;
+
+	memset(&host, 0, sizeof(host));
+	memset(host.busy, host_busy, sizeof(host.busy));
+	b->series[0].busy = busy;
+	trust_calibration = calibration;
+	trust_assess(b);
+	trust_calibration = real;
+	return b->series[0].distrust;
+}
+
+TEST(trust, assessment_has_a_reason)
+{
+	bool metal = !strcmp(cpu_accel(), "metal");
+	struct bench *b = run(NULL, 0);
+
+	REQUIRE(b);
+	if (det_mode) {
+		EXPECT_EQ(assessed(b, 1, true), DISTRUST_NONE);
+		EXPECT_EQ(b->trust, TRUST_PATH);
+		EXPECT_EQ(assessed(b, 2, false), DISTRUST_DETERMINISTIC);
+		EXPECT_EQ(b->trust, TRUST_COUNTS);
+	} else if (cycles_trusted() && !metal) {
+		EXPECT_EQ(assessed(b, 1, false), DISTRUST_NONE);
+		EXPECT_EQ(b->trust, TRUST_TIME);
+		EXPECT_EQ(b->watched, 1);
+		EXPECT_EQ(assessed(b, 1, true), DISTRUST_NOT_PARALLEL);
+		EXPECT_EQ(b->trust, TRUST_COUNTS);
+		EXPECT_EQ(b->watched, 0);
+		/* Only the calibration can tell where nobody says how many there are. */
+		EXPECT_EQ(assessed(b, MAX_CPUS, false),
+			  option_get("host.cpus") ? DISTRUST_FEW_CPUS : DISTRUST_NONE);
+	}
+	EXPECT(b->reps_done == REPS);
 	bench_free(b);
 }
