@@ -76,6 +76,11 @@ def test_circles() -> None:
                                       "arch/include/arch/b.h": "int b(int n);\n"}}.items():
         equal(f"circles.none-by-{name}", found(pair | change), [])
     one_way = pair | {"mm/b.c": "int b(int n)\n{\n}\n"}
+    # A room's headers are named from the outside by the room, inside it by themselves.
+    rooms_ = {"kernel/bench/a/x.h": '#include "y.h"\n', "kernel/bench/a/y.h": "#include <b/z.h>\n",
+              "kernel/bench/b/z.h": "#include <a/x.h>\n"}
+    equal("circles.rooms-of-bench", found(rooms_),
+          ["kernel/bench/a/x.h:1: in a circle with kernel/bench/a/y.h kernel/bench/b/z.h"])
     equal("circles.subsystem-gone", len(found(one_way, both)), 1)
     equal("circles.dissolved", len(found(one_way, None, both)), 1)
     equal("circles.smaller", len(found(pair, None, [*both, "mm/c.c"])), 1)

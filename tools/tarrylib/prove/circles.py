@@ -64,8 +64,8 @@ def includes(files: list[File]) -> Graph:
     by_path: dict[str, list[str]] = {}
     for name in all_names:
         _, inside, path = name.rpartition("/include/")
-        path = path.removeprefix("override/") if inside else name.removeprefix(BENCH)
-        by_path.setdefault(path, []).append(name)
+        for key in {path.removeprefix("override/")} if inside else {name, name.removeprefix(BENCH)}:
+            by_path.setdefault(key, []).append(name)
     graph: Graph = {}
     for file in files:
         for path in INCLUDE.findall(file.text):
