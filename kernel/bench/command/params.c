@@ -12,6 +12,8 @@
 /* Append the CPUs to the list: online ones, each once, not the initiator, not the console's. */
 static int add_cpus(struct bench_params *p, u64 first, u64 last)
 {
+	if (first > last)
+		return -EINVAL;
 	for (; first <= last; first++) {
 		if (first >= cpu_count || first == p->initiator || first == cpu_id() ||
 		    !cpumask_test(&cpu_online, (unsigned)first))
