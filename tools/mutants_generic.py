@@ -47,17 +47,16 @@ class Folder:
     files: tuple[str, ...]
     held: bool  # to KILLED_SHARE, and every survivor argued
     boot: str = "test *"  # what is run where no host test covers a file
+    script: str = ""  # what is run then, in tests/scripts
     order: list[tuple[Site, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
 
 FOLDERS = [
-    Folder("boot", ("boot/**/*.c",), True, "show; numa; test pmm.* core.*"),
-    Folder("kernel/lib", ("kernel/lib/*.c",), True, "test core.* console.*"),
+    Folder("boot", ("boot/**/*.c",), True, "show; numa; test pmm.*; test core.*"),
+    Folder("kernel/lib", ("kernel/lib/*.c",), True, "test core.*; test console.*"),
     Folder("kernel/core", ("kernel/core/*.c",), False),
-    Folder("kernel/bench", ("kernel/bench/**/*.c",), True,
-           "test bench.* pmbench.*; bench migrate --pages 64 --rounds 2; bench floor; bench tlb --reps 2; bench mem; "
-           "bench numa_balance --pages 64 --rounds 2; bench pmbench --accesses 500 --rounds 2; results"),
+    Folder("kernel/bench", ("kernel/bench/**/*.c",), True, "test bench.*; test pmbench.*", "bench_output.py"),
     Folder("kernel/shell", ("kernel/shell/*.c",), False,
            "help; list tests; list knobs; list schemes; show; numa; look cpus; look frames; test *"),
     Folder("tools", ("tools/**/*.py", "tests/run.py"), True),
@@ -129,22 +128,24 @@ class Run:
             return None
 
     def work(self, work: Work) -> None:
-        while one := self.next():
-            site, name = one
-            try:
-                verdict = work.judge(site, self.folder.texts[site.file], self.folder.boot)
-            except BaseException as error:  # the other threads stop, and run_folder() tells
-                with self.changed:
-                    self.errors.append(error)
-                    self.changed.notify_all()
-                return
+        try:
+            while one := self.next():
+                self.take(*one, work)
+        except BaseException as error:  # the other threads stop, and run_folder() tells
             with self.changed:
-                self.under_way -= 1
-                self.verdicts[name] = verdict
+                self.errors.append(error)
                 self.changed.notify_all()
-            self.results.add(name, self.folder.texts[site.file], verdict)
-            with self.results.lock:
-                print(f"{verdict.what:<14} {name} -> {site.put[:40]}\n    {verdict.text}", flush=True)
+
+    def take(self, site: Site, name: str, work: Work) -> None:
+        text = self.folder.texts[site.file]
+        verdict = work.judge(site, text, self.folder.boot, self.folder.script)
+        with self.changed:
+            self.under_way -= 1
+            self.verdicts[name] = verdict
+            self.changed.notify_all()
+        self.results.add(name, text, verdict)
+        with self.results.lock:
+            print(f"{verdict.what:<14} {name} -> {site.put[:40]}\n    {verdict.text}", flush=True)
 
 
 def run_folder(folder: Folder, results: Results, sample: int, works: list[Work]) -> dict[str, Verdict]:

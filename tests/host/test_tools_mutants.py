@@ -189,14 +189,14 @@ class Work:
         self.verdicts = verdicts
         self.judged = 0
 
-    def judge(self, site: sites.Site, text: str, boot: str) -> covered.Verdict:
+    def judge(self, site: sites.Site, text: str, boot: str, script: str) -> covered.Verdict:
         self.judged += 1
         return covered.Verdict(self.verdicts[(self.judged - 1) % len(self.verdicts)], "text")
 
 
 def folder_of(places: int, held: bool = True) -> generic.Folder:
     order = [(sites.Site("a.c", i, "rule", i, i + 1, f"line {i}", ""), f"a.c rule: line {i} #1") for i in range(places)]
-    return generic.Folder("boot", ("*.c",), held, "test", order, {"a.c": "text"})
+    return generic.Folder("boot", ("*.c",), held, order=order, texts={"a.c": "text"})
 
 
 def run(folder: generic.Folder, results: generic.Results, sample: int, work: Work) -> dict[str, covered.Verdict]:

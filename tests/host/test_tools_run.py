@@ -166,7 +166,7 @@ def test_command() -> None:
         equal("qemu.tables", [word for word in words.split() if word.startswith("file=")],
               [f"file={folder}/{name}" for name in ("a.dat", "b.aml", "c.bin")])
         equal("qemu.tables-no-numa", ("-numa" in words, "-smp 4 " in words), (False, True))
-        refused("qemu.tables-arm64", "x86_64 only", argv_of_tables, folder, "arm64")
+        refused("qemu.tables-arm64", "only x86_64 has it", argv_of_tables, folder, "arm64")
         (Path(folder) / "e,f.dat").write_text("x")
         refused("qemu.tables-comma", "no comma", argv_of_tables, folder)
     for attribute, arch in (("OVMF_CODE", "x86_64"), ("ARM_EFI", "arm64")):

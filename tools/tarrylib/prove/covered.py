@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ SOURCES = ("arch", "boot", "kernel", "mm", "tests", "tools", "Makefile", "linker
 TESTS_OF_TOOLS = ("tests/host_tools.py", "tests/host/test_tools*.py")
 EACH = {"CHECK_SECONDS": "10"}  # of CPU time for one test; where nothing is broken the longest takes one
 ENOUGH_ON_HOST = ("boot/", "kernel/lib/")  # host tests are made for these
+TOOLS_SECONDS = 120  # they take up to ten of an idle host
 BOOT_SECONDS = 240
 TIMEOUT, CANNOT_RUN = 124, 77  # exit statuses of tools/launch.py; one that ends without a word, 125, is broken
 FAILED = re.compile(r"^\s*not ok|ERROR: .*Sanitizer|runtime error:|panic:|^error: |stuck|Traceback", re.MULTILINE)
@@ -90,23 +92,30 @@ class Work:
         return self.verdict(name, code, out, (TIMEOUT,))
 
     def tools(self, file: str = "") -> Verdict:
-        """The tests that name the file's module; without a file all."""
+        """All tests of the tools, those that name the file's module first."""
         scripts = [path for pattern in TESTS_OF_TOOLS for path in sorted(self.scratch.folder.glob(pattern))]
-        passed = []
+        if file:
+            scripts.sort(key=lambda path: not re.search(rf"\b{Path(file).stem}\b", path.read_text("utf-8")))
         for script in scripts:
-            if not file or re.search(rf"\b{Path(file).stem}\b", script.read_text("utf-8")):
-                code, out = self.scratch.run(["python3", str(script)], timeout=120)
-                verdict = self.verdict(script.stem, code, out, (TIMEOUT,))
-                if verdict.what != "survived":
-                    return verdict
-                passed.append(script.stem)
-        return Verdict("survived", ", ".join(passed) or "no test names it")
+            code, out = self.scratch.run([sys.executable, str(script)], timeout=TOOLS_SECONDS)
+            verdict = self.verdict(script.stem, code, out, (TIMEOUT,))
+            if verdict.what != "survived":
+                return verdict
+        return Verdict("survived", "all tests of the tools")
 
     def boot(self, arch: str, command: str) -> Verdict:
         code, out = self.scratch.run(["make", "-s", "SETUP=no", "WARNINGS=-w", f"ARCH={arch}", f"CMD={command}",
                                       "SMP=2", "NODES=2", "DET=1", f"TIMEOUT={BOOT_SECONDS}", "exec"], cpu=0)
         ended = re.search(r"Error (\d+)$", out.strip())  # make's own status says only that launch.py failed
         return self.verdict(f"boot, {arch}", int(ended[1]) if ended else code, out, (TIMEOUT, CANNOT_RUN))
+
+    def script(self, name: str, arch: str) -> Verdict:
+        code, out = self.scratch.run([sys.executable, f"tests/scripts/{name}", f"ARCH={arch}", f"TIMEOUT={BOOT_SECONDS}"], cpu=0)
+        return self.verdict(name, code, out, (TIMEOUT, CANNOT_RUN))
+
+    def booted(self, arch: str, command: str, script: str) -> Verdict:
+        verdict = self.boot(arch, command)
+        return self.script(script, arch) if script and verdict.what == "survived" else verdict
 
     # --- a mutant ---
     def covering(self, file: str) -> list[str]:
@@ -115,26 +124,26 @@ class Work:
     def covered_on_host(self, file: str) -> bool:
         return file.endswith(".py") or bool(self.covering(file))
 
-    def need_boot(self, arch: str, command: str) -> None:
+    def need_boot(self, arch: str, command: str, script: str) -> None:
         """SystemExit if it does not pass unmutated."""
         if (arch, command) in self.boots:
             return
         errors = self.scratch.make(image(arch), arch=arch)
-        verdict = self.boot(arch, command)
+        verdict = self.booted(arch, command, script)
         if errors or verdict.what != "survived":
             raise SystemExit(f"error: mutants: not mutated, and not passed: {errors or verdict.text}")
         self.boots.add((arch, command))
 
-    def judge(self, site: Site, text: str, boot: str) -> Verdict:
+    def judge(self, site: Site, text: str, boot: str, script: str = "") -> Verdict:
         if self.may_boot and not site.file.endswith(".py"):
-            self.need_boot(arch_of(site.file), boot)
+            self.need_boot(arch_of(site.file), boot, script)
         self.scratch.put(site.file, site.apply(text))
         try:
-            return self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot)
+            return self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot, script)
         finally:
             self.scratch.put(site.file, text)
 
-    def in_c(self, file: str, boot: str) -> Verdict:
+    def in_c(self, file: str, boot: str, script: str) -> Verdict:
         """A boot is dear: where no host test covers the file, and where those that do were made for another."""
         covering = self.covering(file)
         for name in covering:
@@ -148,7 +157,7 @@ class Work:
         arch = arch_of(file)
         if errors := self.scratch.make(image(arch), arch=arch):
             return Verdict("not built", errors.strip()[:160])
-        verdict = self.boot(arch, boot)
+        verdict = self.booted(arch, boot, script)
         return Verdict(verdict.what, ", ".join([*covering, verdict.text]))
 
 
