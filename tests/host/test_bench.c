@@ -416,7 +416,7 @@ TEST(roots_and_changes_at_their_limits)
 
 TEST(histograms_by_definition)
 {
-	static u32 buckets[HIST_BUCKETS];
+	static u64 buckets[HIST_BUCKETS];
 
 	for (unsigned b = 0; b < 8 * 62 - 1; b++) { /* up to 2^64 */
 		CHECK_EQ(hist_bucket(hist_value(b)), b);
