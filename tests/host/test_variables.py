@@ -18,6 +18,7 @@ OUT = ktap.Writer()
 REFUSED = {
     "misspelt": ("run SPM=2", ("SPM", "no such variable", "SMP?")),
     "misspelt-default-goal": ("AHCR=arm64", ("AHCR", "ARCH?")),
+    "flags": ("CFLAGS=-O3", ("CFLAGS", "EXTRA_CFLAGS?")),
     "unknown": ("exec XYZZY=1", ("XYZZY", "no such variable", "make help")),
     "other-architecture": ("run GIC=2", ("GIC", "only arm64", "ARCH=x86_64")),
     "other-architecture-x86": ("exec ARCH=arm64 ACPITABLES=x", ("ACPITABLES", "only x86_64")),

@@ -77,6 +77,7 @@ class Errors(threading.Thread):
                 ending = threading.Timer(AFTERMATH, self.process.kill)
                 ending.daemon = True
                 ending.start()
+        self.process.stderr.close()
 
     def done(self) -> str:
         """Everything, once QEMU has ended."""

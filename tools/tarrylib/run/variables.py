@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .settings import ARCH_ONLY, DEFAULTS, nearest
 
 BUILD = {"ARCH", "BUILD", "SETUP", "V", "ORACLE", "EXTRA_CFLAGS", "PYTHON", "HOSTCC", "WARNINGS", "CROSS", "CC", "LD",
-         "NM", "OBJCOPY", "OBJDUMP", "HOST_CFLAGS", "VERSION", "VERSION_SRC", "BUILD_ID", "CURDIR"}
+         "NM", "OBJCOPY", "OBJDUMP", "SHELL", "VERSION", "VERSION_SRC", "BUILD_ID", "CURDIR"}
 BOOT = set(DEFAULTS) - BUILD
 
 # What a goal reads besides BUILD; goals that are not here read nothing else.
