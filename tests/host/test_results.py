@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from datetime import datetime, timedelta, timezone
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +122,21 @@ def test_sections() -> None:
             OUT.result("sections.changed-record", True, str(error))
 
 
+def test_example_of_the_docs() -> None:
+    """What docs/results.md says one may do with bench.csv, done."""
+    text = (ROOT / "docs/results.md").read_text("utf-8")
+    block = takewhile(lambda line: line.startswith("    "), text.split("    import csv\n")[1].splitlines())
+    code = "\n".join(line[4:] for line in block)
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        bench = Bench(folder, "[counts]\ncmd = show\n")
+        bench.run()
+        done = subprocess.run([sys.executable, "-c", "import csv\n" + code], cwd=folder, capture_output=True, text=True,
+                              check=False)
+        moved = {r["variant"]: r["counters"] for r in RECORDS if r["counters"]["pages_migrated"]}
+        expected = [f"{name} {c['ipis_sent'] / c['pages_migrated']}" for name, c in moved.items()]
+        OUT.result("example", bool(moved) and done.stdout.splitlines() == expected, done.stdout + done.stderr)
+
+
 def test_config() -> None:
     """CFG= that is wrong is said with file, section and reason; nothing is made."""
     for name, config, said in (("no-cmd", "[a]\nsummary = x\n", "[a]: no cmd"), ("unknown-key", "[a]\ncmd = x\ncdm = y\n", "cdm"),
@@ -209,6 +225,7 @@ def main() -> int:
     test_interrupted("ctrl-c", signal.SIGINT)
     test_interrupted("sigterm", signal.SIGTERM)
     test_sections()
+    test_example_of_the_docs()
     test_config()
     test_names()
     test_csv()
