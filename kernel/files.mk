@@ -1,7 +1,7 @@
 # Sources of kernel/: SRCS += path.c, SRCS-x86_64 += path.S, SRCS-arm64 += path.S
 SRCS += kernel/lib/args.c kernel/lib/crc32.c kernel/lib/fixed.c kernel/lib/glob.c kernel/lib/json.c \
 	kernel/lib/printf.c kernel/lib/rng.c kernel/lib/samples.c kernel/lib/sort.c kernel/lib/string.c \
-	kernel/lib/strutil.c
+	kernel/lib/strutil.c kernel/lib/utf8.c
 SRCS += kernel/core/alarm.c kernel/core/clock.c kernel/core/command.c kernel/core/console.c kernel/core/context.c kernel/core/copy.c \
 	kernel/core/det.c kernel/core/hw.c kernel/core/input.c kernel/core/ksym.c kernel/core/ktest.c kernel/core/log.c kernel/core/main.c \
 	kernel/core/option.c kernel/core/panic.c kernel/core/percpu.c kernel/core/printk.c \
@@ -9,8 +9,8 @@ SRCS += kernel/core/alarm.c kernel/core/clock.c kernel/core/command.c kernel/cor
 	kernel/core/spinlock.c kernel/core/trap.c kernel/core/wait.c kernel/core/watchdog.c
 SRCS += kernel/drivers/consoles.c kernel/drivers/uart.c kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
 SRCS += kernel/shell/cmd_help.c kernel/shell/cmd_panic.c kernel/shell/cmd_system.c \
-	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/lineedit.c kernel/shell/look_cpus.c \
-	kernel/shell/shell.c
+	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/history.c kernel/shell/line.c \
+	kernel/shell/lineedit.c kernel/shell/look_cpus.c kernel/shell/shell.c
 SRCS += kernel/bench/harness/bench.c kernel/bench/harness/keep.c kernel/bench/harness/options.c \
 	kernel/bench/harness/part.c kernel/bench/harness/policy.c kernel/bench/harness/region.c \
 	kernel/bench/harness/run.c kernel/bench/harness/series.c kernel/bench/harness/trust.c \

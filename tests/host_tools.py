@@ -58,6 +58,20 @@ def test_settings() -> None:
     equal("boot-line.host-cpus", line, f"host.cpus={settings.host_cpus()} tarry.run=show")
 
 
+def test_follow_host() -> None:
+    """Somebody at the console gets as many CPUs as run at once; what is to be repeated gets the same everywhere."""
+    real = settings.host_cpus
+    try:
+        for name, cpus, values, smp in [
+                ("two", 2, {}, 2), ("one", 1, {}, 2), ("twelve", 12, {}, 12), ("many", 200, {}, 64),
+                ("gicv2", 12, {"ARCH": "arm64", "GIC": "2"}, 8), ("given", 2, {"SMP": "5"}, 5),
+                ("nodes", 2, {"NODES": "3:1G,0:1G"}, 3), ("det", 2, {"DET": "1"}, 4), ("script", 2, {"CMD": "show"}, 4)]:
+            settings.host_cpus = lambda cpus=cpus: cpus
+            equal(f"follow-host.{name}", settings.parse(settings.follow_host(values)).smp, smp)
+    finally:
+        settings.host_cpus = real
+
+
 def test_circles() -> None:
     def found(sources: dict[str, str], allowed: list[str] | None = None,
               to_dissolve: list[str] | None = None) -> list[str]:
@@ -323,6 +337,7 @@ def test_prove() -> None:
 
 def main() -> int:
     test_settings()
+    test_follow_host()
     test_circles()
     test_rooms()
     test_qemu()

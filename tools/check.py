@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE_FOLDERS = ("arch", "boot", "kernel", "mm", "tests", "tools")
 
 # Headers of kernel/lib and plain definitions: no state, no architecture.
-LIB = r"kernel/(types|error|list|string|printf|args|crc32|fixed|json|rng|samples|sort)\.h"
+LIB = r"kernel/(types|error|list|string|printf|args|crc32|fixed|json|rng|samples|sort|utf8)\.h"
 STD = r"std(arg|bool|def|int)\.h"
 
 # A port's start-up, where boot hands over to the kernel; the parsers beside it know nothing of it.

@@ -4,7 +4,7 @@
 Usage: tools/launch.py exec|run|iso|command [NAME=VALUE ...]
 
 exec     boot, run CMD, power off; stdout is the guest's console and nothing else
-run      interactive console on this terminal; leave with Ctrl-A x
+run      interactive console on this terminal; leave with exit, Ctrl-D or Ctrl-A x
 iso      build the bootable image and print its path
 command  print the QEMU command line of exec
 
@@ -22,14 +22,16 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from tarrylib.run import guest, iso, kvm, qemu  # noqa: E402
-from tarrylib.run.settings import Settings, UsageError, given, parse, words  # noqa: E402
+from tarrylib.run.settings import Settings, UsageError, follow_host, given, parse, words  # noqa: E402
 
 USAGE, CANNOT_RUN = 2, 77
+CTRL_D = b"\x04"
 
 
 def say(text: str) -> None:
@@ -49,11 +51,41 @@ def do_exec(s: Settings) -> int:
     return run.code
 
 
-def attend(argv: list[str]) -> tuple[int, str]:
-    """Run QEMU on our terminal; its exit status, and what it said on standard error, which is shown, too."""
-    with subprocess.Popen(argv, stderr=subprocess.PIPE) as process:
+def feed(process: subprocess.Popen) -> None:
+    """Give the guest what comes on our standard input. At its end the guest ends, too: QEMU would
+    only stop reading, so the end is typed as on a terminal, on a line of its own."""
+    last = b"\n"
+    try:
+        while data := os.read(0, 65536):
+            process.stdin.write(data)
+            last = data
+        process.stdin.write(CTRL_D if last.endswith((b"\n", b"\r")) else b"\n" + CTRL_D)
+    except BrokenPipeError:
+        pass  # the guest has ended before its input
+
+
+def converse(process: subprocess.Popen) -> None:
+    """Pass on what the guest prints until it ends, and from its prompt on our standard input."""
+    feeder = threading.Thread(target=feed, args=(process,), daemon=True)
+    seen = b""
+    while data := process.stdout.read(65536):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        seen = seen[-len(guest.PROMPT):] + data
+        # Firmware would take what comes earlier for itself, and a UART that starts forgets it.
+        if guest.PROMPT in seen and not feeder.ident:
+            feeder.start()
+
+
+def attend(argv: list[str], on_terminal: bool) -> tuple[int, str]:
+    """Run QEMU on our terminal, or on what is our standard input instead; its exit status, and what it
+    said on standard error, which is shown, too."""
+    pipes = {} if on_terminal else {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, **pipes) as process:
         errors = kvm.Errors(process, echo=True)
         try:
+            if not on_terminal:
+                converse(process)
             status = process.wait()
         finally:
             process.kill()
@@ -66,7 +98,7 @@ def do_run(s: Settings) -> int:
     serial = ["-serial", "mon:stdio"] if on_terminal else ["-serial", "stdio", "-monitor", "none"]
     saved = termios.tcgetattr(0) if on_terminal else None
     if on_terminal:
-        say("leave with Ctrl-A x, Ctrl-A h for more")
+        say(f"SMP={s.smp}; leave with exit, Ctrl-D or Ctrl-A x (Ctrl-A h for more)")
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         scratch = Path(folder)
         medium = iso.iso_with_args(s, scratch) if qemu.needs_iso(s) else None
@@ -75,7 +107,7 @@ def do_run(s: Settings) -> int:
             say(f"no {qemu.kernel(s)}: build it first")
             return guest.INFRASTRUCTURE
         try:
-            status, errors = attend(argv)
+            status, errors = attend(argv, on_terminal)
         except FileNotFoundError:
             say(f"{argv[0]}: not found (tools/setup.sh run)")
             return guest.INFRASTRUCTURE
@@ -113,7 +145,10 @@ def main(argv: list[str]) -> int:
     # A terminated launcher must run its clean-up, which kills QEMU.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        return ACTIONS[argv[1]](parse({**given(os.environ), **words(argv[2:])}))
+        values = {**given(os.environ), **words(argv[2:])}
+        if argv[1] == "run":
+            values = follow_host(values)
+        return ACTIONS[argv[1]](parse(values))
     except UsageError as error:
         say(f"error: {error}")
         return USAGE

@@ -1,6 +1,7 @@
 /* Formatted output: one parser, any sink. */
 #include <kernel/printf.h>
 #include <kernel/string.h>
+#include <kernel/utf8.h>
 
 struct out {
 	printf_sink put;
@@ -106,10 +107,15 @@ static void emit_number(struct out *out, const struct spec *spec, u64 value, boo
 
 static void emit_string(struct out *out, const struct spec *spec, const char *s)
 {
+	size_t len;
+
 	if (!s)
 		s = "(null)";
-	emit_text(out, spec, s,
-		  spec->precision < 0 ? strlen(s) : strnlen(s, (size_t)spec->precision));
+	len = spec->precision < 0 ? strlen(s) : strnlen(s, (size_t)spec->precision);
+	/* Cut between characters, not inside one. */
+	if (len == (size_t)spec->precision)
+		len = utf8_whole(s, len);
+	emit_text(out, spec, s, len);
 }
 
 struct args { /* so that a va_list can be handed down by address on every ABI */

@@ -4,7 +4,7 @@
 #include <kernel/shell.h>
 #include <kernel/string.h>
 
-static const char *nth_command(int argi, unsigned i)
+static const char *nth_command(int argi, struct completion *at __unused, unsigned i)
 {
 	const struct command *cmd = argi == 1 ? shell_command(i) : NULL;
 
@@ -55,7 +55,15 @@ COMMAND(cmd_help) = {
 	.complete = nth_command,
 };
 
-static const char *nth_lister(int argi, unsigned i)
+COMMAND(cmd_question) = {
+	.name = "?",
+	.usage = "[VERB [WORD]]",
+	.summary = "the same as help",
+	.run = help_run,
+	.complete = nth_command,
+};
+
+static const char *nth_lister(int argi, struct completion *at __unused, unsigned i)
 {
 	return argi == 1 && i < (unsigned)(__stop_listers - __start_listers)
 		       ? __start_listers[i]->name
@@ -87,7 +95,7 @@ COMMAND(cmd_list) = {
 	.complete = nth_lister,
 };
 
-static const char *nth_looker(int argi, unsigned i)
+static const char *nth_looker(int argi, struct completion *at __unused, unsigned i)
 {
 	return argi == 1 && i < (unsigned)(__stop_lookers - __start_lookers)
 		       ? __start_lookers[i]->name

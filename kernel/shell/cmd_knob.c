@@ -20,10 +20,96 @@ static const char *scheme_name(unsigned i)
 	return i < scheme_def_count ? scheme_defs[i].name : NULL;
 }
 
-static const char *complete_knob(int argi, unsigned i)
+static const char *complete_knob(int argi __unused, struct completion *at __unused, unsigned i)
 {
-	(void)argi;
 	return knob_name(i);
+}
+
+/* ---- completion of settings ---- */
+
+static const char *nth_equals(unsigned i)
+{
+	static char text[KNOB_NAME_LEN + 1];
+
+	if (i >= knob_count())
+		return NULL;
+	ksnprintf(text, sizeof(text), "%s=", knob_at(i)->name);
+	return text;
+}
+
+/* Position behind the last of these characters in the word, not before from. */
+static size_t behind_last(const struct completion *at, size_t from, const char *separators)
+{
+	size_t end = at->len;
+
+	while (end > from && !strchr(separators, at->word[end - 1]))
+		end--;
+	return end;
+}
+
+/* Is there "KNOB=" from at->start on? Then *behind is where its value begins. */
+static bool names_knob(const struct completion *at, size_t *behind)
+{
+	for (size_t i = at->start; i < at->len; i++)
+		if (at->word[i] == '=') {
+			*behind = i + 1;
+			return true;
+		}
+	return false;
+}
+
+/* The knob is named from at->start on to before its "=". */
+static const char *nth_value_of_knob(const struct completion *at, size_t behind, unsigned i)
+{
+	char name[KNOB_NAME_LEN];
+	const struct knob *k;
+
+	strlcpy(name, at->word + at->start, MIN(behind - at->start, sizeof(name)));
+	k = knob_find(name);
+	for (unsigned n = 0; k && k->choices && k->choices[n]; n++)
+		if (n == i)
+			return k->choices[n];
+	return NULL;
+}
+
+/* "batch+transport=ipi,late-map" */
+static const char *complete_schemes(struct completion *at, unsigned i)
+{
+	const char *candidate;
+	size_t behind;
+
+	at->open = true;
+	at->start = behind_last(at, at->start, ",+");
+	if (!names_knob(at, &behind))
+		return i < scheme_def_count ? scheme_name(i) : nth_equals(i - scheme_def_count);
+	candidate = nth_value_of_knob(at, behind, i);
+	at->start = behind;
+	return candidate;
+}
+
+/* "KNOB=v1,v2" */
+static const char *complete_values(struct completion *at, unsigned i)
+{
+	const char *candidate;
+	size_t behind;
+
+	if (!names_knob(at, &behind))
+		return nth_equals(i);
+	candidate = nth_value_of_knob(at, behind, i);
+	at->start = behind_last(at, behind, ",");
+	return candidate;
+}
+
+static const char *complete_set(int argi __unused, struct completion *at, unsigned i)
+{
+	static const char *const words[] = {"scheme=", "default"};
+	size_t len = strlen(words[0]);
+
+	if (at->len >= len && !strncmp(at->word, words[0], len)) {
+		at->start = len;
+		return complete_schemes(at, i);
+	}
+	return i < ARRAY_SIZE(words) ? words[i] : complete_values(at, i - ARRAY_SIZE(words));
 }
 
 /* ---- set ---------------------------------------------------------------------- */
@@ -73,7 +159,7 @@ COMMAND(cmd_set) = {
 		"scheme.\n"
 		"  Debts are paid first; what this machine cannot do is refused with the reason",
 	.run = run_set,
-	.complete = complete_knob,
+	.complete = complete_set,
 };
 
 /* ---- show --------------------------------------------------------------------- */
@@ -142,6 +228,7 @@ LISTER(list_of_knobs) = {
 	.summary = "independent choices about flushing",
 	.print = list_knobs,
 	.item = knob_name,
+	.complete = complete_values,
 };
 
 static void list_schemes(void)
@@ -165,4 +252,5 @@ LISTER(list_of_schemes) = {
 	.summary = "named settings of knobs; a+b applies both",
 	.print = list_schemes,
 	.item = scheme_name,
+	.complete = complete_schemes,
 };

@@ -69,7 +69,7 @@ static const struct {
 	{"overflow", panic_overflow}, {"deaf", panic_deaf},	{"lock", panic_lock},
 };
 
-static const char *nth_kind(int argi, unsigned i)
+static const char *nth_kind(int argi, struct completion *at __unused, unsigned i)
 {
 	return argi == 1 && i < ARRAY_SIZE(kinds) ? kinds[i].name : NULL;
 }

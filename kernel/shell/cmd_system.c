@@ -1,4 +1,4 @@
-/* dmesg, reboot, poweroff: the machine as a whole. */
+/* dmesg, reboot, poweroff, exit, quit: the machine as a whole. */
 #include <kernel/command.h>
 #include <kernel/printk.h>
 #include <kernel/shell.h>
@@ -37,7 +37,7 @@ COMMAND(cmd_reboot) = {
 
 static unsigned poweroff_run(int argc, char **argv)
 {
-	unsigned rc = command_args("poweroff", NULL, &argc, argv, 0, 0);
+	unsigned rc = command_args(argv[0], NULL, &argc, argv, 0, 0);
 
 	if (rc)
 		return rc;
@@ -48,5 +48,19 @@ COMMAND(cmd_poweroff) = {
 	.name = "poweroff",
 	.usage = "",
 	.summary = "end the run and switch off; in tarry.run with the verdict so far",
+	.run = poweroff_run,
+};
+
+COMMAND(cmd_exit) = {
+	.name = "exit",
+	.usage = "",
+	.summary = "the same as poweroff",
+	.run = poweroff_run,
+};
+
+COMMAND(cmd_quit) = {
+	.name = "quit",
+	.usage = "",
+	.summary = "the same as poweroff",
 	.run = poweroff_run,
 };

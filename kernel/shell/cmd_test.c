@@ -14,7 +14,7 @@ static const char *test_name(unsigned i)
 	return name;
 }
 
-static const char *test_complete(int argi, unsigned i)
+static const char *test_complete(int argi, struct completion *at __unused, unsigned i)
 {
 	return argi == 1 ? test_name(i) : NULL;
 }

@@ -204,6 +204,8 @@ static void read_and_run(struct lineedit *le)
 		command_usage_error("shell", "line of %zu characters, at most %d",
 				    le->len + le->dropped, LINEEDIT_MAX);
 		kprintf("# rc=%u\n", RC_USAGE);
+	} else if (event == LINEEDIT_END) {
+		machine_end(shell_verdict());
 	}
 }
 
@@ -218,6 +220,7 @@ void shell_main(void)
 	option_report_unknown();
 	if (run)
 		machine_end(shell_run(run, true));
+	kprintf("help lists the verbs, Tab completes, exit or Ctrl-D ends\n");
 	for (;;)
 		read_and_run(&le);
 }

@@ -1,7 +1,7 @@
 # Host programs: HOST_TESTS += NAME, NAME_SRCS := sources. Run by `make test` and `make test-host`.
 
 BOOT_PARSERS := boot/acpi.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c \
-		boot/bootinfo.c boot/numa.c boot/ranges.c kernel/lib/printf.c
+		boot/bootinfo.c boot/numa.c boot/ranges.c kernel/lib/printf.c kernel/lib/utf8.c
 
 HOST_TESTS += test_acpi
 test_acpi_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_acpi.c \
@@ -21,12 +21,14 @@ test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_m
 HOST_TESTS += test_lib
 test_lib_SRCS := tests/host/check.c tests/host/test_lib.c kernel/lib/crc32.c kernel/lib/fixed.c \
 		 kernel/lib/glob.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c \
-		 kernel/lib/strutil.c
+		 kernel/lib/strutil.c kernel/lib/utf8.c
 
 HOST_TESTS += test_shell
-test_shell_SRCS := tests/host/check.c tests/host/test_shell.c kernel/core/hw.c kernel/core/option.c \
+test_shell_SRCS := tests/host/check.c $(addprefix tests/host/,test_complete.c test_lineedit.c test_shell.c) \
+		   kernel/core/hw.c kernel/core/option.c \
 		   kernel/lib/args.c kernel/lib/fixed.c kernel/lib/json.c kernel/lib/printf.c \
-		   kernel/lib/rng.c kernel/lib/strutil.c kernel/shell/lineedit.c
+		   kernel/lib/rng.c kernel/lib/strutil.c kernel/lib/utf8.c \
+		   $(addprefix kernel/shell/,complete.c history.c line.c lineedit.c)
 
 HOST_TESTS += test_bench
 test_bench_SRCS := tests/host/check.c tests/host/test_bench.c kernel/bench/load/pattern.c kernel/lib/samples.c \
@@ -49,7 +51,7 @@ FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $
 FAKE_MM := $(wildcard arch/fake/*.c) \
 	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/defer/*.c)) tests/host/model/start.c \
 	   $(addprefix kernel/core/,alarm.c det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
-	   $(addprefix kernel/lib/,args.c fixed.c printf.c rng.c strutil.c)
+	   $(addprefix kernel/lib/,args.c fixed.c printf.c rng.c strutil.c utf8.c)
 
 HOST_TESTS += test_uart
 test_uart_INCLUDES := $(FAKE_INCLUDES)

@@ -209,6 +209,30 @@ TEST(printf_null_and_size_0)
 	CHECK_STR(buf, "(null)");
 }
 
+/* A precision counts bytes, but leaves no half of a character. */
+TEST(printf_cuts_between_characters)
+{
+	static const struct {
+		int precision;
+		const char *text, *printed;
+	} cases[] = {
+		{1, "\303\244b", ""},
+		{2, "\303\244b", "\303\244"},
+		{3, "\303\244b", "\303\244b"},
+		{4, "ab\342\202\254", "ab"},
+		{5, "ab\342\202\254", "ab\342\202\254"},
+		{3, "\360\237\230\200", ""},
+		{0, "\303\244", ""},
+		{3, "\200\200\200\200", "\200\200\200"}, /* no UTF-8: as it is */
+	};
+	char buf[16];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		ksnprintf(buf, sizeof(buf), "%.*s", cases[i].precision, cases[i].text);
+		CHECK_STR(buf, cases[i].printed);
+	}
+}
+
 TEST(fixed_point)
 {
 	char buf[32];

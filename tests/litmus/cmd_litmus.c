@@ -16,7 +16,7 @@ static const struct arg options[] = {
 	{"--runs", ARG_U64, &opt_runs, "runs per test, 0 = 1000000, or 100000 when emulated",
 	 .min = 0, .max = 1UL << 40},
 	{"--from", ARG_STRING, &opt_from, "begin with this test of the list, not with its first",
-	 .def_string = NULL},
+	 .names = "litmus"},
 	{"--seed", ARG_U64, &opt_seed, "of delays, pages and CPUs", .def = 1, .max = UINT64_MAX},
 	{NULL, ARG_FLAG, NULL, NULL, .def = false},
 };
@@ -149,7 +149,7 @@ static unsigned litmus_run(int argc, char **argv)
 	return report(&tally);
 }
 
-static const char *complete(int argi, unsigned i)
+static const char *complete(int argi, struct completion *at __unused, unsigned i)
 {
 	return argi ? nth_name(i) : NULL;
 }

@@ -123,6 +123,7 @@ class Console:
         argv = qemu.command(self.settings, Path(self.scratch.name), self.serial)
         self.process = guest.start(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, bufsize=0)
+        self.input, self.output = self.process.stdin.fileno(), self.process.stdout.fileno()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,22 +131,32 @@ class Console:
         self.scratch.cleanup()
 
     def send(self, data: bytes) -> None:
-        self.process.stdin.write(data)
+        while data:
+            data = data[os.write(self.input, data):]
 
-    def expect(self, what: bytes, timeout: float = 20.0) -> None:
-        """Wait until this is printed after what was expected last. Raises Missing if it is not."""
+    def read(self, timeout: float) -> bytes:
+        """What comes within the timeout, b"" if nothing does any more."""
+        try:
+            if timeout > 0 and select.select([self.output], [], [], timeout)[0]:
+                return os.read(self.output, 65536)
+        except OSError:
+            pass  # a terminal whose other side is closed
+        return b""
+
+    def expect(self, what: bytes, timeout: float = 20.0) -> bytes:
+        """Wait until this is printed after what was expected last; what came before it.
+
+        Raises Missing if it is not.
+        """
         deadline = time.monotonic() + timeout
         while (found := self.seen.find(what, self.at)) < 0:
-            fd = self.process.stdout
-            left = deadline - time.monotonic()
-            data = b""
-            if left > 0 and select.select([fd], [], [], left)[0]:
-                data = os.read(fd.fileno(), 65536)
+            data = self.read(deadline - time.monotonic())
             if not data:
                 tail = self.seen[self.at:][-200:]
                 raise Missing(f"waited {timeout} s for {what!r}, got {tail!r}")
             self.seen += data
-        self.at = found + len(what)
+        before, self.at = self.seen[self.at:found], found + len(what)
+        return before
 
 
 def main(body) -> None:

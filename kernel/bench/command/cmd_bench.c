@@ -10,7 +10,7 @@ static const char *workload_name(unsigned i)
 								    : NULL;
 }
 
-static const char *bench_complete(int argi, unsigned i)
+static const char *bench_complete(int argi, struct completion *at __unused, unsigned i)
 {
 	return argi == 1 ? workload_name(i) : NULL;
 }

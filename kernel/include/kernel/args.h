@@ -32,6 +32,7 @@ struct arg {
 	u64 min, max;
 	const char *def_string; /* STRING */
 	const char *const *choices; /* NULL-terminated */
+	const char *names; /* STRING: subject of `list` that completes it; or NULL */
 };
 
 enum { ARGS_ERROR_LEN = 160 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <kernel/args.h>
+#include <kernel/completion.h>
 
 struct command {
 	const char *name;
@@ -17,8 +18,8 @@ struct command {
 	const struct arg *options; /* for -h and completion; parsed by command_args(); or NULL */
 	/* Does an option go with the first word, "" if there is none? NULL: each goes with any. */
 	bool (*applies)(const struct arg *option, const char *word);
-	/* Candidates for completion of argument argi: i-th name or NULL at the end; may be NULL. */
-	const char *(*complete)(int argi, unsigned i);
+	/* Candidates for completion of argument argi: i-th text or NULL at the end; may be NULL. */
+	const char *(*complete)(int argi, struct completion *at, unsigned i);
 };
 
 #define REGISTER(type, ident, section_name)                                                        \
@@ -34,6 +35,8 @@ struct list_provider {
 	const char *name, *summary;
 	void (*print)(void); /* one "name  description" per line */
 	const char *(*item)(unsigned i); /* i-th name or NULL at the end; for completion */
+	/* For options that take more than one name: candidate i, NULL at the end; or NULL. */
+	const char *(*complete)(struct completion *at, unsigned i);
 };
 
 #define LISTER(ident) REGISTER(list_provider, ident, "listers")

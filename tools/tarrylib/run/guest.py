@@ -21,6 +21,7 @@ TIMEOUT, INFRASTRUCTURE = 124, 125  # exit statuses, beside the guest's own
 END_GRACE = 15.0  # seconds a guest may take to power off after its end marker
 
 BOOT_LINE = re.compile(rb"Tarry \S+ (?:x86_64|arm64)\b")
+PROMPT = b"tarry> "
 END_LINE = re.compile(rb"^TARRY-END rc=(\d+)\s*$", re.MULTILINE)
 
 

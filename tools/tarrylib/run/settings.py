@@ -14,6 +14,9 @@ from . import cgroup
 MIB = 1 << 20
 NODE_ALIGN = 2 * MIB  # a node boundary inside a 2 MiB page would cost both nodes that page
 
+GICV2_CPUS = 8  # what a GICv2 can address
+FOLLOWED_CPUS = 64  # a console needs no more of a large host, and boots at once
+
 # Every variable a boot knows, with its default ("" = depends on others); tools/help.txt explains.
 DEFAULTS = {
     "ARCH": "x86_64",
@@ -204,6 +207,16 @@ def host_cpus() -> int:
     cpus = len(os.sched_getaffinity(0))
     quota = cgroup.quota()
     return cpus if quota is None else min(cpus, max(1, int(quota)))
+
+
+def follow_host(values: Mapping[str, str]) -> dict[str, str]:
+    """For somebody at the console: as many CPUs as the host really has, so that each runs all the
+    time and a measurement ends while one waits for it. At least 2: with one, nobody is flushed.
+    What is meant to be repeated elsewhere (DET=1, CMD=) keeps the constant default."""
+    repeated = values.get("DET", "0") != "0" or values.get("CMD")
+    most = GICV2_CPUS if values.get("GIC") == "2" else FOLLOWED_CPUS
+    follows = {} if repeated else {"SMP": str(max(2, min(host_cpus(), most)))}
+    return {**follows, **values}
 
 
 def boot_words(s: Settings) -> list[str]:

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""What somebody meets at `make run`: one session on a terminal, and how the machine ends.
+
+Editing and completion themselves are tested on the host (tests/host/test_lineedit.c,
+test_complete.c); here, that keys arrive and that the verbs take part.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+
+from common import Console, main, result, settings
+from tarrylib.run import guest
+from tarrylib.run.settings import host_cpus
+
+LEFT, CTRL_LEFT, CTRL_D, CTRL_R, CTRL_U, CTRL_W = b"\033[D", b"\033[1;5D", b"\x04", b"\x12", b"\x15", b"\x17"
+ALT_B, ALT_D = b"\033b", b"\033d"
+PROMPT, RC = guest.PROMPT, b"\n# rc="
+
+
+def launcher() -> list[str]:
+    s = settings()
+    return [sys.executable, "tools/launch.py", "run", f"ARCH={s.arch}", f"BUILD={s.build}"]
+
+
+class Terminal(Console):
+    """`make run` on a terminal of its own."""
+
+    def __enter__(self) -> "Terminal":
+        self.output, far = pty.openpty()
+        self.input = self.output
+        modes = termios.tcgetattr(far)
+        modes[1] &= ~termios.OPOST  # output as it is sent
+        termios.tcsetattr(far, termios.TCSANOW, modes)
+        environment = {k: v for k, v in os.environ.items() if k not in ("SMP", "NODES")}
+        self.process = guest.start(launcher(), stdin=far, stdout=far, stderr=far, env=environment)
+        os.close(far)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        guest.kill(self.process)
+        os.close(self.output)
+
+    def run(self, keys: bytes | str) -> tuple[int, str]:
+        """Type this and Enter at a prompt: the command's rc, and all that was echoed and printed."""
+        self.send((keys.encode() if isinstance(keys, str) else keys) + b"\r")
+        text = self.expect(RC, 60)
+        rc = int(self.expect(b"\n").strip())
+        self.expect(PROMPT)
+        return rc, text.replace(b"\r", b"").decode("utf-8")
+
+    def ended(self) -> int:
+        """Exit status of the launcher."""
+        while data := self.read(20):
+            self.seen += data
+        return self.process.wait(20)
+
+
+def first_prompt(t: Terminal) -> None:
+    before = t.expect(PROMPT, 60).decode()
+    result("first-prompt.help", "help lists the verbs" in before, before[-100:])
+    cpus = max(2, host_cpus())
+    online = t.run("look cpus")[1].count(" online ")
+    result("first-prompt.cpus", online == min(cpus, 64), f"{online} CPUs, the host has {host_cpus()}")
+
+
+def verbs(t: Terminal) -> None:
+    rc, text = t.run("?")
+    named = [verb for verb in ("bench", "exit", "quit", "help", "?") if re.search(rf"^{re.escape(verb)} ", text, re.M)]
+    result("verbs.question-mark", rc == 0 and len(named) == 5, f"? lists {named}")
+
+
+def value(t: Terminal, knob: str) -> list[str]:
+    """The knob's row in `show`: value, default, source."""
+    row = re.search(rf"^[* ] {knob} +(\S+) +(\S+) +(\S+)", t.run(f"show {knob}")[1], re.M)
+    return list(row.groups()) if row else []
+
+
+def marked(t: Terminal) -> set[str]:
+    return set(re.findall(r"^\* (\S+)", t.run("show")[1], re.M))
+
+
+def knobs(t: Terminal) -> None:
+    t.run("set scheme=batch range=7")
+    result("knobs.marked", marked(t) == {"batch", "batch_2m", "range"}, str(marked(t)))
+    rc, text = t.run("set batch=4 pad=many")
+    result("knobs.all-or-none", rc == 2 and "nothing was changed" in text and
+           value(t, "batch") == ["512", "1", "batch"], text)
+    t.run("set scheme=late-map")
+    result("knobs.scheme-replaces", marked(t) == {"hint", "range"}, str(marked(t)))
+    t.run("set default")
+    result("knobs.default", marked(t) == set(), str(marked(t)))
+
+
+def completion(t: Terminal) -> None:
+    rc, text = t.run("sho\ttransp\t")
+    result("complete.names", rc == 0 and "show transport" in text, text[:80])
+    t.run("set scheme=ba\ttc\t")  # baseline or batch: a list, then the rest of one
+    result("complete.schemes", value(t, "batch")[2] == "batch", str(value(t, "batch")))
+    rc, text = t.run("set defe\tskel\t")
+    result("complete.choices", value(t, "defer")[0] == "skeleton", text[:80])
+    t.run("set default")
+
+
+def editing(t: Terminal) -> None:
+    t.run(b"set hint=late")
+    t.run(b"show hint")
+    t.run(CTRL_R + b"late")
+    rc, text = t.run(CTRL_R + b"show h" + CTRL_R)  # older than the one found: none
+    result("edit.search", rc == 0 and value(t, "hint")[0] == "late" and "hint" in text, text[-200:])
+    rc, text = t.run(b"show numa range_x" + ALT_B + CTRL_LEFT + ALT_D + LEFT + b"\033[3~" + b"\x05" + CTRL_W + b"pad")
+    result("edit.words", rc == 0 and re.search(r"^  pad ", text, re.M), text[-300:])
+    rc, text = t.run("show ä€😀\x7fx\x7f")
+    result("edit.utf-8", rc == 2 and "error: show: ä€: no such knob" in text, text[-100:])
+    t.send(b"junk" + CTRL_U)
+    t.run("set default")
+
+
+def session() -> None:
+    with Terminal() as t:
+        for part in (first_prompt, verbs, knobs, completion, editing):
+            part(t)
+        t.send(b"x\x7f" + CTRL_D)  # an empty line again
+        result("end.ctrl-d", t.ended() == 0 and b"TARRY-END rc=0" in t.seen, "Ctrl-D at an empty prompt")
+
+
+def piped(text: bytes) -> tuple[int, str]:
+    """Exit status and console with this as standard input."""
+    done = subprocess.run(launcher(), input=text, capture_output=True, timeout=60, check=False)
+    return done.returncode, done.stdout.replace(b"\r", b"").decode("utf-8", "replace")
+
+
+def ends() -> None:
+    status, text = piped(b"")
+    result("end.no-input", status == 0 and "TARRY-END rc=0" in text, "an empty standard input")
+    status, text = piped(b"show pad\nquit\nshow range")
+    result("end.quit", status == 0 and "\n  pad " in text and "show range" not in text, text[-200:])
+    status, text = piped(b"show pad;exit 3;show range")
+    result("end.last-line", status == 0 and "exit: unexpected argument 3" in text and "\n  range " in text,
+           "the last line needs no end, and what is wrong does not end the machine")
+
+
+def body() -> None:
+    session()
+    ends()
+
+
+main(body)
