@@ -18,7 +18,8 @@ static unsigned look_frames(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	kprintf("node     total      free    cached quarantine       min       low  free blocks of "
+	kprintf("frames of 4 KiB, but for the blocks:\n"
+		"node     total      free    cached quarantine       min       low  free blocks of "
 		"4 KiB .. 2 MiB\n");
 	for (u32 node = 0; node < numa_node_count(); node++) {
 		pmm_node_stats(node, &s);
