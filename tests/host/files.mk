@@ -32,7 +32,7 @@ test_shell_SRCS := tests/host/check.c $(addprefix tests/host/,test_complete.c te
 
 HOST_TESTS += test_bench
 test_bench_SRCS := tests/host/check.c tests/host/test_bench.c kernel/bench/load/pattern.c kernel/lib/samples.c \
-		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c
+		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c kernel/lib/utf8.c
 
 # The tables of errata are plain data of the ports.
 HOST_TESTS += test_errata_arm64 test_errata_x86_64
