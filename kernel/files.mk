@@ -12,7 +12,7 @@ SRCS += kernel/shell/cmd_help.c kernel/shell/cmd_panic.c kernel/shell/cmd_system
 	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/history.c kernel/shell/line.c \
 	kernel/shell/lineedit.c kernel/shell/look_cpus.c kernel/shell/shell.c
 SRCS += kernel/bench/harness/bench.c kernel/bench/harness/keep.c kernel/bench/harness/options.c \
-	kernel/bench/harness/part.c kernel/bench/harness/policy.c kernel/bench/harness/region.c \
+	kernel/bench/harness/pace.c kernel/bench/harness/part.c kernel/bench/harness/policy.c kernel/bench/harness/region.c \
 	kernel/bench/harness/run.c kernel/bench/harness/series.c kernel/bench/harness/trust.c \
 	kernel/bench/harness/variant.c kernel/bench/harness/workload.c
 SRCS += kernel/bench/load/account.c kernel/bench/load/affinity.c kernel/bench/load/memhog.c \

@@ -5,6 +5,7 @@
 #include <kernel/atomic.h>
 #include <kernel/console.h>
 #include <kernel/error.h>
+#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/smp.h>
 #include <arch/cpu.h>
@@ -76,6 +77,11 @@ bool console_interrupted(void)
 void console_clear_interrupt(void)
 {
 	store_relaxed(&interrupted, false);
+}
+
+bool console_attended(void)
+{
+	return !option_get("tarry.run");
 }
 
 /* ---- idle work ---- */

@@ -36,7 +36,8 @@ static const char *cannot_run(const struct bench *b, char *buf, size_t size)
 
 enum {
 	FLOOR_WARMUP = 5,
-	FLOOR_REPS = 30
+	FLOOR_REPS = 30,
+	FLOOR_SHARE = 5, /* of --time, one part in so many */
 }; /* at most: it stands beside the run, it is not the run */
 
 /* The floor in short, with this run's nodes, page size and seed. NULL: it could not be measured. */
@@ -51,6 +52,7 @@ static struct bench *run_floor(const struct bench *b)
 	floor->params.threads = 0;
 	floor->params.warmup = MIN(b->params.warmup, (u64)FLOOR_WARMUP);
 	floor->params.reps = MIN(b->params.reps, (u64)FLOOR_REPS);
+	floor->params.time = b->params.time / FLOOR_SHARE + !!b->params.time;
 	floor->params.keep = false;
 	floor->brief = true;
 	variant_add(floor, "as-set", NULL);

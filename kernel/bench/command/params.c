@@ -3,6 +3,8 @@
 #include <harness/policy.h>
 #include <harness/workload.h>
 #include <kernel/command.h>
+#include <kernel/console.h>
+#include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/string.h>
 #include <mm/numa.h>
@@ -122,6 +124,15 @@ static unsigned check_vary(struct bench *b)
 	return RC_PASS;
 }
 
+enum { PATIENCE = 10 }; /* seconds that somebody at the prompt is kept waiting, unless asked for more */
+
+/* Does an option, or a word behind the workload, say how long the run is? */
+static bool length_given(int argc)
+{
+	return argc > 2 || option_given("--time") || option_given("--rounds") ||
+	       option_given("--reps") || option_given("--duration");
+}
+
 static unsigned settle(struct bench *b)
 {
 	const struct workload *w = b->workload;
@@ -173,6 +184,8 @@ unsigned params_parse(int argc, char **argv, struct bench **out)
 	if (!*out)
 		return command_failed("bench", "no memory");
 	(*out)->params = options_asked;
+	if (console_attended() && !det_mode && !length_given(argc))
+		(*out)->params.time = PATIENCE;
 	rc = settle(*out);
 	if (rc)
 		bench_free(*out);

@@ -143,6 +143,13 @@ struct bench_variant {
 
 struct workload;
 
+/* See pace.c. */
+struct bench_pace {
+	u64 began, spoke; /* ns: when the first round began, when it last said how far it is */
+	u64 warm_up; /* rounds of warm-up done */
+	u64 done, all; /* rounds times variants, warm-up included */
+};
+
 struct bench {
 	const struct workload *workload;
 	struct bench_params params;
@@ -154,7 +161,7 @@ struct bench {
 	unsigned variant_count;
 	enum trust trust; /* of the headline series */
 	u64 reps_done;
-	u64 spoke; /* ns: when the run last said how far it is */
+	struct bench_pace pace;
 	u64 noise_floor; /* cycles between two clock reads */
 	bool interrupted, brief; /* brief: only what is printed beside other workloads */
 	bool any_unsafe;

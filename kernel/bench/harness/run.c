@@ -3,19 +3,17 @@
 #include <kernel/console.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
-#include <kernel/printk.h>
 #include <kernel/string.h>
 #include <mm/aspace.h>
 #include <mm/scheme.h>
 #include "keep.h"
+#include "pace.h"
 #include "part.h"
 #include "run.h"
 #include "sums.h"
 #include "trust.h"
 #include "variant.h"
 #include "workload.h"
-
-#define PROGRESS_NS 2000000000UL /* a run that says nothing for longer looks dead */
 
 /* One round of the workload under the variant's knobs, its samples to round->value. */
 static int measure_once(struct bench *b, unsigned index, bool warm_up, struct bench_round *round,
@@ -86,6 +84,17 @@ static int run_variant(struct bench *b, unsigned index, u64 rep, bool warm_up)
 	return 0;
 }
 
+/* The variants that are measured; returns how many. */
+static unsigned find_active(const struct bench *b, unsigned active[BENCH_MAX_VARIANTS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (!b->variant[i].skipped[0])
+			active[n++] = i;
+	return n;
+}
+
 /*
  * One round of each variant. With an even number of them the first one
  * changes each time (A B, B A): rounds go to and fro between two nodes, and a
@@ -93,46 +102,30 @@ static int run_variant(struct bench *b, unsigned index, u64 rep, bool warm_up)
  */
 static int run_round(struct bench *b, u64 rep, bool warm_up)
 {
-	unsigned active[BENCH_MAX_VARIANTS], n = 0;
+	unsigned active[BENCH_MAX_VARIANTS], n = find_active(b, active);
 	int rc = 0;
 
-	for (unsigned i = 0; i < b->variant_count; i++)
-		if (!b->variant[i].skipped[0])
-			active[n++] = i;
-	for (unsigned i = 0; i < n && !rc; i++)
+	for (unsigned i = 0; i < n && !rc; i++) {
 		rc = run_variant(b, active[(i + (n % 2 ? 0 : rep)) % n], rep, warm_up);
+		pace_step(b);
+	}
 	if (console_interrupted())
 		b->interrupted = true;
 	return rc;
 }
 
-void bench_progress(struct bench *b)
-{
-	u64 now = clock_ns();
-
-	if (now - b->spoke < PROGRESS_NS)
-		return;
-	b->spoke = now;
-	kprintf("# %s: %lu of %lu rounds\n", b->workload->name, b->reps_done, b->params.reps);
-}
-
 static int run_rounds(struct bench *b)
 {
-	u64 start, limit = b->params.time * 1000000000UL;
+	unsigned active[BENCH_MAX_VARIANTS];
 	int rc = 0;
 
-	b->spoke = clock_ns();
-	for (u64 i = 0; i < b->params.warmup && !rc && !b->interrupted; i++) {
-		rc = run_round(b, i, true);
-		bench_progress(b);
-	}
-	start = clock_ns();
-	while (b->reps_done < b->params.reps && !rc && !b->interrupted &&
-	       (!limit || clock_ns() - start < limit)) {
+	pace_begin(b, find_active(b, active));
+	for (; pace_warms_up(b) && !rc; b->pace.warm_up++)
+		rc = run_round(b, b->pace.warm_up, true);
+	while (pace_goes_on(b) && !rc) {
 		rc = run_round(b, b->reps_done, false);
 		if (!rc)
 			b->reps_done++;
-		bench_progress(b);
 	}
 	return rc;
 }
@@ -180,6 +173,7 @@ static int run_workload(struct bench *b, u64 *samples)
 	if (rc)
 		return rc;
 	trust_assess(b);
+	trust_advise(b);
 	used = bench_memory_in_use();
 	rc = alloc_values(b);
 	*samples = bench_memory_in_use() - used;

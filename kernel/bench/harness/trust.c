@@ -14,6 +14,7 @@
 #include <kernel/det.h>
 #include <kernel/option.h>
 #include <kernel/printf.h>
+#include <kernel/printk.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include "trust.h"
@@ -149,6 +150,18 @@ void trust_assess(struct bench *b)
 	}
 	b->trust = b->series[0].trust;
 	b->calm = true;
+}
+
+void trust_advise(const struct bench *b)
+{
+	unsigned busy = 0;
+	u64 host = host_cpus();
+
+	for (unsigned i = 0; i < b->series_count; i++)
+		busy = MAX(busy, b->series[i].busy);
+	if (!b->quiet && !det_mode && !on_metal() && host && busy > host)
+		kprintf("# %u busy CPUs on %lu host CPUs: use SMP=%lu for times, DET=1 for counts\n",
+			busy, host, host);
 }
 
 bool trust_look(struct bench *b, bool patient)

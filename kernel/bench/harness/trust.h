@@ -11,6 +11,8 @@ extern const char *const trust_names[];
 extern bool (*trust_calibration)(const struct bench *b, unsigned busy);
 /* Assess the trust of each series, before the first round. Nothing else runs. */
 void trust_assess(struct bench *b);
+/* Before the rounds: where the host has too few CPUs for times, say what to do instead. */
+void trust_advise(const struct bench *b);
 /*
  * Does the host leave all busy CPUs alone just now? Into b->calm, too. patient: look several times if
  * not. True where no look is needed: a deterministic run, real hardware, times that are not shown.

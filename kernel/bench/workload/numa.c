@@ -6,7 +6,7 @@
  * hint faults took on all CPUs, over the pages that moved.
  */
 #include <harness/keep.h>
-#include <harness/run.h>
+#include <harness/pace.h>
 #include <harness/sums.h>
 #include <harness/workload.h>
 #include <kernel/clock.h>

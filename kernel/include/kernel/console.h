@@ -64,6 +64,9 @@ bool console_interrupted(void);
 /* Forget a Ctrl-C: the shell, before each command. */
 void console_clear_interrupt(void);
 
+/* Does somebody type at a prompt, and wait for answers? Else the boot line has a script (tarry.run). */
+bool console_attended(void);
+
 /* ---- idle work ---- */
 
 /*
