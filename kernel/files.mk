@@ -18,7 +18,7 @@ SRCS += kernel/bench/harness/bench.c kernel/bench/harness/keep.c kernel/bench/ha
 SRCS += kernel/bench/load/account.c kernel/bench/load/affinity.c kernel/bench/load/memhog.c \
 	kernel/bench/load/options.c kernel/bench/load/pattern.c kernel/bench/load/spinner.c \
 	kernel/bench/load/victims.c
-SRCS += kernel/bench/report/figures.c kernel/bench/report/record.c \
+SRCS += kernel/bench/report/figures.c kernel/bench/report/lines.c kernel/bench/report/record.c \
 	kernel/bench/report/record_parts.c kernel/bench/report/table.c
 SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/workload/migrate.c \
 	kernel/bench/workload/migrate_table.c kernel/bench/workload/numa.c \

@@ -53,9 +53,9 @@ def test_settings() -> None:
         refused(f"refused.{name}", **values)
     line = settings.boot_line(settings.parse({"CMD": "test *; show", "DET": "1", "SEED": "3",
                                               "ARGS": 'large=off x="a b"'}))
-    equal("boot-line", line, 'large=off x="a b" det=1 det.seed=3 tarry.run="test *; show"')
+    equal("boot-line", line, 'large=off x="a b" records.width=0 det=1 det.seed=3 tarry.run="test *; show"')
     line = settings.boot_line(settings.parse({"CMD": "show"}))
-    equal("boot-line.host-cpus", line, f"host.cpus={settings.host_cpus()} tarry.run=show")
+    equal("boot-line.host-cpus", line, f"records.width=0 host.cpus={settings.host_cpus()} tarry.run=show")
 
 
 def test_follow_host() -> None:
@@ -204,6 +204,34 @@ def record(**more: object) -> str:
     return f'{body},"crc":"{records.checksum(body)}"}}'
 
 
+def test_record_pieces() -> None:
+    """A record that was longer than a line: kernel/bench/report/lines.h."""
+    good, other = record(median=5), record(median=6)
+
+    def pieces(whole: str) -> list[str]:
+        crc, cut = whole[-10:-2], [whole[:30], whole[30:90], whole[90:]]
+        return [f"@{crc} {n}/3 {text}" for n, text in enumerate(cut, 1)]
+
+    def extract(lines: list[str]) -> records.Block:
+        return records.extract("\n".join(["BENCH-BEGIN", *lines, "BENCH-END", ""]))
+
+    one, two = pieces(good), pieces(other)
+
+    def wrapped(lines: list[str]) -> list[str]:
+        """As a logger writes them that puts a time before each line and wraps at 48 columns."""
+        return [f"[12:34:5{i % 10}.678] {line[at:at + 48]}" for i, line in enumerate(lines) for at in range(0, len(line), 48)]
+
+    for name, lines in {"in-order": one + two, "logged": [f"Nov 28 23:15:07 rack7: {line}" for line in one + two],
+                        "wrapped": wrapped(one + two), "log-between": [*one[:2], "[    1.000001] a remark", one[2], *two]}.items():
+        block = extract(lines)
+        equal(f"records.pieces.{name}", (block.lines, block.damaged), ([good, other], []))
+    for name, lines, said in (("lost", [one[0], one[2], *two], "piece 2 is missing"), ("lost-first", [*one[1:], *two], "an earlier piece is missing"),
+                              ("changed", [*one[:2], one[2].replace("8", "9", 1), *two], "no record with a right checksum"),
+                              ("cut-off", [one[0], one[1][:-3], one[2], *two], "no record with a right checksum")):
+        block = extract(lines)
+        OUT.result(f"records.pieces.{name}", any(said in text for text in block.damaged) and block.lines == [other], str(block.damaged))
+
+
 def test_records() -> None:
     good = record()
     block = records.extract(f"noise\nBENCH-BEGIN\n{good}\nBENCH-END\n")
@@ -344,6 +372,7 @@ def main() -> int:
     test_verdicts()
     test_ktap()
     test_records()
+    test_record_pieces()
     test_runners()
     test_prove()
     return OUT.end()

@@ -31,7 +31,8 @@ test_shell_SRCS := tests/host/check.c $(addprefix tests/host/,test_complete.c te
 		   $(addprefix kernel/shell/,complete.c history.c line.c lineedit.c)
 
 HOST_TESTS += test_bench
-test_bench_SRCS := tests/host/check.c tests/host/test_bench.c kernel/bench/load/pattern.c kernel/lib/samples.c \
+test_bench_SRCS := tests/host/check.c tests/host/test_bench.c tests/host/test_record_lines.c \
+		   kernel/bench/report/lines.c kernel/bench/load/pattern.c kernel/lib/samples.c \
 		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c kernel/lib/utf8.c
 
 # The tables of errata are plain data of the ports.

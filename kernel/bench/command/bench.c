@@ -86,6 +86,10 @@ static unsigned exit_code(const struct bench *b, int rc)
 static void print_all(struct bench *b, struct bench *floor)
 {
 	table_print(b, floor);
+	if (!records_printed()) {
+		kprintf("# records=off: `results` prints the records of this run\n");
+		return;
+	}
 	if (!results_print())
 		return;
 	record_print_values(b);
@@ -184,6 +188,7 @@ void bench_init(void)
 	options_add(options_run, NULL);
 	for (const struct workload *const *w = __start_workloads; w < __stop_workloads; w++)
 		options_add((*w)->options, *w);
-	/* Asked for here, so that it is known before unknown options are reported. */
+	/* Asked for here, so that they are known before unknown options are reported. */
 	option_get("host.cpus");
+	record_init();
 }

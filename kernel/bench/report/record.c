@@ -8,6 +8,7 @@
 #include <kernel/error.h>
 #include <kernel/fixed.h>
 #include <kernel/kmem.h>
+#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
@@ -17,6 +18,7 @@
 #include <mm/knob.h>
 #include <mm/numa.h>
 #include "figures.h"
+#include "lines.h"
 #include "record.h"
 
 enum {
@@ -25,6 +27,7 @@ enum {
 	RECORD_PER_SERIES = 384,
 	RECORD_PER_THREAD = 256, /* what pmbench says of one, which is most */
 	MAX_RECORDS = BENCH_MAX_VARIANTS + 1,
+	LINE_WIDTH = 960, /* bytes of a line by default: a logger's 1,024 columns, with its time stamp before it */
 	ARENA = 128 << 10, /* bytes: a run of ten variants with 30 rounds each */
 };
 
@@ -41,6 +44,23 @@ static struct record {
 	size_t len;
 } results[MAX_RECORDS];
 static unsigned result_count;
+
+static bool printed; /* with each table */
+static size_t line_width; /* bytes; 0: any */
+
+void record_init(void)
+{
+	static const char *const choices[] = {"off", "on", "auto", NULL};
+	unsigned choice = option_choice("records", choices, 2);
+
+	printed = choice == 2 ? !console_attended() : choice;
+	line_width = option_u64("records.width", LINE_WIDTH, 0, RECORD_LINE_MAX);
+}
+
+bool records_printed(void)
+{
+	return printed;
+}
 
 void results_clear(void)
 {
@@ -69,7 +89,7 @@ bool results_print(void)
 		return false;
 	console_record(begin, sizeof(begin) - 1);
 	for (unsigned i = 0; i < result_count; i++)
-		console_record(results[i].text, results[i].len);
+		record_lines(results[i].text, results[i].len, line_width, console_record);
 	console_record(end, sizeof(end) - 1);
 	return true;
 }

@@ -4,6 +4,10 @@
 #include <harness/bench.h>
 #include <kernel/json.h>
 
+/* Read the boot line: records=on|off|auto (auto: unless somebody is at the prompt), records.width=N (lines.h; 0: any). */
+void record_init(void);
+/* Do records come with each table? Else only when `results` is typed. */
+bool records_printed(void);
 /* Make the records of this run, which `results` prints from now on. Context that allocates. */
 void record_make(struct bench *b, struct bench *floor);
 /* One line per variant for those who grep: "# bench NAME value=V unit=U". */

@@ -1,7 +1,8 @@
 """Benchmark records: JSON lines between BENCH-BEGIN and BENCH-END, each with its checksum.
 
 Whoever logs a console may put a time stamp in front of each line, and wrap lines: so a record is what its checksum
-says it is, be it one line or several put together.
+says it is, be it one line or several put together. A long one may come in pieces in the first place, each behind a
+head (kernel/bench/report/lines.h).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _CRC = re.compile(r'^(?P<body>.*),"crc":"(?P<crc>[0-9a-f]{8})"\}$')
 # A mark, behind nothing or a prefix as loggers write them: one with a digit, or with a name and a colon.
 _MARK = re.compile(r"^(?:|.{0,80}?(?:\d.{0,80}?[\s:>|\]]|[:>|\]]\s*))(?P<mark>BENCH-(?:BEGIN|END))\s*$")
 _START = '{"schema":"tarry.bench/'
+_HEAD = re.compile(r"@[0-9a-f]{8} (?P<number>\d+)/(?P<all>\d+) ")  # of a piece
 _KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\] ")  # what the kernel says in the middle of a record
 LINES_MAX = 4096  # that one record may have been wrapped into
 PREFIX_MAX = 120  # bytes of a logger's own in front of a line
@@ -105,17 +107,21 @@ class _Reader:
         self.prefix = ""
         self.pieces: list[str] = []  # of the record that has begun
         self.first = 0  # number of its first line
+        self.next = 0  # the piece with a head that comes next
 
     def line(self, number: int, line: str) -> None:
         mark = _MARK.match(line)
+        head = _HEAD.search(line, 0, PREFIX_MAX)
         start = line.find(_START, 0, PREFIX_MAX + len(_START))
         if mark or start >= 0:
             self.give_up()
         if mark:
             self.mark(number, mark["mark"] == "BENCH-BEGIN")
         elif start >= 0:
-            self.prefix, self.first = line[:start], number
+            self.prefix, self.first, self.next = line[:head.start() if head else start], number, 2
             self.piece(line[start:])
+        elif head:
+            self.part(number, head, line[head.end():])
         elif self.pieces:
             self.piece(line)
         elif self.inside and line.strip():
@@ -135,6 +141,16 @@ class _Reader:
             self.take(whole)
         elif len(self.pieces) == LINES_MAX:
             self.give_up()
+
+    def part(self, number: int, head: re.Match[str], text: str) -> None:
+        """A piece that is not the first of its record."""
+        if self.pieces and int(head["number"]) == self.next:
+            self.next += 1
+            self.piece(text)
+            return
+        lost = f"piece {self.next}" if self.pieces else "an earlier piece"
+        self.block.damaged.append(f"line {number}: piece {head['number']} of {head['all']} of a record, and {lost} is missing")
+        self.pieces = []
 
     def take(self, line: str) -> None:
         try:

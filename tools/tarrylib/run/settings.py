@@ -221,7 +221,7 @@ def follow_host(values: Mapping[str, str]) -> dict[str, str]:
 
 def boot_words(s: Settings) -> list[str]:
     """The boot line as words. For the kernel the first word with a name wins: the user's lead."""
-    line = list(s.args)
+    line = [*s.args, "records.width=0"]  # nothing wraps lines between QEMU and us
     if s.det:
         line.append("det=1")
         if s.seed is not None:
