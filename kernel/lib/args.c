@@ -41,6 +41,9 @@ static void set_default(const struct arg *arg)
 	case ARG_STRING:
 		*(const char **)arg->value = arg->def_string;
 		break;
+	case ARG_STRINGS:
+		((struct arg_strings *)arg->value)->count = 0;
+		break;
 	}
 }
 
@@ -87,6 +90,19 @@ static int set_choice(const struct arg *arg, const char *text, char *error)
 	return -EINVAL;
 }
 
+static int add_string(const struct arg *arg, const char *text, char *error)
+{
+	struct arg_strings *list = arg->value;
+
+	if (list->count == ARG_STRINGS_MAX) {
+		ksnprintf(error, ARGS_ERROR_LEN, "%s %.*s: more than %d of them", arg->name, SHOWN, text,
+			  ARG_STRINGS_MAX);
+		return -EINVAL;
+	}
+	list->text[list->count++] = text;
+	return 0;
+}
+
 static int set_value(const struct arg *arg, const char *text, char *error)
 {
 	switch (arg->kind) {
@@ -98,6 +114,8 @@ static int set_value(const struct arg *arg, const char *text, char *error)
 	case ARG_STRING:
 		*(const char **)arg->value = text;
 		return 0;
+	case ARG_STRINGS:
+		return add_string(arg, text, error);
 	case ARG_FLAG:
 		break;
 	}
@@ -182,6 +200,10 @@ void args_describe(const struct arg *arg, char *buf, size_t size)
 		ksnprintf(buf, size, "%s TEXT%s%s%s  %s", arg->name,
 			  arg->def_string ? " (default " : "",
 			  arg->def_string ? arg->def_string : "", arg->def_string ? ")" : "",
+			  arg->help);
+		break;
+	case ARG_STRINGS:
+		ksnprintf(buf, size, "%s TEXT (up to %d times)  %s", arg->name, ARG_STRINGS_MAX,
 			  arg->help);
 		break;
 	case ARG_CHOICE:

@@ -111,19 +111,6 @@ static void fit_pages(struct bench_params *p)
 		p->pages /= 2;
 }
 
-static unsigned check_vary(struct bench *b)
-{
-	const char *equals = b->params.vary ? strchr(b->params.vary, '=') : NULL;
-
-	if (!b->params.vary)
-		return RC_PASS;
-	if (!equals || !equals[1] || (size_t)(equals - b->params.vary) >= sizeof(b->vary))
-		return command_usage_error("bench", "--vary %.40s: not KNOB=v1,v2", b->params.vary);
-	memcpy(b->vary, b->params.vary, (size_t)(equals - b->params.vary));
-	b->vary_values = equals + 1;
-	return RC_PASS;
-}
-
 enum { PATIENCE = 10 }; /* seconds that somebody at the prompt is kept waiting, unless asked for more */
 
 /* Does an option, or a word behind the workload, say how long the run is? */
@@ -151,7 +138,7 @@ static unsigned settle(struct bench *b)
 		rc = check_nodes(p, w);
 	if (!rc && !option_given("--pages") && w->takes & OPT_NODES)
 		fit_pages(p);
-	return rc ? rc : check_vary(b);
+	return rc;
 }
 
 /* The words that are no options: "bench", the workload, and what that makes of a further one. */

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <kernel/args.h>
 #include <kernel/samples.h>
 #include <kernel/smp.h>
 #include <mm/deferral.h>
@@ -15,7 +16,6 @@ enum {
 	BENCH_MAX_VARIANTS = 32,
 	BENCH_MAX_SERIES = 160,
 	BENCH_ERROR_LEN = 200,
-	BENCH_KNOB_LEN = 24,
 	BENCH_MAX_REPS = 10000,
 	BENCH_MAX_PROCS = 64,
 	BENCH_MAX_DISTURBED = 32,
@@ -55,7 +55,8 @@ enum distrust {
 /* What the options ask for, and what follows from the machine. */
 struct bench_params {
 	/* ---- options as they were read ---- */
-	const char *schemes, *vary; /* "a,b" and "KNOB=v1,v2", or NULL */
+	const char *schemes; /* "a,b", or NULL */
+	struct arg_strings vary; /* each "KNOB=v1,v2" */
 	u64 pages, threads, write_pct, from, to, seed, warmup, reps, time, procs, slice, pin, share;
 	u64 stripe; /* pages; 0: shares are whole pieces */
 	const char *cpus; /* or NULL */
@@ -126,7 +127,7 @@ struct bench_variant {
 	const char *scheme; /* as asked; "as-set" = the knobs as they are */
 	char label[64]; /* scheme, and the varied knob behind it */
 	bool label_cut; /* there was more: the run is refused */
-	const char *vary_value; /* of params' vary knob, or NULL */
+	const char *vary_value[ARG_STRINGS_MAX]; /* of each knob that the run varies */
 	char skipped[BENCH_ERROR_LEN]; /* why it is not measured, or "" */
 	const char *unsafe, *not_modelled;
 	bool knobs_known; /* else there is no such scheme or value */
@@ -150,11 +151,17 @@ struct bench_pace {
 	u64 done, all; /* rounds times variants, warm-up included */
 };
 
+/* A knob that a run varies. */
+struct bench_vary {
+	char knob[KNOB_NAME_LEN];
+	const char *values; /* "v1\0v2\0" and an empty one */
+};
+
 struct bench {
 	const struct workload *workload;
 	struct bench_params params;
-	char vary[BENCH_KNOB_LEN]; /* knob varied, or "" */
-	const char *vary_values; /* "v1,v2" */
+	struct bench_vary vary[ARG_STRINGS_MAX];
+	unsigned vary_count;
 	struct bench_series series[BENCH_MAX_SERIES];
 	unsigned series_count;
 	struct bench_variant *variant;

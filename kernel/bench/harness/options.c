@@ -24,8 +24,14 @@ static unsigned count;
 #define ASKED(field) &options_asked.field
 
 const struct bench_option options_compare[] = {
-	{OPTION_TEXT("--schemes", ASKED(schemes), "a,b or all: compare these, interleaved")},
-	{OPTION_TEXT("--vary", ASKED(vary), "KNOB=v1,v2: each scheme once per value")},
+	{OPTION_NAMES("--schemes", ASKED(schemes), "schemes",
+		      "a,b or all: compare these, interleaved")},
+	{.arg = {.name = "--vary",
+		 .kind = ARG_STRINGS,
+		 .value = ASKED(vary),
+		 .help = "KNOB=v1,v2: each scheme once per value; of several, with each "
+			 "combination",
+		 .names = "knobs"}},
 	{.arg = {NULL}},
 };
 
@@ -116,6 +122,14 @@ static const void *value_of(const struct arg *arg, const struct bench_params *p)
 	return at < sizeof(options_asked) ? (const char *)p + at : arg->value;
 }
 
+static void put_strings(const struct arg_strings *list, struct json *j)
+{
+	json_array(j);
+	for (unsigned i = 0; i < list->count; i++)
+		json_string(j, list->text[i]);
+	json_array_end(j);
+}
+
 static void put_value(const struct bench_option *o, const void *value, struct json *j)
 {
 	switch (o->arg.kind) {
@@ -134,6 +148,9 @@ static void put_value(const struct bench_option *o, const void *value, struct js
 		break;
 	case ARG_STRING:
 		json_string(j, *(const char *const *)value);
+		break;
+	case ARG_STRINGS:
+		put_strings(value, j);
 		break;
 	}
 }

@@ -49,6 +49,9 @@ struct bench_option {
 /* Rows, without the fields that a kind does not have. */
 #define OPTION_TEXT(option, to, text)                                                              \
 	.arg = {.name = option, .kind = ARG_STRING, .value = to, .help = text}
+/* Texts that name what `list SUBJECT` lists, which completes them. */
+#define OPTION_NAMES(option, to, subject, text)                                                    \
+	.arg = {.name = option, .kind = ARG_STRING, .value = to, .help = text, .names = subject}
 #define OPTION_FLAG(option, to, text)                                                              \
 	.arg = {.name = option, .kind = ARG_FLAG, .value = to, .help = text}
 #define OPTION_CHOICE(option, to, list, default_choice, text)                                      \

@@ -13,11 +13,16 @@ int variant_enter(const struct bench *b, const struct bench_variant *v, char *er
 {
 	int rc = scheme_apply(strcmp(v->scheme, "as-set") ? v->scheme : "", err, BENCH_ERROR_LEN);
 
-	if (!rc && v->vary_value) {
-		rc = knob_set(b->vary, v->vary_value, "vary", err, BENCH_ERROR_LEN);
-		if (rc)
-			scheme_restore();
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < b->vary_count && !rc; i++)
+		rc = knob_stage(b->vary[i].knob, v->vary_value[i], "vary", err, BENCH_ERROR_LEN);
+	if (!rc) {
+		knobs_commit();
+		return 0;
 	}
+	knobs_discard();
+	scheme_restore();
 	return rc;
 }
 
@@ -96,7 +101,18 @@ static const struct scheme_def *find_scheme(const char *name)
 	return NULL;
 }
 
-bool variant_add(struct bench *b, const char *scheme_name, const char *vary_value)
+/* Into the label: at most what fits, and whether there was more. */
+static void __printf(2, 3) label(struct bench_variant *v, const char *fmt, ...)
+{
+	size_t used = strlen(v->label), room = sizeof(v->label) - used;
+	va_list ap;
+
+	va_start(ap, fmt);
+	v->label_cut |= (size_t)kvsnprintf(v->label + used, room, fmt, ap) >= room;
+	va_end(ap);
+}
+
+bool variant_add(struct bench *b, const char *scheme_name, const char *const *vary_value)
 {
 	const struct scheme_def *def = find_scheme(scheme_name);
 	struct bench_variant *v = &b->variant[b->variant_count];
@@ -105,27 +121,34 @@ bool variant_add(struct bench *b, const char *scheme_name, const char *vary_valu
 		return false;
 	b->variant_count++;
 	v->scheme = scheme_name;
-	v->vary_value = vary_value;
 	v->not_modelled = def ? def->not_modelled : NULL;
-	int len = vary_value ? ksnprintf(v->label, sizeof(v->label), "%s-%s.%s", scheme_name,
-					 b->vary, vary_value)
-			     : ksnprintf(v->label, sizeof(v->label), "%s", scheme_name);
-
-	v->label_cut = (size_t)len >= sizeof(v->label);
+	label(v, "%s", scheme_name);
+	for (unsigned i = 0; i < b->vary_count; i++) {
+		v->vary_value[i] = vary_value[i];
+		label(v, "-%s.%s", b->vary[i].knob, vary_value[i]);
+	}
 	return true;
 }
 
-/* The scheme once, or once per value of --vary. The list is cut into words in place. */
+/* The scheme with each combination of values, of which those of the first knobs are chosen. */
+static bool add_combinations(struct bench *b, const char *scheme_name, const char **chosen,
+			     unsigned knobs_chosen)
+{
+	if (knobs_chosen == b->vary_count)
+		return variant_add(b, scheme_name, chosen);
+	for (const char *value = b->vary[knobs_chosen].values; *value; value += strlen(value) + 1) {
+		chosen[knobs_chosen] = value;
+		if (!add_combinations(b, scheme_name, chosen, knobs_chosen + 1))
+			return false;
+	}
+	return true;
+}
+
 static bool add_scheme(struct bench *b, const char *scheme_name)
 {
-	const char *value = b->vary_values;
+	const char *chosen[ARG_STRINGS_MAX];
 
-	if (!value)
-		return variant_add(b, scheme_name, NULL);
-	for (; *value; value += strlen(value) + 1)
-		if (!variant_add(b, scheme_name, value))
-			return false;
-	return true;
+	return add_combinations(b, scheme_name, chosen, 0);
 }
 
 /* "a,b" as "a\0b\0\0". NULL: too long, or an element is empty. */
@@ -151,14 +174,40 @@ static char *split_list(const char *list, char *buf, size_t size)
 
 enum { LIST_LEN = 512 };
 
+/* "KNOB=v1,v2" of each --vary. */
+static unsigned make_vary(struct bench *b)
+{
+	static char values[ARG_STRINGS_MAX][LIST_LEN]; /* variants point into them */
+
+	for (unsigned i = 0; i < b->params.vary.count; i++) {
+		const char *text = b->params.vary.text[i], *equals = strchr(text, '=');
+		struct bench_vary *vary = &b->vary[i];
+
+		if (!equals || equals == text || (size_t)(equals - text) >= sizeof(vary->knob))
+			return command_usage_error("bench", "--vary %.40s: not KNOB=v1,v2", text);
+		memcpy(vary->knob, text, (size_t)(equals - text));
+		for (unsigned other = 0; other < i; other++)
+			if (!strcmp(b->vary[other].knob, vary->knob))
+				return command_usage_error("bench", "--vary %s: given twice",
+							   vary->knob);
+		vary->values = split_list(equals + 1, values[i], LIST_LEN);
+		if (!vary->values)
+			return command_usage_error(
+				"bench", "--vary %.40s: an empty value, or over %d characters", text,
+				LIST_LEN);
+		b->vary_count++;
+	}
+	return RC_PASS;
+}
+
 static unsigned make_all(struct bench *b)
 {
-	static char schemes[LIST_LEN], values[LIST_LEN]; /* variants point into them */
+	static char schemes[LIST_LEN]; /* variants point into it */
+	unsigned rc = make_vary(b);
 	bool fits = true;
 
-	if (b->vary[0] && !(b->vary_values = split_list(b->vary_values, values, LIST_LEN)))
-		return command_usage_error("bench", "--vary: an empty value, or over %d characters",
-					   LIST_LEN);
+	if (rc)
+		return rc;
 	if (!b->params.schemes) {
 		fits = add_scheme(b, "as-set");
 	} else if (!strcmp(b->params.schemes, "all")) {

@@ -1,10 +1,10 @@
-/* What is compared: schemes, each once or once per value of --vary. */
+/* What is compared: schemes, each once, or once per value of --vary, or per combination of several. */
 #pragma once
 
 #include "bench.h"
 
-/* One more variant, labelled SCHEME or SCHEME-KNOB.VALUE. False: there are too many. */
-bool variant_add(struct bench *b, const char *scheme_name, const char *vary_value);
+/* One more variant, labelled SCHEME or SCHEME-KNOB.VALUE..., a value for each knob that is varied. False: there are too many. */
+bool variant_add(struct bench *b, const char *scheme_name, const char *const *vary_value);
 /* Those that --schemes and --vary name, each tried. RC_PASS, or RC_USAGE after printing why. */
 unsigned variants_make(struct bench *b);
 /*

@@ -224,11 +224,23 @@ static void put_knobs(const struct bench_variant *v, struct json *j)
 	json_object_end(j);
 }
 
+/* The knobs that were varied, "a,b", or null. */
+static void put_vary(const struct bench *b, struct json *j)
+{
+	char names[ARG_STRINGS_MAX * KNOB_NAME_LEN] = "";
+	size_t len = 0;
+
+	for (unsigned i = 0; i < b->vary_count; i++)
+		len += (size_t)ksnprintf(names + len, sizeof(names) - len, "%s%s", i ? "," : "",
+					 b->vary[i].knob);
+	json_key(j, "vary"), json_string(j, len ? names : NULL);
+}
+
 static void put_params(const struct bench *b, struct json *j)
 {
 	json_object(j);
 	options_record(NULL, &b->params, j);
-	json_key(j, "vary"), json_string(j, b->vary[0] ? b->vary : NULL);
+	put_vary(b, j);
 	json_object_end(j);
 }
 

@@ -20,7 +20,15 @@ enum arg_kind {
 	ARG_U64, /* u64 in [min, max] */
 	ARG_SIZE, /* the same, shown in bytes with K/M/G */
 	ARG_STRING, /* const char *, into argv */
+	ARG_STRINGS, /* struct arg_strings: each time that it is given adds one */
 	ARG_CHOICE, /* unsigned: index in choices */
+};
+
+enum { ARG_STRINGS_MAX = 4 }; /* more are refused */
+
+struct arg_strings {
+	unsigned count;
+	const char *text[ARG_STRINGS_MAX];
 };
 
 struct arg {
@@ -32,7 +40,7 @@ struct arg {
 	u64 min, max;
 	const char *def_string; /* STRING */
 	const char *const *choices; /* NULL-terminated */
-	const char *names; /* STRING: subject of `list` that completes it; or NULL */
+	const char *names; /* STRING, STRINGS: subject of `list` that completes it; or NULL */
 };
 
 enum { ARGS_ERROR_LEN = 160 };
