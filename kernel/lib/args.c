@@ -95,8 +95,8 @@ static int add_string(const struct arg *arg, const char *text, char *error)
 	struct arg_strings *list = arg->value;
 
 	if (list->count == ARG_STRINGS_MAX) {
-		ksnprintf(error, ARGS_ERROR_LEN, "%s %.*s: more than %d of them", arg->name, SHOWN, text,
-			  ARG_STRINGS_MAX);
+		ksnprintf(error, ARGS_ERROR_LEN, "%s %.*s: more than %d of them", arg->name, SHOWN,
+			  text, ARG_STRINGS_MAX);
 		return -EINVAL;
 	}
 	list->text[list->count++] = text;

@@ -111,7 +111,9 @@ static void fit_pages(struct bench_params *p)
 		p->pages /= 2;
 }
 
-enum { PATIENCE = 10 }; /* seconds that somebody at the prompt is kept waiting, unless asked for more */
+enum {
+	PATIENCE = 10
+}; /* seconds that somebody at the prompt is kept waiting, unless asked for more */
 
 /* Does an option, or a word behind the workload, say how long the run is? */
 static bool length_given(int argc)

@@ -125,7 +125,7 @@ struct bench_disturbed {
 
 struct bench_variant {
 	const char *scheme; /* as asked; "as-set" = the knobs as they are */
-	char label[64]; /* scheme, and the varied knob behind it */
+	char label[96]; /* scheme, and the varied knob behind it */
 	bool label_cut; /* there was more: the run is refused */
 	const char *vary_value[ARG_STRINGS_MAX]; /* of each knob that the run varies */
 	char skipped[BENCH_ERROR_LEN]; /* why it is not measured, or "" */

@@ -43,9 +43,10 @@ const struct bench_option options_run[] = {
 	 .key = "rounds"},
 	{OPTION_NUMBER("--reps", ASKED(reps), 1, BENCH_MAX_REPS, 30, "the same as --rounds"),
 	 .key = "reps"},
-	{OPTION_NUMBER("--time", ASKED(time), 0, DURATION_MAX, 0,
-		       "seconds after which no round begins, warm-up has a quarter of them; 0: no "
-		       "limit. Somebody at the prompt who names neither rounds nor seconds gets 10"),
+	{OPTION_NUMBER(
+		 "--time", ASKED(time), 0, DURATION_MAX, 0,
+		 "seconds after which no round begins, warm-up has a quarter of them; 0: no "
+		 "limit. Somebody at the prompt who names neither rounds nor seconds gets 10"),
 	 .key = "time"},
 	{.arg = {NULL}},
 };

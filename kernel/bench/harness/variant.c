@@ -193,8 +193,8 @@ static unsigned make_vary(struct bench *b)
 		vary->values = split_list(equals + 1, values[i], LIST_LEN);
 		if (!vary->values)
 			return command_usage_error(
-				"bench", "--vary %.40s: an empty value, or over %d characters", text,
-				LIST_LEN);
+				"bench", "--vary %.40s: an empty value, or over %d characters",
+				text, LIST_LEN);
 		b->vary_count++;
 	}
 	return RC_PASS;

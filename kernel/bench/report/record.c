@@ -27,7 +27,8 @@ enum {
 	RECORD_PER_SERIES = 384,
 	RECORD_PER_THREAD = 256, /* what pmbench says of one, which is most */
 	MAX_RECORDS = BENCH_MAX_VARIANTS + 1,
-	LINE_WIDTH = 960, /* bytes of a line by default: a logger's 1,024 columns, with its time stamp before it */
+	LINE_WIDTH =
+		960, /* bytes of a line by default: a logger's 1,024 columns, with its time stamp before it */
 	ARENA = 128 << 10, /* bytes: a run of ten variants with 30 rounds each */
 };
 

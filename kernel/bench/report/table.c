@@ -5,18 +5,45 @@
 #include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
+#include <kernel/utf8.h>
 #include "figures.h"
 #include "table.h"
 
-enum { NAME_WIDTH = 22, MEDIAN_WIDTH = 9, INTERVAL_WIDTH = 20, TEXT = 64 };
+enum { NAME_WIDTH = 22, MEDIAN_WIDTH = 9, INTERVAL_WIDTH = 20, LABEL_WIDTH = 18, TEXT = 64 };
+
+/* ---- headings --------------------------------------------------------------------- */
+
+int table_label_width(const struct bench *b)
+{
+	int width = LABEL_WIDTH;
+
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (!b->variant[i].skipped[0])
+			width = MAX(width, (int)strlen(b->variant[i].label));
+	return width;
+}
+
+void table_heading(const struct bench *b, const char *rows, const struct table_column *columns,
+		   unsigned count)
+{
+	int width = table_label_width(b);
+
+	kprintf("%-*s", width, rows);
+	for (unsigned i = 0; i < count; i++)
+		kprintf(" %*s", columns[i].width, columns[i].name);
+	kprintf("\n%-*s", width, "");
+	for (unsigned i = 0; i < count; i++)
+		kprintf(" %*s", columns[i].width, columns[i].unit);
+	kprintf("\n");
+}
 
 /* ---- cells ----------------------------------------------------------------------- */
 
 void table_cell(const char *text, unsigned width)
 {
-	for (const char *c = text; *c; c++)
-		width += (*c & 0xc0) == 0x80; /* further bytes of a character take no column */
-	kprintf(" %*s", (int)width, text);
+	size_t bytes = strlen(text);
+
+	kprintf(" %*s", (int)(width + bytes - utf8_count(text, bytes)), text);
 }
 
 static const char *number(char buf[TEXT / 2], u64 value, unsigned digits)
@@ -76,14 +103,19 @@ void table_change(const struct bench *b, unsigned variant, int other, unsigned s
 
 /* ---- any workload ------------------------------------------------------------------ */
 
+/* Wide enough for the variant's label above it and the median. */
+static int interval_width(const struct bench_variant *v)
+{
+	return MAX((int)INTERVAL_WIDTH, (int)strlen(v->label) - MEDIAN_WIDTH - 1);
+}
+
 static void print_rows(const struct bench *b)
 {
-	enum { LABEL = MEDIAN_WIDTH + 1 + INTERVAL_WIDTH };
-
 	kprintf("%-*s %-17s", NAME_WIDTH, "median [interval]", "unit");
 	for (unsigned v = 0; v < b->variant_count; v++)
 		if (!b->variant[v].skipped[0])
-			kprintf(" %*.*s", LABEL, LABEL, b->variant[v].label);
+			kprintf(" %*s", MEDIAN_WIDTH + 1 + interval_width(&b->variant[v]),
+				b->variant[v].label);
 	kprintf("\n");
 	for (unsigned i = 0; i < b->series_count; i++) {
 		kprintf("%-*s %-17s", NAME_WIDTH, b->series[i].name, b->series[i].unit);
@@ -91,7 +123,7 @@ static void print_rows(const struct bench *b)
 			if (b->variant[v].skipped[0])
 				continue;
 			table_median(b, v, i, MEDIAN_WIDTH);
-			table_interval(b, v, i, INTERVAL_WIDTH);
+			table_interval(b, v, i, (unsigned)interval_width(&b->variant[v]));
 		}
 		kprintf("\n");
 	}
@@ -169,10 +201,6 @@ static void print_notes(const struct bench *b)
 	if (b->reps_done && b->reps_done < 10)
 		kprintf("# only %lu rounds: fewer than the 10 that make a sample worth quoting\n",
 			b->reps_done);
-	if (!b->interrupted && b->reps_done && b->reps_done < b->params.reps)
-		kprintf("# %lu of %lu rounds: --time %lu was over; --rounds N measures N, however long it "
-			"takes\n",
-			b->reps_done, b->params.reps, b->params.time);
 	if (b->interrupted)
 		kprintf("# interrupted after %lu of %lu rounds\n", b->reps_done, b->params.reps);
 }

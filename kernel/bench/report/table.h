@@ -3,6 +3,19 @@
 
 #include <harness/bench.h>
 
+/* A column behind the labels of variants. */
+struct table_column {
+	const char *name;
+	const char *unit; /* "" where the name, the cells or the heading of the rows say it */
+	int width;
+};
+
+/* Wide enough for the label of every variant: two that are cut might look alike. */
+int table_label_width(const struct bench *b);
+/* Two lines: names, and units below them. rows: what the labels are under. */
+void table_heading(const struct bench *b, const char *rows, const struct table_column *columns,
+		   unsigned count);
+
 /* A figure of the floor; false: not measured, or it may not be shown. */
 bool floor_value(const struct bench *floor, const char *series, u64 *value);
 

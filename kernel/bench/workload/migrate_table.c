@@ -9,7 +9,7 @@
 #include <report/table.h>
 #include "migrate.h"
 
-enum { LABEL = 18, TEXT = 24 };
+enum { TEXT = 24 };
 
 #define BASELINE "baseline"
 #define STOCK "like-linux-6.12"
@@ -39,17 +39,32 @@ static u64 per_unit(u64 count, const struct bench_totals *t, u64 scale)
 	return t->units ? mul_div_u64(count, scale, t->units) : 0;
 }
 
-/* Interrupts per page are compared in ten-millionths, and shown in ten-thousandths. */
-enum { IPI_SCALE = 10000000, IPI_SHOWN = 1000 };
+/* Per page is compared in ten-millionths, and shown in ten-thousandths. */
+enum { PER_PAGE_SCALE = 10000000, PER_PAGE_SHOWN = 1000 };
 
-static u64 shown(u64 ipis)
+static u64 shown(u64 per_page)
 {
-	return (ipis + IPI_SHOWN / 2) / IPI_SHOWN;
+	return (per_page + PER_PAGE_SHOWN / 2) / PER_PAGE_SHOWN;
 }
 
 static u64 ipis_per_page(const struct bench_variant *v)
 {
-	return per_unit(v->totals.mm.ipis_sent, &v->totals, IPI_SCALE);
+	return per_unit(v->totals.mm.ipis_sent, &v->totals, PER_PAGE_SCALE);
+}
+
+static u64 all_ipis_per_page(const struct bench_variant *v)
+{
+	return per_unit(bench_all_ipis(&v->totals), &v->totals, PER_PAGE_SCALE);
+}
+
+static u64 bcasts_per_page(const struct bench_variant *v)
+{
+	return per_unit(v->totals.mm.bcast_ops, &v->totals, PER_PAGE_SCALE);
+}
+
+static u64 syncs_per_page(const struct bench_variant *v)
+{
+	return per_unit(v->totals.mm.bcast_syncs, &v->totals, PER_PAGE_SCALE);
 }
 
 static const struct bench_variant *other(const struct bench *b, const char *scheme_name)
@@ -70,35 +85,80 @@ static const char *compare(char buf[TEXT], const struct bench *b, const struct b
 
 /* ---- flushes -------------------------------------------------------------------- */
 
-static u64 all_ipis_per_page(const struct bench_variant *v)
+/*
+ * How other CPUs were reached: two figures per page that say what a flush cost
+ * them, of which the first is compared with 6.12, too.
+ */
+struct reach {
+	struct table_column columns[10];
+	u64 (*first)(const struct bench_variant *);
+	u64 (*second)(const struct bench_variant *);
+};
+
+enum { FIRST = 3, SECOND = 6 }; /* columns of these figures */
+
+#define COLUMNS(first_name, second_name)                                                           \
+	{                                                                                          \
+		{"pages", "moved", 9}, {"failed", "pages", 6}, {"shootdowns", "number", 10},       \
+			{first_name, "number", MAX((int)sizeof(first_name) - 1, 9)},               \
+			{"baseline", "change", 9}, {"6.12", "change", 9},                          \
+			{second_name, "number", MAX((int)sizeof(second_name) - 1, 9)},             \
+			{"baseline", "change", 9}, {"settle", "IPIs", 6}, {"held", "pages", 6},    \
+	}
+
+static const struct reach by_ipi = {COLUMNS("IPIs/page", "all/page"), ipis_per_page,
+				    all_ipis_per_page};
+static const struct reach by_bcast = {COLUMNS("bcasts/page", "syncs/page"), bcasts_per_page,
+				      syncs_per_page};
+
+static const struct reach *reach_of(const struct bench *b)
 {
-	return per_unit(bench_all_ipis(&v->totals), &v->totals, IPI_SCALE);
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (b->variant[i].totals.mm.bcast_ops)
+			return &by_bcast;
+	return &by_ipi;
 }
 
 static void flush_row(const struct bench *b, const struct bench_variant *v)
 {
 	const struct bench_totals *t = &v->totals;
+	const struct reach *reach = reach_of(b);
 	char a[TEXT], c[TEXT], d[TEXT], e[TEXT], f[TEXT];
 
-	kprintf("%-*.*s %9lu %6lu %10lu %9s %9s %9s %9s %9s %6lu %6lu\n", LABEL, LABEL, v->label,
-		t->migrate.moved, bench_failed(t), t->mm.shootdowns,
-		number(a, shown(ipis_per_page(v)), 4), compare(c, b, v, BASELINE, ipis_per_page),
-		compare(d, b, v, STOCK, ipis_per_page), number(e, shown(all_ipis_per_page(v)), 4),
-		compare(f, b, v, BASELINE, all_ipis_per_page), t->settle_ipis, t->held_pages_max);
+	kprintf("%-*s %9lu %6lu %10lu %*s %9s %9s %*s %9s %6lu %6lu\n", table_label_width(b),
+		v->label, t->migrate.moved, bench_failed(t), t->mm.shootdowns,
+		reach->columns[FIRST].width, number(a, shown(reach->first(v)), 4),
+		compare(c, b, v, BASELINE, reach->first), compare(d, b, v, STOCK, reach->first),
+		reach->columns[SECOND].width, number(e, shown(reach->second(v)), 4),
+		compare(f, b, v, BASELINE, reach->second), t->settle_ipis, t->held_pages_max);
 }
 
 /* ---- time ------------------------------------------------------------------------- */
 
 enum { MEDIAN = 9, INTERVAL = 20, CHANGE = 19 }; /* columns */
 
+/* "ns", of "ns/page"; instructions by a word that fits a column. */
+static const char *time_unit(const struct bench *b)
+{
+	return b->trust == TRUST_PATH ? "instr" : "ns";
+}
+
 static void time_rows(const struct bench *b)
 {
-	kprintf("\n%-*s %*s %*s %*s %*s\n", LABEL, b->series[MIGRATE_WHOLE].unit, MEDIAN, "median",
-		INTERVAL, "interval", CHANGE, "baseline", CHANGE, "6.12");
+	const char *unit = time_unit(b);
+	const struct table_column columns[] = {
+		{"median", unit, MEDIAN},
+		{"interval", unit, INTERVAL},
+		{"baseline", "change", CHANGE},
+		{"6.12", "change", CHANGE},
+	};
+
+	kprintf("\n");
+	table_heading(b, b->series[MIGRATE_WHOLE].unit, columns, ARRAY_SIZE(columns));
 	for (unsigned i = 0; i < b->variant_count; i++) {
 		if (b->variant[i].skipped[0])
 			continue;
-		kprintf("%-*.*s", LABEL, LABEL, b->variant[i].label);
+		kprintf("%-*s", table_label_width(b), b->variant[i].label);
 		table_median(b, i, MIGRATE_WHOLE, MEDIAN);
 		table_interval(b, i, MIGRATE_WHOLE, INTERVAL);
 		table_change(b, i, bench_find_variant(b, BASELINE), MIGRATE_WHOLE, CHANGE);
@@ -109,14 +169,17 @@ static void time_rows(const struct bench *b)
 
 static void phase_rows(const struct bench *b)
 {
-	kprintf("\n%-*s", LABEL, "of it, medians");
+	struct table_column columns[MIGRATE_PHASES + PHASE_OTHER + 1];
+	unsigned count = 0;
+
 	for (unsigned s = MIGRATE_SETTLE; s < b->series_count; s++)
-		kprintf(" %*s", MEDIAN, b->series[s].name);
+		columns[count++] = (struct table_column){b->series[s].name, time_unit(b), MEDIAN};
 	kprintf("\n");
+	table_heading(b, "of it, medians", columns, count);
 	for (unsigned i = 0; i < b->variant_count; i++) {
 		if (b->variant[i].skipped[0])
 			continue;
-		kprintf("%-*.*s", LABEL, LABEL, b->variant[i].label);
+		kprintf("%-*s", table_label_width(b), b->variant[i].label);
 		for (unsigned s = MIGRATE_SETTLE; s < b->series_count; s++)
 			table_median(b, i, s, MEDIAN);
 		kprintf("\n");
@@ -139,8 +202,8 @@ static void reader_row(const struct bench *b, const struct bench_variant *v)
 {
 	char a[TEXT], c[TEXT];
 
-	kprintf("%-*.*s %11lu %11lu %9lu %6lu %8lu %13s %13s", LABEL, LABEL, v->label, v->felt.ops,
-		v->felt.reads_verified, v->felt.reads_in_window, v->felt.stale_reads,
+	kprintf("%-*s %11lu %11lu %9lu %6lu %8lu %13s %13s", table_label_width(b), v->label,
+		v->felt.ops, v->felt.reads_verified, v->felt.reads_in_window, v->felt.stale_reads,
 		v->felt.wait_count, duration(a, b, bench_median_wait(b, v)),
 		duration(c, b, v->felt.longest_gap));
 	if (b->trust == TRUST_TIME)
@@ -170,26 +233,36 @@ static void print_heading(const struct bench *b)
 		p->read_only ? 0 : p->write_pct, p->read_only ? "read-only" : "writable");
 }
 
+static void print_readers(const struct bench *b)
+{
+	const char *unit = det_mode ? "instr" : "us", *hidden = bench_stale_hidden(b);
+	const struct table_column columns[] = {
+		{"operations", "number", 11}, {"verified", "reads", 11},
+		{"in window", "reads", 9},    {"stale", "reads", 6},
+		{"waits", "number", 8},	      {"median wait", unit, 13},
+		{"longest gap", unit, 13},    {"p50", unit, 9},
+		{"p99", unit, 9},
+	};
+
+	kprintf("\n");
+	table_heading(b, "readers", columns,
+		      ARRAY_SIZE(columns) - (b->trust == TRUST_TIME ? 0 : 2));
+	for_each_measured(b, reader_row);
+	if (hidden)
+		kprintf("stale reads: n/a, %s\n", hidden);
+}
+
 void migrate_print(const struct bench *b)
 {
-	const char *hidden = bench_stale_hidden(b);
+	const struct reach *reach = reach_of(b);
 
 	print_heading(b);
-	kprintf("%-*s %9s %6s %10s %9s %9s %9s %9s %9s %6s %6s\n", LABEL, "flushes", "pages",
-		"failed", "shootdowns", "IPIs/page", "baseline", "6.12", "all/page", "baseline",
-		"settle", "held");
+	table_heading(b, "flushes", reach->columns, ARRAY_SIZE(reach->columns));
 	for_each_measured(b, flush_row);
 	if (b->trust != TRUST_COUNTS) {
 		time_rows(b);
 		phase_rows(b);
 	}
-	if (!b->params.threads)
-		return;
-	kprintf("\n%-*s %11s %11s %9s %6s %8s %13s %13s%s\n", LABEL, "readers", "operations",
-		"verified", "in window", "stale", "waits", det_mode ? "wait, instr" : "wait, us",
-		det_mode ? "longest gap" : "longest, us",
-		b->trust == TRUST_TIME ? "   p50, us   p99, us" : "");
-	for_each_measured(b, reader_row);
-	if (hidden)
-		kprintf("stale reads: n/a, %s\n", hidden);
+	if (b->params.threads)
+		print_readers(b);
 }

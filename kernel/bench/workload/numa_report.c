@@ -3,6 +3,7 @@
 #include <kernel/printk.h>
 #include <load/pattern.h>
 #include <report/figures.h>
+#include <report/table.h>
 #include "numa.h"
 
 /* Operations of the threads per million instructions of all CPUs, in tenths; 0: nothing counts them. */
@@ -44,8 +45,6 @@ static const char *fixed(char buf[24], u64 value, unsigned digits)
 	return buf;
 }
 
-enum { LABEL = 18 };
-
 static void print_memhog(const struct bench *b)
 {
 	const struct numa_state *s = b->state;
@@ -59,6 +58,39 @@ static void print_memhog(const struct bench *b)
 	kprintf("; a program held %lu frames of node %u meanwhile\n", s->hog.frames, s->hog.node);
 }
 
+/* Interrupts for flushes, and broadcasts that were waited for. */
+static u64 asked(const struct mm_counters *c)
+{
+	return c->ipis_sent + c->bcast_syncs;
+}
+
+static bool broadcasts(const struct bench *b)
+{
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (b->variant[i].totals.mm.bcast_ops)
+			return true;
+	return false;
+}
+
+static void print_columns(const struct bench *b)
+{
+	const struct table_column columns[] = {
+		{"moved", "pages", 8},
+		{"faults", "number", 9},
+		{"second", "faults", 7},
+		{"flushed", "moves", 7},
+		{"shootdowns", "number", 10},
+		{broadcasts(b) ? "syncs/page" : "IPIs/page", "number", 10},
+		{"scanner", broadcasts(b) ? "syncs" : "IPIs", 9},
+		{"home", "%", 6},
+		{"most", "moves", 6},
+		{"passes", "number", 6},
+		{"ops/Minstr", "number", 10},
+	};
+
+	table_heading(b, "hint faults", columns, ARRAY_SIZE(columns));
+}
+
 static void print_row(const struct bench *b, unsigned i)
 {
 	const struct numa_state *s = b->state;
@@ -68,10 +100,10 @@ static void print_row(const struct bench *b, unsigned i)
 	u64 units = MAX(v->totals.units, 1UL);
 	char per_page[24], home[24], most[24], rate[24];
 
-	kprintf("%-*.*s %8lu %9lu %7lu %7lu %10lu %9s %9lu %6s %6s %6lu %10s\n", LABEL, LABEL,
-		v->label, v->totals.units, c->hint_faults, c->hint_faults_second,
-		c->hint_second_flushed, c->shootdowns,
-		fixed(per_page, mul_div_u64(c->ipis_sent + c->bcast_syncs, 10000, units), 4),
+	kprintf("%-*s %8lu %9lu %7lu %7lu %10lu %10s %9lu %6s %6s %6lu %10s\n",
+		table_label_width(b), v->label, v->totals.units, c->hint_faults,
+		c->hint_faults_second, c->hint_second_flushed, c->shootdowns,
+		fixed(per_page, mul_div_u64(asked(c), 10000, units), 4),
 		c->ipis_scanner + c->bcast_scanner, fixed(home, tenths(sums->home, sums), 1),
 		fixed(most, sums->most_moves, 2), sums->passes,
 		progress(v, sums) ? fixed(rate, progress(v, sums), 1) : "n/a");
@@ -98,14 +130,13 @@ void numa_table(struct bench *b)
 		s->share_pages * s->shares * s->regions, p->thp ? " in 2 MiB pages" : "",
 		s->regions, p->threads, p->share, pattern_names[p->pattern],
 		p->read_only ? "read-only" : "writable");
-	kprintf("%-*s %8s %9s %7s %7s %10s %9s %9s %6s %6s %6s %10s\n", LABEL, "hint faults",
-		"moved", "faults", "second", "flushed", "shootdowns", "IPIs/page", "scanner",
-		"home %", "most", "passes", "ops/Minstr");
+	print_columns(b);
 	for (unsigned i = 0; i < b->variant_count; i++)
 		if (!b->variant[i].skipped[0])
 			print_row(b, i);
 	kprintf("second: faults of other threads on a page that was being moved; flushed: moves "
-		"that flushed for one;\nscanner: interrupts of the scan, in no other column; most: "
+		"that flushed for one;\nscanner: what the scan asked of other CPUs, in no other "
+		"column; most: "
 		"moves per page in the busiest round\n");
 	print_splits(b);
 	if (p->eat_percent)
