@@ -15,11 +15,13 @@ import sys
 import termios
 
 from common import Console, main, result, settings
+from tarrylib.report import records
 from tarrylib.run import guest
 from tarrylib.run.settings import host_cpus
 
 LEFT, CTRL_LEFT, CTRL_D, CTRL_R, CTRL_U, CTRL_W = b"\033[D", b"\033[1;5D", b"\x04", b"\x12", b"\x15", b"\x17"
 ALT_B, ALT_D = b"\033b", b"\033d"
+WIDTH = 960  # columns of a record's line, by default: kernel/bench/report/record.c
 PROMPT, RC = guest.PROMPT, b"\n# rc="
 
 
@@ -38,7 +40,9 @@ class Terminal(Console):
         modes[1] &= ~termios.OPOST  # output as it is sent
         termios.tcsetattr(far, termios.TCSANOW, modes)
         environment = {k: v for k, v in os.environ.items() if k not in ("SMP", "NODES")}
-        self.process = guest.start(launcher(), stdin=far, stdout=far, stderr=far, env=environment)
+        # As on a machine that nobody launches: records in pieces. With one host CPU two are too many.
+        argv = [*launcher(), f"ARGS=records.width={WIDTH} host.cpus=1"]
+        self.process = guest.start(argv, stdin=far, stdout=far, stderr=far, env=environment)
         os.close(far)
         return self
 
@@ -123,10 +127,52 @@ def editing(t: Terminal) -> None:
 
 def session() -> None:
     with Terminal() as t:
-        for part in (first_prompt, verbs, knobs, completion, editing):
+        for part in (first_prompt, verbs, knobs, completion, editing, records_when_asked, waiting, tables):
             part(t)
         t.send(b"x\x7f" + CTRL_D)  # an empty line again
         result("end.ctrl-d", t.ended() == 0 and b"TARRY-END rc=0" in t.seen, "Ctrl-D at an empty prompt")
+
+
+def records_when_asked(t: Terminal) -> None:
+    rc, text = t.run("bench migrate --pages 64 --rounds 2 --warmup 0 --schemes=basel\t,bat\t")
+    machine = [line for line in text.splitlines() if line.startswith(("{", "@", "BENCH"))]
+    result("records.not-at-a-prompt", rc == 0 and "`results` prints the records" in text and not machine, text[-300:])
+    rc, text = t.run("results")
+    block, lines = records.extract(text), text.splitlines()
+    result("records.results", rc == 0 and not block.damaged and
+           [r["scheme"] for r in block.records] == ["baseline", "batch", "as-set"],
+           f"{len(block.records)} records; {block.damaged}")
+    longest = max(len(line) for line in lines)
+    result("records.short-lines", longest <= WIDTH and any(line.startswith("@") for line in lines),
+           f"{len(lines)} lines, the longest has {longest} columns")
+
+
+def waiting(t: Terminal) -> None:
+    """Nobody waits long, or without knowing for what. How long is the host's affair: no figure of it is judged."""
+    rc, text = t.run("bench migrate --pages 64 --warmup 10000")
+    shown = text[:400]
+    advice, first = text.find("2 busy CPUs on 1 host CPUs: use SMP=1 for times, DET=1 for counts"), text.find("rounds of warm-up")
+    result("wait.advice-first", 0 < advice < first, shown)
+    result("wait.what-comes", "10000 rounds of warm-up, then 30; it ends after about 10 s" in text, shown)
+    result("wait.how-far", re.search(r"warm-up, \d+ of 10000 rounds, about \d+ s left", text), shown)
+    result("wait.ends", rc == 0 and re.search(r"^migrate: [1-9]\d* rounds", text, re.M), text[-300:])
+    rc, text = t.run("bench migrate --threads 0 --warmup 0 --rounds 10000 --time 1")
+    result("wait.time", rc == 0 and re.search(r"\d of 10000 rounds: --time 1 was over", text), text[-300:])
+    rc, text = t.run("bench migrate --pages 8 --threads 0 --warmup 0 --rounds 3")
+    result("wait.as-asked", rc == 0 and "it ends after" not in text and "migrate: 3 rounds" in text, text[-300:])
+
+
+def tables(t: Terminal) -> None:
+    alike = ",".join(f"baseline+pad=1000000+range={n}" for n in (11, 12))
+    rc, text = t.run(f"bench migrate --pages 8 --threads 0 --rounds 1 --schemes {alike} --vary batch=1,8 --vary ra\t0,7")
+    rows = re.findall(r"^(baseline\S+) +\d+ ", text, re.M)
+    expected = [f"baseline+pad=1000000+range={n}-batch.{b}-range.{r}" for n in (11, 12) for b in (1, 8) for r in (0, 7)]
+    result("tables.product-and-labels", rc == 0 and rows == expected, str(rows) or text)
+    names, units = next(((a, b) for a, b in zip(text.splitlines(), text.splitlines()[1:]) if a.startswith("flushes")), ("", ""))
+    per_page = {"x86_64": {"IPIs/page", "all/page"}, "arm64": {"bcasts/page", "syncs/page"}}[t.settings.arch]
+    result("tables.units", len(names.split()[1:]) == len(units.split()) > 0 and per_page <= set(names.split()), f"{names}\n{units}")
+    rc, text = t.run("bench migrate --vary batch=1 --vary batch=2")
+    result("tables.vary-twice", rc == 2 and "--vary batch: given twice" in text, text)
 
 
 def piped(text: bytes) -> tuple[int, str]:
