@@ -40,9 +40,7 @@ class Terminal(Console):
         modes[1] &= ~termios.OPOST  # output as it is sent
         termios.tcsetattr(far, termios.TCSANOW, modes)
         environment = {k: v for k, v in os.environ.items() if k not in ("SMP", "NODES")}
-        # As on a machine that nobody launches: records in pieces. With one host CPU two are too many.
-        argv = [*launcher(), f"ARGS=records.width={WIDTH} host.cpus=1"]
-        self.process = guest.start(argv, stdin=far, stdout=far, stderr=far, env=environment)
+        self.process = guest.start(self.command(), stdin=far, stdout=far, stderr=far, env=environment)
         os.close(far)
         return self
 
@@ -50,10 +48,14 @@ class Terminal(Console):
         guest.kill(self.process)
         os.close(self.output)
 
-    def run(self, keys: bytes | str) -> tuple[int, str]:
+    def command(self) -> list[str]:
+        """As on a machine that nobody launches: records in pieces. With one host CPU two are too many."""
+        return [*launcher(), f"ARGS=records.width={WIDTH} host.cpus=1"]
+
+    def run(self, keys: bytes | str, timeout: float = 60.0) -> tuple[int, str]:
         """Type this and Enter at a prompt: the command's rc, and all that was echoed and printed."""
         self.send((keys.encode() if isinstance(keys, str) else keys) + b"\r")
-        text = self.expect(RC, 60)
+        text = self.expect(RC, timeout)
         rc = int(self.expect(b"\n").strip())
         self.expect(PROMPT)
         return rc, text.replace(b"\r", b"").decode("utf-8")
@@ -196,4 +198,5 @@ def body() -> None:
     ends()
 
 
-main(body)
+if __name__ == "__main__":
+    main(body)
