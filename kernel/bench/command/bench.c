@@ -54,7 +54,7 @@ static struct bench *run_floor(const struct bench *b)
 	floor->params.reps = MIN(b->params.reps, (u64)FLOOR_REPS);
 	floor->params.time = b->params.time / FLOOR_SHARE + !!b->params.time;
 	floor->params.keep = false;
-	floor->brief = true;
+	floor->brief = floor->quiet = true;
 	variant_add(floor, "as-set", NULL);
 	if (variant_try(floor, &floor->variant[0]) || bench_measure(floor)) {
 		kprintf("# no floor: %s\n", floor->error);
@@ -166,6 +166,7 @@ static unsigned parse_and_run(int argc, char **argv, struct bench_outcome *out)
 
 	if (rc)
 		return rc;
+	b->quiet = out;
 	rc = run(b, out);
 	bench_free(b);
 	return rc;

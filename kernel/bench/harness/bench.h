@@ -171,6 +171,7 @@ struct bench {
 	struct bench_pace pace;
 	u64 noise_floor; /* cycles between two clock reads */
 	bool interrupted, brief; /* brief: only what is printed beside other workloads */
+	bool quiet; /* announces nothing: beside another run, or for a caller that wants no table */
 	bool any_unsafe;
 	unsigned watched; /* CPUs that are calibrated between rounds; 0: no need */
 	bool calm; /* as found when the host was looked at last */

@@ -59,7 +59,7 @@ void pace_begin(struct bench *b, unsigned variants)
 	b->pace = (struct bench_pace){.began = clock_ns(),
 				      .all = (b->params.warmup + b->params.reps) * variants};
 	b->pace.spoke = b->pace.began;
-	if (det_mode || b->brief)
+	if (det_mode || b->quiet)
 		return;
 	say_what_comes(b);
 	b->pace.spoke -= SILENCE_NS / 2;

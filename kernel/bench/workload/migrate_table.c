@@ -169,7 +169,7 @@ static void time_rows(const struct bench *b)
 
 static void phase_rows(const struct bench *b)
 {
-	struct table_column columns[MIGRATE_PHASES + PHASE_OTHER + 1];
+	struct table_column columns[MIGRATE_PHASES + PHASE_COUNT];
 	unsigned count = 0;
 
 	for (unsigned s = MIGRATE_SETTLE; s < b->series_count; s++)
