@@ -75,7 +75,7 @@ def test_limits() -> None:
     refused("words.unknown", "X=1: not one of", settings.words, ["X=1"])
     equal("given", settings.given({"SMP": "3", "CMD": "", "HOME": "/"}), {"SMP": "3"})
     equal("split", settings.split_words('a "b c"  d="e f" '), ["a", "b c", "d=e f"])
-    equal("line.space-no-value", settings.boot_line(parsed(ARGS='"a b"', DET="1")), '"a b" det=1')
+    equal("line.space-no-value", settings.boot_line(parsed(ARGS='"a b"', DET="1")), '"a b" records.width=0 det=1')
     equal("line.not-deterministic", settings.boot_words(parsed(CMD="x"))[-2:], [f"host.cpus={settings.host_cpus()}", "tarry.run=x"])
 
 
@@ -90,11 +90,11 @@ X86 = ("qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -m 1024
        "-object memory-backend-ram,id=m1,size=512M,reserve=off -numa node,nodeid=1,memdev=m1,cpus=2-3 "
        "-numa dist,src=0,dst=0,val=10 -numa dist,src=0,dst=1,val=20 -numa dist,src=1,dst=0,val=20 -numa dist,src=1,dst=1,val=10 "
        f"-display none -serial stdio -no-reboot -nic none -device isa-debug-exit,iobase=0xf4,iosize=0x04 "
-       f"-kernel build/x86_64/tarry.elf -append host.cpus={settings.host_cpus()} tarry.run=show")
+       f"-kernel build/x86_64/tarry.elf -append records.width=0 host.cpus={settings.host_cpus()} tarry.run=show")
 ARM = ("qemu-system-aarch64 -accel tcg -icount shift=3,sleep=off -rtc base=2026-01-01T00:00:00,clock=vm "
        "-machine virt,gic-version=2,virtualization=on -cpu cortex-a72 -m 2048M -smp 1,sockets=1,cores=1,threads=1 "
        "-object memory-backend-ram,id=m0,size=2048M,reserve=off -numa node,nodeid=0,memdev=m0,cpus=0-0 "
-       "-numa dist,src=0,dst=0,val=10 -display none -no-reboot -nic none -semihosting -kernel o/arm64/Image -append det=1")
+       "-numa dist,src=0,dst=0,val=10 -display none -no-reboot -nic none -semihosting -kernel o/arm64/Image -append records.width=0 det=1")
 
 
 V2 = "36 25 0:31 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
@@ -154,7 +154,7 @@ def test_command() -> None:
     equal("qemu.cd", argv_of(BOOT="iso", iso_path=Path("x.iso")).endswith("-cdrom x.iso"), True)
     equal("qemu.needs-iso", [qemu.needs_iso(parsed(ARCH=a, BOOT=b)) for a in ("x86_64", "arm64") for b in ("direct", "iso", "uefi")],
           [False, True, True, False, True, False])
-    line = "x" * (qemu.PVH_LINE_MAX - len("det=1 "))
+    line = "x" * (qemu.PVH_LINE_MAX - len("records.width=0 det=1 "))
     equal("qemu.longest-line", len(argv_of(DET="1", ARGS=line)) > qemu.PVH_LINE_MAX, True)
     refused("qemu.line-too-long", "takes more", argv_of_line, line + "x")
     equal("qemu.line-arm64", len(argv_of(ARCH="arm64", ARGS=line + "xx")) > qemu.PVH_LINE_MAX, True)
@@ -209,14 +209,14 @@ def test_iso() -> None:
             return iso.iso_with_args(parsed(BUILD=str(scratch / "b"), DET="1", **values), scratch).read_bytes()
 
         data = made(CMD="show; numa")
-        script = b"multiboot2 /boot/tarry.elf 'det=1' 'tarry.run=show; numa'\nboot\n"
+        script = b"multiboot2 /boot/tarry.elf 'records.width=0' 'det=1' 'tarry.run=show; numa'\nboot\n"
         equal("iso.patched", (data[:4], data[4:4 + len(script)], data[-5:], len(data)), (b"head", script, b"\ntail", len(stock)))
         equal("iso.word-of-8000", len(made(ARGS="x" * 8000)), len(stock))
         for says, values in (("no word of more than 8000", {"ARGS": "x" * 8001}), ("quotes", {"CMD": "it's"}),
                              ("quotes", {"ARGS": "a\\b"}), ("boot line longer", {"ARGS": " ".join(["y" * 7990] * 5)})):
             refused(f"iso.{says.replace(' ', '-')}-{len(values)}-{list(values)[0].lower()}", says, lambda v=values: made(**v))
         # The longest that fits, to the byte.
-        fixed = len(b"multiboot2 /boot/tarry.elf 'det=1'\nboot\n")
+        fixed = len(b"multiboot2 /boot/tarry.elf 'records.width=0' 'det=1'\nboot\n")
         rest = iso.ARGS_SIZE - fixed
         words = ["z" * 7997] * 4 + ["z" * (rest - 4 * 8000 - 3)]
         equal("iso.longest-line", len(made(ARGS=" ".join(words))), len(stock))
@@ -490,7 +490,7 @@ def test_launcher(machine: Machine) -> None:
     equal("launch.exec-no-verdict", launched(machine, "exec", "CMD=x")[::2],
           (125, "launch: the guest ended without an end marker (QEMU status 1)\n"))
     code, said, _ = launched(machine, "command", "CMD=a b", "DET=1")
-    equal("launch.command", (code, said.startswith("qemu-system-x86_64 -accel"), said.rstrip().endswith("'det=1 tarry.run=\"a b\"'")),
+    equal("launch.command", (code, said.startswith("qemu-system-x86_64 -accel"), said.rstrip().endswith("'records.width=0 det=1 tarry.run=\"a b\"'")),
           (0, True, True))
     equal("launch.bad-setting", launched(machine, "exec", "SMP=0")[::2], (2, "launch: error: SMP=0: not a number from 1 to 4096\n"))
     equal("launch.no-action", launched(machine)[0], 2)
