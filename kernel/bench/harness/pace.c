@@ -12,7 +12,10 @@
 /* A run that says nothing for longer looks dead. The first time a person waits less. */
 #define SILENCE_NS (2 * SECOND)
 
-enum { WARM_UP_SHARE = 4 }; /* warm-up has at most one part in so many of --time */
+enum {
+	WARM_UP_SHARE = 4, /* warm-up has at most one part in so many of --time */
+	PATIENCE = 2, /* times --time, after which no disturbed round is measured again */
+};
 
 static u64 elapsed(const struct bench *b)
 {
@@ -91,4 +94,9 @@ bool pace_goes_on(const struct bench *b)
 {
 	return b->reps_done < b->params.reps && !b->interrupted &&
 	       (!b->reps_done || elapsed(b) < limit(b));
+}
+
+bool pace_repeats(const struct bench *b)
+{
+	return elapsed(b) / PATIENCE < limit(b);
 }

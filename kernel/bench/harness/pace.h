@@ -12,3 +12,5 @@ void bench_progress(struct bench *b);
 /* May another round of warm-up begin? Another measured one? Always one of those. */
 bool pace_warms_up(const struct bench *b);
 bool pace_goes_on(const struct bench *b);
+/* May a disturbed round be measured again? Somebody who waits is not kept much longer than announced. */
+bool pace_repeats(const struct bench *b);

@@ -56,7 +56,7 @@ static bool measure_again(struct bench *b, const struct bench_round *round, u64 
 	struct bench_variant *v = &b->variant[round->variant];
 	u64 budget = MIN(b->params.reps / 2 + 2, (u64)BENCH_MAX_DISTURBED);
 
-	if (v->disturbed_count == budget || console_interrupted()) {
+	if (v->disturbed_count == budget || !pace_repeats(b) || console_interrupted()) {
 		trust_withdraw(b, rep + 1);
 		return false;
 	}

@@ -201,6 +201,10 @@ static void print_notes(const struct bench *b)
 	if (b->reps_done && b->reps_done < 10)
 		kprintf("# only %lu rounds: fewer than the 10 that make a sample worth quoting\n",
 			b->reps_done);
+	if (!b->interrupted && b->reps_done && b->reps_done < b->params.reps)
+		kprintf("# %lu of %lu rounds: --time %lu was over; --rounds N measures N, however "
+			"long it takes\n",
+			b->reps_done, b->params.reps, b->params.time);
 	if (b->interrupted)
 		kprintf("# interrupted after %lu of %lu rounds\n", b->reps_done, b->params.reps);
 }

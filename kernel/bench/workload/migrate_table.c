@@ -237,11 +237,9 @@ static void print_readers(const struct bench *b)
 {
 	const char *unit = det_mode ? "instr" : "us", *hidden = bench_stale_hidden(b);
 	const struct table_column columns[] = {
-		{"operations", "number", 11}, {"verified", "reads", 11},
-		{"in window", "reads", 9},    {"stale", "reads", 6},
-		{"waits", "number", 8},	      {"median wait", unit, 13},
-		{"longest gap", unit, 13},    {"p50", unit, 9},
-		{"p99", unit, 9},
+		{"operations", "number", 11}, {"verified", "reads", 11}, {"in window", "reads", 9},
+		{"stale", "reads", 6},	      {"waits", "number", 8},	 {"median wait", unit, 13},
+		{"longest gap", unit, 13},    {"p50", unit, 9},		 {"p99", unit, 9},
 	};
 
 	kprintf("\n");
