@@ -382,7 +382,7 @@ TEST(bench, wrong_words_are_usage_errors)
 	char *option[] = {"bench", "mem", "--thp", NULL};
 	char *longer[] = {"bench", "mem", "--schemes",
 			  "batch+batch=100+batch=200+batch=300+batch=400+batch=500+batch=510"
-			  "+batch=100+batch=200+batch=300",
+			  "+batch=100+batch=200+batch=300+batch=400",
 			  NULL};
 	struct bench_outcome out;
 
