@@ -133,6 +133,11 @@ void cpu_topology(unsigned cpu, u32 *core, u32 *package)
 	*package = cpu / 2;
 }
 
+void cpu_halt_forever(void)
+{
+	abort(); /* of CPUs that come too late: none does here */
+}
+
 int cpu_start(unsigned cpu __unused, u64 hw_id __unused, void *stack_top __unused,
 	      u64 percpu_off __unused)
 {

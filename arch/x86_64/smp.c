@@ -82,6 +82,8 @@ int cpu_start(unsigned cpu, u64 hw_id, void *stack_top, u64 offset)
 	smp_mb(); /* before the commands, for the loads in trampoline.S and secondary_start() */
 	if (secondary_kick((u32)hw_id))
 		return 0;
+	if (!smp_call_off(cpu)) /* an INIT would stop a CPU that counts as online */
+		return 0;
 	/* Back to waiting for a SIPI: it must not come later. */
 	apic_command((u32)hw_id, APIC_ICR_INIT);
 	return -ETIMEDOUT;

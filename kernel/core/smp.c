@@ -75,10 +75,34 @@ static void read_topology(void)
 	cpu_topology(self->id, &self->core, &self->package);
 }
 
+/*
+ * Does a CPU take part? It says yes once it is ready, the boot CPU says no once it has waited long
+ * enough. Whoever is first decides for good, so that no CPU joins in the middle of a measurement.
+ */
+enum { CPU_STARTING, CPU_TAKES_PART, CPU_CALLED_OFF };
+static u32 cpu_fate[MAX_CPUS];
+
+static bool decide(unsigned cpu, u32 fate)
+{
+	u32 expected = CPU_STARTING;
+
+	return atomic_cmpxchg(&cpu_fate[cpu], &expected, fate) || expected == fate;
+}
+
+bool smp_call_off(unsigned cpu)
+{
+	return decide(cpu, CPU_CALLED_OFF);
+}
+
 void secondary_main(unsigned cpu)
 {
+	/* Before it changes anything that others read. */
+	if (load_acquire(&cpu_fate[cpu]) == CPU_CALLED_OFF)
+		cpu_halt_forever();
 	arch_init_cpu(cpu);
 	read_topology();
+	if (!decide(cpu, CPU_TAKES_PART))
+		cpu_halt_forever();
 	/* Full barrier: what was set up above is visible to whoever sees the bit. */
 	cpumask_set_atomic(&cpu_online, cpu);
 	irq_enable();
@@ -92,7 +116,11 @@ static bool wait_online(unsigned cpu)
 
 	while (!cpumask_test(&cpu_online, cpu) && cycles_now() < end)
 		cpu_relax();
-	return cpumask_test(&cpu_online, cpu);
+	if (smp_call_off(cpu))
+		return false;
+	while (!cpumask_test(&cpu_online, cpu)) /* it has decided, and comes */
+		cpu_relax();
+	return true;
 }
 
 static void start_cpu(unsigned cpu)
@@ -106,12 +134,13 @@ static void start_cpu(unsigned cpu)
 		       hw_id);
 		return;
 	}
-	/* The stack is never taken back: a CPU that is late may still come and use it. */
+	/* The stack is never taken back: a CPU that was called off may still come, and halts on it. */
 	err = cpu_start(cpu, hw_id, (char *)stack + KSTACK_SIZE, percpu_offset[cpu]);
-	if (err)
+	if (err && smp_call_off(cpu))
 		printk("cpu %u (hardware id %#lx): did not start (error %d)\n", cpu, hw_id, err);
 	else if (!wait_online(cpu))
-		printk("cpu %u (hardware id %#lx): started but did not come online\n", cpu, hw_id);
+		printk("cpu %u (hardware id %#lx): started but did not come online: called off\n",
+		       cpu, hw_id);
 }
 
 unsigned smp_init(void)

@@ -16,6 +16,12 @@ BRANCH = 0x14000000  # Arm ARM C6.2.26
 NOP = 0xd503201f  # what the assembler pads with
 
 
+def symbols(path: Path) -> dict[str, int]:
+    """The linked addresses of tarry.sym."""
+    words = (line.split() for line in path.read_text().splitlines())
+    return {word[2]: int(word[0], 16) for word in words}
+
+
 EXECUTABLE, WRITABLE = 0x20000000, 0x80000000
 
 

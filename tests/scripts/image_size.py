@@ -3,9 +3,8 @@
 
 import re
 import subprocess
-from pathlib import Path
 
-from arm64_image import EXECUTABLE, HEADER_PAGE, WRITABLE, Image
+from arm64_image import EXECUTABLE, HEADER_PAGE, WRITABLE, Image, symbols
 from common import Missing, boot, main, qemu, result, settings
 
 # Virtual time of the last log line of a deterministic boot: its instructions, and waits for clocks to be compared.
@@ -32,11 +31,6 @@ def check_boot() -> None:
     stamps = re.findall(r"^\[ *(\d+\.\d+)\] ", boot("show batch", DET=1).text, re.MULTILINE)
     took, limit = 1000 * float(stamps[-1]) if stamps else None, BOOT_MAX_MS[settings().arch]
     result("boot", took is not None and took <= limit, f"{took or 0:.1f} ms of virtual time, at most {limit}")
-
-
-def symbols(path: Path) -> dict[str, int]:
-    words = (line.split() for line in path.read_text().splitlines())
-    return {word[2]: int(word[0], 16) for word in words}
 
 
 def check_sections() -> None:

@@ -42,6 +42,11 @@ const struct boot_cpu *smp_boot_cpu(unsigned cpu);
 /* Start every CPU; names those that do not come up. Returns CPUs online. */
 unsigned smp_init(void);
 void secondary_main(unsigned cpu) __noreturn; /* up-call from the port */
+/*
+ * Boot CPU, also from a port whose CPU has not come: true, it will never take part, however late it
+ * comes; false, it was quicker and is online now or at once.
+ */
+bool smp_call_off(unsigned cpu);
 
 /*
  * ---- the one wait ----
