@@ -330,6 +330,42 @@ TEST(parse_set_accepts_and_refuses)
 		CHECK_EQ(set_of(wrong[i], 64), (u64)-EINVAL);
 }
 
+/* A number or two, of so many characters: what lies behind them is not looked at. */
+TEST(parse_range_accepts_and_refuses)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		bool good;
+		u64 first, last;
+	} cases[] = {
+		{"4", 1, true, 4, 4},
+		{"4-7", 3, true, 4, 7},
+		{"4-7", 1, true, 4, 4},
+		{"47,5", 2, true, 47, 47},
+		{"7-4", 3, true, 7, 4},
+		{"1K-2K", 5, true, 1024, 2048},
+		{"4-", 2, false, 0, 0},
+		{"-4", 2, false, 0, 0},
+		{"", 0, false, 0, 0},
+		{"x", 1, false, 0, 0},
+		{"x-4", 3, false, 0, 0},
+		{"4-x", 3, false, 0, 0},
+		{"4-5-6", 5, false, 0, 0},
+		{"4 ", 2, false, 0, 0},
+		{"00000000000000000000001", 23, true, 1, 1},
+		{"000000000000000000000001", 24, false, 0, 0}, /* longer than any range */
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		u64 first = 99, last = 98;
+		int rc = parse_range(cases[i].text, cases[i].len, &first, &last);
+
+		CHECK_EQ(!rc, cases[i].good);
+		CHECK(!cases[i].good || (first == cases[i].first && last == cases[i].last));
+	}
+}
+
 TEST(parse_u64_like_strtoull)
 {
 	char text[32];
