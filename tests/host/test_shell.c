@@ -102,12 +102,14 @@ static bool huge;
 static unsigned pattern;
 static const char *seed;
 static const char *const patterns[] = {"linear", "uniform", "zipf", NULL};
+static struct arg_strings more;
 static const struct arg table[] = {
 	{"--pages", ARG_U64, &pages, "pages in the region", .def = 512, .min = 1, .max = 4096},
 	{"--size", ARG_SIZE, &bytes, "bytes", .def = 2 << 20, .min = 4096, .max = 1UL << 30},
 	{"--thp", ARG_FLAG, &huge, "2 MiB pages", .def = false},
 	{"--pattern", ARG_CHOICE, &pattern, "order of accesses", .def = 1, .choices = patterns},
 	{"--seed", ARG_STRING, &seed, "any text", .def_string = "x"},
+	{"--more", ARG_STRINGS, &more, "texts", .names = "words"},
 	{NULL},
 };
 static char error[ARGS_ERROR_LEN];
@@ -205,6 +207,23 @@ TEST(args_texts_at_their_limits)
 	CHECK_STR(line, "--bytes N (1023..18446744073709551615, default 3G)  any");
 }
 
+/* What may be given several times; each command begins without any. */
+TEST(args_collect_texts)
+{
+	CHECK_EQ(parse("bench --more a=1,2 x --more=b --pages 7"), 2);
+	CHECK_EQ(more.count, 2);
+	CHECK_STR(more.text[0], "a=1,2");
+	CHECK_STR(more.text[1], "b");
+	CHECK_EQ(parse("bench"), 1);
+	CHECK_EQ(more.count, 0);
+	CHECK_EQ(parse("bench --more 1 --more 2 --more 3 --more 4"), 1);
+	CHECK_EQ(more.count, ARG_STRINGS_MAX);
+	CHECK_EQ(parse("bench --more 1 --more 2 --more 3 --more 4 --more 5"), -EINVAL);
+	CHECK_STR(error, "--more 5: more than 4 of them");
+	CHECK_EQ(parse("bench --more"), -EINVAL);
+	CHECK_STR(error, "--more needs a value");
+}
+
 TEST(args_describe_themselves)
 {
 	char line[160];
@@ -220,6 +239,8 @@ TEST(args_describe_themselves)
 		  "--pattern CHOICE (linear, uniform, zipf; default uniform)  order of accesses");
 	args_describe(&table[4], line, sizeof(line));
 	CHECK_STR(line, "--seed TEXT (default x)  any text");
+	args_describe(&table[5], line, sizeof(line));
+	CHECK_STR(line, "--more TEXT (up to 4 times)  texts");
 }
 
 /* ---- the boot line ---- */
