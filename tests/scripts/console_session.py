@@ -153,7 +153,7 @@ def waiting(t: Terminal) -> None:
     """Nobody waits long, or without knowing for what. How long is the host's affair: no figure of it is judged."""
     rc, text = t.run("bench migrate --pages 64 --warmup 10000")
     shown = text[:400]
-    advice, first = text.find("2 busy CPUs on 1 host CPUs: use SMP=1 for times, DET=1 for counts"), text.find("rounds of warm-up")
+    advice, first = text.find("2 CPUs on 1 host CPUs: use SMP=1 for times, DET=1 for counts"), text.find("rounds of warm-up")
     result("wait.advice-first", 0 < advice < first, shown)
     result("wait.what-comes", "10000 rounds of warm-up, then 30; it ends after about 10 s" in text, shown)
     result("wait.how-far", re.search(r"warm-up, \d+ of 10000 rounds, about \d+ s left", text), shown)

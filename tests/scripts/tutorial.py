@@ -24,7 +24,7 @@ CUT = "..."
 # Numbers, and where one is not known; how trust is explained; what says how far a run is.
 NUMBER = re.compile(r"[-+]?\d[\d,.]*|\bn/a\b")
 TRUST = re.compile(r"trust .*")
-PASSING = re.compile(r"# \w+: .*(?:rounds|warm-up)|# \d+ busy CPUs|# only \d+ rounds|# \d+ of \d+ rounds|stale reads: n/a|floor, same boot")
+PASSING = re.compile(r"# \w+: .*(?:rounds|warm-up)|# \d+ CPUs on |# only \d+ rounds|# \d+ of \d+ rounds|stale reads: n/a|floor, same boot")
 
 
 def words(line: str) -> list[str]:

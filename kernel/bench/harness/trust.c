@@ -160,7 +160,7 @@ void trust_advise(const struct bench *b)
 	for (unsigned i = 0; i < b->series_count; i++)
 		busy = MAX(busy, b->series[i].busy);
 	if (!b->quiet && !det_mode && !on_metal() && host && busy > host)
-		kprintf("# %u busy CPUs on %lu host CPUs: use SMP=%lu for times, DET=1 for "
+		kprintf("# %u CPUs on %lu host CPUs: use SMP=%lu for times, DET=1 for "
 			"counts\n",
 			busy, host, host);
 }
