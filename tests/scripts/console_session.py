@@ -177,9 +177,9 @@ def tables(t: Terminal) -> None:
     result("tables.vary-twice", rc == 2 and "--vary batch: given twice" in text, text)
 
 
-def piped(text: bytes) -> tuple[int, str]:
+def piped(text: bytes, *more: str) -> tuple[int, str]:
     """Exit status and console with this as standard input."""
-    done = subprocess.run(launcher(), input=text, capture_output=True, timeout=60, check=False)
+    done = subprocess.run([*launcher(), *more], input=text, capture_output=True, timeout=60, check=False)
     return done.returncode, done.stdout.replace(b"\r", b"").decode("utf-8", "replace")
 
 
@@ -193,8 +193,19 @@ def ends() -> None:
            "the last line needs no end, and what is wrong does not end the machine")
 
 
+def records_by_the_boot_line() -> None:
+    """records=on: also at a prompt, with the lines for those who grep."""
+    _, text = piped(b"bench migrate --threads 1 --pages 64 --rounds 1 --warmup 0\n", "ARGS=records=on host.cpus=1")
+    block = records.extract(text)
+    result("records.on", len(block.records) == 2 and not block.damaged, f"{len(block.records)} records; {block.damaged}")
+    line = re.search(r"^# bench migrate.as-set value=(\S+) unit=(\S+)$", text, re.M)
+    unit = {"x86_64": "ipis/page", "arm64": "syncs/page"}[settings().arch]
+    result("records.value", line and float(line[1]) > 0 and line[2] == unit, line[0] if line else text[-300:])
+
+
 def body() -> None:
     session()
+    records_by_the_boot_line()
     ends()
 
 

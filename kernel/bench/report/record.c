@@ -427,10 +427,14 @@ static void print_value_line(const struct bench *b, unsigned i)
 		kprintf("# bench %s.%s value=%s unit=%s\n", b->workload->name, v->label, number,
 			b->series[0].unit);
 	} else if (v->totals.units) {
+		const struct mm_counters *c = &v->totals.mm;
+		bool broadcast = c->bcast_syncs > c->ipis_sent;
+		u64 asked = broadcast ? c->bcast_syncs : c->ipis_sent;
+
 		fixed_format(number, sizeof(number),
-			     (s64)mul_div_u64(v->totals.mm.ipis_sent, 10000, v->totals.units), 4);
-		kprintf("# bench %s.%s value=%s unit=ipis/%s\n", b->workload->name, v->label,
-			number, v->totals.migrate.moved ? "page" : "call");
+			     (s64)mul_div_u64(asked, 10000, v->totals.units), 4);
+		kprintf("# bench %s.%s value=%s unit=%s/%s\n", b->workload->name, v->label, number,
+			broadcast ? "syncs" : "ipis", v->totals.migrate.moved ? "page" : "call");
 	}
 }
 
