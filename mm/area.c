@@ -4,6 +4,7 @@
 #include <kernel/bootinfo.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
+#include <kernel/panic.h>
 
 struct area *area_find_slowly(struct aspace *as, vaddr_t va)
 {
@@ -28,6 +29,7 @@ static void object_link_locked(struct area *area)
 	store_relaxed(&obj->sole, ++obj->area_count == 1 ? area : NULL);
 }
 
+/* Takes the object's lock. */
 static void object_link(struct area *area)
 {
 	write_lock(&area->object->lock);
@@ -35,6 +37,7 @@ static void object_link(struct area *area)
 	write_unlock(&area->object->lock);
 }
 
+/* Takes the object's lock; waits for migrations that hold its read side. */
 static void object_unlink(struct area *area)
 {
 	struct object *obj = area->object;
@@ -61,6 +64,7 @@ static struct list *area_position(struct aspace *as, vaddr_t va)
 
 void area_insert(struct aspace *as, struct area *area)
 {
+	ASSERT(area->start < area->end && area->end <= PT_VA_LOW_END);
 	list_add_tail(area_position(as, area->start), &area->link);
 	object_link(area);
 }

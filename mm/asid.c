@@ -1,31 +1,36 @@
 /*
- * Global ASIDs: one number per space on all CPUs (arm64; x86 never gets here).
+ * Global ASIDs: one number per space, the same on all CPUs (arm64; x86 never gets
+ * here). The method is that of Linux's arch/arm64/mm/context.c but for the lock,
+ * see below.
  *
- * A token is generation << 16 | asid. A context keeps its token as long as the
- * generation lasts. When the numbers are used up, a new generation starts: all
- * numbers are free again but those that a CPU has loaded, and each CPU flushes
- * its whole TLB before it loads anything of the new generation (I11).
+ * A token is generation << 16 | asid. A context keeps its token while the
+ * generation lasts. When all numbers are used up, a rollover starts a new
+ * generation: every number is free again, except those that some CPU has loaded.
+ * Each CPU flushes its whole TLB before it loads a token of the new generation
+ * (I11).
  *
- * The rule: as long as a CPU has a root loaded, nobody else gets the ASID that
- * it is loaded under, and the root's context keeps that number. A broadcast
- * names the context's number, so it then reaches every CPU that walks the root.
- * A CPU that switches has the old root loaded until the new one is. So it holds
- * the lock from before its token changes until the new root is loaded: under
- * the lock, every other CPU's token says what that CPU walks under. And its own
- * rollover spares the number that it is about to leave.
+ * The rule. While a CPU has a root loaded under an ASID, that number belongs to
+ * this root's context and to nobody else. A broadcast names the number of its
+ * context, so it reaches every CPU that walks the root.
  *
- * Hence what a CPU loads has in its TLB, under that ASID, nothing of another
- * space. After the flush for a new generation, the CPU can fill its TLB under
- * the number of its old root only, and the new generation has that marked as
- * used, so that it belongs to nobody else until the next flush of this kind.
+ * Why the lock is held so long. During a switch a CPU walks its old root until
+ * the new one is loaded. It takes the lock before its token changes and releases
+ * it after the new root is loaded. So whoever has the lock can rely on every
+ * other CPU's token: it is the one that CPU walks under. If the switch itself
+ * causes a rollover, that still sees this CPU's old token and spares its number.
  *
- * A CPU that left for the empty root keeps its token until it loads something
- * else. That reserves a number for nothing, and does no harm.
+ * Why no CPU finds entries of another space under the ASID that it loads. A CPU
+ * starts the new generation with a whole flush. Between that flush and the load
+ * it can fill its TLB only under the number of its old root. The rollover has
+ * marked this number as used, so no other space gets it before the next rollover,
+ * which comes with a flush again.
  *
- * Linux lets go of its lock before it loads the root (arch/arm64/mm/context.c)
- * and bears that a CPU may walk the old root a moment longer under a number
- * that is no longer its own. We promise that a frame is reused only when no CPU
- * can reach it, so we cannot.
+ * A CPU that has loaded the empty root keeps its token until it loads something
+ * else. One number is then reserved without need, which does no harm.
+ *
+ * Linux releases its lock before it loads the root, and accepts that a CPU may
+ * walk the old root a moment longer under a number that is given away already. We
+ * promise that a frame is reused only when no CPU can reach it, so we cannot.
  */
 #include <mm/asid.h>
 #include <kernel/spinlock.h>
@@ -40,6 +45,7 @@ static unsigned next = 1; /* ASID 0 belongs to the empty root */
 static PERCPU(u64, active_token); /* of what this CPU has loaded, or had last; under lock */
 static PERCPU(bool, flush_due); /* a rollover happened since this CPU flushed; under lock */
 
+/* Mark a number as used in this generation. True: it was already. Lock held. */
 static bool used_test_and_set(unsigned asid)
 {
 	u64 bit = 1UL << (asid % 64), old = used[asid / 64];
@@ -48,6 +54,7 @@ static bool used_test_and_set(unsigned asid)
 	return old & bit;
 }
 
+/* Start a new generation, in which only the numbers that CPUs have loaded are used. Lock held. */
 static void roll_over(void)
 {
 	generation++;
@@ -62,6 +69,7 @@ static void roll_over(void)
 	}
 }
 
+/* Lock held. */
 static bool loaded_somewhere(u64 token)
 {
 	for_each_online_cpu (cpu)
@@ -71,9 +79,10 @@ static bool loaded_somewhere(u64 token)
 }
 
 /*
- * A number that nobody uses in this generation. There is one after a rollover at
- * the latest: that leaves one number for each CPU taken, at most, and
- * context_init() made sure that there is one more, besides 0.
+ * A number that nobody uses in this generation; rolls over if there is none. Lock
+ * held. The loop ends: after a rollover at most one number per CPU is used, and
+ * context_init() has checked that there are at least cpu_count + 2 numbers. One
+ * of them is 0, which is never given out, and one is left for us.
  */
 static unsigned take_free(void)
 {
@@ -83,7 +92,11 @@ static unsigned take_free(void)
 				return next++;
 }
 
-/* Under its number of the former generation, if a CPU still walks under that; else under a free one. */
+/*
+ * A token of this generation for a context whose token is `old` (0: it never had one). If a CPU
+ * still walks under the old number, the context keeps the number, and those CPUs get the new token,
+ * too. Lock held.
+ */
 static u64 new_token(u64 old)
 {
 	u64 asid = old && loaded_somewhere(old) ? (u16)old : take_free();
@@ -115,6 +128,7 @@ void asid_unlock(void)
 	spin_unlock(&lock);
 }
 
+/* Interrupts off under the lock, as a switch takes it with interrupts off. */
 void asid_release(struct tlb_context *ctx)
 {
 	if (!asid_is_global())

@@ -39,9 +39,11 @@ struct aspace *aspace_create(const char *name, u32 node)
 	return as;
 }
 
+/* Debts first, then entries, then the context, then tables: each needs the ones after it. */
 void aspace_destroy(struct aspace *as)
 {
-	ASSERT(!as->subscribed);
+	ASSERT(!as->subscribed && !load_relaxed(&as->changing) &&
+	       !load_relaxed(&as->flush_pending));
 	spin_lock(&spaces_lock);
 	list_del(&as->link);
 	spin_unlock(&spaces_lock);
@@ -145,6 +147,7 @@ static int cut_page(struct aspace *as, vaddr_t va)
 	return area && area->huge && va % HUGE_SIZE ? page_split(as, va) : 0;
 }
 
+/* Write side held. Split the 2 MiB pages that lie across the ends of a range. */
 static __noinline int cut_pages(struct aspace *as, vaddr_t va, vaddr_t end)
 {
 	int err = cut_page(as, va);
@@ -180,7 +183,7 @@ static int isolate_range(struct aspace *as, vaddr_t va, u64 len)
 	return err;
 }
 
-/* Write side held, the range isolated. */
+/* Remove all areas that lie inside the range. Write side held, and there are borders at its ends. */
 static void remove_areas(struct aspace *as, vaddr_t va, vaddr_t end)
 {
 	struct area *area;
@@ -239,6 +242,7 @@ int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
 	return err;
 }
 
+/* Does each node of this bit mask exist, and does it have memory? */
 static bool nodes_have_memory(u64 nodes)
 {
 	for (; nodes; nodes &= nodes - 1) {
@@ -295,6 +299,7 @@ const pte_t *aspace_entry(struct aspace *as, vaddr_t va)
 	return pos.level <= 1 ? pos.ptep : NULL;
 }
 
+/* Reads entries without their PTL: pages that move meanwhile count once, on either node. */
 void aspace_count_nodes(struct aspace *as, vaddr_t va, u64 len, u64 pages[])
 {
 	vaddr_t end = va + len;

@@ -1,6 +1,7 @@
 /* The free blocks of a node: lists by size, and buddies that merge. */
 #include <mm/buddy.h>
 
+/* Node's lock held. */
 static void free_list_add(struct pmm_node *n, struct page *page, unsigned order)
 {
 	struct page *first = n->free[order].first;
@@ -15,6 +16,7 @@ static void free_list_add(struct pmm_node *n, struct page *page, unsigned order)
 	n->free[order].count++;
 }
 
+/* Node's lock held; the page is in the list of its order. */
 static void free_list_del(struct pmm_node *n, struct page *page)
 {
 	if (page->prev)
@@ -26,6 +28,7 @@ static void free_list_del(struct pmm_node *n, struct page *page)
 	n->free[page->order].count--;
 }
 
+/* A block of 2^order frames has one buddy: the block whose frame number differs in bit `order`. */
 void buddy_free(struct pmm_node *n, struct page *page, unsigned order)
 {
 	u64 pfn = (u64)(page - page_array);

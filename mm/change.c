@@ -1,16 +1,23 @@
 /*
- * The bracket around every change, and who hears of it.
+ * Beginning and end of every change, and who is told of it.
  *
- * A subscriber comes and goes while others change the space. Those who hold
- * aspace.lock are kept out by its write side. Those who came through the reverse
- * map hold the read side of an object that the space maps: once each of these was
- * held for writing, whoever began before has ended. So a beginning that was
- * not heard has no end that is, and none is left when a subscriber goes. Until he
- * is no longer found, changes that he does not hear begin still report entries to
- * him; so once that is so, they are waited for, too.
+ * A subscriber comes and goes while others change the space. Both take the write
+ * side of aspace.lock, which keeps out all changes that need this lock. Changes that
+ * came through the reverse map hold the read side of an object that the space maps.
+ * wait_for_others() takes the write side of each such object once; then all of these
+ * changes have ended that had begun before.
  *
- * Fields are read through the pointer that was loaded, so they come after its
- * load; its store is a release.
+ * Coming: a change that began before the subscriber was in the table has ended when
+ * change_subscribe() returns, so nobody is told the end of a change whose beginning
+ * he was not told.
+ *
+ * Going: first the subscriber is marked as leaving, and changes are waited for, so
+ * each beginning that it was told has had its end. Then its place is cleared. A
+ * change that began in between may have found it there, and may still report entries
+ * to it, so changes are waited for once more.
+ *
+ * Reading: a subscriber's fields are read through the pointer from the table, so
+ * they depend on its load; the store of the pointer is a release.
  */
 #include <mm/change.h>
 #include <kernel/error.h>
@@ -31,6 +38,7 @@ static void wait_for_others(struct aspace *as)
 	}
 }
 
+/* Where the subscriber is in the space's table; CHANGE_SUBSCRIBERS: nowhere. NULL finds a free place. */
 static unsigned place_of(const struct aspace *as, const struct change_subscriber *s)
 {
 	unsigned i = 0;
@@ -42,7 +50,9 @@ static unsigned place_of(const struct aspace *as, const struct change_subscriber
 
 int change_subscribe(struct aspace *as, struct change_subscriber *s)
 {
+	ASSERT(s->begin && s->end);
 	write_lock(&as->lock);
+	ASSERT(place_of(as, s) == CHANGE_SUBSCRIBERS);
 	unsigned i = place_of(as, NULL);
 
 	if (i < CHANGE_SUBSCRIBERS) {
@@ -87,6 +97,7 @@ void change_tell_end(const struct change *c)
 		if (c->told >> i & 1) {
 			struct change_subscriber *s = load_relaxed(&c->as->subscriber[i]);
 
+			ASSERT(s); /* who was told of the beginning is waited for before he goes */
 			s->end(s, c);
 		}
 }

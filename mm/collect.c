@@ -8,11 +8,13 @@ static inline unsigned most(unsigned order)
 	return order ? knobs.batch_2m : (unsigned)MIGRATE_MAX;
 }
 
+/* Is the page on one of the nodes that the request wants emptied? */
 static inline bool wanted(const struct migration *m, const struct page *page)
 {
 	return m->req->from_nodes >> page->node & 1 && page->node != m->req->to_node;
 }
 
+/* Isolate the page found at va, or note why it stays. PTL held, which keeps the page. */
 static inline void collect_page(struct migration *m, struct page *page, vaddr_t va)
 {
 	if (!wanted(m, page))
@@ -25,7 +27,10 @@ static inline void collect_page(struct migration *m, struct page *page, vaddr_t 
 		migration_add(m, page, va);
 }
 
-/* Entries of one table, the first at va, which is aligned. Stops when the batch is full or a 2 MiB page was split. Returns where it stopped. */
+/*
+ * Entries of one table, the first at va, which is aligned. Stops when the batch is full or a 2 MiB
+ * page was split. Returns where it stopped.
+ */
 static vaddr_t collect_run(struct migration *m, struct pt_pos pos, vaddr_t va, vaddr_t end,
 			   unsigned max)
 {

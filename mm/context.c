@@ -13,6 +13,7 @@
 
 void context_leave(struct tlb_cpu *me)
 {
+	ASSERT(!irqs_enabled());
 	mmu_switch(mmu_empty_root(), asid_none(), false);
 	me->slots[me->slot].ctx = NULL;
 	if (!asid_is_global())
@@ -22,6 +23,7 @@ void context_leave(struct tlb_cpu *me)
 
 /* ---- loading contexts ---------------------------------------------------- */
 
+/* The slot that this context has on this CPU, or the one that it gets, in turn. Interrupts off. */
 static unsigned find_slot(struct tlb_cpu *me, const struct tlb_context *ctx, bool *found)
 {
 	unsigned slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
@@ -132,10 +134,13 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	ctx->gen = 1;
 	ctx->asid_token = 0;
 	ctx->stage2 = NULL;
+	unsigned tried = 0;
+
 	spin_lock(&contexts_lock);
-	do
+	do {
+		ASSERT(tried++ < TLB_CONTEXT_IDS); /* else all ids are taken */
 		next_id = (u16)((next_id + 1) % TLB_CONTEXT_IDS);
-	while (!next_id || contexts[next_id]);
+	} while (!next_id || contexts[next_id]);
 	ctx->id = next_id;
 	ctx->tag = oracle_tag(next_id);
 	store_relaxed(&contexts[next_id], ctx);
@@ -143,6 +148,7 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	spin_unlock(&contexts_lock);
 }
 
+/* On each CPU, by remote call with interrupts off. */
 static void forget_here(void *arg)
 {
 	struct tlb_context *ctx = arg;
@@ -160,6 +166,7 @@ static void forget_here(void *arg)
 
 void tlb_context_destroy(struct tlb_context *ctx)
 {
+	ASSERT(ctx->id && tlb_context_by_id(ctx->id) == ctx);
 	smp_call(&cpu_online, forget_here, ctx);
 	asid_release(ctx);
 	/* Whoever found it before may still flush it; nobody finds it afterwards. */

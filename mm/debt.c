@@ -3,17 +3,19 @@
 #include <mm/deferral.h>
 #include <mm/pmm.h>
 #include <mm/stats.h>
+#include <kernel/panic.h>
 #include <kernel/string.h>
 
-/* 4 KiB frames held back by whoever holds any, now and at most. Under no lock: each list has its own. */
+/* 4 KiB frames that all deferrals hold back: now, and at most so far. Atomic, as each list has its own lock. */
 static u64 held_now, held_most;
 
+/* So many frames more (or fewer) are held. */
 static void count_held(s64 pages)
 {
 	u64 now = atomic_fetch_add_relaxed(&held_now, (u64)pages) + (u64)pages;
 	u64 most = load_relaxed(&held_most);
 
-	/* A figure, which orders nothing. */
+	/* Nothing depends on the order of this figure; acquire is the weakest exchange there is. */
 	while (pages > 0 && now > most && !atomic_cmpxchg_acquire(&held_most, &most, now))
 		; /* somebody else raised it: `most` is theirs now */
 }
@@ -32,6 +34,7 @@ void debts_owe(struct debts *d, const struct tlb_context *ctx)
 {
 	u64 *word = &d->owing[ctx->id / 64], bit = 1UL << (ctx->id % 64);
 
+	ASSERT(ctx->id); /* nothing of the kernel's waits */
 	spin_lock(&d->lock);
 	if (*word & bit) {
 		count(debts_merged);
@@ -48,7 +51,8 @@ void debts_hold(struct debts *d, struct page *page)
 {
 	struct page **list = &d->held[page->node][page->order ? 1 : 0];
 
-	/* Before it is in the list, from where somebody else may give it back. */
+	ASSERT(!load_relaxed(&page->mapcount));
+	/* Count first: once the frame is in the list, somebody else may free it and count it off. */
 	count_held(1L << page->order);
 	spin_lock(&d->lock);
 	page->next = *list;
@@ -58,9 +62,11 @@ void debts_hold(struct debts *d, struct page *page)
 	pmm_set_quarantined(page->node, 1L << page->order);
 }
 
+/* A frame that was held is about to be used or freed: it is no longer counted. */
 static void left_quarantine(struct debts *d, struct page *page)
 {
 	spin_lock(&d->lock);
+	ASSERT(d->held_pages >= 1UL << page->order);
 	store_relaxed(&d->held_pages, d->held_pages - (1UL << page->order));
 	spin_unlock(&d->lock);
 	pmm_set_quarantined(page->node, -(1L << page->order));
@@ -87,7 +93,7 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order)
 	return page;
 }
 
-/* The next context of the set that still exists, from id *at on; *at moves behind it. NULL: none. */
+/* The next context of the set that still exists, from id *at on; *at becomes the id after it. NULL: none is left. */
 static struct tlb_context *next_owing(const u64 *owing, unsigned *at)
 {
 	while (*at < TLB_CONTEXT_IDS) {
@@ -107,7 +113,7 @@ static struct tlb_context *next_owing(const u64 *owing, unsigned *at)
 	return NULL;
 }
 
-/* One shootdown, however many they are; of one context it is its own. */
+/* Flush all contexts of the set in one shootdown. A single context is flushed by itself, which costs others less. */
 static void flush_owing(const u64 *owing)
 {
 	struct cpumask cpus;
@@ -128,6 +134,7 @@ static void flush_owing(const u64 *owing)
 	tlb_contexts_release();
 }
 
+/* Free a list of frames whose flush is done. */
 static void free_held(struct debts *d, struct page *page)
 {
 	while (page) {
@@ -144,11 +151,12 @@ u64 debts_pay(struct debts *d)
 	struct page *held[MAX_NODES][2];
 	u64 owing[DEBT_CONTEXT_WORDS], owed;
 
-	/* A second payer must not return while the first still flushes: it waits here. */
+	ASSERT_MAY_WAIT();
+	/* A second payer waits here: it must not return while the first one still flushes. */
 	write_lock(&d->payer);
 	/*
-	 * One snapshot of both: a frame's context was noted before the frame was held,
-	 * so the flush below covers every frame in it.
+	 * Frames and contexts are taken in one step. A frame's context was noted before
+	 * the frame was held, so the flush below covers every frame that we take.
 	 */
 	spin_lock(&d->lock);
 	memcpy(held, d->held, sizeof(held));

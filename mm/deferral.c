@@ -26,6 +26,7 @@ static bool any_page(const struct page *src)
 	return true;
 }
 
+/* A deferral that lets flushes wait must hold the frames. */
 static void no_held(struct page *src)
 {
 	panic("deferral %s deferred frame %#lx but has nowhere to hold it", deferral->name,
@@ -66,6 +67,7 @@ static struct deferral active = {.name = "none",
 				 .held = none_held};
 const struct deferral *deferral = &active;
 
+/* On each CPU. */
 static void cancel_tick(void *arg __unused)
 {
 	alarm_cancel();
@@ -76,6 +78,7 @@ void deferral_use(const struct deferral *wanted)
 	bool defers = wanted->entry_taken || wanted->may_defer;
 
 	ASSERT(wanted->pay || !defers);
+	ASSERT(!deferral->held()); /* the caller has settled */
 	ASSERT(wanted->counter_count <= DEFERRAL_COUNTERS_MAX);
 	/* Nobody else's parts are interrupted by what was set for this one. */
 	if (deferral->tick_us)
@@ -102,6 +105,7 @@ void deferral_use(const struct deferral *wanted)
 	active.enable();
 }
 
+/* Count debts that were paid, by event. */
 static void count_paid(enum pay_event why, u64 paid)
 {
 	if (!paid)
@@ -129,6 +133,7 @@ static void tick(void)
 		context_set_due();
 }
 
+/* In task context, some time after tick(). */
 static void tick_due(void)
 {
 	pay(PAY_TICK, pay_all());

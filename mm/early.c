@@ -15,6 +15,7 @@ static bool active;
 
 extern char __image_start[], __image_end[];
 
+/* Add [base, end), unless it is empty. */
 static void piece_add(paddr_t base, paddr_t end)
 {
 	if (base >= end)
@@ -25,6 +26,7 @@ static void piece_add(paddr_t base, paddr_t end)
 	pieces[piece_count++].end = end;
 }
 
+/* Remove a piece; those behind it move up. */
 static void piece_del(unsigned i)
 {
 	for (; i + 1 < piece_count; i++)
@@ -72,6 +74,7 @@ paddr_t early_alloc(u64 size, u64 align, paddr_t lo, paddr_t hi)
 	unsigned best = EARLY_MAX;
 	paddr_t at = 0;
 
+	ASSERT(align && !(align & (align - 1)));
 	size = ALIGN_UP(size, PAGE_SIZE);
 	for (unsigned i = 0; i < piece_count; i++) {
 		paddr_t start = ALIGN_UP(MAX(pieces[i].base, lo), align);
@@ -93,6 +96,7 @@ paddr_t early_alloc(u64 size, u64 align, paddr_t lo, paddr_t hi)
 
 void early_hand_over(void (*fn)(paddr_t base, u64 len))
 {
+	ASSERT(active);
 	active = false;
 	for (unsigned i = 0; i < piece_count; i++)
 		fn(pieces[i].base, pieces[i].end - pieces[i].base);

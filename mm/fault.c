@@ -90,12 +90,14 @@ static __noinline enum fault_result fault_wait_for_store(struct fault *f)
 	return FAULT_RETRY;
 }
 
+/* Drop what the fault held while it waited. */
 static inline void fault_end(struct fault *f)
 {
 	if (unlikely(f->filled))
 		page_put(f->filled, PAGE_REF);
 }
 
+/* Nothing is mapped: find or make the page and map it. Read side of aspace.lock held. */
 static enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos pos)
 {
 	unsigned order = pos.level ? HUGE_ORDER : 0;
@@ -117,7 +119,10 @@ static enum fault_result fault_absent(struct fault *f, struct area *area, struct
 	} else {
 		return fault_store(f, area, slot, seen, index);
 	}
-	/* Of the other size: it lost to a table, and whoever put it there takes it back, or the table is there now. */
+	/*
+	 * The page in the slot has the other size. Either somebody put a 2 MiB page there, found a table
+	 * in its place, and will take the page back; or the table is there by now. Look again.
+	 */
 	if (unlikely(page && page->order != order)) {
 		page_put(page, PAGE_REF);
 		page = NULL;
@@ -171,6 +176,7 @@ static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t 
 	return FAULT_DONE;
 }
 
+/* The entry is present, but does not allow the access, or no longer refuses it. */
 static enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos)
 {
 	if (f->write && !pte_is_writable(f->seen) && area->prot & PROT_WRITE) {
@@ -196,6 +202,7 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 
 /* ---- the handler ---------------------------------------------------------------- */
 
+/* May the area have a 2 MiB page around va? */
 static bool large_page_fits(const struct area *area, vaddr_t va)
 {
 	vaddr_t base = ALIGN_DOWN(va, HUGE_SIZE);
@@ -257,6 +264,7 @@ static enum fault_result fault_locked(struct fault *f)
 	return result;
 }
 
+/* Count the time of a fault that waited for a page under migration. */
 static void note_wait(const struct fault *f, u64 waits_before)
 {
 	struct mm_counters *c = this_cpu_ptr(mm_counters);
@@ -335,6 +343,7 @@ static enum fault_result populate_locked(struct fault *f, u32 node, u64 *bytes)
 	return result;
 }
 
+/* The same, until it is done. Takes the lock; waits. */
 static bool populate_one(struct aspace *as, vaddr_t va, u32 node, u64 *bytes)
 {
 	struct fault f = {.as = as, .va = va, .strict = node != BOOT_NODE_NONE};

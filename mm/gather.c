@@ -6,6 +6,7 @@
 #include <mm/asid.h>
 #include <mm/stats.h>
 #include <kernel/panic.h>
+#include <kernel/spinlock.h>
 
 struct tlb_context tlb_kernel_context;
 bool tlb_issues_late;
@@ -56,6 +57,7 @@ static __always_inline bool complete_fast_path(const struct tlb_part *part)
 	return true;
 }
 
+/* Nothing is gathered of this context any more. */
 static inline void gather_reset(struct tlb_part *part)
 {
 	part->start = ~0UL;
@@ -65,6 +67,7 @@ static inline void gather_reset(struct tlb_part *part)
 	part->full = false;
 }
 
+/* All but the fast paths. */
 static __noinline void flush_gathered(struct tlb_gather *g)
 {
 	if (unlikely(g->by_scanner))
@@ -97,6 +100,7 @@ void tlb_gather_flush(struct tlb_gather *g)
 
 /* ---- gathering ----------------------------------------------------------- */
 
+/* The part of this context, or a new one. */
 static struct tlb_part *part_of(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
 {
 	for (unsigned i = 0; i < g->count; i++)
@@ -115,6 +119,7 @@ static struct tlb_part *part_of(struct tlb_gather *g, struct tlb_context *ctx, u
 	return part;
 }
 
+/* Make the part contain [start, end). */
 static void widen(struct tlb_part *part, vaddr_t start, vaddr_t end, unsigned level)
 {
 	part->start = MIN(part->start, start);
@@ -180,8 +185,10 @@ void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus)
 		cpus->bits[w] |= load_relaxed(&ctx->mask.bits[w]);
 }
 
+/* Broadcasts reach every CPU, so `cpus` matters only to interrupts. */
 void tlb_flush_cpus(const struct cpumask *cpus)
 {
+	ASSERT_MAY_WAIT();
 	count(shootdowns);
 	count(shootdowns_nonglobal);
 	if (knobs.transport == TRANSPORT_IPI)
@@ -196,6 +203,7 @@ void tlb_flush_kernel(vaddr_t start, vaddr_t end)
 {
 	struct tlb_gather g;
 
+	ASSERT(start < end && !((start | end) & (PAGE_SIZE - 1)));
 	tlb_gather_init(&g, &tlb_kernel_context, 0);
 	tlb_gather_add_range(&g, &tlb_kernel_context, start, end, 0);
 	tlb_gather_flush(&g);

@@ -27,6 +27,7 @@
 #include <mm/stats.h>
 #include <kernel/clock.h>
 #include <kernel/error.h>
+#include <kernel/panic.h>
 
 static PERCPU(struct hint_stats, hint_stats);
 static PERCPU(struct aspace *, waits_for_scan); /* whose scan this CPU waits for; NULL = none */
@@ -114,6 +115,7 @@ static bool pull(struct history *h, u32 node)
 	return true;
 }
 
+/* Note this access in the page's history and decide what becomes of the page. PTL held. */
 static enum verdict judge_page(const struct page *page, struct reference *r)
 {
 	struct history h = unpack(load_relaxed(&page->last));
@@ -134,9 +136,9 @@ static enum verdict judge_page(const struct page *page, struct reference *r)
 }
 
 /*
- * Each fault once. Read-only pages do not make their users a group: libraries
- * and the like are used by everybody (the condition is on the entry as it
- * would be mapped, and it is the read-only ones that are left out).
+ * Count a fault, once. Users of a read-only page do not count as a group that
+ * shares data (hint_faults_grouped): everybody reads libraries and the like.
+ * Read-only means as the entry would be mapped again.
  */
 static void account(struct aspace *as, const struct reference *r)
 {
@@ -250,7 +252,9 @@ void hint_flush_ended(struct aspace *as)
 	 * Full barrier after the last acknowledgement; partner: aspace_may_be_cached().
 	 * And before the look at who waits; partner: the one in wait_turn().
 	 */
-	atomic_fetch_add(&as->flush_pending, -1U);
+	u32 pending = atomic_fetch_add(&as->flush_pending, -1U);
+
+	ASSERT(pending);
 	for_each_online_cpu (cpu)
 		if (load_relaxed(cpu_ptr(cpu, waits_for_scan)) == as)
 			cpu_wake(cpu);

@@ -23,17 +23,20 @@ const pte_t *kmap_root(void)
 	return kernel_root;
 }
 
+/* For start-up, when there is no going on without it. */
 static void map_or_die(vaddr_t va, paddr_t pa, u64 len, prot_t prot, bool large)
 {
 	if (pgwalk_map_range(&pt_kernel, kernel_root, va, pa, len, prot, large))
 		panic("no memory for the kernel's page tables");
 }
 
+/* Physical address of a symbol of the image. */
 static paddr_t image_phys(const char *p)
 {
 	return arch_kernel_phys() + (u64)(p - __image_start);
 }
 
+/* Code, constants and data of the kernel by 4 KiB pages, each with the rights that it needs. */
 static void map_image(void)
 {
 	const prot_t base = PROT_READ | PROT_GLOBAL;
@@ -75,6 +78,7 @@ static const char *const on_off[] = {"on", "off", NULL};
 
 void kmap_init(const struct bootinfo *bi)
 {
+	ASSERT(!kernel_root);
 	kmap_large = option_choice("large", on_off, 0) == 0;
 	u64 limit = arch_phys_limit();
 
@@ -97,6 +101,7 @@ void kmap_init(const struct bootinfo *bi)
 
 int kmap_map(vaddr_t va, paddr_t pa, u64 len, prot_t prot)
 {
+	ASSERT(!((va | pa | len) & (PAGE_SIZE - 1)));
 	write_lock(&kmap_lock);
 	int err = pgwalk_map_range(&pt_kernel, kernel_root, va, pa, len, prot | PROT_GLOBAL,
 				   kmap_large && !(prot & PROT_DEVICE));
@@ -104,6 +109,7 @@ int kmap_map(vaddr_t va, paddr_t pa, u64 len, prot_t prot)
 	return err;
 }
 
+/* Map the 4 KiB pages around a range at their direct-map addresses. */
 static void *map_phys(paddr_t pa, u64 len, prot_t prot)
 {
 	paddr_t start = ALIGN_DOWN(pa, PAGE_SIZE), end = ALIGN_UP(pa + len, PAGE_SIZE);

@@ -9,6 +9,7 @@
 #include <mm/pgwalk.h>
 #include <mm/pmm.h>
 #include <kernel/kmem.h>
+#include <kernel/panic.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
 
@@ -33,11 +34,13 @@ static inline unsigned doublings(size_t bytes, unsigned shift)
 	return bytes <= 1UL << shift ? 0 : 64 - (unsigned)__builtin_clzl(bytes - 1) - shift;
 }
 
+/* The size class of an object; CLASSES or more: it gets whole pages. */
 static inline unsigned class_of(size_t bytes)
 {
 	return doublings(bytes, MIN_SHIFT);
 }
 
+/* The smallest order whose pages hold so many bytes. */
 static inline unsigned order_of(size_t bytes)
 {
 	return doublings(bytes, PAGE_SHIFT);
@@ -65,6 +68,7 @@ static bool grow(unsigned c, u32 node)
 	return true;
 }
 
+/* An object of a class, zeroed; NULL: no memory. */
 static void *small_alloc(unsigned c, u32 node)
 {
 	for (;;) {
@@ -154,7 +158,10 @@ static void stack_free(void *p)
 {
 	struct free_object *stack = p;
 
+	ASSERT(((vaddr_t)p - KVIRT_BASE) % STACK_STRIDE ==
+	       PAGE_SIZE); /* the lowest byte of a stack */
 	spin_lock(&lock);
+	ASSERT(objects_in_use);
 	stack->next = free_stacks;
 	free_stacks = stack;
 	objects_in_use--;
@@ -163,6 +170,7 @@ static void stack_free(void *p)
 
 extern char __data_end[], __bss_start[];
 
+/* Is va in a page that is left unmapped below a stack? */
 static bool is_guard(vaddr_t va)
 {
 	if (va >= (vaddr_t)__data_end && va < (vaddr_t)__bss_start)

@@ -1,7 +1,7 @@
 /*
- * Knobs: finding, reading, changing them. What they are is told by those who
- * have them (knobs.c, deferrals). Changing one settles all debts first, so that
- * no debt outlives the rules it was made under.
+ * Knobs: finding, reading, changing them. mm/knobs.c and each deferral register
+ * their own. Changing a knob settles all debts first, so that no debt outlives the
+ * rules under which it was made.
  */
 #include <mm/knob.h>
 #include <kernel/error.h>
@@ -23,6 +23,7 @@ unsigned knob_count(void)
 
 struct knob *knob_at(unsigned i)
 {
+	ASSERT(i < count);
 	return list[i];
 }
 
@@ -46,6 +47,7 @@ void knob_add(struct knob *knobs_of, unsigned n)
 	}
 }
 
+/* The number of a choice by its name. -EINVAL, with all choices in err. */
 static int parse_choice(const struct knob *k, const char *text, u64 *value, char *err, size_t size)
 {
 	int at = 0;
@@ -61,6 +63,7 @@ static int parse_choice(const struct knob *k, const char *text, u64 *value, char
 	return -EINVAL;
 }
 
+/* The value that a text stands for, within the knob's limits. */
 static int parse_value(const struct knob *k, const char *text, u64 *value, char *err, size_t size)
 {
 	if (k->choices)
@@ -75,6 +78,7 @@ static int parse_value(const struct knob *k, const char *text, u64 *value, char 
 
 /* ---- changing ---- */
 
+/* A scheme's value, if it has laid one over the knob's own. */
 static const struct knob_setting *in_force(const struct knob_layers *layers)
 {
 	return layers->laid ? &layers->scheme : &layers->own;
@@ -85,8 +89,10 @@ const char *knob_source(const struct knob *k)
 	return in_force(&k->now)->source;
 }
 
+/* Put these layers in force, and forget what is staged. */
 static void put(struct knob *k, const struct knob_layers *layers)
 {
+	ASSERT(in_force(layers)->source); /* set or saved before */
 	k->now = k->next = *layers;
 	k->staged = false;
 	*k->value = in_force(layers)->value;
@@ -117,6 +123,7 @@ static int check(const char *name, const char *text, struct knob **out, u32 *val
 	return 0;
 }
 
+/* Stage a value of the knob's own, without a scheme's. */
 static void stage_own(struct knob *k, struct knob_setting own)
 {
 	k->next.own = own;

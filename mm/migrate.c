@@ -19,6 +19,7 @@
 #include <mm/knob.h>
 #include <mm/migrate_batch.h>
 #include <mm/migrate_wait.h>
+#include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/pmm.h>
 #include <mm/rmap.h>
@@ -40,6 +41,7 @@ static bool only_read(const struct page *src)
 	return area && !(area->prot & PROT_WRITE);
 }
 
+/* A destination for each page that was isolated. Pages that get none are dropped. */
 static __noinline void allocate(struct migration *m)
 {
 	for (unsigned i = 0; i < m->count; i++) {
@@ -151,6 +153,7 @@ static void map_pair(struct migration *m, unsigned i, struct page *to)
 	}
 }
 
+/* The source is frozen and its flush complete, so nobody writes it (I2). */
 static void copy_pair(struct migration *m, unsigned i)
 {
 	char *to = page_to_virt(m->dst[i]);
@@ -172,6 +175,7 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	slot_store(object_slot(dst->object, dst->index, false), slot_of_page(dst));
 }
 
+/* Somebody has a reference: map the source again where it was. */
 static void undo_pair(struct migration *m, unsigned i)
 {
 	struct page *src = m->src[i];
@@ -180,6 +184,7 @@ static void undo_pair(struct migration *m, unsigned i)
 	migration_drop(m, i, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
 }
 
+/* Entries of pair i that are migration entries now. */
 static inline u32 mappings_taken(const struct migration *m, unsigned i)
 {
 	return likely(m->entry[i]) ? 1 : m->taken[i];
@@ -248,6 +253,7 @@ static __noinline void move_wanted(struct migration *m)
 	}
 }
 
+/* Copy and map the pairs [i, last), those that somebody waits for first. */
 static __always_inline void move(struct migration *m, unsigned i, unsigned last)
 {
 	for (;;) {
@@ -264,12 +270,15 @@ static __always_inline void move(struct migration *m, unsigned i, unsigned last)
 
 /* ---- sources ------------------------------------------------------------------------- */
 
+/* The flush of this page waits: its old frame goes to the deferral. */
 static void hold_source(struct page *src)
 {
+	ASSERT(!load_relaxed(&src->refs)); /* frozen by the move */
 	store_relaxed(&src->state, (u8)PAGE_QUARANTINE);
 	deferral->frame_held(src);
 }
 
+/* Old frames of all pages that have moved go to the allocator, or to the deferral. */
 static __noinline void free_sources(struct migration *m)
 {
 	unsigned n = 0;
@@ -355,6 +364,7 @@ static void migrate_collected(struct migration *m)
 	m->stats.moved_huge += m->order ? m->moved : 0;
 }
 
+/* Start with this CPU's migration state. Task context: nothing else on this CPU uses it meanwhile. */
 static struct migration *begin(const struct migrate_request *req)
 {
 	struct migration *m = this_cpu_ptr(migration);
@@ -367,6 +377,7 @@ static struct migration *begin(const struct migrate_request *req)
 	return m;
 }
 
+/* Add what was done to the caller's statistics. */
 static void end_with(struct migration *m, struct migrate_stats *stats)
 {
 	count_add(pages_migrated, m->stats.moved);
@@ -374,6 +385,7 @@ static void end_with(struct migration *m, struct migrate_stats *stats)
 	migrate_stats_add(stats, &m->stats);
 }
 
+/* 4 KiB pages that could not be moved. */
 static u64 failures(const struct migration *m)
 {
 	u64 failed = 0;
@@ -401,6 +413,7 @@ u64 migrate_range(const struct migrate_request *req)
 	struct migration *m = begin(req);
 	vaddr_t end = req->start + req->len;
 
+	ASSERT(!((req->start | end) & (PAGE_SIZE - 1)) && req->to_node < numa_node_count());
 	for (vaddr_t va = req->start; va < end;) {
 		/*
 		 * The read side from isolation to the last mapping: the areas, objects and
@@ -421,6 +434,7 @@ u64 migrate_pages(struct page **list, unsigned n, const struct migrate_request *
 	struct migrate_request from_list = *req;
 	struct migration *m = begin(&from_list);
 
+	ASSERT(req->to_node < numa_node_count());
 	/* What a range would be: the list's places. */
 	from_list.as = NULL;
 	from_list.start = 0;

@@ -58,6 +58,7 @@ static unsigned note_pages(struct migration *m, unsigned first, unsigned last)
 	return last;
 }
 
+/* False: this mapping of the page lies in the change that was refused. */
 static bool outside(struct area *area, vaddr_t va, void *arg)
 {
 	const struct change *refused = arg;

@@ -54,6 +54,7 @@ struct walk {
 	bool scanned;
 };
 
+/* Take one mapping of the page down, if there is one. */
 static bool unmap_at(struct area *area, vaddr_t va, void *arg)
 {
 	struct walk *w = arg;
@@ -91,6 +92,7 @@ static bool gather_at(struct area *area, vaddr_t va, void *arg)
 	return true;
 }
 
+/* No change in this space has paid and is not over. */
 static bool is_quiet(struct area *area, vaddr_t va __unused, void *arg __unused)
 {
 	return !load_relaxed(&area->aspace->changing);
@@ -107,7 +109,10 @@ enum migrate_reason migration_unmap_shared(struct migration *m, struct page *src
 {
 	struct walk w = {.m = m, .src = src, .may_wait = true};
 
-	/* Somebody subscribed since the batch began, to a space that only the object's lock keeps: see mm/change.c. */
+	/*
+	 * Somebody subscribed since the batch began, to a space that only the object's lock keeps:
+	 * see mm/change.c.
+	 */
 	if (unlikely(!m->watched && load_relaxed(&change_subscriptions))) {
 		m->entry[src->slot] = NULL;
 		return MIGRATE_RACED;
@@ -156,6 +161,7 @@ static bool map_at(struct area *area, vaddr_t va, void *arg)
 	return true;
 }
 
+/* Walks the areas of `to`, as the source may have left its object already. */
 void migration_map_shared(const struct page *src, struct page *to, unsigned level)
 {
 	struct back b = {src, to, level};

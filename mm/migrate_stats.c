@@ -36,6 +36,7 @@ void migration_note_moved(struct migration *m, vaddr_t va)
 		note_result(m->req, va, m->list ? 0 : m->order, MIGRATE_OK);
 }
 
+/* The destination is nobody else's yet, so this frees it. */
 void migration_drop(struct migration *m, unsigned i, enum migrate_reason reason)
 {
 	migration_note_failure(m, m->va[i], m->order, reason);

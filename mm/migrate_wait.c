@@ -2,6 +2,7 @@
 #include <mm/migrate_batch.h>
 #include <mm/migrate_wait.h>
 #include <mm/stats.h>
+#include <kernel/panic.h>
 #include <kernel/smp.h>
 
 /* The page this CPU waits for; set under the PTL of its migration entry, cleared by its migrator. */
@@ -16,6 +17,7 @@ void migration_wait(struct page *src, struct spinlock *ptl)
 {
 	struct page **mine = this_cpu_ptr(waiting_for);
 
+	ASSERT(spin_is_locked(ptl));
 	store_relaxed(mine, src);
 	atomic_fetch_or_relaxed(&src->flags, PG_WAITERS); /* the PTL orders it */
 	migration_want(src);
@@ -41,10 +43,12 @@ void migration_wake(struct page *src)
 	}
 }
 
+/* Relaxed would do for the bit: the release below orders it before wanted_any. */
 void migration_want(struct page *src)
 {
 	struct migration *m = src->migration;
 
+	ASSERT(m && src->slot < MIGRATE_MAX);
 	atomic_fetch_or(&m->wanted[src->slot / 64], 1UL << (src->slot % 64));
 	store_release(&m->wanted_any, 1);
 }

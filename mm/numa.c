@@ -1,6 +1,7 @@
 /* NUMA topology as mm needs it; a copy of what discovery found, read-only after start-up. */
 #include <mm/numa.h>
 #include <mm/pmm.h>
+#include <kernel/panic.h>
 #include <kernel/smp.h>
 
 static const struct bootinfo *info;
@@ -30,6 +31,7 @@ static void sort_by_distance(u32 node)
 
 void numa_init(const struct bootinfo *bi)
 {
+	ASSERT(bi->node_count && bi->node_count <= MAX_NODES);
 	info = bi;
 	for (u32 i = 0; i < bi->node_count; i++)
 		sort_by_distance(i);
@@ -37,6 +39,7 @@ void numa_init(const struct bootinfo *bi)
 
 const u8 *pmm_fallback_order(u32 node, unsigned *n)
 {
+	ASSERT(node < info->node_count);
 	*n = info->node_count;
 	return fallback[node];
 }
@@ -46,6 +49,7 @@ u32 numa_node_count(void)
 	return info->node_count;
 }
 
+/* Looks through the ranges that the firmware gave; they do not overlap. */
 u32 numa_node_of(paddr_t pa, paddr_t end, paddr_t *stop)
 {
 	*stop = end;
@@ -64,6 +68,7 @@ u32 numa_node_of(paddr_t pa, paddr_t end, paddr_t *stop)
 
 u32 numa_distance(u32 from, u32 to)
 {
+	ASSERT(from < info->node_count && to < info->node_count);
 	return info->distance[from][to];
 }
 

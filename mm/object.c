@@ -22,6 +22,7 @@ static PERCPU(slot_t *, waits_for_slot); /* that this CPU waits for; NULL = none
 
 /* ---- coming and going ------------------------------------------------------------ */
 
+/* Chunks that the whole object needs. */
 static u64 chunk_count(const struct object *obj)
 {
 	return (obj->page_count + OBJECT_CHUNK - 1) / OBJECT_CHUNK;
@@ -116,6 +117,7 @@ void object_put(struct object *obj)
 
 slot_t *object_chunk_create(struct object *obj, u64 chunk)
 {
+	ASSERT(chunk < chunk_count(obj));
 	slot_t *fresh = kmem.alloc(chunk_slots(obj) * sizeof(slot_t), BOOT_NODE_NONE), *old = NULL;
 
 	/* Full barrier: the zeroes before the pointer; pairs with the load in object_slot(). */
@@ -175,6 +177,7 @@ struct page *slot_page_get(const slot_t *slot, slot_t seen)
 
 /* ---- busy slots ------------------------------------------------------------------- */
 
+/* Wait until nobody fills or empties the slot any more. No locks held. */
 static void slot_wait(slot_t *slot)
 {
 	slot_t **mine = this_cpu_ptr(waits_for_slot);
@@ -217,6 +220,7 @@ bool object_fill_begin(struct object_fill *fill, struct object *obj, u64 index, 
 	return true;
 }
 
+/* We have marked the slot busy: fill it, or set it back to what it was. */
 static int fill_slot(const struct object_fill *fill)
 {
 	struct object *obj = fill->obj;

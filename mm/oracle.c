@@ -1,17 +1,22 @@
 /*
- * The oracle. What must be true when frame F, unmapped at clock u from context
- * X at page V, gets new contents: for every CPU, and every slot of it whose
- * root is X's, that slot was flushed after u, or V was flushed in it after u.
+ * The oracle. Before a frame gets new contents or a new owner, it demands:
  *
- * Slots that hold another root than the loaded one cannot be used before a
- * switch, so they are let pass here and noted; oracle_check_keep() holds the
- * switch to them.
+ *   The frame was unmapped at time u, at address V of context X. On every CPU,
+ *   every TLB slot that was loaded with X's root was flushed after u, either as a
+ *   whole or at V.
  *
- * Frames that are freed together are looked at together. The allocator adds up
- * their records (pmm_free_bulk()), and each slot is asked up to three questions:
- * Was it flushed as a whole since the newest of the records? If not, has its log
- * grown by just the flushes of these pages? That is a comparison of two sums. If
- * not, was each single page flushed?
+ * If that is not so for a slot that is in use, the run ends. A slot that is not in
+ * use cannot be reached before the CPU switches to it. There the oracle only notes
+ * what the slot still needs, and oracle_check_keep() checks it at the switch.
+ *
+ * Many frames are checked at once, as checking each would cost too much. The
+ * allocator adds up their records (pmm_free_bulk()). For each slot we ask, the
+ * cheapest question first:
+ *
+ *   1. Was the slot flushed as a whole after the newest of the unmaps?
+ *   2. Has the sum of the CPU's log grown by just what the flushes of these pages
+ *      add to it? See sums_agree().
+ *   3. Is there a flush of each single page in the log?
  */
 #include <mm/oracle.h>
 #include <mm/evidence_read.h>
@@ -38,7 +43,7 @@ static const char *const oracle_files[ORACLE_FILES] = {
 	[ORACLE_SHARED] = "mm/migrate_shared.c",
 };
 
-/* Who frees or gives away: the first caller above the allocator and us. */
+/* Who frees the frame: the nearest caller that is neither the allocator nor the oracle. */
 static const char *freed_by(char *name, size_t size)
 {
 	enum { CALLERS = 16 };
@@ -56,6 +61,7 @@ static const char *freed_by(char *name, size_t size)
 
 static void stale(const struct oracle_unmap *u, unsigned cpu) __noreturn;
 
+/* The verdict, with all that is needed to find the mistake. */
 static void stale(const struct oracle_unmap *u, unsigned cpu)
 {
 	u64 site = oracle_site(u->unmap, u->unmap_word);
@@ -71,12 +77,13 @@ static void stale(const struct oracle_unmap *u, unsigned cpu)
 
 /* ---- one entry, one slot ----------------------------------------------------------- */
 
-/* Acquire: pairs with the release stores in evidence_*(), the stamp is later than the flush. */
+/* Acquire: the flush comes before its stamp; pairs with the releases in evidence_slot() and evidence_nonglobal(). */
 static inline bool flushed_whole(const struct tlb_evidence *ev, unsigned slot, u64 stamp)
 {
 	return load_acquire(&ev->slot[slot].flushed) > stamp;
 }
 
+/* Was the page at va flushed in this slot after `stamp`, by itself or with all the rest? */
 static enum oracle_verdict ask_slot(const struct tlb_evidence *ev, unsigned slot, vaddr_t va,
 				    u64 stamp)
 {
@@ -88,41 +95,43 @@ static enum oracle_verdict ask_slot(const struct tlb_evidence *ev, unsigned slot
 	return oracle_walk(&w, slot, va, stamp);
 }
 
-/* The switch that loads the slot next must find that it was flushed by then, or flush it. */
+/* The next switch that loads the slot and keeps its entries must find it flushed at `wanted` or later. */
 static void tell_switch(struct tlb_evidence *ev, unsigned slot, u64 wanted)
 {
 	u64 told = load_relaxed(&ev->slot[slot].released);
 
 	while (told < wanted && !atomic_cmpxchg(&ev->slot[slot].released, &told, wanted))
 		;
-	/* Told before we look, and a switch looks after it has loaded: pairs with oracle_check_keep(). */
+	/* `released` before the look at `loaded`; a switch does the reverse: pairs with oracle_check_keep(). */
 	smp_mb();
 }
 
 /*
- * A violation, if the slot can be used before its next switch; else the switch
- * is told. If that came in the meantime, it may have flushed.
+ * No flush was found. If the slot is in use, that is a violation; else the next
+ * switch is told. We ask once more, as a switch may have come and flushed since.
  */
 static void blame(const struct oracle_unmap *u, unsigned cpu, unsigned slot)
 {
 	struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 
 	tell_switch(ev, slot, oracle_stamp(u->unmap) + 1);
-	/* Acquire: pairs with evidence_loaded(), behind the stamp of what a switch flushes. */
+	/* Acquire: pairs with evidence_loaded(), which comes after the stamp of what a switch flushes. */
 	if (load_acquire(&ev->loaded) == slot &&
 	    ask_slot(ev, slot, oracle_va(u->unmap, u->unmap_word), oracle_stamp(u->unmap)) ==
 		    ORACLE_STALE)
 		stale(u, cpu);
 }
 
-/* The context itself may be destroyed at any moment: nothing but its root is asked for. */
+/*
+ * Root of the context of a record. The context may be destroyed at any moment, so only its root is
+ * read, by id. 0: it is gone; every CPU has left it, and flushes the slot before it uses it again.
+ */
 static paddr_t root_of(u64 unmap)
 {
-	/* 0: gone; every CPU left it, and what they may hold must be flushed before its next use. */
 	return tlb_root_by_id((u16)(unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK));
 }
 
-/* What the log must say of a broadcast that settles this record. */
+/* The slot under which the log has the broadcasts that this record asks for. */
 static inline u32 issued_slot(const struct oracle_unmap *u, asid_t asid)
 {
 	u32 tables = oracle_is_table(u->unmap, u->unmap_word) ? EVIDENCE_TABLES : 0;
@@ -130,7 +139,7 @@ static inline u32 issued_slot(const struct oracle_unmap *u, asid_t asid)
 	return EVIDENCE_ISSUED | tables | asid;
 }
 
-/* By this CPU: pages and ranges in its log, whole ASIDs in its records. Only what is complete counts. */
+/* Broadcasts by one CPU: pages and ranges from its log, whole ASIDs from its records. Only complete ones count. */
 static enum oracle_verdict ask_broadcasts_of(unsigned cpu, const struct oracle_unmap *u,
 					     asid_t asid)
 {
@@ -150,7 +159,7 @@ static enum oracle_verdict ask_broadcasts_of(unsigned cpu, const struct oracle_u
 	return v == ORACLE_STALE && lost > stamp ? ORACLE_UNKNOWN : v;
 }
 
-/* One that is complete drops it on every CPU, whoever issued it: mostly who asks. */
+/* A complete broadcast reaches every CPU, whoever issued it. Mostly that was this CPU, so it is asked first. */
 static enum oracle_verdict ask_broadcasts(const struct oracle_unmap *u, asid_t asid)
 {
 	unsigned self = cpu_id();
@@ -162,7 +171,7 @@ static enum oracle_verdict ask_broadcasts(const struct oracle_unmap *u, asid_t a
 	return best;
 }
 
-/* What broadcasts have done about the entry under one ASID: slots often share that, and it takes long. */
+/* The last answer about broadcasts. Slots often share an ASID, and asking takes long. */
 struct issued {
 	u64 asid;
 	enum oracle_verdict verdict;
@@ -173,8 +182,9 @@ struct issued {
 	}
 
 /*
- * One slot. A broadcast reaches this CPU, whoever sent it, but only what is held under the ASID
- * that it named: the one that this slot was loaded with, not the one that the context has now.
+ * The verdict on one slot. demand: act on it, else only return it. A broadcast drops only what is
+ * held under the ASID that it names. So the ASID that counts is the one that the slot was loaded
+ * with, which need not be the one that the context has now.
  */
 static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, unsigned slot,
 				 struct issued *issued, bool demand)
@@ -186,7 +196,8 @@ static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, uns
 		*issued = (struct issued){asid, ask_broadcasts(u, (asid_t)asid)};
 	enum oracle_verdict v = issued->verdict;
 
-	if (v == ORACLE_STALE) /* no broadcast did it; transport=ipi flushes on the CPU itself */
+	if (v ==
+	    ORACLE_STALE) /* no broadcast; a flush on that CPU itself (transport=ipi) will do, too */
 		v = ask_slot(ev, slot, oracle_va(u->unmap, u->unmap_word), oracle_stamp(u->unmap));
 	if (demand && v == ORACLE_STALE)
 		blame(u, cpu, slot);
@@ -195,7 +206,7 @@ static enum oracle_verdict judge(const struct oracle_unmap *u, unsigned cpu, uns
 	return v;
 }
 
-/* Every slot of every CPU that was loaded with the root. */
+/* The worst verdict on all slots of all CPUs that were loaded with the record's root. */
 static enum oracle_verdict ask(const struct oracle_unmap *u, bool demand)
 {
 	paddr_t root = root_of(u->unmap);
@@ -221,11 +232,13 @@ void oracle_demand(const struct oracle_unmap *u)
 	ask(u, true);
 }
 
+/* The record on the frame itself: of the entry that was taken down last. */
 static inline struct oracle_unmap last_unmap(const struct page *page)
 {
 	return (struct oracle_unmap){page, page->unmap, page->unmap_word};
 }
 
+/* Frames of several contexts: one by one. */
 static __noinline void check_mixed(struct page **pages, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -238,11 +251,11 @@ static __noinline void check_mixed(struct page **pages, unsigned n)
 /* ---- many frames ---------------------------------------------------------------------- */
 
 enum {
-	SUM_MIN = 16, /* fewer frames, but for one, are looked at one by one */
-	SUM_ROUNDS = 256, /* and so is one batch of so many that the sums would do for */
+	SUM_MIN = 16, /* 2 to 15 frames are looked at one by one: the sums save too little */
+	SUM_ROUNDS = 256, /* every 256th batch is looked at one by one, even if its sums agree */
 };
 
-/* What this CPU remembers: the sum of each CPU's log when it looked last, and how many batches it looked for. */
+/* Of this CPU: the sum of each CPU's log when we looked at it last, and the batches that we have checked. */
 static PERCPU(
 	struct {
 		u64 sum[MAX_CPUS];
@@ -250,12 +263,13 @@ static PERCPU(
 	},
 	oracle_seen);
 
-/* Is every frame to be looked for in every log, whatever the sums say? */
+/* Is each frame of this batch to be looked for in the logs, whatever the sums say? */
 static inline bool look_closely(unsigned n)
 {
 	return n > 1 && (n < SUM_MIN || ++this_cpu_ptr(oracle_seen)->batches % SUM_ROUNDS == 0);
 }
 
+/* Go on with a walk until it meets the flush that this record asks for. */
 static inline enum oracle_verdict walk_to(struct oracle_walk *w, u32 slot,
 					  const struct oracle_unmap *u)
 {
@@ -263,8 +277,9 @@ static inline enum oracle_verdict walk_to(struct oracle_walk *w, u32 slot,
 }
 
 /*
- * Frames are freed in the order in which they were flushed, mostly: one walk for
- * all, backwards. What it does not meet is asked for by itself.
+ * Frames are mostly freed in the order in which they were flushed. So one walk
+ * backwards through the log meets them all. A frame that it does not meet is asked
+ * about by itself, and the walk starts again.
  */
 static __noinline void check_one_by_one(const struct tlb_evidence *ev, unsigned cpu, unsigned slot,
 					struct page **pages, unsigned n)
@@ -285,21 +300,27 @@ static __noinline void check_one_by_one(const struct tlb_evidence *ev, unsigned 
 }
 
 /*
- * Has the log's sum grown since this CPU looked last by just what the flushes of
- * these pages add to it? Each page's record holds the word that a flush at the
- * clock of its unmap would leave (and its site). A flush at the next tick leaves
- * one more. So n pages add the sum of their words, less n sites, plus n.
+ * Has the log's sum grown, since this CPU looked last, by just what the flushes of
+ * these n pages add to it?
  *
- * Two mistakes may cancel out: two pages of which each was flushed in the
- * other's stead, or one flush a tick too early and another a tick too late.
- * That is why one batch of SUM_ROUNDS is looked at closely all the same; its
- * caller passes `words` that agree with no sum.
+ * What they add: page.unmap_word = address * 8 + clock at the unmap + site. A page
+ * flush of the shootdown comes one tick later and adds address * 8 + clock + 1,
+ * which is unmap_word - site + 1. The site is the same for all pages of a batch.
+ * So the sum must have grown by the sum of unmap_word, minus n * site, plus n.
+ *
+ * Equal sums are not proof, since two mistakes can cancel out: two wrong addresses
+ * with the right sum, or one stamp a tick too early and another a tick too late.
+ * That is why one batch in SUM_ROUNDS is looked at one by one; its caller passes
+ * `words` that no sum agrees with.
  */
 static bool sums_agree(const struct evidence_log *log, unsigned cpu, u32 slot, struct page **pages,
 		       unsigned n, u64 words)
 {
 	u64 site = oracle_site(pages[0]->unmap, pages[0]->unmap_word);
-	/* Acquire: slot before sum. A turn to another slot is in the sum, so all of it is of this one. */
+	/*
+	 * Acquire: the slot before the sum; pairs with evidence_log_turn(). A turn to
+	 * another slot adds to the sum, so equal sums mean that all flushes are of this slot.
+	 */
 	u32 newest = (u32)(load_acquire(&log->place) >> 32);
 	u64 sum = load_acquire(&log->sum), grown = sum - this_cpu_ptr(oracle_seen)->sum[cpu];
 
@@ -307,6 +328,7 @@ static bool sums_agree(const struct evidence_log *log, unsigned cpu, u32 slot, s
 	return grown == words + n * (1 - site) && newest == slot;
 }
 
+/* Questions 2 and 3 at the top of the file. */
 static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned slot,
 			struct page **pages, unsigned n, u64 words)
 {
@@ -314,7 +336,7 @@ static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned sl
 		check_one_by_one(ev, cpu, slot, pages, n);
 }
 
-/* When the last of these was unmapped. */
+/* When the last of these frames was unmapped. */
 static __noinline u64 newest_of(struct page **pages, unsigned n)
 {
 	u64 newest = 0;
@@ -325,9 +347,9 @@ static __noinline u64 newest_of(struct page **pages, unsigned n)
 }
 
 /*
- * `newest` is the OR of the pages' stamps. That is at least the latest of them,
- * but may be later if they differ, and then later than a flush that covers them
- * all. If the first page is covered, it is worth looking for the latest stamp.
+ * Question 1. `newest` is the OR of the pages' stamps: equal to the latest stamp, or
+ * larger if the stamps differ. If it is larger, a flush that covers all pages may
+ * seem too old. Where the first page is covered, the latest stamp is worked out.
  */
 static inline bool flushed_since(const struct tlb_evidence *ev, unsigned slot, struct page **pages,
 				 unsigned n, u64 newest)
@@ -338,7 +360,7 @@ static inline bool flushed_since(const struct tlb_evidence *ev, unsigned slot, s
 	       flushed_whole(ev, slot, newest_of(pages, n));
 }
 
-/* Pages of one context on one CPU; none was unmapped after `newest`. */
+/* All slots of one CPU, for pages of one context; none was unmapped after `newest`. */
 static inline void check_cpu(unsigned cpu, paddr_t root, struct page **pages, unsigned n,
 			     u64 newest, u64 words)
 {
@@ -352,7 +374,7 @@ static inline void check_cpu(unsigned cpu, paddr_t root, struct page **pages, un
 	} while (++i < evidence_slots);
 }
 
-/* Do all CPUs have the root under one ASID? That is *asid; ~0 if no CPU has it. */
+/* Do all slots with this root have it under the same ASID? *asid is that one, or ~0 if there is no such slot. */
 static inline bool one_asid(paddr_t root, u64 *asid)
 {
 	*asid = ~0UL;
@@ -372,14 +394,17 @@ static inline bool one_asid(paddr_t root, u64 *asid)
 	return true;
 }
 
-/* Mostly this CPU has broadcast the pages itself, and waited for it, and all have the root under one ASID. */
+/*
+ * Pages that broadcasts should have flushed. The usual case is checked by sums: this CPU has
+ * broadcast them and waited, and all CPUs have the root under one ASID.
+ */
 static void check_broadcast(paddr_t root, struct page **pages, unsigned n, u64 newest, u64 words)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 	struct oracle_walk w;
 	u64 asid;
 
-	/* Of a sum it is not known whether walk caches were flushed, too. */
+	/* Tables one by one: a sum does not show whether walk caches were flushed, too. */
 	if (unlikely(!one_asid(root, &asid) ||
 		     oracle_is_table(pages[0]->unmap, pages[0]->unmap_word))) {
 		check_mixed(pages, n);
@@ -389,7 +414,7 @@ static void check_broadcast(paddr_t root, struct page **pages, unsigned n, u64 n
 
 	if (evidence_bcast_asid_covers(asid, newest))
 		return;
-	/* No stamp: nothing was prepared since it has waited last, so all of the log is complete. */
+	/* bcast_stamp 0: nothing was prepared since the last wait, so every broadcast in the log is complete. */
 	if (likely(sums_agree(&ev->log, cpu_id(), issued, pages, n, words) && !ev->bcast_stamp))
 		return;
 	oracle_walk_start_issued(&w, ev);
@@ -403,11 +428,11 @@ static void check_broadcast(paddr_t root, struct page **pages, unsigned n, u64 n
 	}
 }
 
-/* All were last mapped in the same context. */
+/* Frames whose records all name the same context. */
 static void check_context(struct page **pages, unsigned n, u64 all, u64 words)
 {
 	paddr_t root = root_of(all);
-	u64 newest = all & ORACLE_STAMP_MASK; /* or a little later, if stamps differ */
+	u64 newest = all & ORACLE_STAMP_MASK; /* the latest stamp, or more: see flushed_since() */
 
 	if (unlikely(!root))
 		return;
@@ -421,6 +446,7 @@ static void check_context(struct page **pages, unsigned n, u64 all, u64 words)
 		check_cpu(cpu, root, pages, n, newest, words);
 }
 
+/* Records of further mappings that the frames had. */
 static __noinline void check_aliases(struct page **pages, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -428,6 +454,10 @@ static __noinline void check_aliases(struct page **pages, unsigned n)
 			oracle_alias_release(pages[i]);
 }
 
+/*
+ * `unmap` is an OR. Each record has its context's id and the complement of the id, so the two halves
+ * of the OR are complements of each other only if all records name one context.
+ */
 void oracle_release(struct page **pages, unsigned n, u64 unmap, u64 words)
 {
 	u64 tag = unmap >> ORACLE_STAMP_BITS;
@@ -446,15 +476,15 @@ void oracle_release(struct page **pages, unsigned n, u64 unmap, u64 words)
 }
 
 /*
- * A slot that was loaded with the root must be flushed before it is used again; one that is loaded
- * now still leads walks through the tables.
+ * A slot that was loaded with the root must be flushed before it is used again. If the slot is in
+ * use now, walks still go through the tables: that ends the run.
  */
 static void demand_left(unsigned cpu, unsigned slot, paddr_t root)
 {
 	struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
 
 	tell_switch(ev, slot, load_relaxed(&evidence_clock) + 1);
-	/* Acquire: as in blame(). */
+	/* Acquire: pairs with evidence_loaded(), as in blame(). */
 	if (load_acquire(&ev->loaded) == slot)
 		panic("oracle: tables of root %#lx freed while CPU %u has it loaded", root, cpu);
 }
@@ -469,13 +499,14 @@ void oracle_release_root(paddr_t root)
 				demand_left(cpu, i, root);
 }
 
+/* The other half of tell_switch(): what was released while the slot was not in use. */
 void oracle_check_keep(const struct tlb_context *ctx, asid_t asid)
 {
 	const struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);
 
 	if (!oracle_checks())
 		return;
-	smp_mb(); /* `loaded` before `released`: pairs with blame() */
+	smp_mb(); /* `loaded` was written before `released` is read: pairs with tell_switch() */
 	for (unsigned i = 0; i < evidence_slots; i++)
 		if (ev->slot[i].root == ctx->root && ev->slot[i].asid == asid &&
 		    ev->slot[i].flushed < ev->slot[i].released)

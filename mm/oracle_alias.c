@@ -1,31 +1,33 @@
 /*
- * Entries of pages that were mapped several times, at once or one after the
- * other. A frame has room for the record of one entry, the last one taken down;
- * the others are kept here until it is shown that nobody holds them, or until
- * the frame is released.
+ * Records of pages that were mapped more than once. A frame has room for one
+ * record, that of the entry taken down last. Older ones are kept here until their
+ * flush is found, or until the frame is released.
  *
- * Each CPU keeps what it took down itself, so that two that unmap one page at
- * once share nothing; whoever releases a frame looks at all CPUs. A record is
- * overwritten only once it is shown to be harmless: what was flushed stays
- * flushed. If every place for it is taken by one that is not, it is lost and
- * counted (oracle_unknown).
+ * Each CPU keeps the records of entries that it took down itself, so two CPUs that
+ * unmap one page at the same time do not share anything. Whoever releases a frame
+ * looks at all CPUs. A record may be overwritten once its flush is found: what was
+ * flushed stays flushed. If all places are taken by records that are still needed,
+ * a record is lost and counted (oracle_unknown).
  */
 #include <mm/oracle.h>
 
 PERCPU(struct oracle_aliases, oracle_aliases);
 bool oracle_any_alias;
 
+/* The places that a CPU has for records of this page. */
 static inline struct oracle_unmap *set_of(unsigned cpu, const struct page *page)
 {
 	return cpu_ptr(cpu, oracle_aliases)
 		->set[(page_to_phys(page) >> PAGE_SHIFT) % ORACLE_ALIAS_SETS];
 }
 
+/* No flush was found yet, so the record must not be overwritten. */
 static bool needed(const struct oracle_unmap *r)
 {
 	return r->page && oracle_ask(r) == ORACLE_STALE;
 }
 
+/* Keep a record, in a place whose own is not needed any more. PTL held. */
 static void keep(struct page *page, u64 unmap, u64 unmap_word)
 {
 	struct oracle_unmap *set = set_of(cpu_id(), page);
@@ -37,12 +39,12 @@ static void keep(struct page *page, u64 unmap, u64 unmap_word)
 		count(oracle_unknown);
 		return;
 	}
-	/* Readers look at page, fields, page: pairs with oracle_alias_release(). */
+	/* Readers read page, fields, page again, and drop what changed: pairs with oracle_alias_release(). */
 	store_relaxed(&set[i].page, NULL);
 	store_release(&set[i].unmap, unmap);
 	store_relaxed(&set[i].unmap_word, unmap_word);
 	store_release(&set[i].page, page);
-	/* Relaxed, both: whoever releases the frame has dropped its last reference, after ours. */
+	/* Both relaxed: whoever releases the frame drops its last reference later, which is a full barrier. */
 	store_relaxed(&oracle_any_alias, true);
 	atomic_fetch_or_relaxed(&page->flags, (u32)PG_ALIASED);
 }
@@ -55,7 +57,10 @@ void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vad
 		keep(page, ctx->tag + clock, evidence_word(va, clock) + site);
 }
 
-/* Of the same entry, the newer record asks for more. One of another stays, unless it is shown already. */
+/*
+ * An older record of the same entry is dropped, as the newer one asks for more. A record of another
+ * entry is kept, unless its flush was found.
+ */
 void oracle_unmapped_again(struct page *page, u64 unmap, u64 unmap_word)
 {
 	const struct oracle_unmap old = {page, page->unmap, page->unmap_word};
@@ -77,7 +82,7 @@ void oracle_alias_release(const struct page *page)
 				continue;
 			u = (struct oracle_unmap){page, load_relaxed(&r->unmap),
 						  load_relaxed(&r->unmap_word)};
-			smp_rmb(); /* fields before the second look; pairs with the releases above */
+			smp_rmb(); /* the fields before the second look at `page`; pairs with the releases in keep() */
 			if (load_relaxed(&r->page) == page)
 				oracle_demand(&u);
 		}

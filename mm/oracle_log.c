@@ -1,29 +1,36 @@
 /*
- * Reading a CPU's log of page flushes, from its end backwards.
+ * Reading a CPU's log of page flushes, from its newest word backwards.
  *
- * A word of the log is address * 8 + stamp, and only its low 15 bits are sure to
- * be the stamp's. The rest of the stamp is worked out on the way back: stamps in
- * the log only ascend, and the clock at the end is known. So each word's stamp is
- * the latest number that ends in these 15 bits and is not later than the word
- * behind it. That is when the flush was, unless the CPU logged nothing for 2^15
- * ticks in between: then it was earlier than that.
+ * A word is address * 8 + stamp. Addresses are multiples of 4096, so the low 15
+ * bits of the word are the low 15 bits of the stamp. The upper bits of the stamp
+ * have to be worked out:
  *
- * With the stamp known, what is left of the word is the address, and both must
- * fit what is asked for. Who looks for something newer than a stamp can stop at
- * the first word that cannot be newer. Where a pause makes two readings possible,
- * the answer is "unknown".
+ *   - Stamps in the log never descend, so a word's stamp is at most that of the
+ *     next newer word. For the newest word the bound is the clock itself.
+ *   - We take the largest number that ends in the 15 known bits and is within
+ *     that bound.
+ *
+ * This is right unless the CPU logged nothing for 2^15 ticks or more between the
+ * two words. In that case the real stamp is smaller by a multiple of 2^15.
+ *
+ * The word minus the stamp gives the address. A smaller stamp means a higher
+ * address: 2^15 less in the stamp is one page more in the address. If the page
+ * that is asked for fits only such a smaller stamp, the answer is "unknown".
+ *
+ * The search ends at the first word whose stamp is not newer than the unmap.
  */
 #include <mm/oracle.h>
 #include <mm/evidence_read.h>
 
-/* Words that the CPU may write while its oldest ones are read. */
+/* Words that the CPU may write while we read: the oldest ones, which it would overwrite, are left out. */
 enum { MARGIN = 64 };
 
 #define STAMP_MASK ((1UL << EVIDENCE_STAMP_BITS) - 1)
 
+/* Acquire: every word before `place` was written before; pairs with evidence_log_add() and evidence_log_turn(). */
 void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log)
 {
-	u64 place = load_acquire(&log->place); /* what is before it was written before */
+	u64 place = load_acquire(&log->place);
 
 	*w = (struct oracle_walk){.log = log,
 				  .start = (u32)place,
@@ -35,22 +42,23 @@ void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log)
 	w->latest = w->now;
 }
 
+/* Acquire: a broadcast that is complete was logged before; pairs with evidence_bcast_complete(). */
 void oracle_walk_start_issued(struct oracle_walk *w, const struct tlb_evidence *ev)
 {
-	u64 done = load_acquire(&ev->bcast_done); /* what is complete was logged before */
+	u64 done = load_acquire(&ev->bcast_done);
 
 	oracle_walk_start(w, &ev->log);
 	w->now = done;
 }
 
-/* What was read has not been overwritten meanwhile. */
+/* The CPU has not overwritten what we read meanwhile. */
 static bool is_intact(const struct oracle_walk *w)
 {
-	smp_rmb(); /* pairs with the release of each word */
+	smp_rmb(); /* the words before the end of the log; pairs with the release in evidence_log_add() */
 	return load_relaxed(&w->log->at) - w->start <= MARGIN * sizeof(u64);
 }
 
-/* The word before `at`, which is now behind it. False: it was no flush. */
+/* Go back over one word, which is the one before `at`. False: it is a mark or a range, not a flush. */
 static bool step_back(struct oracle_walk *w, u64 word)
 {
 	w->at -= (u32)sizeof(u64);
@@ -67,21 +75,22 @@ static bool step_back(struct oracle_walk *w, u64 word)
 }
 
 /*
- * The last word read, as a flush at w->latest. If the log paused before it was
- * overtaken, the flush may have been n * 2^15 ticks earlier; its address is then
- * n pages higher, as the word is the same.
+ * Is this word a flush of va? w->latest is the largest stamp that it can have. If
+ * the CPU had paused, the stamp may be smaller by n * 2^15, and the address then
+ * is n pages higher. n is limited, as the stamp must still be newer than `stamp`.
  */
 static enum oracle_verdict match(const struct oracle_walk *w, u64 word, vaddr_t va, u64 stamp)
 {
-	u64 above =
-		(evidence_word(va, w->latest) - word) >> EVIDENCE_STAMP_BITS; /* its first page */
-	u64 pauses = (w->latest - stamp - 1) >> EVIDENCE_STAMP_BITS;
+	u64 above = (evidence_word(va, w->latest) - word) >>
+		    EVIDENCE_STAMP_BITS; /* pages from its first one to va */
+	u64 pauses = (w->latest - stamp - 1) >> EVIDENCE_STAMP_BITS; /* the largest n */
 
 	if (above < w->pages && w->latest <= w->now)
 		return ORACLE_CLEAN;
 	return pauses && above < w->pages + pauses ? ORACLE_UNKNOWN : ORACLE_STALE;
 }
 
+/* STALE is certain only if nothing was ambiguous and nothing that we read was overwritten. */
 enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64 stamp)
 {
 	bool unsure = false;
@@ -90,7 +99,7 @@ enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64
 		u16 at = (u16)(w->at - sizeof(u64));
 		u64 word = load_relaxed(&w->log->word[at / sizeof(u64)]);
 
-		if (!word) /* as old as the machine */
+		if (!word) /* never written: the log begins here */
 			return unsure ? ORACLE_UNKNOWN : ORACLE_STALE;
 		if (!step_back(w, word))
 			continue;
@@ -98,7 +107,8 @@ enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64
 			enum oracle_verdict v = match(w, word, va, stamp);
 
 			if (v == ORACLE_CLEAN) {
-				if (w->pages > 1) /* may be of the next that is asked about, too */
+				if (w->pages >
+				    1) /* a range may cover the next page that is asked about, too */
 					w->at += (u32)sizeof(u64), w->left++;
 				return v;
 			}

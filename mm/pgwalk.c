@@ -1,13 +1,15 @@
 /*
  * The walker: one loop over level numbers for both architectures and every
- * table format. A table entry, once installed, stays until its whole range is
- * unmapped (aspace.c) or the space is destroyed, so lockless descent is safe
- * for whoever holds either side of aspace.lock.
+ * table format. It descends without a lock. That is safe for whoever holds either
+ * side of a space's lock: an entry that leads to a table stays until
+ * range_free_tables() removes it, under the write side, or the space is destroyed.
+ * The kernel's own tables are never freed.
  */
 #include <mm/pgwalk.h>
 #include <mm/early.h>
 #include <mm/pmm.h>
 #include <kernel/error.h>
+#include <kernel/panic.h>
 
 #define STAGE1_ENTRIES                                                                             \
 	.mk_leaf = pte_mk_leaf, .mk_table = pte_mk_table, .is_table = pte_is_table, .pa = pte_pa,  \
@@ -30,6 +32,7 @@ const struct pt_format pt_kernel = {
 
 u64 pt_kernel_tables; /* atomic: they are never given back, so leak checks leave them out */
 
+/* A frame becomes a table of this level, with nobody holding its lock. */
 static void become_table(struct page *page, unsigned level)
 {
 	store_relaxed(&page->state, (u8)PAGE_TABLE);
@@ -57,10 +60,12 @@ void pt_table_free(pte_t *table)
 {
 	struct page *page = virt_to_page(table);
 
+	ASSERT(page->state == PAGE_TABLE && !spin_is_locked(&page->ptl));
 	store_relaxed(&page->state, (u8)PAGE_USED);
 	page_put(page, PAGE_REF);
 }
 
+/* Order of the pages that a root takes. */
 static unsigned root_order(const struct pt_format *fmt)
 {
 	return (unsigned)__builtin_ctzl(fmt->root_entries / PT_ENTRIES);
@@ -68,6 +73,7 @@ static unsigned root_order(const struct pt_format *fmt)
 
 pte_t *pt_root_alloc(const struct pt_format *fmt, u32 node)
 {
+	ASSERT(fmt->root_entries == PT_ENTRIES << root_order(fmt));
 	struct page *page = pmm_alloc(node, root_order(fmt), PMM_RESERVE | PMM_ZERO);
 
 	for (unsigned i = 0; page && i < 1U << root_order(fmt); i++)
@@ -102,6 +108,7 @@ void pt_table_fill(pte_t *table, pte_t whole)
 
 /* ---- the walk: inline, so that a format that is known here costs no call ------- */
 
+/* The entry of va in a table of this level. */
 static __always_inline pte_t *entry_of(const struct pt_format *fmt, pte_t *table, vaddr_t va,
 				       unsigned level)
 {
@@ -110,6 +117,7 @@ static __always_inline pte_t *entry_of(const struct pt_format *fmt, pte_t *table
 	return &table[va >> PT_LEVEL_SHIFT(level) & (entries - 1)];
 }
 
+/* pgwalk_find_in(); see there. */
 static __always_inline struct pt_pos find(const struct pt_format *fmt, pte_t *root, vaddr_t va,
 					  unsigned level)
 {
@@ -162,6 +170,7 @@ static bool table_install(const struct pt_format *fmt, pte_t *ptep, unsigned lev
 	return true;
 }
 
+/* pgwalk_create(); see there. Reads an entry again after it has hung a table there, as others may, too. */
 static __always_inline struct pt_pos create(const struct pt_format *fmt, pte_t *root, vaddr_t va,
 					    unsigned level, u32 node)
 {
@@ -218,6 +227,7 @@ static unsigned leaf_level(const struct pt_format *fmt, vaddr_t va, paddr_t pa, 
 int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr_t pa, u64 len,
 		     prot_t prot, bool large)
 {
+	ASSERT(!((va | pa) & (PAGE_SIZE - 1)));
 	while (len) {
 		unsigned level = leaf_level(fmt, va, pa, len, large);
 		struct pt_pos pos = pgwalk_create(fmt, root, va, level, 0);
@@ -237,6 +247,7 @@ int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr
 	return 0;
 }
 
+/* Free the tables that the first `entries` entries of a table lead to. */
 static void free_below(const struct pt_format *fmt, pte_t *table, unsigned level, unsigned entries)
 {
 	for (unsigned i = 0; i < entries; i++) {

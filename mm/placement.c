@@ -2,6 +2,7 @@
 #include <mm/aspace.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
+#include <kernel/panic.h>
 
 /* From the nearest node of the area's that has one. */
 static struct page *alloc_bound(const struct area *area, unsigned order, unsigned flags)
@@ -16,6 +17,7 @@ static struct page *alloc_bound(const struct area *area, unsigned order, unsigne
 	return page;
 }
 
+/* Bits that are set. */
 static u64 count_nodes(u64 nodes)
 {
 	u64 n = 0;
@@ -30,6 +32,7 @@ static u32 interleaved(const struct area *area, u64 index)
 {
 	u64 left = area->nodes;
 
+	ASSERT(left);
 	for (u64 turns = index % count_nodes(area->nodes); turns; turns--)
 		left &= left - 1;
 	return (u32)__builtin_ctzl(left);

@@ -101,6 +101,7 @@ static void release_and_poison(struct page **pages, unsigned n)
 	}
 }
 
+/* Was it freed with its flush unpaid? */
 static inline bool owes(const struct page *page)
 {
 	return load_relaxed(&page->flags) & PG_OWES;
@@ -176,6 +177,7 @@ static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned lea
 	return block;
 }
 
+/* Fill this CPU's cache of a node. False: there is no memory under these rules. */
 static __noinline bool cache_refill(struct pmm_cache *cache, u32 node, unsigned flags)
 {
 	struct pmm_node *n = &nodes[node];
@@ -237,6 +239,7 @@ void pmm_drain_caches(void)
 
 /* ---- allocation ---------------------------------------------------------- */
 
+/* A free block becomes a page in use. Release is not needed: nobody can find it yet. */
 static inline struct page *take(struct page *page)
 {
 	store_relaxed(&page->state, (u8)PAGE_USED);
@@ -248,15 +251,19 @@ static inline struct page *take(struct page *page)
 	return page;
 }
 
+/* A block of more than one frame, without going through a cache. */
 static __noinline struct page *alloc_block(u32 node, unsigned order, unsigned flags)
 {
 	struct pmm_node *n = &nodes[node];
+
+	ASSERT(order <= PMM_MAX_ORDER);
 	struct page *page =
 		take_block(n, &order, order, flags & PMM_RESERVE ? 0 : n->watermark_min);
 
 	return page ? take(page) : NULL;
 }
 
+/* From this node without paying; NULL: no memory there. */
 static inline struct page *alloc_on(u32 node, unsigned order, unsigned flags)
 {
 	struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
@@ -284,6 +291,7 @@ static bool obtainable(struct pmm_node *n, unsigned order, unsigned flags)
 	return enough;
 }
 
+/* Once more, after the deferral has paid for what it holds. May wait. */
 static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
 {
 	if (!obtainable(&nodes[node], order, flags))
@@ -295,6 +303,7 @@ static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
 	return alloc_on(node, order, flags);
 }
 
+/* The node has none: pay, then try other nodes, nearest first. */
 static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigned flags)
 {
 	struct page *page = alloc_after_paying(node, order, flags);
@@ -334,6 +343,7 @@ unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)
 
 /* ---- free ---------------------------------------------------------------- */
 
+/* The oracle has agreed. From here on the frame is anybody's. */
 static __always_inline void free_one(struct page *page)
 {
 	u32 node = page->node;
@@ -385,6 +395,7 @@ void pmm_free_owing(struct page *page)
 
 	if (page->state != PAGE_USED && page->state != PAGE_QUARANTINE)
 		panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
+	ASSERT(!load_relaxed(&page->mapcount));
 	/* Nobody's by now; the store that tells so is for when it leaves. */
 	atomic_xchg(&page->refs, 0UL);
 	/* Each frame has the record: the block may be taken apart before it leaves. */
@@ -443,6 +454,7 @@ void pmm_set_quarantined(u32 node, s64 delta)
 {
 	spin_lock(&nodes[node].lock);
 	nodes[node].quarantined += (u64)delta;
+	ASSERT(nodes[node].quarantined <= nodes[node].total);
 	spin_unlock(&nodes[node].lock);
 }
 
@@ -453,6 +465,7 @@ bool pmm_node_has_memory(u32 node)
 
 /* ---- start-up ------------------------------------------------------------ */
 
+/* Start-up: RAM of one node, as the largest aligned blocks that it makes. */
 static void add_free_run(paddr_t base, paddr_t end, u32 node)
 {
 	u64 pfn = ALIGN_UP(base, PAGE_SIZE) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
@@ -471,6 +484,7 @@ static void add_free_run(paddr_t base, paddr_t end, u32 node)
 	}
 }
 
+/* Start-up: a piece of RAM, cut where the node changes. */
 static void add_free_memory(paddr_t base, u64 len)
 {
 	paddr_t end = base + len;

@@ -19,6 +19,7 @@ struct zap {
 	struct page *pages[ZAP_PAGES];
 };
 
+/* Flush what was taken down; only then drop the references of the mappings (I1). */
 static void zap_flush(struct zap *z)
 {
 	tlb_gather_flush(&z->gather);
@@ -147,6 +148,7 @@ static void tell_run(struct aspace *as, vaddr_t va, vaddr_t end, unsigned level,
 		change_taken(as, va, level, pte_load(pgwalk_find(as->root, va, level).ptep), g);
 }
 
+/* Entries of one table, as far as the range goes. *va moves on; stops where an entry has to be waited for. */
 static __always_inline void protect_table(struct aspace *as, struct tlb_gather *g,
 					  struct pt_pos pos, vaddr_t *va, vaddr_t end, prot_t prot)
 {

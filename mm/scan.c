@@ -14,6 +14,7 @@
 #include <mm/takedown.h>
 #include <kernel/clock.h>
 #include <kernel/fixed.h>
+#include <kernel/panic.h>
 
 /* ---- a window -------------------------------------------------------------------- */
 
@@ -88,6 +89,7 @@ static void scan_part(struct window *w, vaddr_t va, vaddr_t end)
 	}
 }
 
+/* Nothing is in the window yet. */
 static void window_init(struct window *w, struct aspace *as)
 {
 	w->as = as;
@@ -101,6 +103,7 @@ static void window_add(struct window *w, vaddr_t start, vaddr_t end)
 	struct part *part = &w->part[w->parts];
 	u64 align = w->as->huge ? HUGE_SIZE : PAGE_SIZE; /* a large page is taken whole */
 
+	ASSERT(w->parts < WINDOW_PARTS);
 	part->start = start;
 	part->end = end;
 	if (!change_begin(&part->change, w->as, CHANGE_HINT, ALIGN_DOWN(start, align),
@@ -195,6 +198,7 @@ static void adapt(struct hint_scan *s)
 	s->period = MIN(MAX(s->period, least), most);
 }
 
+/* The scan has gone through all areas once. */
 static void end_pass(struct hint_scan *s)
 {
 	adapt(s);

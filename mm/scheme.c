@@ -6,6 +6,7 @@
 #include <kernel/printf.h>
 #include <kernel/string.h>
 
+/* The scheme of this name, which need not end with a NUL; NULL: there is none. */
 static const struct scheme_def *find_def(const char *name, size_t len)
 {
 	for (unsigned i = 0; i < scheme_def_count; i++)
@@ -39,6 +40,7 @@ static int stage_setting(const char *word, size_t len, const char *def_name, cha
 	return knob_stage_scheme(name, value, def_name, err, size);
 }
 
+/* Words "knob=value" with blanks in between. */
 static int stage_settings(const char *settings, const char *def_name, char *err, size_t size)
 {
 	while (*settings) {
@@ -65,6 +67,7 @@ const char *scheme_settings(const struct scheme_def *def, unsigned piece)
 	return NULL;
 }
 
+/* All settings of a scheme that apply on this machine. */
 static int stage_def(const struct scheme_def *def, char *err, size_t size)
 {
 	const char *settings;
@@ -75,6 +78,7 @@ static int stage_def(const struct scheme_def *def, char *err, size_t size)
 	return rc;
 }
 
+/* One part of "a+b": a scheme, or a setting by itself. */
 static int stage_part(const char *name, size_t len, char *err, size_t size)
 {
 	const struct scheme_def *def = find_def(name, len);

@@ -21,6 +21,7 @@
 #include <mm/stats.h>
 #include <mm/takedown.h>
 #include <kernel/error.h>
+#include <kernel/panic.h>
 
 struct split {
 	struct aspace *as;
@@ -51,6 +52,7 @@ static void make_parts(struct page *head)
 	struct object *obj = head->object;
 	slot_t *slot = object_slot(obj, head->index, false);
 
+	ASSERT(head->order == HUGE_ORDER && !load_relaxed(&head->refs));
 	atomic_fetch_add_relaxed(&obj->refs,
 				 (u32)HUGE_PAGES - 1); /* each page in a slot holds it */
 	for (u32 i = 1; i < HUGE_PAGES; i++) {
@@ -123,6 +125,8 @@ int page_split_hint(struct aspace *as, vaddr_t va, pte_t *ptep, pte_t hint, stru
 {
 	struct split s = {.as = as, .ptep = ptep, .page = page, .hint = hint, .whole = hint};
 	struct change change;
+
+	ASSERT(load_relaxed(&page->flags) & PG_ISOLATED && !(va & (HUGE_SIZE - 1)));
 	int err = change_begin(&change, as, CHANGE_SPLIT, va, va + HUGE_SIZE);
 
 	if (!err) {
@@ -136,6 +140,7 @@ int page_split_hint(struct aspace *as, vaddr_t va, pte_t *ptep, pte_t hint, stru
 
 /* ---- an accessible entry: break it first ------------------------------------------ */
 
+/* Make the accessible entry a hint entry and flush it: nobody holds it any more. */
 static void break_entry(struct split *s, vaddr_t va)
 {
 	struct spinlock *ptl = pt_lock_of(s->ptep);
@@ -159,6 +164,7 @@ static void break_entry(struct split *s, vaddr_t va)
 	tlb_gather_flush(&gather);
 }
 
+/* Not split: give access back. */
 static void make_entry(const struct split *s)
 {
 	struct spinlock *ptl = pt_lock_of(s->ptep);
@@ -168,6 +174,7 @@ static void make_entry(const struct split *s)
 	spin_unlock(ptl);
 }
 
+/* An entry that CPUs may hold: break it, then split. */
 static int split_accessible(struct split *s, vaddr_t va)
 {
 	if (load_relaxed(&s->page->refs) != page_expected_refs(s->page, 1)) {
@@ -219,7 +226,10 @@ static struct page *isolate_large(pte_t *ptep, pte_t *pte)
 		spin_unlock(ptl);
 		if (ours)
 			return page;
-		/* Without the PTL, which its mover needs. A frame that has moved away keeps the bit until it is used again. */
+		/*
+		 * Without the PTL, which its mover needs. A frame that has moved away keeps the bit
+		 * until it is used again.
+		 */
 		while (load_relaxed(&page->flags) & PG_ISOLATED && pte_load(ptep).v == pte->v)
 			cpu_relax();
 	}

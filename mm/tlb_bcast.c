@@ -52,6 +52,7 @@ static bool keep_stage2(struct tlb_gather *g)
 	return kept;
 }
 
+/* Issue what is left, then wait once for all. */
 static void issue_and_sync(const struct tlb_gather *g)
 {
 	for (unsigned i = 0; i < g->count; i++)

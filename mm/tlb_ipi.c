@@ -1,15 +1,17 @@
 /*
  * Shootdowns by interrupt: what a target does with a request, and how an
- * initiator sends it and waits. The only sender of IPI_TLB.
+ * initiator sends it and waits. The only sender of IPI_TLB. Generations and lazy
+ * CPUs are as in Linux's arch/x86/mm/tlb.c.
  *
- * Generations. ctx.gen counts flushes asked for; each CPU remembers, per slot,
- * the generation its TLB has reached. A request carries the generation its own
- * increment produced. The three decide how much a target flushes:
+ * Generations. ctx.gen counts the flushes that were asked for. Each CPU remembers
+ * per slot up to which generation its TLB is flushed. A request carries the
+ * generation that its own increment produced. The three numbers decide how much a
+ * target flushes:
  *   slot.gen == ctx.gen                        nothing left to do
  *   request.gen == slot.gen + 1 == ctx.gen     exactly this request is missing: its pages
  *   else                                       several are missing: everything of the context
- * A CPU writes the generation it read *before* it flushed, so it may
- * under-report and flush again, never over-report.
+ * A CPU notes the generation that it read *before* it flushed. So the number may
+ * be too small, which costs one more flush, but never too large.
  *
  * Who is asked. ctx.mask holds every CPU that has the context loaded. The
  * initiator changes entries, then increments ctx.gen (full barrier), then reads
@@ -52,6 +54,7 @@ static __always_inline int flush_part(struct tlb_cpu *me, const struct tlb_part 
 	return pages;
 }
 
+/* Kernel mappings are loaded on every CPU, whatever context it runs. */
 static int serve_kernel_part(const struct tlb_part *part)
 {
 	if (part->full)
@@ -61,14 +64,18 @@ static int serve_kernel_part(const struct tlb_part *part)
 	return 0;
 }
 
+/* A request for a context that is not the one loaded here. */
 static int serve_not_loaded(struct tlb_cpu *me, const struct tlb_part *part)
 {
 	if (part->ctx == &tlb_kernel_context)
 		return serve_kernel_part(part);
 	if (part->ctx == me->entered)
 		return stage2_serve(me, part);
-	/* If it is cached in a slot, that is behind now: tlb_switch() or tlb_enter_stage2() will see it. */
-	return -1;
+	/*
+	 * If a slot still holds entries of it, tlb_switch() or tlb_enter_stage2() will see its
+	 * generation and flush.
+	 */
+	return SERVED_NOTHING;
 }
 
 /*
@@ -80,6 +87,7 @@ static void flush_nonglobal(struct tlb_cpu *me)
 {
 	u64 gen[EVIDENCE_SLOTS];
 
+	ASSERT(!irqs_enabled());
 	if (me->lazy && me->loaded) {
 		struct tlb_context *left = me->loaded;
 
@@ -95,7 +103,7 @@ static void flush_nonglobal(struct tlb_cpu *me)
 	stage2_flush_all(me);
 }
 
-/* Bring this CPU up to date with a request. Interrupts off. Pages flushed, 0 = all, -1 = nothing to do. */
+/* Bring this CPU up to date with a request. Interrupts off. Returns the pages flushed one by one, or SERVED_*. */
 static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part *part)
 {
 	struct tlb_context *ctx = part->ctx;
@@ -112,7 +120,7 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 	u64 gen = load_relaxed(&ctx->gen), mine = me->slots[me->slot].gen;
 
 	if (unlikely(mine >= gen))
-		return -1;
+		return SERVED_NOTHING;
 	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);
 
 	me->slots[me->slot].gen = gen;
@@ -152,6 +160,7 @@ void tlb_flush_rolled_over(void)
 
 /* ---- target -------------------------------------------------------------- */
 
+/* How far apart two CPUs are. */
 static enum ack_distance distance_of(unsigned a, unsigned b)
 {
 	const struct cpu *x = cpu_ptr(a, cpu_self), *y = cpu_ptr(b, cpu_self);
@@ -161,6 +170,7 @@ static enum ack_distance distance_of(unsigned a, unsigned b)
 	return x->core == y->core ? ACK_SMT : ACK_SOCKET;
 }
 
+/* What serve_part() did for another CPU, in that one's or the scanner's counters. */
 static void count_served(int pages, bool by_scanner)
 {
 	if (unlikely(by_scanner))
@@ -232,6 +242,7 @@ void tlb_serve(void)
 
 /* ---- initiator ----------------------------------------------------------- */
 
+/* For the watchdog: name the CPUs that have not answered. */
 static void blame_unacked(void *arg)
 {
 	struct tlb_cpu *me = arg;
@@ -283,6 +294,7 @@ static void send_requests(struct tlb_cpu *me, const struct cpumask *targets)
 	count_add(ipis_merged, merged);
 }
 
+/* Until every target has cleared its bit. Serves others meanwhile, as interrupts are on. */
 static void wait_for_acks(struct tlb_cpu *me, bool by_scanner)
 {
 	u64 start = cycles_now();
@@ -358,6 +370,7 @@ void tlb_flush_cpus_by_ipi(const struct cpumask *cpus)
 	bool others = !cpumask_empty(&targets);
 
 	if (others) {
+		ASSERT(cpumask_empty(&me->unacked)); /* targets still read the last request */
 		me->request.count = 0;
 		me->request.by_scanner = false;
 		send_requests(me, &targets);

@@ -13,6 +13,7 @@
 
 u64 tlb_stage2_count; /* atomic; nothing is ordered by it */
 
+/* Flush all of the second stage that is entered; it has reached this generation. */
 static void flush_slot(struct tlb_cpu *me, unsigned slot, u64 gen)
 {
 	me->entered->stage2->flush_all(me->entered);
@@ -26,7 +27,7 @@ int stage2_serve(struct tlb_cpu *me, const struct tlb_part *part)
 	u64 gen = load_relaxed(&ctx->gen), mine = me->stage2_slots[me->entered_slot].gen;
 
 	if (mine >= gen)
-		return -1;
+		return SERVED_NOTHING;
 	if (part->full || part->gen != mine + 1 || part->gen != gen) {
 		flush_slot(me, me->entered_slot, gen);
 		return 0;
@@ -47,6 +48,7 @@ void stage2_flush_all(struct tlb_cpu *me)
 
 /* ---- entering and leaving -------------------------------------------------- */
 
+/* The slot that this second stage has on this CPU, or the one that it gets, in turn. Interrupts off. */
 static unsigned find_slot(struct tlb_cpu *me, const struct tlb_context *ctx, bool *found)
 {
 	for (unsigned i = 0; i < TLB_STAGE2_SLOTS; i++)
@@ -97,11 +99,13 @@ void tlb_leave_stage2(void)
 
 void tlb_stage2_init(struct tlb_context *ctx, paddr_t root, const struct tlb_stage2_ops *ops)
 {
+	ASSERT(ops->flush_range && ops->flush_all);
 	tlb_context_init(ctx, root);
 	ctx->stage2 = ops;
 	atomic_fetch_add_relaxed(&tlb_stage2_count, 1);
 }
 
+/* On each CPU, by remote call. */
 static void forget_here(void *arg)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
@@ -114,6 +118,7 @@ static void forget_here(void *arg)
 
 void tlb_stage2_destroy(struct tlb_context *ctx)
 {
+	ASSERT(ctx->stage2);
 	smp_call(&cpu_online, forget_here, ctx);
 	tlb_context_destroy(ctx);
 	atomic_fetch_add_relaxed(&tlb_stage2_count, -1UL);

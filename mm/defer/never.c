@@ -42,6 +42,7 @@ static struct page *never_frame_wanted(u32 node, unsigned order)
 	return debts_take(&debts, node, order);
 }
 
+/* Mapping a page elsewhere is harmless as long as nobody can write it. */
 static u64 never_pay(enum pay_event why, const struct pay_scope *scope)
 {
 	if (why == PAY_MAP && !(scope->page && scope->write))

@@ -1,21 +1,27 @@
 /*
- * Evidence: what each CPU's TLB has really been told. The ports leave it here
- * where the flush instruction and the load of a root execute; this header is how.
- * mm/evidence_read.h is how it is read, mm/oracle.c what it is for.
+ * Evidence: a record of every flush instruction and every load of a root, per
+ * CPU, written by the ports at the place where the instruction executes. This
+ * header writes the records, <mm/evidence_read.h> reads them, and mm/oracle.c
+ * decides with them whether a frame may be reused.
  *
- * There is one clock for all CPUs. Who takes an entry down reads the clock
- * afterwards. A flush reads it just before its instruction: that is its stamp.
- * If the stamp is later than what the unmapper read, somebody advanced the clock
- * in between. Then the entry was gone before the flush began, and the flush
- * covers it.
+ * Time is counted by one clock that all CPUs share, evidence_clock. It counts
+ * flushes, not time that passes.
  *
- * It does not matter who advanced the clock, or whether he was right to: if a
- * step is missing or comes too early, the two readings are equal, and the oracle
- * raises an alarm. It never misses anything for that reason.
+ *   unmap   take the entry down, then read the clock: the time of the unmap
+ *   flush   read the clock, then execute the instruction: the stamp of the flush
  *
- * Flushes of a page only read the clock, because they are on the path of every
- * page that moves; the shootdown core advances it once per shootdown. All other
- * flushes are rare and advance it themselves.
+ * A flush covers an unmap if its stamp is the later of the two. The clock was
+ * then advanced after the unmap had read it and before the flush read it, so the
+ * entry was already gone when the flush began.
+ *
+ * It does not matter who advanced the clock. If nobody did, or too early, both
+ * readings are equal and the oracle reports a flush that is missing. A mistake
+ * in advancing the clock can therefore cause a false alarm, but never hide a
+ * stale entry.
+ *
+ * The flush of one page only reads the clock, since it is on the path of every
+ * page that moves; the shootdown core advances the clock once per shootdown.
+ * All other flushes are rare and advance it themselves.
  */
 #pragma once
 
@@ -33,17 +39,20 @@ enum {
 	EVIDENCE_LOG_WORDS =
 		1 << 13, /* page flushes remembered per CPU: 64 KiB, 16 bits of offset */
 
-	/* Broadcasts of all of an ASID, remembered by the CPU that issued them, each in the one place it can be in. */
+	/*
+	 * Broadcasts of all of an ASID, remembered by the CPU that issued them, each in the one
+	 * place it can be in.
+	 */
 	EVIDENCE_BCAST_ASIDS = 16,
 	EVIDENCE_BCAST_ALL = EVIDENCE_BCAST_ASIDS,
 };
 
 /*
- * A page flush is logged as one word, address * 8 + stamp: x86 computes that in
- * one instruction. To ask whether a word is a flush of some page, subtract that
- * page's address * 8. If it is, the difference is the stamp. If not, the
- * difference is wrong by 2^15 for each page between the two, so it is taken for
- * a stamp only if stamps may differ that much (mm/oracle_log.c).
+ * A page flush is logged as one word, address * 8 + stamp, which x86 computes in
+ * one instruction. The reader subtracts address * 8 of the page that it looks
+ * for. If the word is a flush of that page, what is left is the stamp. If it is a
+ * flush of another page, what is left is off by 2^15 for each page between the
+ * two. mm/oracle_log.c tells one case from the other.
  */
 enum { EVIDENCE_VA_SHIFT = 3, EVIDENCE_STAMP_BITS = PAGE_SHIFT + EVIDENCE_VA_SHIFT };
 
@@ -53,29 +62,31 @@ static inline u64 evidence_word(vaddr_t va, u64 stamp)
 }
 
 /*
- * Two kinds of words are no flushes; no address gives such words. EVIDENCE_MARK:
- * the flushes before it are of the slot in the low bits, not of the log's present
- * one. EVIDENCE_RANGE: the flush before it is of as many pages as the low bits say.
+ * Two kinds of words are not flushes. No address gives a word with their top bits.
+ * EVIDENCE_MARK: the flushes before it belong to the slot in its low bits; those
+ * behind it to another. EVIDENCE_RANGE: its low bits say how many pages the flush
+ * just before it covers.
  */
 #define EVIDENCE_MARK (2UL << 62)
 #define EVIDENCE_RANGE (EVIDENCE_MARK | 1UL << 61)
+/* A bit of evidence_log.slot: the flushes are broadcasts, and the low bits are their ASID. */
 #define EVIDENCE_ISSUED (1U << 31)
 #define EVIDENCE_TABLES (1U << 30) /* with EVIDENCE_ISSUED: walk caches were flushed, too */
-/* What each of them adds to the log's sum: odd, and so large that a few of them do not look like flushes. */
+/* What each such word adds to the log's sum: odd and large, so that a few of them do not look like flushes. */
 #define EVIDENCE_MARK_SUM 0x9e3779b97f4a7c15UL
 
 /*
- * The latest page flushes of one CPU, in their order, and the sum of all words
- * that were ever logged. Who freed many pages knows what their flushes must have
- * added to the sum, and compares that instead of reading them all (mm/oracle.c).
+ * The latest page flushes of one CPU, oldest first, and the sum of all words ever
+ * logged. Whoever frees many pages can compute what their flushes must have added
+ * to the sum, and compares the two instead of reading every word (mm/oracle.c).
  *
- * Everybody reads it; only its CPU writes. Flushes of the own CPU are logged
- * with interrupts off, so their stamps ascend. Broadcasts are logged with
- * interrupts on, but on ports with broadcast an interrupt logs nothing, as long
- * as nobody flushes while the transport changes.
+ * Only its CPU writes it; every CPU reads it. Flushes of this CPU's own TLB are
+ * logged with interrupts off, so their stamps ascend. Broadcasts are logged with
+ * interrupts on. That is safe because on ports with broadcast an interrupt
+ * handler logs nothing, as long as nobody flushes while the transport changes.
  */
 struct evidence_log {
-	union { /* one word, so that who reads where the log ends also knows which slot that is of */
+	union { /* one word: a reader gets the end of the log and the slot of its newest flush together */
 		u64 place;
 		struct {
 			u32 at; /* bytes written so far, and in the low 16 bits where the next go */
@@ -87,7 +98,7 @@ struct evidence_log {
 };
 _Static_assert(sizeof(u64) * EVIDENCE_LOG_WORDS == 1 << 16, "u16 wraps where the log does");
 
-/* A broadcast is complete if its stamp is not newer than the CPU's bcast_done. */
+/* Broadcast of all of an ASID. It is complete once its CPU's bcast_done has reached `stamp`. */
 struct evidence_bcast {
 	u64 asid;
 	u64 stamp; /* clock of the prepare before it; 0 while the record is being written */
@@ -100,7 +111,7 @@ struct tlb_evidence {
 	struct {
 		paddr_t root; /* whose entries may be here; 0 = nobody's */
 		u64 flushed; /* clock of the last flush of everything of this slot */
-		u64 released; /* what `flushed` must be before it is loaded: frames were released whose entries it had */
+		u64 released; /* `flushed` must reach this before the slot is loaded again: frames were released */
 		u64 asid; /* tag of the entries: the slot itself where ASIDs are per CPU */
 	} slot[EVIDENCE_SLOTS];
 	unsigned
@@ -122,31 +133,38 @@ static inline bool evidence_on(void)
 	return ORACLE_BUILT && likely(evidence_enabled);
 }
 
-/* Advance the clock, after an unmap and before the flush that is to cover it. The stamp of the latter. */
+/*
+ * Advance the clock: after an unmap, before the flush that is to cover it. Returns the stamp of
+ * that flush. Full barrier.
+ */
 static inline u64 evidence_tick(void)
 {
 	return atomic_fetch_add(&evidence_clock, 1) + 1;
 }
 
-/* The same, once per shootdown: its page flushes, here and elsewhere, come after it. */
+/* Advance the clock for a shootdown, before its first flush on any CPU. */
 static inline void evidence_step(void)
 {
 	if (ORACLE_BUILT)
 		evidence_tick();
 }
 
-/* The stamp of a page flush: call before its instruction, and have the latter complete earlier loads. */
+/*
+ * The stamp of a page flush. Call it before the flush instruction, which must not
+ * begin before this load is complete.
+ */
 static inline u64 evidence_now(void)
 {
 	return ORACLE_BUILT ? load_relaxed(&evidence_clock) : 0;
 }
 
-/* The same, or 0 if nothing is to be stamped. */
+/* The stamp of a flush that advances the clock itself. 0: evidence is off, and nothing is recorded. */
 static inline u64 evidence_begin(void)
 {
 	return evidence_on() ? evidence_tick() : 0;
 }
 
+/* Append a word to this CPU's log and add `sum` to the log's sum. */
 static inline void evidence_log_add(struct evidence_log *log, u64 word, u64 sum)
 {
 	u32 at = log->at;
@@ -157,7 +175,10 @@ static inline void evidence_log_add(struct evidence_log *log, u64 word, u64 sum)
 	store_release(&log->at, at + (u32)sizeof(u64));
 }
 
-/* What follows in the log is of another slot: one store, so that nobody takes what is before for its. */
+/*
+ * From here on the log is about another slot. End and slot change in one store, so that no reader
+ * takes an older flush for one of the new slot. Release: pairs with the acquire in oracle_walk_start().
+ */
 static inline void evidence_log_turn(struct evidence_log *log, u32 slot)
 {
 	u32 at = log->at;
@@ -180,8 +201,8 @@ static inline void evidence_page(u64 stamp, vaddr_t va, u32 slot)
 }
 
 /*
- * The page flush just logged was no part of a shootdown, so nobody who compares sums counts on it:
- * take it out of the sum. It stays in the log, as it is evidence like any other.
+ * The page flush just logged was not part of a shootdown. Whoever compares sums does not expect it,
+ * so take it out of the sum. It stays in the log and counts as evidence like any other.
  */
 static inline void evidence_page_aside(void)
 {
@@ -192,7 +213,7 @@ static inline void evidence_page_aside(void)
 			      log->sum - log->word[(u16)(log->at - sizeof(u64)) / sizeof(u64)]);
 }
 
-/* Every non-global entry of a slot was flushed on this CPU. */
+/* Every non-global entry of a slot was flushed on this CPU. Release: pairs with flushed_whole(), mm/oracle.c. */
 static inline void evidence_slot(u64 stamp, unsigned slot)
 {
 	if (stamp)
@@ -217,10 +238,10 @@ static inline void evidence_all(u64 stamp)
 }
 
 /*
- * A load of a root is stamped in two parts, interrupts off. This is the part
- * before the load: from now on there may be entries of the root in its slot. No
- * slot is in use meanwhile, so that nobody is accused before the flush that may
- * come with the load has left its stamp.
+ * A load of a root is recorded in two steps, with interrupts off. This is the step
+ * before the load: from now on the slot may hold entries of the root. Until the
+ * second step no slot counts as in use. Otherwise the oracle could report a stale
+ * entry before the flush that comes with the load has left its stamp.
  */
 static inline void evidence_root(unsigned slot, paddr_t root)
 {
@@ -234,8 +255,8 @@ static inline void evidence_root(unsigned slot, paddr_t root)
 }
 
 /*
- * The part behind the load and its flush: this slot is in use. Release: the flush's stamp is there
- * before; pairs with the acquire in blame(), mm/oracle.c.
+ * The second step, after the load and its flush: this slot is in use. Release: the stamp of the flush
+ * is written before; pairs with the acquire in blame(), mm/oracle.c.
  */
 static inline void evidence_loaded(unsigned slot, u64 asid)
 {
@@ -245,7 +266,7 @@ static inline void evidence_loaded(unsigned slot, u64 asid)
 	store_release(&ev->loaded, slot);
 }
 
-/* The same on ports where a slot is an ASID; page flushes may then leave out whose they are. */
+/* The same on ports where a slot is an ASID. Page flushes then need not say which slot they are of. */
 static inline void evidence_loaded_slot(unsigned slot)
 {
 	if (!ORACLE_BUILT)
@@ -257,24 +278,25 @@ static inline void evidence_loaded_slot(unsigned slot)
 /*
  * ---- broadcast ----
  *
- * A flush is stamped with the clock of the prepare before it, not of the issue:
- * only entries taken down before the prepare are sure to be gone for walkers
- * that run after the flush. So a missing prepare is missed evidence, too.
+ * A broadcast gets the clock of the tlb_bcast_prepare() before it, not the clock
+ * when it is issued. The barrier of the prepare is what makes a new entry visible
+ * to walkers; an entry written after it may still be walked in its old form. So a
+ * missing prepare shows as a missing flush.
  */
 
-/* Call before the barrier of tlb_bcast_prepare(). */
+/* Call in tlb_bcast_prepare(), before its barrier. */
 static inline void evidence_bcast_begin(void)
 {
-	/* Relaxed: what unmapped before has read a former value; the barrier is the caller's. */
+	/* Relaxed: whoever unmapped before this has read an older value; the barrier is the caller's. */
 	if (evidence_on())
 		store_relaxed(&this_cpu_ptr(tlb_evidence)->bcast_stamp,
 			      atomic_fetch_add_relaxed(&evidence_clock, 1) + 1);
 }
 
 /*
- * One record. Readers on other CPUs look at ASID, stamp, ASID again, lost, in
- * that order; each store here is ordered so that they see either the old
- * record, or none and the old stamp in `lost`, or the new record.
+ * Write one record. Readers on other CPUs read ASID, stamp, ASID again and lost, in
+ * that order (evidence_bcast_stamp(), whose acquires pair with the releases here).
+ * They see the old record, or the new one, or none and the old stamp in `lost`.
  */
 static inline void evidence_bcast_note(unsigned i, u64 asid)
 {
@@ -290,12 +312,16 @@ static inline void evidence_bcast_note(unsigned i, u64 asid)
 	store_release(&b->stamp, stamp);
 }
 
+/* Where the record of an ASID is in tlb_evidence.bcast[]. Several ASIDs share a place. */
 static inline unsigned evidence_asid_place(u64 asid)
 {
 	return asid % EVIDENCE_BCAST_ASIDS;
 }
 
-/* Call these after the instruction: an interrupt between the two may then only count too little. */
+/*
+ * A page was broadcast. This and the next ones are called after the instruction: an interrupt
+ * between the two can then only make the evidence weaker than the truth.
+ */
 static inline void evidence_bcast_page(vaddr_t va, u64 asid)
 {
 	u64 stamp = ORACLE_BUILT ? this_cpu_ptr(tlb_evidence)->bcast_stamp : 0;
@@ -305,8 +331,8 @@ static inline void evidence_bcast_page(vaddr_t va, u64 asid)
 }
 
 /*
- * The same of one that reaches walk caches, too. It is logged twice, as who asks about a page asks for a flush
- * of the page, and who asks about a table for one of walk caches. (Flushes of the own CPU reach both.)
+ * A page was broadcast, by an instruction that also drops walk caches. It is logged twice: once for
+ * questions about the page, once for questions about its table. (Flushes of the own TLB drop both.)
  */
 static inline void evidence_bcast_tables(vaddr_t va, u64 asid)
 {
@@ -314,6 +340,7 @@ static inline void evidence_bcast_tables(vaddr_t va, u64 asid)
 	evidence_bcast_page(va, asid);
 }
 
+/* So many pages from va on were broadcast. */
 static inline void evidence_bcast_range(vaddr_t va, u64 pages, u64 asid)
 {
 	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
@@ -324,17 +351,22 @@ static inline void evidence_bcast_range(vaddr_t va, u64 pages, u64 asid)
 	evidence_log_add(log, EVIDENCE_RANGE | pages, EVIDENCE_MARK_SUM);
 }
 
+/* Everything of an ASID was broadcast. */
 static inline void evidence_bcast_asid(u64 asid)
 {
 	evidence_bcast_note(evidence_asid_place(asid), asid);
 }
 
+/* Everything of every ASID was broadcast, global entries included. */
 static inline void evidence_bcast_all(void)
 {
 	evidence_bcast_note(EVIDENCE_BCAST_ALL, 0);
 }
 
-/* The completing barrier has returned on this CPU: what is issued without a new prepare is no evidence. */
+/*
+ * The completing barrier has returned on this CPU. What is issued from now on without a new prepare
+ * leaves no evidence. Release: pairs with the acquire loads of bcast_done in <mm/evidence_read.h>.
+ */
 static inline void evidence_bcast_complete(void)
 {
 	struct tlb_evidence *ev = this_cpu_ptr(tlb_evidence);

@@ -6,8 +6,8 @@
 
 enum ipi {
 	IPI_TLB, /* shootdown request: mm/tlb_ipi.c */
-	IPI_CALL, /* remote call: kernel/core/smp.c */
-	IPI_WAKE, /* end a halt; the handler does nothing */
+	IPI_CALL, /* remote call: kernel/core/smp_call.c */
+	IPI_WAKE, /* end a halt: the interrupt itself does it, there is nothing to handle */
 	IPI_STOP, /* panic elsewhere: stop here for good */
 	IPI_COUNT
 };
@@ -15,19 +15,20 @@ enum ipi {
 /*
  * Start a CPU. It calls secondary_main(cpu) (kernel/core/smp.c) on stack_top
  * with interrupts off, the kernel's page tables loaded and its per-CPU base
- * set. 0, or -ETIMEDOUT if it did not reach C, or another error.
+ * set. 0, or -ETIMEDOUT if it did not reach C, or another error. Boot CPU only.
  */
 int cpu_start(unsigned cpu, u64 hw_id, void *stack_top, u64 percpu_offset);
 
 /*
- * Stores before the send are visible to the handler. The port counts nothing;
- * callers do. May be called with interrupts off.
+ * Interrupt a CPU. Stores before the send are visible to the handler. Callers
+ * count what they send; the port does not. Any context, interrupts on or off.
  */
 void ipi_send(unsigned cpu, enum ipi ipi);
+/* The same to every CPU of a mask. */
 void ipi_send_mask(const struct cpumask *mask, enum ipi ipi);
 
 /*
- * Non-maskable request to a CPU to publish where it is (x86: NMI). Returns
- * false where the port has no such thing; *ip is its last known instruction pointer.
+ * Ask a CPU where it is, by an interrupt that it cannot mask (x86: NMI). *ip: its
+ * instruction pointer. False: the port cannot, and *ip is the last one known.
  */
 bool cpu_sample_ip(unsigned cpu, u64 *ip);

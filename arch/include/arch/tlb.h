@@ -2,9 +2,9 @@
  * CONTRACT: TLB instructions. Only the shootdown core may call the flush functions:
  * mm/gather.c, mm/tlb_ipi.c, mm/tlb_bcast.c.
  *
- * Every port stamps the oracle's evidence (<arch/evidence.h>) exactly where
- * the instruction executes, so that "flushed" is never inferred from the
- * masks and generations that decided whether to flush.
+ * Every port records the oracle's evidence (<arch/evidence.h>) where the
+ * instruction executes. So the oracle knows what was flushed, and need not trust
+ * the masks and generations that decided whether to flush.
  */
 #pragma once
 
@@ -19,10 +19,11 @@ static inline unsigned asid_count(void);
 static inline bool asid_is_global(void);
 
 /*
- * Local flush: complete on return, this CPU only, walk caches included. Begins
- * when earlier loads are complete: walks after it see nothing older than they
- * did. May drop more than asked, never less. asid must be loaded on this CPU, or
- * ASID_KERNEL; va is aligned to the level.
+ * Local flushes: this CPU only, walk caches included, complete on return. They
+ * begin when earlier loads are complete, so a walk after the flush sees nothing
+ * older than those loads did. They may drop more than asked, never less. asid:
+ * loaded on this CPU, or ASID_KERNEL. va: aligned to the size of an entry of the
+ * level.
  */
 static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level);
 static inline void tlb_flush_local_asid(asid_t asid); /* non-global entries of this ASID */

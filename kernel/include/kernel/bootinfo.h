@@ -1,8 +1,9 @@
 /*
  * What the firmware and the boot loader told us, in one form, whichever path
- * booted the machine. Filled by boot/, read by everybody, never written after
- * kernel_main() has started. Plain data, so that the parsers that fill it run
- * on the host too.
+ * booted the machine. boot/ fills it, partly before kernel_main() and partly in
+ * boot_discover(), which kernel_main() calls. It is constant after that, and
+ * everybody may read it. Plain data, so that the parsers that fill it run on the
+ * host too.
  */
 #pragma once
 
@@ -170,7 +171,10 @@ struct bootinfo {
 	unsigned cpu_disabled_count; /* listed but not enabled */
 	unsigned cpu_dropped_count; /* enabled but more than MAX_CPUS */
 
-	/* No range reaches beyond: what neither the CPU can address nor the kernel map; 0 = no limit. Set before parsing. */
+	/*
+	 * No range reaches beyond: what neither the CPU can address nor the kernel map; 0 = no
+	 * limit. Set before parsing.
+	 */
 	u64 phys_limit;
 	struct boot_range ranges[BOOT_MAX_RANGES]; /* sorted by base, not overlapping */
 	unsigned range_count;

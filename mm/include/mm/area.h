@@ -1,4 +1,4 @@
-/* Areas: a piece of an object, mapped at an address of a space. */
+/* Areas: a range of addresses of a space that shows a range of an object's pages. */
 #pragma once
 
 #include <mm/object.h>
@@ -7,7 +7,10 @@
 
 struct aspace;
 
-/* What an area may ask for: global entries would outlive its space, and its pages are memory. */
+/*
+ * The rights that an area may have. Not PROT_GLOBAL (entries would outlive the space), not
+ * PROT_DEVICE (pages are memory).
+ */
 #define PROT_AREA (PROT_READ | PROT_CHANGES | PROT_USER)
 
 /* Where new pages of an area come from. */
@@ -32,8 +35,9 @@ struct area {
 };
 
 /*
- * A page for an index of the area's object, where the area wants it: 2^order
- * frames, flags of enum pmm_flags. NULL: no memory there. The space's lock held.
+ * Allocate a page of 2^order frames for an index of the area's object, on the node
+ * that the area's placement names. flags: enum pmm_flags. NULL: no memory there.
+ * Either side of aspace.lock held; may wait, as pmm_alloc().
  */
 struct page *area_alloc_page(const struct area *area, u64 index, unsigned order, unsigned flags);
 
@@ -42,21 +46,34 @@ struct page *area_alloc_page(const struct area *area, u64 index, unsigned order,
 /* Below this no area is put: small integers used as pointers fault. */
 #define AREA_VA_MIN (1UL << 32)
 
-/* 0, or -EINVAL: empty, not aligned (a power of two, bytes), wrapped around, or beyond what a space can map. */
+/*
+ * Is this a range that a space can map? len in bytes, align a power of two in bytes. 0, or -EINVAL:
+ * empty, not aligned, wrapped around, or beyond PT_VA_LOW_END.
+ */
 static inline int area_check_range(vaddr_t va, u64 len, u64 align)
 {
 	if (!len || (va | len) & (align - 1) || va + len < va || va + len > PT_VA_LOW_END)
 		return -EINVAL;
 	return 0;
 }
-/* The first gap that fits, aligned to 2 MiB so that small areas never share a leaf table. */
+/*
+ * Start of the first gap of len bytes, aligned to 2 MiB so that areas do not share a leaf table.
+ * May lie beyond PT_VA_LOW_END.
+ */
 vaddr_t area_choose_va(struct aspace *as, u64 len);
+/* True: no area has a page in [start, end). */
 bool area_range_is_free(struct aspace *as, vaddr_t start, vaddr_t end);
-/* Not in the space yet. obj NULL: a new anonymous object; else the area is one more user of it. NULL: no memory. */
+/*
+ * A new area that is not in the space yet. obj NULL: it shows a new anonymous object; else it becomes
+ * a further user of obj. NULL: no memory. aspace.lock is not needed for this one.
+ */
 struct area *area_create(struct aspace *as, struct object *obj, vaddr_t va, u64 len);
-/* Waits for migrations that hold the object's read side. */
+/* Put the area into the space and its object's list. Waits for migrations that hold the object's read side. */
 void area_insert(struct aspace *as, struct area *area);
-/* And frees it. */
+/* Take the area out of both and free it; its entries are gone already. Waits as area_insert(). */
 void area_remove(struct aspace *as, struct area *area);
-/* Cut the area at va, if one lies across it; the upper part becomes an area of its own. -ENOMEM. */
+/*
+ * If an area lies across va, cut it there; the upper part becomes an area of its own. va: a multiple
+ * of 4 KiB. 0 or -ENOMEM: nothing has changed.
+ */
 int area_split(struct aspace *as, vaddr_t va);

@@ -13,8 +13,8 @@ void asid_unlock(void);
 
 /*
  * This CPU is about to load the context. Returns the token of its ASID, 0 where slots are used.
- * *flush: numbers were given out anew since this CPU flushed; it must flush everything before it
- * loads the ASID. Takes the allocator's lock, for asid_end() to release. Interrupts off.
+ * *flush: there was a rollover since this CPU flushed last; it must flush everything before it loads
+ * the ASID. Takes the allocator's lock, which asid_end() releases. Interrupts off.
  */
 static inline u64 asid_begin(struct tlb_context *ctx, bool *flush)
 {
@@ -22,16 +22,20 @@ static inline u64 asid_begin(struct tlb_context *ctx, bool *flush)
 	return asid_is_global() ? asid_lock_and_assign(ctx, flush) : 0;
 }
 
-/* The context's root is loaded, the one before it no more. Interrupts still off. */
+/* The context's root is loaded, and the former one no longer is. Interrupts still off. */
 static inline void asid_end(void)
 {
 	if (asid_is_global())
 		asid_unlock();
 }
 
-/* The context is no longer loaded anywhere and will not be again. Any context. */
+/*
+ * No CPU has the context loaded, and none will load it again: its ASID may be given out after a
+ * rollover. Takes the lock.
+ */
 void asid_release(struct tlb_context *ctx);
 
+/* The ASID that a context is loaded under on this CPU; slot: where ASIDs are per CPU. Any context. */
 static inline asid_t asid_of(const struct tlb_context *ctx, unsigned slot)
 {
 	return asid_is_global() ? (asid_t)load_relaxed(&ctx->asid_token) : (asid_t)slot;

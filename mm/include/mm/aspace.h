@@ -1,8 +1,8 @@
 /*
  * Address spaces: areas by address, a root table, a translation context.
  *
- * Locks: aspace.lock, read side: faults, migration, pins; write side: anything
- * that changes areas or lowers permissions. object.lock: list of areas.
+ * aspace.lock guards which areas there are. Read side: faults, migration, pins and
+ * scans. Write side: whoever changes areas, removes entries or lowers rights.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <mm/tlb.h>
 #include <kernel/list.h>
 
-/* What hint faults found out about a space; atomic, relaxed: the scanner's period follows them. */
+/* Hint faults of a space by what they found. Atomic, relaxed. The scan adapts its period to them. */
 struct hint_tally {
 	u64 local, remote; /* the page was on the node that touched it, or not */
 	u64 own, shared; /* the same CPU touched it last, or another one */
@@ -25,72 +25,83 @@ struct aspace {
 	struct tlb_context ctx;
 	struct rwlock lock;
 	struct list areas; /* under lock */
-	struct area *recent; /* last area found; a hint, checked on use */
+	struct area *recent; /* the area found last: only a guess, checked before use */
 	pte_t *root;
 	bool huge; /* under lock: some area had 2 MiB pages */
 	u32 id;
 	const char *name;
-	u32 flush_pending; /* scanners between their first entry change and the end of their flush */
-	u32 changing; /* changes that have paid their debts and are not over; atomic; see mm/change.c */
+	u32 flush_pending; /* scan windows between their first entry change and the end of their flush; atomic */
+	u32 changing; /* changes that have paid the space's debts and have not ended; atomic; see mm/change.c */
 	bool subscribed; /* some subscriber is not NULL */
 	struct change_subscriber *subscriber[CHANGE_SUBSCRIBERS]; /* see mm/change.c */
 	struct hint_tally hints;
 	u64 scan_period; /* ns for a pass, as the scan last adapted it; 0 = no pass has ended */
-	struct list link; /* all spaces, under the list's lock */
+	struct list link; /* all spaces, under spaces_lock in mm/aspace.c */
 };
 
-/* NULL: no memory. */
+/* A new space without areas; name is kept, not copied. node: of the root table. NULL: no memory. Task context. */
 struct aspace *aspace_create(const char *name, u32 node);
-/* No CPU may run in it any more, and nobody may be subscribed. Unmaps everything. */
+/*
+ * Unmap everything and free the space. No context runs in it any more, and nobody is subscribed.
+ * Task context, no locks.
+ */
 void aspace_destroy(struct aspace *as);
-/* "2" or a name -> space, or NULL. */
+/* The space with this id ("2") or name, NULL: there is none. Nothing keeps the space from going. */
 struct aspace *aspace_lookup(const char *id_or_name);
+/* fn for each space, oldest first, under a spinlock: fn must not wait. */
 void aspace_for_each(void (*fn)(struct aspace *as, void *arg), void *arg);
 
 /*
- * Map pages [offset, offset + len) of an object at va (0 = choose). Object
- * NULL: a new anonymous one. Populated on demand. huge: 2 MiB pages, in an object
- * that nobody else maps. Returns the address, or 0: *err says why (-EINVAL
- * misaligned, out of range or such an object, -EEXIST overlap, -ENOMEM).
+ * Map len bytes of an object, from page `offset` on, at va (0: choose one). obj
+ * NULL: a new anonymous object. Pages come on first access. huge: use 2 MiB pages;
+ * only with obj NULL. node: where new pages come from, BOOT_NODE_NONE: the CPU's
+ * that faults. Returns the address, or 0 and *err: -EINVAL (misaligned, out of
+ * range, rights outside PROT_AREA, or an object with 2 MiB pages), -EEXIST
+ * (overlap), -ENOMEM. Task context, no locks.
  */
 vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va, u64 len,
 		   prot_t prot, bool huge, u32 node, int *err);
 /*
- * A 2 MiB page across an end of the range of one of these is split: -ENOMEM if
- * that takes a page table and there is none, -EBUSY if it is pinned. Rights and
- * contents have not changed then; the page at the other end may be split.
+ * Of the next four functions: va and len are in bytes, multiples of 4 KiB, else
+ * -EINVAL. A 2 MiB page that lies across an end of the range is split first.
+ * -ENOMEM: no memory for its page table, or for an area; -EBUSY: the page is
+ * pinned. A subscriber's refusal is returned, too (<mm/change.h>). With an error,
+ * rights and contents are as before, but areas and pages may have been cut at the
+ * ends of the range. Task context, no locks; each waits for flushes.
  */
-/*
- * What a subscriber to the space's changes says is returned, too: see <mm/change.h>.
- * On return no CPU can reach the range through this space (I7).
- */
+/* Remove the range's areas and entries. On return no CPU can reach it through this space (I7). */
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len);
 /*
- * The range may be read, and written and executed as prot says; on return no
- * CPU has more access than that (I7), and what it holds is what will be executed.
- * -EINVAL: not readable, or other rights than PROT_CHANGES, which stay.
+ * Set which of PROT_CHANGES (write, execute) the range has; prot must contain
+ * PROT_READ and nothing else, or it is -EINVAL. On return no CPU has more access
+ * than that (I7). Where execution is allowed, CPUs fetch what the frames hold now.
  */
 int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot);
 /*
- * New pages of the range are placed so from now on; those that are there stay.
- * PLACE_PREFERRED takes the one node of `nodes`, or 0 = local. -EINVAL: no such
- * node or no memory there; -ENOMEM, -EBUSY.
+ * Choose where new pages of the range come from; pages that exist stay where they
+ * are. nodes: a bit per node; PLACE_PREFERRED takes one node, or 0: the CPU's that
+ * faults. -EINVAL also: no such node, or no memory there.
  */
 int aspace_place(struct aspace *as, vaddr_t va, u64 len, enum placement placement, u64 nodes);
-/* Free the pages, keep the area: the next access reads zero (madvise DONTNEED). */
+/* Free the pages and keep the areas: the next access to anonymous memory reads zero (madvise MADV_DONTNEED). */
 int aspace_drop(struct aspace *as, vaddr_t va, u64 len);
-/* Fault every page in, on `node` if it is not BOOT_NODE_NONE (strict). Returns pages present or -ENOMEM. */
+/*
+ * Fault every page of the range in. node: all from this one, or BOOT_NODE_NONE: as the areas say.
+ * Returns how many 4 KiB pages are present, or -ENOMEM: some are. Task context, no locks.
+ */
 long aspace_populate(struct aspace *as, vaddr_t va, u64 len, u32 node);
 
 /* Adds the 4 KiB pages of the range to pages[MAX_NODES], by node. Either side of as->lock held. */
 void aspace_count_nodes(struct aspace *as, vaddr_t va, u64 len, u64 pages[]);
 
 /*
- * Pin the page at va: it cannot migrate until page_put(page, PAGE_PIN).
- * Faults it in. 0, -EFAULT, -EAGAIN never: waits for migrations.
+ * Pin the page at va, which is faulted in if it is absent: it cannot migrate until
+ * page_put(page, PAGE_PIN). write: the pin's owner may write it. 0, or -EFAULT: no
+ * area there, or not writable. Waits while the page migrates. Task context, no locks.
  */
 int aspace_pin(struct aspace *as, vaddr_t va, bool write, struct page **page);
 
+/* aspace_find() without the guess: walks the list. */
 struct area *area_find_slowly(struct aspace *as, vaddr_t va);
 
 /* The area that va lies in; NULL: none. Either side of as->lock held. */
@@ -104,7 +115,10 @@ static inline struct area *aspace_find(struct aspace *as, vaddr_t va)
 	return area_find_slowly(as, va);
 }
 
-/* Where the entry of va lives, for observers that only look; NULL if there is no table yet. */
+/*
+ * Where the entry of va lives (4 KiB or 2 MiB), NULL: there is no table yet. For code that only looks:
+ * without aspace.lock the entry may change, and its table go, at any time.
+ */
 const pte_t *aspace_entry(struct aspace *as, vaddr_t va);
 /* Is the page of this entry being moved right now? */
 static inline bool aspace_entry_moving(const pte_t *ptep)
@@ -112,5 +126,8 @@ static inline bool aspace_entry_moving(const pte_t *ptep)
 	return pte_is_migration(pte_load(ptep));
 }
 
-/* Make this context's address space the one loaded on this CPU; NULL: lazy. */
+/*
+ * Load this space on this CPU, for the kernel context that runs there. NULL: no space is needed; the
+ * old one may stay loaded (lazy), but no access goes through it. Task context.
+ */
 void aspace_load(struct aspace *as);

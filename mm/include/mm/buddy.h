@@ -15,11 +15,11 @@ struct pmm_node {
 	u64 watermark_min, watermark_low;
 } __aligned(CACHE_LINE);
 
-/*
- * Both with the node's lock held. Whoever takes a block marks it as no longer
- * free before he lets go of the lock, or its buddy would merge with it.
- */
-/* A block that nobody uses, with its buddies as far as those are free, too. */
+/* Both need the node's lock, except at start-up, when no other CPU runs. */
+/* Give back a block of 2^order frames that nobody uses. It merges with its buddies as long as those are free. */
 void buddy_free(struct pmm_node *n, struct page *page, unsigned order);
-/* The first block of at least this size, cut down to it; NULL: there is none. */
+/*
+ * Take a block of 2^order frames, from the smallest free one that is large enough. NULL: there is
+ * none. Its state is no longer PAGE_FREE on return, or its buddy could merge with it.
+ */
 struct page *buddy_alloc(struct pmm_node *n, unsigned order);

@@ -1,10 +1,11 @@
 /*
- * Every change that takes entries of a space down, or takes rights from them,
- * runs between change_begin() and change_end(): of that space, whoever makes it
- * and wherever he came from, for the pages that are touched. In between, each
- * entry is reported as it goes (change_taken(), called by entry_take()). Debts
- * are paid at the beginning (I7, I9); subscribers, such as a second MMU that
- * keeps translations of its own, hear all three.
+ * Changes: whoever takes entries of a space down, or takes rights from them, does
+ * it between change_begin() and change_end() for that space and for the pages
+ * concerned. This also holds for migration that reaches the space through the
+ * reverse map. In between, change_taken() reports each entry; entry_take() calls it.
+ *
+ * The beginning pays the debts of the range (I7, I9). Subscribers, such as a second
+ * MMU that keeps translations of its own, are told of all three.
  */
 #pragma once
 
@@ -24,42 +25,48 @@ struct change {
 	struct aspace *as;
 	enum change_reason why;
 	vaddr_t start, end;
-	u32 told; /* bit per subscriber of the space that heard the beginning, and CHANGE_COUNTED */
+	u32 told; /* a bit per subscriber of the space that was told of the beginning, and CHANGE_COUNTED */
 };
-#define CHANGE_COUNTED (1U << 31) /* in aspace.changing */
+#define CHANGE_COUNTED                                                                             \
+	(1U << 31) /* bit of change.told: this change is counted in aspace.changing */
 
 struct change_subscriber {
 	/*
-	 * The range is about to change. Not 0: it cannot now, and nothing changes:
-	 * a negative code, which unmap, protect and drop return; pages that were to
-	 * move or be scanned are left alone. May wait, but for no lock of a space or
-	 * an object, nor for who waits for one: aspace.lock is held, and the read
-	 * sides of objects.
+	 * The range is about to change. 0: agreed. A negative error code: refused, and
+	 * nothing changes; unmap, protect and drop return the code, while pages that
+	 * were to move or to be scanned are left alone. May wait, but not for a lock of
+	 * a space or an object, nor for anybody who waits for one: aspace.lock and read
+	 * sides of objects are held.
 	 */
 	int (*begin)(struct change_subscriber *s, const struct change *change);
 	/*
-	 * An entry of this level was taken down, and was `old`; or it lost rights,
-	 * and is `old` now. Also one that leads to a table. PTL held: nothing that waits. The gather is flushed
-	 * before the change ends. While the subscriber comes or goes, also of changes
-	 * that it does not hear begin. May be NULL.
+	 * An entry of this level was taken down and was `old` before; or it lost rights
+	 * and is `old` now. The entry may also lead to a table. PTL held, so this must
+	 * not wait. It may add to the gather, which is flushed before the change ends.
+	 * While it subscribes or leaves, a subscriber may also hear of entries of changes
+	 * whose beginning it was not told. May be NULL.
 	 */
 	void (*taken)(struct change_subscriber *s, vaddr_t va, unsigned level, pte_t old,
 		      struct tlb_gather *gather);
-	/* Over, flushed: exactly once for each beginning that returned 0, with the same change. */
+	/* The change is over and flushed. Exactly one call for each begin() that returned 0, with the same change. */
 	void (*end)(struct change_subscriber *s, const struct change *change);
-	bool leaving; /* hears no beginnings any more; change_unsubscribe() */
+	bool leaving; /* is told of no new beginnings: change_unsubscribe() is under way */
 };
 
 /*
- * From the return on, every change of the space is told. -EBUSY: there are
- * CHANGE_SUBSCRIBERS already. Task context, no locks held; waits for changes
- * under way.
+ * Subscribe to the changes of a space. On return, every change is told. -EBUSY:
+ * the space has CHANGE_SUBSCRIBERS already. Task context, no locks held; waits for
+ * changes that are under way. The method is that of Linux's MMU notifiers, but a
+ * beginning may be refused.
  */
 int change_subscribe(struct aspace *as, struct change_subscriber *s);
-/* From the return on it is not called any more, and each beginning has had its end. The same rules. */
+/* End the subscription. On return s is not called any more, and each begin() has had its end(). Same rules. */
 void change_unsubscribe(struct aspace *as, struct change_subscriber *s);
 
-/* Subscriptions of all spaces: while there are none, migration need not look whose entries it takes. */
+/*
+ * Subscriptions in all spaces. 0: migration need not look for subscribers of the spaces whose
+ * entries it takes. Atomic.
+ */
 extern u32 change_subscriptions;
 
 /* The event of each reason at which debts are paid. */
@@ -68,15 +75,21 @@ static const enum pay_event change_events[] = {
 	[CHANGE_MIGRATE] = PAY_MIGRATE, [CHANGE_HINT] = PAY_HINT,	[CHANGE_SPLIT] = PAY_SPLIT,
 };
 
+/* ---- the slow paths of change_begin() and change_end() ---- */
+
+/* Tell every subscriber of the beginning, or none: the first refusal is returned. */
 int change_tell_begin(struct change *change);
+/* Pay the debts of the range, and count the change in aspace.changing until it ends. */
 void change_pay(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
 		vaddr_t end);
+/* Tell those who were told of the beginning that the change is over. */
 void change_tell_end(const struct change *change);
 
 /*
- * Fills in *change. 0, or what a subscriber said: then nothing has begun, and
- * change_end() is not called. Task context, no spinlock held. Of a space that
- * is not ours by its lock, the read side of an object keeps it.
+ * Begin a change of [start, end), and fill in *change. 0, or a subscriber's error:
+ * then nothing has begun, and change_end() must not be called. Task context, no
+ * spinlock held; may wait. The caller holds aspace.lock, or the read side of an
+ * object that the space maps, which keeps the space.
  */
 static __always_inline int change_begin(struct change *change, struct aspace *as,
 					enum change_reason why, vaddr_t start, vaddr_t end)
@@ -93,12 +106,14 @@ static __always_inline int change_begin(struct change *change, struct aspace *as
 	return err;
 }
 
+/* The change is over: its gather is flushed, and entries are what they will be. The same locks. */
 static __always_inline void change_end(const struct change *change)
 {
 	if (unlikely(change->told))
 		change_tell_end(change);
 }
 
+/* change_taken() in a space with subscribers. */
 void change_taken_tell(struct aspace *as, vaddr_t va, unsigned level, pte_t old,
 		       struct tlb_gather *gather);
 
@@ -112,12 +127,15 @@ static __always_inline void change_taken(struct aspace *as, vaddr_t va, unsigned
 }
 
 /*
- * The accessibility test: may a CPU still hold what this entry, just taken down
- * or seen under its PTL, allowed? Not if it was a hint entry, unless a scan's
- * flush is still to come. Relaxed: whoever reuses the frame passes a full barrier
- * first (freeze(), page_put()), and whoever lowers rights has the write side, so
- * that no scan is under way. The scanner increments
- * before it changes the entry under the PTL that we hold, so we cannot miss it.
+ * May a CPU still hold this entry, which was just taken down or seen under its PTL?
+ * A hint entry is held by nobody, unless the flush of the scan that made it is
+ * still to come.
+ *
+ * Relaxed. The scanner raises flush_pending before it changes the entry, under the
+ * PTL that we hold, so we cannot miss that. If we see the count lowered, the flush
+ * is complete, and its effects are ordered later: whoever reuses the frame passes a
+ * full barrier first (freeze(), page_put()), and whoever lowers rights has the
+ * write side of aspace.lock, so no scan is under way.
  */
 static inline bool aspace_may_be_cached(const struct aspace *as, pte_t taken)
 {

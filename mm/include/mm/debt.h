@@ -1,6 +1,6 @@
 /*
- * Debts: frames held back and the contexts that still owe a flush for them.
- * What a deferral keeps; it decides only when to owe and when to pay.
+ * Debts: frames that are held back, and the contexts that still owe a flush for
+ * them. A tool for deferrals, which decide only when to owe and when to pay.
  */
 #pragma once
 
@@ -18,22 +18,25 @@ struct debts {
 	struct rwlock payer; /* write side: one pays, others wait until it is paid */
 };
 
-/* The flush of an entry of this context is owed. Before the frame is held; under a PTL. */
+/* Note that this context owes a flush. Must come before debts_hold() of the frame. A PTL may be held. */
 void debts_owe(struct debts *d, const struct tlb_context *ctx);
-/* Hold the source of a migrated page until debts_pay(). */
+/* Hold the old frame of a migrated page back until debts_pay(). Task context. */
 void debts_hold(struct debts *d, struct page *page);
-/* A held frame of this node and size, ready to be mapped again; NULL: none. Its debts stay owed. */
+/*
+ * Take a held frame of this node and size (order 0 or HUGE_ORDER) for a new page, with one reference.
+ * NULL: there is none. The flush for it stays owed. Task context.
+ */
 struct page *debts_take(struct debts *d, u32 node, unsigned order);
 /*
- * Flush every context that owes, in one shootdown, and free every frame that was held when it was
- * called. Returns after somebody else's payment in progress, too. Interrupts
- * on, no spinlock held. The oracle checks each frame. Returns how many
- * contexts owed: what debts_created counted.
+ * Flush every context that owes, in one shootdown, then free every frame that was
+ * held at the time of the call; the oracle checks each. If another CPU is paying,
+ * waits until that is done, too. Task context, interrupts on, no spinlock held.
+ * Returns how many contexts owed, in the unit of debts_created.
  */
 u64 debts_pay(struct debts *d);
 /* 4 KiB frames held now. Any context, no lock. */
 u64 debts_held(const struct debts *d);
-/* Most 4 KiB frames that all deferrals together held back at one time since the last restart. */
+/* Largest number of 4 KiB frames that all deferrals together held at one time since the last restart. */
 u64 debts_held_max(void);
-/* Forget that: what is held now is the most so far. Nobody holds or pays meanwhile. */
+/* Begin anew: the maximum is what is held now. Nobody holds or pays meanwhile. */
 void debts_held_max_restart(void);

@@ -1,15 +1,15 @@
 /*
- * Deferrals: who decides that a flush may wait, and when it is paid.
+ * Deferrals: which flushes may wait, and when they are paid.
  *
- * The shootdown core does the flushing and mm/migrate.c the moving, so a deferral
- * cannot free early. It says which flush may wait (entry_taken, may_defer), keeps what is held for
- * it (frame_held), and pays when an event of <mm/pay.h> demands it (pay). Hooks
- * that are not set do nothing, and cost nothing that is noticed.
+ * A deferral says which flush may wait (entry_taken, may_defer), keeps the frames
+ * that wait for it (frame_held), and pays when an event of <mm/pay.h> demands it
+ * (pay). The shootdown core flushes, and mm/migrate.c moves pages, so a deferral
+ * cannot free a frame too early. A hook that is not set does nothing.
  *
- * A deferral is one file in mm/defer/ and one line in mm/defer/deferrals.c; its
- * knobs and counters are in its file, and show up in every list and record. A
- * scheme (<mm/scheme.h>) is something else: a name for knobs, of which one
- * chooses the deferral.
+ * A deferral is one file in mm/defer/ and one line in mm/defer/deferrals.c. Its
+ * knobs and counters are in that file, and appear in every list and record. Do not
+ * take it for a scheme (<mm/scheme.h>): that is a name for settings of several
+ * knobs, of which one chooses the deferral.
  */
 #pragma once
 
@@ -38,51 +38,53 @@ struct deferral {
 	void (*enable)(void); /* put in force; nothing is owed */
 	/*
 	 * One entry of a page under migration was taken down; `old` is what it was.
-	 * What the deferral must know of it later, it notes here. False: the page
-	 * cannot wait, for the sake of this entry, and its others are not shown. Of
-	 * a page that does not wait in the end all is flushed, so a note of it must
-	 * do no harm. Under the PTL.
+	 * The deferral notes here what it must know of it later. False: the page
+	 * cannot wait because of this entry, and its further entries are not shown.
+	 * The page may still turn out not to wait, and is flushed as a whole then; a
+	 * note that was made of it must do no harm. PTL held.
 	 */
 	bool (*entry_taken)(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old);
 	/*
-	 * Every entry of the page was shown, but for those that no CPU can hold, and
-	 * entry_taken() let each wait. True: no flush for any of them, and
-	 * frame_held() will be called with the source, unless somebody turns out to
-	 * hold the page: it is mapped again where it was then. No PTL held.
+	 * Every entry of the page that a CPU can hold was shown, and entry_taken() let
+	 * each one wait. True: none of them is flushed now, and frame_held() will be
+	 * called with the old frame. It is not called if the page cannot move after
+	 * all, as somebody has a reference: it is then mapped again where it was. No
+	 * PTL held.
 	 */
 	bool (*may_defer)(const struct page *src);
 	bool defers; /* either of the two is set; filled in when it is put in force */
-	/* The source of a moved page whose flush waits. The deferral owns the frame until it pays. */
+	/* The old frame of a page that has moved and whose flush waits. The deferral owns it until it pays. */
 	void (*frame_held)(struct page *src);
 	/*
-	 * Held frames may serve as destinations before they are paid for. Only
-	 * pages of areas that nobody may write get one (I5), and whatever is freed
-	 * without deferral waits until everything is paid: it may have been lent.
+	 * Held frames may become destinations of other pages before they are paid
+	 * for. Only pages that nobody may write get such a frame (I5). Any frame may
+	 * have been lent, so before other frames are freed, everything is paid (PAY_FREE).
 	 */
 	bool lends;
-	/* A destination on this node is wanted: a held frame that may be used without payment, or NULL. */
+	/* A destination on this node is wanted: a held frame that may be used before it is paid for, or NULL. */
 	struct page *(*frame_wanted)(u32 node, unsigned order);
 	/*
-	 * An event of PAY_DEMANDS or of `events` is about to happen. Pays what must
-	 * not survive it and returns how many debts that were, in the unit of
-	 * debts_created: 0 = none. After KNOB and SETTLE nothing is owed or held.
+	 * An event of PAY_DEMANDS or of `events` is about to happen. Pay what must not
+	 * survive it. Returns how many debts that were, in the unit of debts_created.
+	 * After PAY_KNOB and PAY_SETTLE nothing may be owed or held. Task context,
+	 * interrupts on, no spinlock held; aspace.lock may be held.
 	 */
 	u64 (*pay)(enum pay_event why, const struct pay_scope *scope);
-	u32 events; /* heard beside PAY_DEMANDS: PAY_BIT() of TICK, SWITCH, IDLE, MIGRATE, SPLIT */
+	u32 events; /* that it wants to hear besides PAY_DEMANDS: PAY_BIT() of TICK, SWITCH, IDLE, MIGRATE, SPLIT */
 	/*
-	 * Frames that it gave back with pmm_free_owing() are about to leave the
-	 * allocator: of these `count`, those with PG_OWES. Returns with their debts
-	 * paid, how many that were; the oracle looks at each of them then. Task
-	 * context, interrupts on, no spinlock; allocates nothing. Not set: they must
-	 * be paid for by then.
+	 * Some of these `count` frames have PG_OWES: the deferral gave them back with
+	 * pmm_free_owing(), and they are about to leave the allocator. Pay for them;
+	 * the oracle checks each afterwards. Returns how many debts were paid. Task
+	 * context, interrupts on, no spinlock; must not allocate. Not set: they are
+	 * paid for by then.
 	 */
 	u64 (*frames_leave)(struct page *first, u64 count);
 	/*
-	 * Not NULL: a one-shot timer on the CPU that noted a debt, *tick_us later (0:
-	 * none). It calls `tick` in the interrupt, which may flush this CPU and note
-	 * things, but takes no lock and waits for nothing; then PAY_TICK, if that is
-	 * heard, in task context, where the CPU's contexts take turns or it has
-	 * nothing to run. deferral_tick_later() in either asks for the next one.
+	 * Not NULL: *tick_us microseconds after a debt was noted, a one-shot timer
+	 * fires on that CPU (0: none does). First `tick` is called in the interrupt. It
+	 * may flush this CPU and note things, but must not take a lock or wait. Then, if
+	 * it is heard, PAY_TICK comes in task context, when the CPU switches contexts
+	 * or has nothing to run. Both may ask for the next tick: deferral_tick_later().
 	 */
 	const u32 *tick_us;
 	void (*tick)(void);
@@ -93,22 +95,27 @@ struct deferral {
 	unsigned counter_count;
 };
 
-extern const struct deferral *deferral; /* the one in force; never NULL, every hook set */
-extern const struct deferral *const deferrals[]; /* NULL at the end; mm/defer/deferrals.c */
-/* Put one in force, with unset hooks replaced by no-ops. Nothing may be owed. */
+extern const struct deferral
+	*deferral; /* the one in force; never NULL; every hook but `pay` is set */
+extern const struct deferral
+	*const deferrals[]; /* all there are, NULL at the end; mm/defer/deferrals.c */
+/*
+ * Put one in force; hooks that it leaves out become no-ops. Nothing is owed or held, and nobody
+ * migrates. Task context, interrupts on.
+ */
 void deferral_use(const struct deferral *wanted);
 /* Pay all debts now. Task context, interrupts on, no spinlock held. */
 void deferral_settle(void);
-/* For the allocator: call frames_leave and count what it paid. */
+/* For the allocator: call frames_leave and count what it paid. The same rules. */
 void deferral_frames_leave(struct page *first, u64 count);
-/* A debt was noted on this CPU: have its timer tick, if the deferral wants that and it does not yet. Any context. */
+/* A debt was noted on this CPU: set its timer, if the deferral wants ticks and none is set yet. Any context. */
 static inline void deferral_tick_later(void)
 {
 	if (unlikely(deferral->tick_us && *deferral->tick_us))
 		alarm_set(*deferral->tick_us * 1000UL);
 }
 
-/* At start: ties to the timer. */
+/* Boot CPU, once: registers with the timer and with context switches. */
 void deferral_init(void);
-/* Counters of the one in force, in its order, summed over all CPUs. */
+/* Counters of the one in force, in its order, summed over all CPUs. Any context; inexact while it counts. */
 void deferral_counters_read(u64 sum[DEFERRAL_COUNTERS_MAX]);

@@ -6,7 +6,10 @@
 
 #include <kernel/bootinfo.h>
 
-/* Zeroed. Lowest fit inside [lo, hi); 0: none. align is a power of two. */
+/*
+ * The lowest free memory of `size` bytes inside [lo, hi), zeroed. align: a power of two, in bytes.
+ * Returns its physical address, 0: there is none, or the allocator is not active.
+ */
 paddr_t early_alloc(u64 size, u64 align, paddr_t lo, paddr_t hi);
 /* Call fn for each piece of RAM that is still free, then refuse further requests. */
 void early_hand_over(void (*fn)(paddr_t base, u64 len));

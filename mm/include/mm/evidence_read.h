@@ -1,12 +1,13 @@
 /*
- * Reading the evidence that the ports have stamped (<arch/evidence.h>, which says what it means).
- * For the oracle and its tests; nothing that decides about flushing looks at it.
+ * Reading the evidence that the ports record; <arch/evidence.h> says what it means.
+ * For the oracle and its tests. Code that decides about flushing must not read it.
  */
 #pragma once
 
 #include <arch/evidence.h>
 #include <kernel/smp.h>
 
+/* EVIDENCE_MARK or EVIDENCE_RANGE: a word that is not a flush. */
 static inline bool evidence_is_mark(u64 word)
 {
 	return word >> 62 == EVIDENCE_MARK >> 62;
@@ -17,7 +18,10 @@ static inline bool evidence_is_range(u64 word)
 	return word >> 61 == EVIDENCE_RANGE >> 61;
 }
 
-/* Stamp of the record if it is a complete flush of this ASID, else 0; *lost is raised. */
+/*
+ * The stamp of record i if it is a complete broadcast of this ASID, else 0. *lost is raised to the
+ * stamp of the complete broadcast that the record replaced.
+ */
 static inline u64 evidence_bcast_stamp(const struct tlb_evidence *ev, unsigned i, u64 asid,
 				       u64 *lost)
 {
@@ -39,8 +43,9 @@ static inline u64 evidence_bcast_stamp(const struct tlb_evidence *ev, unsigned i
 }
 
 /*
- * Has one broadcast by this CPU, begun after `since`, and now complete, dropped everything of this ASID
- * (ASID_KERNEL: and all else) on every CPU? If not, *lost is raised to the stamp of a forgotten one that may have.
+ * Has a broadcast of this CPU that began after `since`, and is complete, dropped everything of this
+ * ASID on every CPU? If not, *lost is raised to the stamp of the latest one whose record is
+ * overwritten: that one may have.
  */
 static inline bool evidence_bcast_by(unsigned cpu, u64 asid, u64 since, u64 *lost)
 {
@@ -52,7 +57,7 @@ static inline bool evidence_bcast_by(unsigned cpu, u64 asid, u64 since, u64 *los
 	       evidence_bcast_stamp(ev, EVIDENCE_BCAST_ALL, 0, lost) > since;
 }
 
-/* The same by any CPU. */
+/* The same question about all CPUs. Overwritten records count as "no". */
 static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
 {
 	u64 lost = 0;
@@ -60,5 +65,5 @@ static inline bool evidence_bcast_asid_covers(u64 asid, u64 since)
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
 		if (evidence_bcast_by(cpu, asid, since, &lost))
 			return true;
-	return false; /* what is forgotten is left to the question for each page, which counts it */
+	return false; /* the caller then asks about each page, and counts what was overwritten */
 }

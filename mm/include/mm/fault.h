@@ -7,20 +7,31 @@ struct fault {
 	struct aspace *as;
 	vaddr_t va;
 	bool write, exec;
-	bool strict; /* new pages from the area's node or not at all */
-	unsigned attempt; /* 0 first */
-	pte_t seen; /* the entry that decided */
+	bool strict; /* new pages come from the area's node or not at all */
+	unsigned attempt; /* how often it started over */
+	pte_t seen; /* the entry as it was read once; all decisions follow from this value */
 	u64 start; /* cycles_now() at entry */
-	struct object_fill fill; /* FAULT_WAIT: what for */
-	struct page *filled; /* with a reference, so that it is there when the fault starts over */
+	struct object_fill fill; /* what FAULT_WAIT waits for */
+	struct page *
+		filled; /* a page that was waited for: our reference keeps it until the fault has mapped it */
 };
-/* FAULT_WAIT: let go of the space's lock, then wait for f->fill and start over. */
-enum fault_result { FAULT_DONE, FAULT_ERROR, FAULT_RETRY, FAULT_WAIT };
-/* Handle until done: waits, retries. False: no area, or access not allowed. Interrupts on. */
+
+enum fault_result {
+	FAULT_DONE, /* the access may be tried again */
+	FAULT_ERROR, /* not allowed, or no memory */
+	FAULT_RETRY, /* something changed meanwhile: start over */
+	FAULT_WAIT, /* release the space's lock, wait for f->fill, start over */
+};
+/*
+ * Handle a page fault at va, however long it waits. True: the access may be tried
+ * again. False: no area, access not allowed, or no memory. Task context,
+ * interrupts on, no locks.
+ */
 bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec);
 
-/* Wait for pages to come back from migration; longest and total, per CPU, reset by workloads. */
+/* Of this CPU's faults that waited for a page under migration; workloads reset it. */
 struct fault_wait {
-	u64 longest, total, count; /* cycles from fault entry to resume, of faults that waited */
+	u64 longest, total; /* cycles from the start of the fault to its end */
+	u64 count;
 };
 extern PERCPU_DECLARE(struct fault_wait, fault_wait);

@@ -10,17 +10,18 @@ struct knobs {
 	u32 batch_flush; /* enum batch_flush */
 	u32 defer; /* index in deferrals[] */
 	u32 transport; /* enum tlb_transport */
-	u32 range; /* pages flushed one by one before everything is */
-	u32 pad; /* ns of bookkeeping added per migrated page */
+	u32 range; /* up to so many pages are flushed one by one; more: all of the context */
+	u32 pad; /* ns of work added per migrated page */
 	u32 hint; /* enum hint_order */
 	u32 numa_split; /* enum numa_split */
-	u32 scan_size, scan_min, scan_max; /* pages a window; microseconds a pass */
+	u32 scan_size; /* 4 KiB pages per window */
+	u32 scan_min, scan_max; /* microseconds per pass */
 	u32 scan_load; /* percent of its CPU's time that the scan may take */
 };
 
 enum batch_flush {
-	BATCH_FLUSH_RANGE, /* what was taken down, page by page up to `range` */
-	BATCH_FLUSH_ALL, /* everything of each context, however little that was */
+	BATCH_FLUSH_RANGE, /* what was taken down: page by page, up to `range` pages */
+	BATCH_FLUSH_ALL, /* everything of each context, however little was taken down */
 };
 
 enum hint_order {
@@ -30,13 +31,13 @@ enum hint_order {
 
 enum numa_split {
 	SPLIT_OFF, /* 2 MiB pages are moved whole, or stay */
-	SPLIT_SHARED, /* those that two nodes use in turns become small ones */
+	SPLIT_SHARED, /* 2 MiB pages that two nodes use in turns are split into small ones */
 };
 extern struct knobs knobs;
 
 enum {
-	KNOBS_MAX = 64, /* more: panic at start */
-	KNOB_NAME_LEN = 20, /* longer names, too */
+	KNOBS_MAX = 64, /* more: panic at start-up */
+	KNOB_NAME_LEN = 20, /* with the final NUL; a longer name: panic at start-up */
 };
 
 struct knob_setting {
@@ -56,53 +57,64 @@ struct knob {
 	u32 min, max;
 	u32 def; /* native default of this port */
 	const char *const *choices; /* NULL = number */
-	const char *(*refuse)(u32 value); /* why this machine cannot; NULL = can. May be NULL */
+	const char *(*refuse)(
+		u32 value); /* returns why this machine cannot have the value, or NULL. May be NULL */
 	const char *decided_in;
 	/* The rest belongs to mm/knob.c. */
 	struct knob_layers now, next, saved; /* next: as now unless staged */
 	bool staged;
 };
 
-/* What a change brings about, set by who has knobs; task context, no locks. */
+/* What mm does when knobs change. Called in task context, no locks held. */
 struct knob_hooks {
 	void (*settle)(void); /* before values change: pay what is owed */
 	void (*changed)(void); /* put the values in force */
 };
 extern struct knob_hooks knob_hooks;
 
-/* At start: these are knobs from now on. Panics where a name is taken or there is no room. */
+/* Register n knobs, which the caller keeps. Start-up only. Panics if a name is taken or there is no room. */
 void knob_add(struct knob *knobs_of, unsigned n);
-/* Every knob gets its default, then what the boot line says: knob.NAME=. */
+/* Give every knob its default, then the value from the boot line (knob.NAME=), if there is one. Start-up only. */
 void knob_set_defaults(void);
 
+/* How many knobs there are. */
 unsigned knob_count(void);
+/* The i-th knob, i below knob_count(), in the order in which they were added. */
 struct knob *knob_at(unsigned i);
-struct knob *knob_find(const char *name); /* NULL: none */
-/* "batch" "512": 0, or negative code with the reason in err. Settles first. */
+/* The knob of this name, NULL: there is none. */
+struct knob *knob_find(const char *name);
+/*
+ * Set a knob from text: knob_set("batch", "512", "set", ...). All debts are settled
+ * first. source: kept, says where the value is from. 0, or the reason in err: -ENOENT
+ * (no such knob), -EINVAL (no such choice), -ERANGE, -ENOTSUP (this machine cannot).
+ * Task context, no locks; nobody migrates.
+ */
 int knob_set(const char *name, const char *value, const char *source, char *err, size_t size);
-/* Who chose the value in force. */
+/* Who chose the value in force: "default", "boot line", "set", or the name of a scheme. */
 const char *knob_source(const struct knob *k);
 
 /*
- * Several changes as one, all or none: stage each, then commit or discard. What is staged is
- * checked at once: 0, or negative code with the reason in err.
+ * Several changes as one, all or none: stage each, then commit or discard. What is
+ * staged is checked at once: 0, or an error of knob_set() with the reason in err.
  */
 int knob_stage(const char *name, const char *value, const char *source, char *err, size_t size);
-/* The same as part of a scheme, which is the source. */
+/* The same for a scheme, which is the source of the value. */
 int knob_stage_scheme(const char *name, const char *value, const char *scheme, char *err,
 		      size_t size);
-/* Without the values that a scheme has laid over the knobs' own. */
+/* Stage for every knob its own value, without what a scheme has laid over it. */
 void knobs_stage_own(void);
-/* Every knob's default. */
+/* Stage every knob's default. */
 void knobs_stage_defaults(void);
-/* Settles and puts in force what is staged, if anything is. */
+/* Put in force what is staged, if anything is. Settles all debts first; the rules of knob_set(). */
 void knobs_commit(void);
+/* Forget what is staged. */
 void knobs_discard(void);
 
+/* The value in force as text, as knob_set() reads it. */
 void knob_format(const struct knob *k, char *buf, size_t size);
-/* Another value of it, as knob_format() has the one in force. */
+/* The same of any value that the knob may have. */
 void knob_format_value(const struct knob *k, u32 value, char *buf, size_t size);
-/* Remember all values and sources; one level deep. */
+/* Remember the values and sources of all knobs. One level: the next call overwrites it. */
 void knobs_save(void);
-/* As they were at the last knobs_save(); settles first. */
+/* Set all knobs to what the last knobs_save() remembered. Settles all debts first; the rules of knob_set(). */
 void knobs_restore(void);

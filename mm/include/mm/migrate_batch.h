@@ -1,4 +1,4 @@
-/* Pages on their way to another node, as the files mm/migrate*.c and mm/collect.c keep them. */
+/* A migration under way: the state that mm/migrate*.c and mm/collect.c share. */
 #pragma once
 
 #include <mm/deferral.h>
@@ -21,16 +21,16 @@ struct migration {
 	struct tlb_gather gather;
 	struct pt_cache cache;
 	unsigned order, level; /* of every page in it, and of the entries that map it */
-	bool as_linux; /* batches are flushed as Linux does on x86-64: see unmap_as_linux() */
-	unsigned count; /* pages isolated: several batches, if batches are small */
-	unsigned moved; /* of the batch, so far */
+	bool as_linux; /* flush batches as Linux does on x86-64: see unmap_as_linux() */
+	unsigned count; /* pages isolated; several batches if the batch size is smaller */
+	unsigned moved; /* pages of `count` that have moved */
 	struct page **
-		list; /* it began with these frames; NULL: with a range, whose aspace.lock it holds */
-	bool tells; /* somebody asked what became of the pages */
-	bool watched; /* its changes are told: see mm/migrate_change.c */
+		list; /* the frames of migrate_pages(); NULL: a range is moved, and its aspace.lock is held */
+	bool tells; /* the caller asked what became of the pages */
+	bool watched; /* changes are begun and ended for each batch: see mm/migrate_change.c */
 	bool defers; /* the deferral in force may let flushes wait */
-	enum migrate_reason failure; /* the last one */
-	u64 stamp; /* cycles at the last phase border */
+	enum migrate_reason failure; /* why the last page that failed did so */
+	u64 stamp; /* cycles at the end of the last phase */
 	struct migrate_stats stats;
 	struct page *src[MIGRATE_MAX], *dst[MIGRATE_MAX];
 	vaddr_t va
@@ -42,21 +42,21 @@ struct migration {
 	unsigned held_count;
 	struct change change[MIGRATE_CHANGES]; /* that the batch has begun */
 	unsigned changes;
-	u32 wanted_any; /* some bit of wanted is set; faults set it, release */
-	u64 wanted[MIGRATE_MAX / 64]; /* pages somebody waits for */
+	u32 wanted_any; /* a bit of `wanted` is set; faults set it with a release store */
+	u64 wanted[MIGRATE_MAX / 64]; /* a bit per page that somebody waits for; atomic */
 };
 
-/* Not results, but steps on the way: the page's object cannot be held in this batch; ... */
+/* Two answers that are not results. The page's object cannot be held in this batch, so the batch ends before it. */
 #define BATCH_ENDS ((enum migrate_reason)MIGRATE_REASONS)
-/* ... the entry was taken down, and shown to the deferral instead of gathered. */
+/* The entry was taken down and shown to the deferral, which lets it wait so far; it is not gathered. */
 #define FLUSH_MAY_WAIT ((enum migrate_reason)(MIGRATE_REASONS + 1))
 
 enum {
-	PAIR_DEFERRED = 1 << 0, /* a scheme took the flush of its entry upon itself */
-	PAIR_DONE = 1 << 1, /* moved, or mapped again where it was */
+	PAIR_DEFERRED = 1 << 0, /* the deferral will flush its entries */
+	PAIR_DONE = 1 << 1, /* it has moved, or is mapped again where it was */
 };
 
-/* The time since the last border belongs to `phase`. */
+/* A phase has ended: the time since the end of the last one is counted as its. */
 static inline void phase_end(struct migration *m, enum migrate_phase phase)
 {
 	u64 now = cycles_now();
@@ -65,7 +65,7 @@ static inline void phase_end(struct migration *m, enum migrate_phase phase)
 	m->stamp = now;
 }
 
-/* A page that the caller isolated, found at va. */
+/* Add a page that the caller isolated and found at va; there is room. */
 static inline void migration_add(struct migration *m, struct page *page, vaddr_t va)
 {
 	page->migration = m;
@@ -76,9 +76,10 @@ static inline void migration_add(struct migration *m, struct page *page, vaddr_t
 }
 
 /*
- * One entry becomes a migration entry. PTL held. MIGRATE_OK: its flush is
- * gathered, or none is due. FLUSH_MAY_WAIT: the deferral noted it and did not
- * object, which it may do once, in *may_wait. Else the entry is as it was.
+ * Turn one entry of src into a migration entry. PTL held. MIGRATE_OK: done; its
+ * flush is gathered, or none is needed. FLUSH_MAY_WAIT: done; the deferral has noted
+ * the entry. Anything else: the entry is as it was. *may_wait: true until the
+ * deferral objects to an entry of this page; no further ones are shown to it then.
  */
 static __always_inline enum migrate_reason migration_take(struct migration *m, struct page *src,
 							  struct aspace *as, pte_t *ptep,
@@ -116,7 +117,10 @@ static __always_inline enum migrate_reason migration_take(struct migration *m, s
 	if (unlikely(m->defers)) {
 		pte_t leaf = pte_is_hint(got) ? pte_from_hint(got) : got;
 
-		/* No CPU holds it, but it may be written as soon as it is mapped again: others must not wait (I5). */
+		/*
+		 * No CPU holds this entry, but it is writable once it is mapped again: the page's
+		 * others must not wait (I5).
+		 */
 		if (!cached && pte_is_writable(leaf))
 			*may_wait = false;
 		if (cached && *may_wait)
@@ -124,19 +128,23 @@ static __always_inline enum migrate_reason migration_take(struct migration *m, s
 		if (cached && *may_wait)
 			return FLUSH_MAY_WAIT;
 	}
-	if (unlikely(!cached)) /* the scan flushed it, and the oracle holds us to that */
+	if (unlikely(
+		    !cached)) /* a scan has flushed it; if that were wrong, the oracle would find it */
 		return MIGRATE_OK;
 	tlb_gather_add(&m->gather, &as->ctx, va, m->level);
 	return MIGRATE_OK;
 }
 
-/* A migration entry names `to` from now on, and is accessible again as it was before. */
+/*
+ * Replace a migration entry by a leaf that names `to`, with the rights of the entry that was taken
+ * down. Takes the PTL.
+ */
 static inline void migration_map_entry(pte_t *ptep, struct page *to, unsigned level)
 {
 	struct spinlock *ptl = pt_lock_of(ptep);
 
 	spin_lock(ptl);
-	/* Nobody but us changes a migration entry: whoever meets one waits for us. */
+	/* Nobody else changes a migration entry: whoever finds one waits for us. */
 	pte_t pte = pte_from_migration(pte_load(ptep), page_to_phys(to), level);
 
 	if (unlikely(pte_is_executable(pte))) /* the copy is what is fetched from now on */
@@ -147,37 +155,49 @@ static inline void migration_map_entry(pte_t *ptep, struct page *to, unsigned le
 
 /* ---- mm/migrate_shared.c: pages that more than one area maps, or another space's ---- */
 
-/* The read side of the object, until migration_release_objects(). False: not in this batch. */
+/*
+ * Take the read side of the object's lock until migration_release_objects(). False: not possible in
+ * this batch. May wait.
+ */
 bool migration_hold_object(struct migration *m, struct object *obj);
+/* Release all objects that are held. */
 void migration_release_objects(struct migration *m);
-/* Every entry of the page becomes a migration entry, or it stays and those that did are to be mapped again. Object held. */
+/*
+ * Turn every entry of the page into a migration entry. Not MIGRATE_OK: the page stays, and the caller
+ * must map it again where it was, by migration_map_shared(). Its object is held; may flush, which waits.
+ */
 enum migrate_reason migration_unmap_shared(struct migration *m, struct page *src);
-/* Migration entries of src now name `to`. Object held. */
+/* Replace the migration entries that name src by leaves that name `to` (src itself: to undo). Object held. */
 void migration_map_shared(const struct page *src, struct page *to, unsigned level);
 
 /* ---- mm/migrate_change.c ---- */
 
 /*
- * Begin the changes that moving the pairs [first, last) makes, in every space,
- * and hold their objects. Pages that somebody refuses are dropped. Returns where
- * the batch ends: there is room for so many pages. No PTL held.
+ * Begin the changes that moving the pairs [first, last) makes, in every space that
+ * maps them, and hold their objects. Pages whose change is refused are dropped.
+ * Returns the end of the batch, which is smaller than `last` if there is no room for
+ * more changes or objects. No PTL held; may wait.
  */
 unsigned migration_begin_changes(struct migration *m, unsigned first, unsigned last);
+/* End them all. */
 void migration_end_changes(struct migration *m);
 
 /* ---- mm/migrate_stats.c ---- */
 
-/* A page found at va stays where it is: counted, and told to a caller who asked. */
+/* A page of this order, found at va, stays where it is: count it, and tell the caller if he asked. */
 void migration_note_failure(struct migration *m, vaddr_t va, unsigned order,
 			    enum migrate_reason reason);
-/* A pair whose source stays where it is: its isolation ends, its destination is given back. */
+/* The source of pair i stays where it is: end its isolation and give the destination back. */
 void migration_drop(struct migration *m, unsigned i, enum migrate_reason reason);
-/* For a caller who asked: the page found at va has moved. */
+/* Tell a caller who asked: the page found at va has moved. */
 void migration_note_moved(struct migration *m, vaddr_t va);
+
+/* ---- mm/collect.c ---- */
+
 /*
- * Isolate the next pages from va on that are on the wrong node, all of one size,
- * at most MIGRATE_MAX. Read side of aspace.lock held. Returns where the next search starts.
+ * Isolate the pages of [va, end) that are to move, from va on: all of one size, and
+ * at most MIGRATE_MAX. Read side of aspace.lock held. Returns where to go on.
  */
 vaddr_t collect_pages(struct migration *m, vaddr_t va, vaddr_t end);
-/* The same of m->list, from `at` on. */
+/* The same for the frames of m->list, from place `at` on, of n. No locks. Returns the place where to go on. */
 unsigned collect_listed(struct migration *m, unsigned at, unsigned n);

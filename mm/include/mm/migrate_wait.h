@@ -3,9 +3,12 @@
 
 #include <mm/page.h>
 
-/* Wait until a page under migration is back; its PTL (of the entry that says so) is held, and dropped. */
+/*
+ * Wait until a page under migration is mapped again. ptl: the lock of the migration entry that names
+ * it, which is held and released here. No other spinlock held, interrupts on.
+ */
 void migration_wait(struct page *src, struct spinlock *ptl);
-/* Somebody waits for this page; PTL of its migration entry held. */
+/* Ask the migrator to move this page before others. PTL of a migration entry that names it held. */
 void migration_want(struct page *src);
-/* The page is mapped again: let its waiters go on. */
+/* The page is mapped again: wake its waiters. No PTL needed. */
 void migration_wake(struct page *src);

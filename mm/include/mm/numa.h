@@ -1,19 +1,19 @@
-/* Nodes: which address and CPU is where, distances, and in which order to fall back. */
+/* NUMA nodes: which memory and which CPU is on which node, and distances. Constant after numa_init(); any context. */
 #pragma once
 
 #include <kernel/bootinfo.h>
 
 /* Boot CPU, once, before the first question below. */
 void numa_init(const struct bootinfo *bi);
-/* Nodes there are, 1 at least; ids are dense from 0. */
+/* Number of nodes, at least 1. Nodes are 0 to this - 1. */
 u32 numa_node_count(void);
-/* Node of a physical address below end; *stop = where that answer stops being true. */
+/* Node of the memory at pa. *stop: up to where, at most `end`, the answer holds. pa below end. */
 u32 numa_node_of(paddr_t pa, paddr_t end, paddr_t *stop);
-/* As in the firmware's table: 10 to itself. Both below numa_node_count(). */
+/* Distance as in ACPI's SLIT: 10 from a node to itself. Both below numa_node_count(). */
 u32 numa_distance(u32 from, u32 to);
-/* Of a CPU by our dense id, online or not. */
+/* Node of a CPU by our dense id, online or not. */
 u32 numa_node_of_cpu(unsigned cpu);
-/* The node, or this CPU's for BOOT_NODE_NONE. */
+/* The same node; for BOOT_NODE_NONE the node of this CPU. */
 u32 numa_resolve(u32 node);
-/* Distances came from the firmware. */
+/* True: distances came from the firmware. False: they are made up. */
 bool numa_distances_known(void);

@@ -1,10 +1,11 @@
 /*
- * Objects: arrays of pages, by index, that areas map. A page's reverse map is
- * its object and its index: every area of the object that covers the index.
+ * Objects: arrays of pages, which areas map. A page knows its object and its index
+ * there. That is its reverse map: it may be mapped by every area of the object that
+ * covers the index.
  *
- * Where an absent page comes from and what becomes of one that leaves is the
- * object's affair: struct object_ops. Anonymous memory is one kind, whose pages
- * begin as zeroes and are kept by their mappings alone.
+ * The kind of an object, struct object_ops, says where an absent page comes from
+ * and what becomes of one that leaves. Anonymous memory is one kind: its pages begin
+ * as zeroes, and only their mappings keep them.
  */
 #pragma once
 
@@ -18,24 +19,30 @@ struct object;
 /* A kind of objects. Calls that may wait come with interrupts on and no lock held. */
 struct object_ops {
 	const char *name;
-	/* A slot that holds nothing stands for zeroes: no fill() then, and the fault does not wait. */
+	/* A slot that holds nothing stands for zeroes: fill() is not called for it, and the fault does not wait. */
 	bool zeroes;
-	/* References that the object itself holds on each page in a slot: until it is emptied or closed. */
+	/*
+	 * References that the object itself holds on each page in a slot, until the slot is emptied
+	 * or the object closed.
+	 */
 	u32 page_refs;
 	/*
-	 * Contents of an absent page: of the store's reference that its slot held, or
-	 * of its index if it held nothing. May wait. Not 0: the error; the slot is as before.
+	 * Read the contents of an absent page. was: what its slot held, the store's
+	 * reference or nothing. May wait. 0, or an error: the slot is as before then.
 	 */
 	int (*fill)(struct object *obj, u64 index, slot_t was, struct page *page);
 	/*
-	 * Where a page goes whose contents must not be lost: *ref = what fill() will be
-	 * given (less than 2^62). Nobody else uses the page meanwhile. May wait. Not 0:
-	 * the error; the page stays. NULL: nowhere, so that pages go only with the object.
+	 * Write a page to the store. *ref: what fill() will be given for it, less than
+	 * 2^62. Nobody else uses the page meanwhile. May wait. 0, or an error: the page
+	 * stays then. NULL: there is no store, and pages go only with the object.
 	 */
 	int (*write)(struct object *obj, u64 index, struct page *page, u64 *ref);
-	/* The object is closed and this reference of the store's is not needed any more. May be NULL. */
+	/* The object is closed; the store may forget what it has under this reference. May be NULL. */
 	void (*forget)(struct object *obj, u64 ref);
-	/* Nobody will ask for a page again; pinned ones may still be around. May be NULL. */
+	/*
+	 * The object is closed: no page will be asked for again. Pages that are pinned may still
+	 * exist. May be NULL.
+	 */
 	void (*close)(struct object *obj);
 };
 
@@ -43,49 +50,49 @@ extern const struct object_ops object_anon_ops;
 
 struct object {
 	/*
-	 * areas, area_count, sole. The read side may be held across a wait: it is what
-	 * keeps other spaces' areas, and so their contexts and tables, while a page's
-	 * entries are down.
+	 * Guards areas, area_count, sole. The read side may be held across a wait. It
+	 * keeps the areas of all spaces that map the object, and so their contexts and
+	 * tables, while a page's entries are down.
 	 */
 	struct rwlock lock;
-	u32 users; /* areas, creators, who fills or empties a slot; the last one closes it; atomic */
-	u32 refs; /* pages that name it, and one for all users: the memory; atomic */
-	u32 page_refs; /* of its ops: beside the rest, for the path of a move */
+	u32 users; /* areas, the creator, whoever fills or empties a slot. The last one closes it. Atomic */
+	u32 refs; /* pages that name it, and one for all users together. The last one frees it. Atomic */
+	u32 page_refs; /* ops->page_refs: a copy here, as each move of a page needs it */
 	const struct object_ops *ops;
-	void *store; /* of its ops */
+	void *store; /* for ops */
 	struct list areas;
 	unsigned area_count;
-	struct area *sole; /* the area while there is exactly one: spares the list walk */
-	u64 page_count;
-	bool huge; /* of an area of 2 MiB pages: no other area shows the same pages */
-	slot_t **chunks; /* [index / 512] -> 512 slots; filled on demand, never moved */
-	slot_t *only_chunk; /* what `chunks` points to where one is enough */
+	struct area *sole; /* the area, while there is exactly one: saves walking the list */
+	u64 page_count; /* size in 4 KiB pages */
+	bool huge; /* it has 2 MiB pages; then only one area maps it */
+	slot_t **chunks; /* [index / 512] -> 512 slots; allocated on demand, never moved */
+	slot_t *only_chunk; /* what `chunks` points to where one chunk is enough */
 };
 
-/* A new object of so many 4 KiB pages, with the caller as its user. NULL: no memory. */
+/* A new object of page_count (at least 1) 4 KiB pages; the caller is its user. NULL: no memory. Task context. */
 struct object *object_create_of(const struct object_ops *ops, void *store, u64 page_count);
 /* The same for anonymous memory. */
 struct object *object_create(u64 page_count);
-/* A further user; the caller is one, or holds what is (an area, with its space's lock). */
+/* Add a user. The caller is one, or keeps one: an area, by its space's lock. Any context. */
 void object_get(struct object *obj);
 /*
- * A user goes. With the last one the object is closed: it drops its own
- * references, so its pages go, but for those that are pinned. No lock held.
+ * A user goes. With the last one the object is closed: it drops its references, so
+ * all pages are freed except those that are pinned. Task context, no object.lock.
  */
 void object_put(struct object *obj);
-/* A page that names it is gone; the last one frees the object's memory, if it is closed. */
+/* Drop one of object.refs: a page that named it is gone. The last one frees the object's memory. */
 void object_release(struct object *obj);
 
 /*
- * The page of an index goes to the store, which keeps its contents; the next
- * access fills a new one. The caller is a user; interrupts on, no lock held, as
- * it waits for the store. 0, -ENOENT: no page there, -EBUSY: somebody maps it or
- * has it pinned, or it is on its way elsewhere, -EINVAL: this kind has no store,
- * or the store's error. Only 0 changes anything.
+ * Write the page of an index to the store and free it; the next access fills a new
+ * page. 0, or with nothing changed: -ENOENT (no page there), -EBUSY (mapped, pinned,
+ * or being moved, filled or emptied), -EINVAL (this kind has no store), or the
+ * store's error. index: below page_count. The caller is a user. Task context, no
+ * locks held; waits for the store.
  */
 int object_empty(struct object *obj, u64 index);
 
-/* An absent page on its way in: begun under the space's lock, finished without. */
+/* An absent page on its way in. Begun under the space's lock, finished without it. */
 struct object_fill {
 	struct object *obj;
 	slot_t *slot, was;
@@ -94,31 +101,36 @@ struct object_fill {
 };
 
 /*
- * Claim the slot, whose value was `seen`, for `page`, which is the caller's. The
- * caller keeps the object's area until it returns. False: the slot has changed,
- * and the page is gone.
+ * Claim a slot that held `seen` (nothing, or a reference), to be filled into `page`,
+ * a small page that the caller has allocated. True: object_fill_end() must follow.
+ * False: the slot has changed, and the page is freed. The lock of a space with an
+ * area of the object is held.
  */
 bool object_fill_begin(struct object_fill *fill, struct object *obj, u64 index, slot_t *slot,
 		       slot_t seen, struct page *page);
-/* The same to wait only. */
+/* The same for a slot that somebody else fills or empties: object_fill_end() will only wait for that. */
 void object_wait_begin(struct object_fill *fill, struct object *obj, slot_t *slot);
 /*
- * No lock held, interrupts on. 0: look at the slot again; a page that was filled
- * is in it, and the caller still has its reference. Else the store's error, and
- * the page is gone.
+ * Fill the page, or wait for whoever does. 0: look at the slot again. If fill->page
+ * was set, it is in the slot now, and the caller still has a reference to it. Else
+ * the store's error, and the page is freed. Task context, interrupts on, no locks.
  */
 int object_fill_end(struct object_fill *fill);
 
-/* References of a page in use that so many mappings account for, if nobody else has any. */
+/* What page.refs is if there are so many mappings of the page and nobody else has a reference. */
 static inline u64 page_expected_refs(const struct page *page, u64 mappings)
 {
 	return mappings + page->object->page_refs;
 }
 
 #define OBJECT_CHUNK (PAGE_SIZE / sizeof(slot_t)) /* slots per chunk */
-slot_t *object_chunk_create(struct object *obj, u64 chunk); /* NULL: no memory */
+/* Allocate chunk number `chunk` of slots, unless somebody else was faster. NULL: no memory. Task context. */
+slot_t *object_chunk_create(struct object *obj, u64 chunk);
 
-/* The slot of an index; NULL: nothing was ever there, or no memory. Takes no lock. */
+/*
+ * The slot of an index, which is below page_count. NULL: create is false and nothing was ever there, or
+ * no memory. Takes no lock; with create, task context.
+ */
 static inline slot_t *object_slot(struct object *obj, u64 index, bool create)
 {
 	/* Relaxed: what is read through the pointer comes after it; pairs with object_chunk_create(). */

@@ -1,14 +1,14 @@
 /*
- * Nobody reads a stale page: the check in the running kernel.
+ * The oracle: the check in the running kernel that nobody can read a stale page.
  *
- * A frame may leave quarantine or reach the allocator only if every CPU that
- * could hold a translation to it has flushed since it was unmapped. "Could
- * hold" and "has flushed" come from <arch/evidence.h>, never from the masks and
- * generations that decided whether to flush. A violation panics.
+ * A frame may be given new contents or a new owner only if every CPU that could
+ * hold a translation to it has flushed that since it was unmapped. Which CPUs
+ * could hold one, and which have flushed, comes from <arch/evidence.h>. It never
+ * comes from the masks and generations that decided whether to flush. A violation
+ * panics.
  *
- * What was unmapped is noted on the frame: page.unmap and page.unmap_word. A
- * frame that loses one of several mappings keeps the records of the others in
- * mm/oracle_alias.c.
+ * The unmap is recorded on the frame: page.unmap and page.unmap_word. There is
+ * room for one record; mm/oracle_alias.c keeps those of further mappings.
  */
 #pragma once
 
@@ -25,8 +25,9 @@ static inline bool oracle_checks(void)
 }
 
 /*
- * page.unmap: the evidence clock in the low bits; above, the context's id and
- * the complement of it. So the OR of many shows whether their contexts differ.
+ * page.unmap: the evidence clock in the low 40 bits, above it the context's id and
+ * the complement of the id. So the OR of many records shows whether all are of one
+ * context: its two halves are then still complements.
  */
 enum { ORACLE_STAMP_BITS = 40, ORACLE_ID_BITS = 12 };
 #define ORACLE_STAMP_MASK ((1UL << ORACLE_STAMP_BITS) - 1)
@@ -39,10 +40,11 @@ static inline u64 oracle_tag(u16 id)
 }
 
 /*
- * page.unmap_word: what a flush would leave in the log with the stamp of the
- * unmap, so that the sum of many can be compared with the sum of a log; plus the
- * statement that took the entry down, which fits between clock and address: a
- * number for its file, of oracle_files[], and its line.
+ * page.unmap_word: the word that a flush of the page would leave in the log if it
+ * had the stamp of the unmap, plus the site. Sums of such words can be compared
+ * with the sum of a log. The site is the statement that took the entry down: the
+ * number of its file in oracle_files[], and its line. It fits between clock and
+ * address.
  */
 enum oracle_file {
 	ORACLE_OTHER,
@@ -64,14 +66,14 @@ _Static_assert(ORACLE_FILES <= 1 << ORACLE_FILE_BITS, "room for every file");
 	((u64)(file) << ORACLE_LINE_BITS |                                                         \
 	 (__LINE__ + 0 * sizeof(char[__LINE__ < 1 << ORACLE_LINE_BITS ? 1 : -1])))
 
-/* The frame has the record of another entry, or an older one of this: see to it that nothing is lost. */
+/* The frame has a record already, of another entry or an older one of this: keep it if it is still needed. */
 void oracle_unmapped_again(struct page *page, u64 unmap, u64 unmap_word);
 
 /*
- * The entry that alone named the page was taken down just now. After the
- * exchange, which is a full barrier, and what says that it was alone was read
- * before that, relaxed: whoever took down one before has left its record then. Two
- * stores, with check=off too: a test would cost as much.
+ * The only entry that named the page was just taken down by an exchange, which is
+ * a full barrier. That it was the only one was read before the exchange, relaxed.
+ * Whoever took down an entry before has left its record by then. Two stores, with
+ * check=off too, as a test would cost as much. PTL held.
  */
 static inline void oracle_unmapped(struct page *page, const struct tlb_context *ctx, vaddr_t va,
 				   u64 site)
@@ -88,13 +90,13 @@ static inline void oracle_unmapped(struct page *page, const struct tlb_context *
 }
 
 /*
- * The same of a page that other entries name, or named a moment ago. Another
- * CPU may do so at the same time; this CPU may not take the record of another
- * page meanwhile. Under the PTL.
+ * The same for a page that other entries name, or named a moment ago. Other CPUs
+ * may do this for the same page at the same time. PTL held, so that this CPU does
+ * not begin another record meanwhile.
  */
 void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vaddr_t va, u64 site);
 
-/* What the frame's record asks for was shown, and the frame is not anybody's: it needs no record any more. */
+/* The flush that the frame's record asks for was found, and nobody else uses the frame: the record is dropped. */
 static inline void oracle_shown(struct page *page)
 {
 	if (ORACLE_BUILT)
@@ -102,18 +104,22 @@ static inline void oracle_shown(struct page *page)
 }
 
 /*
- * These frames are about to get new contents or new owners; `unmap` is the OR of
- * theirs, `words` the sum. They are nobody else's yet.
+ * Check n frames that are about to get new contents or new owners, and panic if a
+ * CPU may still reach one. unmap: OR of their page.unmap; words: sum of their
+ * page.unmap_word. The caller alone uses the frames. Any context, no locks.
  */
 void oracle_release(struct page **pages, unsigned n, u64 unmap, u64 words);
 
 /*
- * The root of a context that is gone, and all tables below it, are about to be freed: no CPU may
- * have it loaded, and none may keep what it held from it. Ends the run if one has.
+ * The root of a destroyed context and all tables below it are about to be freed. Panics if a CPU has
+ * the root loaded. A CPU that holds entries of it must flush them before their slot is used again.
  */
 void oracle_release_root(paddr_t root);
 
-/* This CPU has just loaded a context, and kept what it held under this ASID. */
+/*
+ * This CPU has just loaded a context and kept the entries of this ASID: panics if it should have
+ * flushed. Interrupts off.
+ */
 void oracle_check_keep(const struct tlb_context *ctx, asid_t asid);
 
 /* ---- between mm/oracle.c, mm/oracle_log.c and mm/oracle_alias.c ---- */
@@ -158,28 +164,29 @@ extern bool oracle_any_alias; /* since boot: else frames need not be asked for t
 
 enum oracle_verdict { ORACLE_CLEAN, ORACLE_UNKNOWN, ORACLE_STALE };
 
-/* Where a reader of a log is. */
+/* How far a reader has come in a log; it goes from the newest word to older ones. */
 struct oracle_walk {
 	const struct evidence_log *log;
 	u32 start, at; /* as evidence_log.at */
 	u32 slot; /* of the words before `at` */
 	u32 left; /* words that may be read */
 	u64 pages; /* of the word before `at` */
-	u64 now; /* clock at the start: a flush is not later */
-	u64 latest; /* nor is one before `at` later than this */
+	u64 now; /* clock at the start: no flush in the log has a later stamp */
+	u64 latest; /* upper bound for the stamps of all words before `at` */
 };
 void oracle_walk_start(struct oracle_walk *w, const struct evidence_log *log);
-/* For broadcasts: what its CPU has not waited for is passed over. */
+/* The same for broadcasts: those that their CPU has not waited for yet do not count. */
 void oracle_walk_start_issued(struct oracle_walk *w, const struct tlb_evidence *ev);
 /*
- * Go on until a flush of va in this slot, later than stamp: ORACLE_CLEAN. STALE:
- * there is none in what was left; UNKNOWN: there may have been one.
+ * Go on to a flush of va in this slot that is newer than stamp. ORACLE_CLEAN: found.
+ * ORACLE_STALE: there is none in the rest of the log. ORACLE_UNKNOWN: the log does
+ * not tell.
  */
 enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64 stamp);
 
-/* May any CPU still hold it? The worst answer of all slots of all CPUs. */
+/* May any CPU still hold this entry? The worst answer of all slots of all CPUs. */
 enum oracle_verdict oracle_ask(const struct oracle_unmap *u);
-/* The same, as the frame is released: ends the run if a CPU may use it now. */
+/* The same as the frame is released: panics if a CPU may use the entry now, counts what is unknown. */
 void oracle_demand(const struct oracle_unmap *u);
-/* The frame is released: demand what is known of its other mappings. */
+/* The frame is released: oracle_demand() for the records of its other mappings. */
 void oracle_alias_release(const struct page *page);

@@ -14,14 +14,14 @@ struct migration;
 enum page_state {
 	PAGE_RESERVED, /* not ours, or in use since before the allocator */
 	PAGE_FREE, /* in a buddy list (head of its block) */
-	PAGE_CACHED, /* in a per-CPU cache */
-	PAGE_USED, /* allocated: anonymous memory, kernel memory */
+	PAGE_CACHED, /* free, in a per-CPU cache */
+	PAGE_USED, /* allocated: a page of an object, or kernel memory */
 	PAGE_TABLE, /* a page table */
-	PAGE_QUARANTINE, /* nobody maps it, its flush debt is unpaid */
+	PAGE_QUARANTINE, /* held back: nobody maps it, but its flush is unpaid */
 };
 
 enum page_flag {
-	PG_ISOLATED = 1 << 0, /* one migrator owns it; only one can win the bit */
+	PG_ISOLATED = 1 << 0, /* one migrator, split or emptying works on it: whoever set the bit */
 	PG_WAITERS =
 		1
 		<< 1, /* somebody waits for its migration; set under the PTL of a migration entry */
@@ -60,15 +60,16 @@ struct page {
 			u32 table_used; /* entries in use, under ptl; for tables of tables */
 		};
 	};
-	/* The oracle's record of the entry that was taken down last, see mm/oracle.h. */
-	u64 unmap; /* context's tag + evidence clock after that; 0 = none since it was allocated */
-	u64 unmap_word; /* the same clock, the address and the statement: see mm/oracle.h */
+	/* The oracle's record of the entry that was taken down last: see mm/oracle.h. */
+	u64 unmap; /* the context's tag + the evidence clock then; 0 = none since the frame was allocated */
+	u64 unmap_word; /* address, the same clock, and the statement */
 };
 
 _Static_assert(sizeof(struct page) == 64, "one cache line, and cheap arithmetic");
 
 #define page_array ((struct page *)VMEMMAP_BASE)
 
+/* pa: of RAM; elsewhere the page array is not mapped. */
 static inline struct page *phys_to_page(paddr_t pa)
 {
 	return page_array + (pa >> PAGE_SHIFT);
@@ -84,23 +85,28 @@ static inline void *page_to_virt(const struct page *page)
 	return phys_to_virt(page_to_phys(page));
 }
 
-/* Of a direct-map address. */
+/* p: an address in the direct map. */
 static inline struct page *virt_to_page(const void *p)
 {
 	return phys_to_page(virt_to_phys(p));
 }
 
+/* References, pins included. A pin counts once. */
 static inline u32 page_refs(const struct page *page)
 {
 	return (u32)load_relaxed(&page->refs);
 }
 
+/* Pins alone. */
 static inline u32 page_pins(const struct page *page)
 {
 	return (u32)(load_relaxed(&page->refs) >> 32);
 }
 
-/* A reference, unless the page is free or frozen. Full barrier when true (I10: then re-read the entry). */
+/*
+ * Take a reference or a pin (what: PAGE_REF or PAGE_PIN), unless the page is free or frozen. Any
+ * context. Full barrier when true: the caller then reads the entry or slot again that led here (I10).
+ */
 static inline bool page_get(struct page *page, u64 what)
 {
 	u64 old = load_relaxed(&page->refs);
@@ -111,15 +117,22 @@ static inline bool page_get(struct page *page, u64 what)
 	return false;
 }
 
-/* Drop what page_get() or a mapping took; the last one frees the frame (after the oracle agreed). */
+/*
+ * Drop references or pins that page_get(), an allocation or a mapping took. The last one frees the
+ * frame, which the oracle checks. Task context. Full barrier.
+ */
 void page_put(struct page *page, u64 what);
 
-/* True for the one caller that wins the page. Full barrier: pairs with page_get() in a fault on an alias. */
+/*
+ * Isolate a page: true for the one caller who sets the bit. The caller has a reference, or the PTL of
+ * an entry that names the page. Full barrier: pairs with page_get() in slot_page_get().
+ */
 static inline bool page_isolate(struct page *page)
 {
 	return !(atomic_fetch_or(&page->flags, PG_ISOLATED) & PG_ISOLATED);
 }
 
+/* For the caller who isolated the page. Full barrier. */
 static inline void page_end_isolation(struct page *page)
 {
 	atomic_fetch_and(&page->flags, ~(u32)PG_ISOLATED);

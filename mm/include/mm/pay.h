@@ -1,16 +1,15 @@
 /*
  * Events at which a debt may have to be paid.
  *
- * Each place in mm/ that does something which a stale entry must not survive
- * calls pay() before it: one call per event, which says why and what is
- * concerned. The deferral in force answers how much it paid, and that is
- * counted by event (debts_forced). With no deferral, or one that does not hear
- * the event, a call is one load and one test.
+ * Some operations must not happen while a stale entry exists. Each place in mm/
+ * that does such a thing calls pay() first, and says what is about to happen
+ * (the event) and to what (the scope). The deferral in force pays what it must,
+ * and says how many debts that were; they are counted by event (debts_forced). If
+ * there is no deferral, or it does not hear the event, pay() is a load and a test.
  *
- * Events that nothing can raise yet get a line here with the code that raises
- * them: copy on write (before the copy is mapped: page), a write to a file
- * (before the page is written: page) and truncation (before pages leave the
- * object: pages, or every context that maps it).
+ * Code that does something new of this kind adds a line below. Expected are copy on
+ * write (before the copy is mapped), a write to a file (before the page is written),
+ * and truncation (before pages leave the object).
  */
 #pragma once
 
@@ -20,8 +19,9 @@ struct page;
 struct tlb_context;
 
 /*
- * X(name in records, constant, scope). The first ones are heard by every
- * deferral; those behind SETTLE by the ones that ask for them (deferral.events).
+ * X(name in records, constant), and in the comment the scope. Every deferral hears
+ * the events up to SETTLE; those after it are heard by deferrals that ask for them
+ * (deferral.events).
  */
 #define PAY_EVENTS(X)                                                                               \
 	X(write_upgrade, WRITE_UPGRADE) /* page, range: a read-only entry becomes writable */       \
@@ -90,14 +90,16 @@ static inline struct pay_scope pay_frames(u32 node, unsigned order)
 	return (struct pay_scope){.node = node, .order = order};
 }
 
-extern u32 pay_heard; /* events that the deferral in force hears, PAY_BIT(); changes with it */
+extern u32
+	pay_heard; /* a PAY_BIT() for each event that the deferral in force hears; changes with it */
 
-/* The same as pay(), of an event that is heard. */
+/* pay() for an event that is known to be heard. */
 void pay_now(enum pay_event why, struct pay_scope scope);
 
 /*
- * This is about to happen; returns with the debts paid that must not survive
- * it. Task context, interrupts on, no spinlock held; aspace.lock may be.
+ * This event is about to happen. On return all debts are paid that must not
+ * survive it. Task context, interrupts on, no spinlock held; aspace.lock and read
+ * sides of object.lock may be held. May wait.
  */
 static __always_inline void pay(enum pay_event why, struct pay_scope scope)
 {

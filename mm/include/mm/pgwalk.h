@@ -1,6 +1,7 @@
 /*
- * The one page-table walker, both architectures, every table format; and the
- * only writers of live entries (the inlines below and mm/pgwalk.c).
+ * The page-table walker for both architectures and every table format, and the
+ * functions that write live entries. Outside mm/pgwalk.c, entries of tables that
+ * may be loaded are written only by the inlines below.
  */
 #pragma once
 
@@ -9,9 +10,10 @@
 #include <kernel/string.h>
 
 /*
- * A kind of page table: stage 1, the kernel's own, or a second stage. Levels,
- * PT_ENTRIES to a table and "0 is no entry" are the same in all; what an entry
- * says is up to the format. The descent is inline for stage 1 (mm/pgwalk.c).
+ * A kind of page table: a space's, the kernel's, or a second stage. All have the
+ * same levels, PT_ENTRIES entries per table (a root may have more), and 0 for "no
+ * entry". What else an entry says is up to the format. Nothing here is called when
+ * a format is known at compile time, as the walk is inline (mm/pgwalk.c).
  */
 struct pt_format {
 	const char *name;
@@ -19,7 +21,7 @@ struct pt_format {
 	unsigned
 		root_entries; /* a power of two; more than PT_ENTRIES: tables in a row (arm64 stage 2) */
 	unsigned
-		own_entries; /* of the root, below which tables belong to it; the rest are shared */
+		own_entries; /* of the root: tables below the first ones belong to it, the rest are shared */
 	pte_t (*mk_leaf)(paddr_t pa, prot_t prot, unsigned level);
 	pte_t (*mk_table)(paddr_t pa);
 	bool (*is_table)(pte_t pte, unsigned level);
@@ -30,9 +32,9 @@ extern const struct pt_format pt_stage1, pt_kernel;
 extern u64 pt_kernel_tables; /* pages that the kernel's own tables took since start-up */
 
 /*
- * Where an entry lives. Valid while its table lives: tables of an address
- * space go only with areas, under the write side of aspace.lock, or with the
- * space; holders of the read side may keep one.
+ * Where an entry lives. Valid while its table lives. Tables of a space are freed
+ * only with areas, under the write side of aspace.lock, or with the space. So
+ * whoever holds the read side may keep a position.
  */
 struct pt_pos {
 	pte_t *ptep;
@@ -46,21 +48,31 @@ struct pt_cache {
 };
 #define PT_CACHE_EMPTY ((struct pt_cache){.base = ~0UL})
 
+/*
+ * The lock that guards this entry and all others of its table (the PTL). Not for tables from before
+ * the page allocator.
+ */
 static inline struct spinlock *pt_lock_of(const pte_t *ptep)
 {
 	return &virt_to_page(ptep)->ptl;
 }
 
 /*
- * Down to the entry that maps va or would: stops at a leaf, a non-present
- * entry or `level`. Takes no lock; the caller locks pt_lock_of() and looks again.
+ * Find the entry that maps va, or would map it, in a space's tables. Stops at a
+ * leaf, at an entry that is not present, or at `level`. Takes no lock: before the
+ * caller acts on the entry, he takes pt_lock_of() and reads it again. Either side of
+ * aspace.lock held, or anything else that keeps the tables.
  */
 struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level);
-/* The same in tables of any format; va: below what its root covers. */
+/* The same in tables of any format; va: within what the root covers. */
 struct pt_pos pgwalk_find_in(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level);
-/* The same, creating tables down to `level`. ptep NULL: no memory. Stops early at a leaf above. */
+/*
+ * The same, but create the tables that are missing down to `level`; they come from `node` if it has
+ * memory. Stops early at a leaf. ptep NULL: no memory. Task context, no spinlock held.
+ */
 struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level,
 			    u32 node);
+/* Make the cache remember the level-0 table of va. False: there is none. */
 bool pgwalk_fill_cache(pte_t *root, vaddr_t va, struct pt_cache *cache);
 /* Level-0 entry of va through the cache; NULL if no level-0 table is there. */
 static inline pte_t *pgwalk_cached(pte_t *root, vaddr_t va, struct pt_cache *cache)
@@ -71,33 +83,41 @@ static inline pte_t *pgwalk_cached(pte_t *root, vaddr_t va, struct pt_cache *cac
 	return &cache->table[PT_INDEX(va, 0)];
 }
 
-/* ---- the writers: PTL of the entry held ---- */
+/* ---- writers of live entries: the entry's PTL is held ---- */
 
-/* Not present -> present: never needs a flush. Returns after the entry is published to walkers. */
+/* Not present -> present. Needs no flush. On return all walkers see the entry. */
 static inline void pt_install(pte_t *ptep, pte_t pte)
 {
 	/*
-	 * The page's contents (a copy, zeroes, a table's entries) before the entry
-	 * that leads to them: pairs with the walkers' address dependency.
+	 * The contents of the page or table (a copy, zeroes, entries) before the entry
+	 * that leads to them. Partner: a walker reads them through the entry's address,
+	 * so its loads depend on the entry.
 	 */
 	smp_wmb();
 	pte_store(ptep, pte);
 	pt_publish();
 }
 
-/* Not present -> not present (a migration or hint entry corrected). */
+/* Not present -> not present: a migration or hint entry is corrected. Needs no flush. */
 static inline void pt_note(pte_t *ptep, pte_t pte)
 {
 	pte_store(ptep, pte);
 }
 
-/* Present -> not present; returns what was there, dirty and accessed bits included. Full barrier. */
+/*
+ * Present -> not present, or one that is not present replaced by another. Returns what was there, with
+ * the dirty and accessed bits that hardware has set. The caller must flush. Full barrier.
+ */
 static inline pte_t pt_take(pte_t *ptep, pte_t replacement)
 {
 	return pte_xchg(ptep, replacement);
 }
 
-/* Present -> present, same frame, other permissions; keeps bits that hardware sets meanwhile. */
+/*
+ * Present -> present: the same frame, other rights or state. Bits that hardware sets meanwhile are
+ * kept. Returns what was there. The caller flushes if rights were lost, or if
+ * pte_upgrade_needs_flush(). Full barrier.
+ */
 static inline pte_t pt_change(pte_t *ptep, pte_t (*change)(pte_t))
 {
 	pte_t old = pte_load(ptep);
@@ -107,7 +127,7 @@ static inline pte_t pt_change(pte_t *ptep, pte_t (*change)(pte_t))
 	return old;
 }
 
-/* The same with the rights of prot, see pte_with_prot(); `new` is what `old`, as it was read, becomes. */
+/* The same with pte_with_prot(). old: the entry as the caller read it; new: pte_with_prot(old, prot). */
 static inline void pt_protect(pte_t *ptep, pte_t old, pte_t new, prot_t prot)
 {
 	while (unlikely(
@@ -115,16 +135,29 @@ static inline void pt_protect(pte_t *ptep, pte_t old, pte_t new, prot_t prot)
 		new = pte_with_prot(old, prot);
 }
 
-/* Build or extend kernel mappings; tables from `alloc`. large: use blocks. 0 or -ENOMEM. */
+/*
+ * Map len bytes at va to physical memory from pa on, all multiples of 4 KiB; what is mapped already
+ * stays as it is. large: use the largest leaves that fit. 0, or -ENOMEM: a part may be mapped. Needs
+ * no flush. The caller keeps other writers of these tables out.
+ */
 int pgwalk_map_range(const struct pt_format *fmt, pte_t *root, vaddr_t va, paddr_t pa, u64 len,
 		     prot_t prot, bool large);
 
-/* Free every table below the root's own entries. Nobody may have the root loaded. */
+/*
+ * Free every table below the root's own entries, not the root. No CPU has the root loaded or walks
+ * it. Task context.
+ */
 void pgwalk_free_tables(const struct pt_format *fmt, pte_t *root);
-/* The root of a format, all of its tables zeroed; NULL: no memory. */
+/* A new root of this format, zeroed. NULL: no memory. Task context. */
 pte_t *pt_root_alloc(const struct pt_format *fmt, u32 node);
+/* Free a root that no CPU can walk any more. Task context. */
 void pt_root_free(const struct pt_format *fmt, pte_t *root);
-pte_t *pt_table_alloc(u32 node, unsigned level); /* zeroed; NULL: no memory */
+/* A new table for entries of this level, zeroed. NULL: no memory. Task context. */
+pte_t *pt_table_alloc(u32 node, unsigned level);
+/* Free a table of pt_table_alloc() that no CPU can walk any more. Task context. */
 void pt_table_free(pte_t *table);
-/* Map in a new table, which is not live yet, what a 2 MiB leaf or hint entry maps: same rights, same state. */
+/*
+ * Fill a new table, which is not live yet, with 4 KiB entries that map what the 2 MiB leaf or hint
+ * entry `whole` maps: the same rights and the same state.
+ */
 void pt_table_fill(pte_t *table, pte_t whole);

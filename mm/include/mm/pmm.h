@@ -1,9 +1,11 @@
 /*
- * Page frames: one buddy allocator per node behind per-CPU caches.
+ * Page frames: one buddy allocator per node, with per-CPU caches of single frames
+ * in front of it.
  *
- * Lock: struct pmm_node.lock guards the node's lists and counts; innermost in
- * the chain (aspace -> object -> ptl -> pmm node -> console). Caches belong to
- * their CPU, in task context only: no interrupt handler allocates.
+ * pmm_node.lock (mm/buddy.h) guards the lists and counts of a node. It is an
+ * innermost lock: nothing else is taken while it is held. A cache belongs to its
+ * CPU and needs no lock, as it is used in task context only: no interrupt handler
+ * allocates or frees.
  */
 #pragma once
 
@@ -14,50 +16,60 @@ enum {
 };
 
 enum pmm_flags {
-	PMM_FALLBACK = 0, /* other nodes by distance when the node is short */
+	PMM_FALLBACK = 0, /* if the node has none: other nodes, nearest first */
 	PMM_STRICT = 1 << 0, /* this node or nothing */
-	PMM_RESERVE = 1 << 1, /* may dip below the min watermark: page tables */
-	PMM_ZERO = 1 << 2,
-	/* Debts may be paid for a frame, but no page is moved or written out: the caller does that itself. */
+	PMM_RESERVE = 1 << 1, /* may go below the min watermark: for page tables and stacks */
+	PMM_ZERO = 1 << 2, /* zeroed */
+	/* To get a frame, debts may be paid, but no page may be moved or written out: the caller is doing that. */
 	PMM_NO_RECLAIM = 1 << 3,
 };
 
 struct pmm_node_stats {
-	u64 total, free, cached,
-		quarantined; /* 4 KiB frames; quarantined ones can be had by paying */
-	u64 owing; /* of the free ones: paid for when they leave */
+	/* All in 4 KiB frames. */
+	u64 total, free, cached;
+	u64 quarantined; /* held back by deferrals: free after a payment */
+	u64 owing; /* of the free ones: those that are paid for when they leave the allocator */
 	u64 watermark_min, watermark_low;
 	u64 free_blocks[PMM_MAX_ORDER + 1];
 };
 
 /*
- * refs = 1, mapcount = 0, state PAGE_USED; NULL: no memory under these rules, also
- * after what a deferral holds back was paid for. May have to pay, which waits:
- * task context, interrupts on, no spinlock held.
+ * Allocate a page of 2^order frames (0 to PMM_MAX_ORDER) on a node; flags: enum
+ * pmm_flags. It has one reference, no mapping and state PAGE_USED. NULL: no memory
+ * under these rules, even after paying for what a deferral holds back. Task context,
+ * interrupts on, no spinlock held, as paying waits.
  */
 struct page *pmm_alloc(u32 node, unsigned order, unsigned flags);
-/* Up to n single pages into out[]; returns how many. */
+/* Allocate up to n single frames into out[]. Returns how many. The same rules. */
 unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n);
-/* The frame must have no references, no mappings and no unpaid debt; the oracle checks. */
+/*
+ * Free a page that has no references, no mappings and no unpaid flush; the oracle checks that no CPU
+ * can reach it. Task context.
+ */
 void pmm_free(struct page *page);
+/* The same for n pages. One call is cheaper than many, as the oracle checks them together. */
 void pmm_free_bulk(struct page **pages, unsigned n);
 /*
- * The same by a deferral, with its flush unpaid: it is free, but keeps its
- * contents and its oracle's record, lies in no CPU's cache, and is paid for
- * (deferral.frames_leave), looked at and poisoned when it leaves the allocator.
+ * For deferrals: free a page whose flush is unpaid. It keeps its contents and the
+ * oracle's record, and does not go to a per-CPU cache. When it leaves the allocator
+ * it is paid for (deferral.frames_leave), checked by the oracle and poisoned.
  */
 void pmm_free_owing(struct page *page);
-/* Start-up: takes over what the early allocator has left. The page array is backed. */
+/* Take over the memory that the early allocator has left. Boot CPU, once; the page array is backed. */
 void pmm_init(void);
-void pmm_enable_caches(void); /* once every CPU has its per-CPU area */
-/* Give this CPU's caches back, e.g. before counting frames. */
+/* Use per-CPU caches from now on. Boot CPU, once every CPU has its per-CPU area. */
+void pmm_enable_caches(void);
+/* Give the frames in this CPU's caches back to their nodes, for instance before frames are counted. Task context. */
 void pmm_drain_caches(void);
+/* The numbers of a node. Takes its lock; `cached` is inexact while other CPUs allocate. */
 void pmm_node_stats(u32 node, struct pmm_node_stats *stats);
-/* Frames in use on all nodes (total - free - cached): the leak check. */
+/* 4 KiB frames in use on all nodes (total - free - cached), for leak checks. */
 u64 pmm_used(void);
-void pmm_set_quarantined(u32 node, s64 delta); /* a scheme holds or releases frames */
-/* Nodes by distance from a node, itself first; n = how many nodes exist. */
+/* A deferral holds back so many more (or fewer) 4 KiB frames of this node. Any context without that node's lock. */
+void pmm_set_quarantined(u32 node, s64 delta);
+/* All nodes by their distance from a node, itself first. *n: how many there are. Constant. */
 const u8 *pmm_fallback_order(u32 node, unsigned *n);
+/* False: the node has no memory at all. */
 bool pmm_node_has_memory(u32 node);
 
 /* Contents written into a frame when it is freed, so that a stale read is recognised. */

@@ -1,12 +1,15 @@
-/* What happens to the entries of a range. aspace.lock, write side, held; interrupts on. */
+/*
+ * Taking down and protecting the entries of a range. The write side of aspace.lock is held, interrupts
+ * are on, and the space is inside a change that contains the range. start and end are multiples of
+ * 4 KiB, and no 2 MiB page lies across them: see page_split(). Each waits for flushes.
+ */
 #pragma once
 
 #include <mm/aspace.h>
 
-/* No 2 MiB page lies across an end of these ranges: see page_split(). */
-/* Take down every entry, flush, free the pages. */
+/* Take down every entry, flush, then drop the references of the mappings. */
 void range_zap(struct aspace *as, vaddr_t start, vaddr_t end);
-/* Give every entry exactly the rights PROT_CHANGES of prot, hint entries too; on return no CPU has more (I7). */
+/* Give every entry, hint entries too, those of PROT_CHANGES that prot has. On return no CPU has more rights (I7). */
 void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot);
-/* Free the leaf tables of 2 MiB pieces that lie inside the range and hold nothing. */
+/* Free the leaf tables that lie inside the range as a whole. Nothing is mapped there. */
 void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end);

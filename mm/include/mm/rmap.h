@@ -7,18 +7,20 @@
 #include <mm/area.h>
 #include <mm/page.h>
 
-/* Where this area maps the page of an index, if it covers that. */
+/* The address at which this area maps the page of an index that it covers. */
 static inline vaddr_t rmap_va(const struct area *area, u64 index)
 {
 	return area->start + ((index - area->offset) << PAGE_SHIFT);
 }
 
 /*
- * fn(area, va, arg) for each area that covers the page, until one returns false:
- * then false. There need be no entry at va. Either side of the object's lock
- * held; the page is in its object until fn is called first: isolated, referenced
- * and found there, or not mapped yet by who put it there. fn may wait if the
- * caller may.
+ * Call fn(area, va, arg) for each area that covers the page. If one call returns
+ * false, stop and return false. There need not be an entry at va.
+ *
+ * Either side of the object's lock is held. The page must belong to its object until
+ * fn is called for the first time: it is isolated, or the caller has a reference and
+ * found it in its slot, or only the caller can map it yet. fn may wait if the caller
+ * may.
  */
 bool rmap_walk(const struct page *page, bool (*fn)(struct area *area, vaddr_t va, void *arg),
 	       void *arg);

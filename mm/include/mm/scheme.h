@@ -18,14 +18,21 @@ struct scheme_def {
 };
 extern const struct scheme_def scheme_defs[];
 extern const unsigned scheme_def_count;
-/* The settings of a scheme that hold on this machine, piece by piece in the order in which they are set; NULL behind the last. */
+/*
+ * The settings of a scheme that apply on this machine: piece 0, 1, ... in the order in which they are
+ * set. NULL: there is no such piece, nor a further one.
+ */
 const char *scheme_settings(const struct scheme_def *def, unsigned piece);
 /*
- * "batch+late-map": stage it (mm/knob.h) in place of the scheme in force. Knobs that it does not
- * name are as they were set. 0, or negative code with the reason in err: discard what is staged.
+ * Stage a scheme ("batch+hint=late") in place of the one in force; see knob_stage(). Knobs that it
+ * does not name are as they were set. 0, or an error of knob_set() with the reason in err: call
+ * knobs_discard() then.
  */
 int scheme_stage(const char *names, char *err, size_t size);
-/* Check, apply, remember what was before. "": the scheme in force, whatever it is, stays. */
+/*
+ * knobs_save(), then put the scheme in force. "": the scheme in force stays. 0, or an error of
+ * knob_set() with the reason in err: all knobs are as before. The rules of knob_set().
+ */
 int scheme_apply(const char *names, char *err, size_t size);
-/* Knobs as before the last scheme_apply(); settles. */
+/* Set the knobs to what they were before the last scheme_apply(). The rules of knob_set(). */
 void scheme_restore(void);

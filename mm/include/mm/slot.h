@@ -1,16 +1,16 @@
 /*
- * What an object keeps for an index, in one word, read without a lock:
+ * Slots: what an object keeps for an index, in one word that is read without a lock:
  *
  *   nothing        0
- *   a page         its address: 64-byte aligned, so the low bits are 0
- *   a reference    of the store's, which says where the contents are: bit 0 set
- *   busy           bit 1 set: somebody fills or empties it; others wait for that
+ *   a page         its address, which is a multiple of 64, so the low bits are 0
+ *   a reference    bit 0 set: the store's word for where the contents are
+ *   busy           bit 1 set: somebody is filling or emptying it, and others wait
  */
 #pragma once
 
 #include <mm/page.h>
 
-/* A pointer, so that what is read through it comes after it was loaded. */
+/* A pointer, not a number: loads through it depend on the load of the slot, so they come after it. */
 typedef struct {
 	void *v;
 } slot_t;
@@ -59,13 +59,13 @@ static inline bool slot_is_busy(slot_t slot)
 	return (u64)slot.v & SLOT_BUSY;
 }
 
-/* Of one that is a page. */
+/* The page of a slot that holds one. */
 static inline struct page *slot_page(slot_t slot)
 {
 	return slot.v;
 }
 
-/* Of one that is a reference: what slot_of_ref() was given. */
+/* The reference of a slot that holds one, as slot_of_ref() was given it. */
 static inline u64 slot_ref(slot_t slot)
 {
 	return (u64)slot.v >> SLOT_SHIFT;
@@ -83,14 +83,15 @@ static inline void slot_store(slot_t *slot, slot_t now)
 	store_release(&slot->v, now.v);
 }
 
-/* True: *slot was *seen and is now `now`; else *seen is what it is. Full barrier. */
+/* If *slot is *seen, make it `now` and return true. Else set *seen to what it is. Full barrier when true. */
 static inline bool slot_replace(slot_t *slot, slot_t *seen, slot_t now)
 {
 	return atomic_cmpxchg(&slot->v, &seen->v, now.v);
 }
 
 /*
- * The page of a slot that held `seen`, with a reference for a mapping; NULL: it is
- * being replaced, freed, emptied or moved, so look again. Full barrier.
+ * Get the page of a slot that held `seen`, with a reference for the caller. NULL:
+ * the page is being replaced, freed, emptied or moved; look at the slot again. Any
+ * context. Full barrier when it succeeds.
  */
 struct page *slot_page_get(const slot_t *slot, slot_t seen);

@@ -8,18 +8,21 @@
 #include <mm/aspace.h>
 
 /*
- * Split the 2 MiB page that is mapped at va, if there is one; its parts are as
- * accessible as it was. Flushes, if it was. 0, -ENOMEM (no page table), or -EBUSY
- * (pinned); nothing has changed then. Write side of aspace.lock held.
+ * Split the 2 MiB page that is mapped at va; its parts have the same rights and
+ * state. 0: done, or no 2 MiB page is there. -ENOMEM (no page table) or -EBUSY
+ * (pinned), or a subscriber's refusal: nothing has changed. Write side of aspace.lock
+ * held, no spinlock; task context. Waits for a flush if the page was accessible.
  */
 int page_split(struct aspace *as, vaddr_t va);
 
 /*
- * Split the page of a hint entry of level 1 at va (aligned), which the caller saw and isolated
- * the page under its PTL: no flush, the parts get hint entries. Ends the
- * isolation. 0, -ENOMEM, -EBUSY as above, or -EAGAIN: somebody changed the
- * entry, or a scan's flush is pending; or what a subscriber says. The entry is
- * as it was or as he left it.
- * Read side of aspace.lock held; task context, no spinlocks.
+ * Split the 2 MiB page of a hint entry at va, a multiple of 2 MiB. The caller has
+ * read the entry, `hint`, and isolated the page under the entry's PTL. The parts get
+ * hint entries, so nothing is flushed. The isolation has ended on return.
+ *
+ * 0, -ENOMEM, -EBUSY or a subscriber's refusal as above, or -EAGAIN: somebody has
+ * changed the entry, or a scan's flush is pending. With an error the entry is as it
+ * was, or as somebody else has left it. Read side of aspace.lock held, no spinlock;
+ * task context.
  */
 int page_split_hint(struct aspace *as, vaddr_t va, pte_t *ptep, pte_t hint, struct page *page);

@@ -1,15 +1,14 @@
 /*
- * The one way to take an entry down: it is exchanged, what hardware set until
- * then is carried over, the oracle gets its record, and its flush goes into a
- * gather. It ends there: what becomes of the page is the caller's affair, and
- * comes after the flush.
+ * The one way to take an entry down: exchange it, carry over the bits that hardware
+ * has set until then, leave the oracle's record, and add the flush to a gather. What
+ * becomes of the page is up to the caller, after the flush.
  */
 #pragma once
 
 #include <mm/change.h>
 #include <mm/oracle.h>
 
-/* ---- what comes in its place ---- */
+/* ---- what takes the entry's place ---- */
 
 static inline pte_t become_none(pte_t old, unsigned level)
 {
@@ -37,17 +36,17 @@ struct takedown {
 	unsigned level;
 	pte_t old; /* what is there, as seen under the PTL; hardware may set bits of it */
 	pte_t (*become)(pte_t old, unsigned level); /* what comes in its place */
-	bool cached; /* some CPU may hold it: aspace_may_be_cached() */
-	bool alone; /* no other entry names the page; a relaxed load will do, as the exchange comes after it */
-	bool later; /* the caller adds the flush: of a run, or of a page that may wait */
-	u64 site; /* ORACLE_SITE() */
+	bool cached; /* a CPU may hold it: aspace_may_be_cached() */
+	bool alone; /* no other entry names the page; found out by a relaxed load before the exchange */
+	bool later; /* do not add the flush: the caller does, for a run of entries or if the page cannot wait */
+	u64 site; /* ORACLE_SITE() of the caller */
 	struct tlb_gather *gather;
 };
 
 /*
- * PTL held, the space inside a change that contains va. Returns the entry as it
- * was. Full barrier. Inline, and all but `old` is constant or at hand where it
- * is called: this is on the path of every page.
+ * Take the entry down. Returns what it was in the end. PTL held, and the space is
+ * inside a change that contains va. Full barrier. Inline, as every page that moves
+ * comes through here; most of the fields are constants at the call.
  */
 static __always_inline pte_t entry_take(const struct takedown t)
 {

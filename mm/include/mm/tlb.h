@@ -1,13 +1,12 @@
 /*
  * Shootdowns: the one place that flushes TLBs.
  *
- * The law: take the entry down, flush every CPU that may hold it, only then
- * reuse what it pointed to. A gather collects what was taken down and
+ * The rule: take the entry down, flush every CPU that may hold it, and only then
+ * reuse what it pointed to. A gather collects what was taken down;
  * tlb_gather_flush() returns when no CPU holds any of it.
  *
- * Lock chain of the memory manager:
- *   aspace.lock -> object.lock -> ptl -> pmm_node.lock -> console
- * Nobody waits for acknowledgements with a spinlock held or interrupts off.
+ * Nobody waits for acknowledgements with a spinlock held or interrupts off. The
+ * order of all locks is in docs/design.md.
  */
 #pragma once
 
@@ -19,11 +18,11 @@
 struct tlb_context;
 
 /*
- * How a CPU forgets translations of a second stage, and what was cached by way of
- * them. Called on a CPU that has the context entered or is about to, interrupts
- * off; complete on return. As the contract's flushes: begins when earlier loads
- * are complete, may drop more than asked, never less. Addresses are the guest's
- * physical ones.
+ * How this CPU drops translations of a second stage, and whatever it has cached
+ * with their help. Called with interrupts off on a CPU that has the context entered
+ * or is about to enter it. The rules of <arch/tlb.h> for local flushes: complete on
+ * return, begins when earlier loads are complete, may drop more than asked but never
+ * less. Addresses are guest-physical.
  */
 struct tlb_stage2_ops {
 	void (*flush_range)(struct tlb_context *ctx, u64 start, u64 end, unsigned level);
@@ -35,8 +34,8 @@ struct tlb_context {
 	u16 id; /* 0 = kernel */
 	u64 tag; /* the id as the oracle's records of frames have it */
 	paddr_t root;
-	u64 gen; /* flushes asked for so far; starts at 1 (see the top of tlb_ipi.c) */
-	struct cpumask mask; /* superset of the CPUs that may hold translations */
+	u64 gen; /* flushes asked for so far, plus 1; atomic (see the top of mm/tlb_ipi.c) */
+	struct cpumask mask; /* CPUs that have it loaded or entered; those must be asked */
 	const struct tlb_stage2_ops *stage2; /* NULL: a stage 1 */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
 };
@@ -44,15 +43,15 @@ struct tlb_context {
 enum {
 	TLB_CONTEXT_IDS = 4096
 }; /* contexts alive at once; a record of the oracle has room for these */
-enum { TLB_GATHER_CONTEXTS = 4 }; /* more in one batch: see tlb_gather_is_full() */
+enum { TLB_GATHER_CONTEXTS = 4 }; /* of one gather; for more see tlb_gather_is_full() */
 
-extern bool tlb_issues_late; /* transport=bcast-late: each addition is broadcast at once */
+extern bool tlb_issues_late; /* transport=bcast-late: what is gathered is broadcast at once */
 
-/* What is to be flushed of one context; also the form in which targets get it. */
+/* What is to be flushed of one context. Targets read the request in this form, too. */
 struct tlb_part {
 	struct tlb_context *ctx;
-	vaddr_t start, end; /* smallest range that has all that was added */
-	u64 gen; /* of this flush, once it is under way */
+	vaddr_t start, end; /* the smallest range that contains all that was added */
+	u64 gen; /* generation of this flush; 0 = not begun */
 	u32 pages; /* entries added */
 	u32 issued; /* of them, broadcast when they were added */
 	u8 level; /* smallest level added */
@@ -61,13 +60,13 @@ struct tlb_part {
 
 struct tlb_gather {
 	u8 count; /* contexts in use */
-	bool by_scanner; /* counted as the NUMA scanner's, here and by its targets, and nowhere else */
-	struct tlb_context
-		*fast_ctx; /* part[0]'s if adding to it only widens its range, else NULL */
+	bool by_scanner; /* count this flush, here and on its targets, only in the NUMA scan's counters */
+	struct tlb_context *
+		fast_ctx; /* context of part[0] if adding an entry only widens its range, else NULL */
 	struct tlb_part part[TLB_GATHER_CONTEXTS];
 };
 
-/* Start gathering; most of it will be of ctx, at this level. */
+/* Begin to gather. Most entries are expected to be of ctx and of this level. */
 static inline void tlb_gather_init(struct tlb_gather *g, struct tlb_context *ctx, unsigned level)
 {
 	g->count = 1;
@@ -76,12 +75,13 @@ static inline void tlb_gather_init(struct tlb_gather *g, struct tlb_context *ctx
 	g->part[0] = (struct tlb_part){.ctx = ctx, .start = ~0UL, .level = (u8)level};
 }
 
+/* tlb_gather_add() of another context or a lower level, and of what is broadcast at once. */
 void tlb_gather_add_slow(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va, unsigned level);
 
 /*
- * No room for this context: flush before the PTL is taken under which its entry
- * is added. Whoever adds entries of several contexts asks first. Flushing early
- * is always allowed.
+ * True: there is no room for another context, so tlb_gather_flush() must come before
+ * an entry of this one is added. To be asked by code that adds entries of several
+ * contexts, before it takes the PTL. Flushing early is always allowed.
  */
 static inline bool tlb_gather_is_full(const struct tlb_gather *g, const struct tlb_context *ctx)
 {
@@ -93,8 +93,8 @@ static inline bool tlb_gather_is_full(const struct tlb_gather *g, const struct t
 }
 
 /*
- * An entry of this level for va was taken down or lost permissions. Call after the entry was
- * written. Of a level above 0: walk caches of what it covers are flushed, too.
+ * Add an entry of this level for va that was taken down or lost rights. Call it after the entry was
+ * written; the PTL may be held. Level above 0: walk caches of what it covers are flushed, too.
  */
 static inline void tlb_gather_add(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t va,
 				  unsigned level)
@@ -110,7 +110,7 @@ static inline void tlb_gather_add(struct tlb_gather *g, struct tlb_context *ctx,
 	part->pages++;
 }
 
-/* The same for a run of entries; all of [start, end) counts as changed. */
+/* The same for all entries of this level in [start, end), also those that have not changed. */
 void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t start, vaddr_t end,
 			  unsigned level);
 /*
@@ -118,11 +118,14 @@ void tlb_gather_add_range(struct tlb_gather *g, struct tlb_context *ctx, vaddr_t
  * them; the gather is empty afterwards. Interrupts on, no spinlock held.
  */
 void tlb_gather_flush(struct tlb_gather *g);
-/* Something is gathered, and no other CPU has any of its contexts loaded, lazily or not: a guess, to choose by. */
+/*
+ * True: something is gathered, and no other CPU has one of its contexts loaded, lazily or not. This
+ * may change at once; it is good enough to choose how to flush.
+ */
 bool tlb_gather_is_ours(const struct tlb_gather *g);
-/* If anything is gathered of a context, all of it is to be flushed. */
+/* Flush everything of each context of which something is gathered. */
 void tlb_gather_widen(struct tlb_gather *g);
-/* Flush all of a context everywhere. */
+/* Flush everything of a context on every CPU and wait. Interrupts on, no spinlock held. */
 void tlb_flush_context(struct tlb_context *ctx);
 /*
  * Many contexts in one shootdown: tlb_expire() for each of them, after their
@@ -138,26 +141,41 @@ void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus);
  * which may include this one. Waits for all. Interrupts on, no spinlock held.
  */
 void tlb_flush_cpus(const struct cpumask *cpus);
-/* Kernel mappings of a range changed. */
+/*
+ * Kernel mappings of [start, end) have changed: flush them on every CPU. Multiples of 4 KiB.
+ * Interrupts on, no spinlock held.
+ */
 void tlb_flush_kernel(vaddr_t start, vaddr_t end);
-/* Only this CPU, one page (spurious faults, write upgrades). */
+/* Flush one entry on this CPU only: after a spurious fault or an upgrade of rights. Any context. */
 void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level);
 
+/*
+ * A new context of the tables at root, with an id of its own. At most TLB_CONTEXT_IDS - 1 exist at
+ * once. Task context.
+ */
 void tlb_context_init(struct tlb_context *ctx, paddr_t root);
-/* Every CPU forgets it: nobody may have it loaded any more. Call before the root is freed. */
+/*
+ * Every CPU forgets the context, and its id is free. Nothing runs in it any more; call it before the
+ * root is freed. Task context, interrupts on, no locks held; waits for every CPU.
+ */
 void tlb_context_destroy(struct tlb_context *ctx);
-struct tlb_context *tlb_context_by_id(u16 id); /* NULL: no such context any more */
-/* Its root, 0: no such context any more. For who does not keep the context from going. Any context. */
+/* The context with this id, NULL: there is none any more. Between tlb_contexts_hold() and _release(). */
+struct tlb_context *tlb_context_by_id(u16 id);
+/* Physical address of its root, 0: there is no such context any more. Any context, no lock. */
 paddr_t tlb_root_by_id(u16 id);
 /*
- * No context found by its id goes away until the release: tlb_context_destroy()
- * waits. The read side of a lock, which may be held across a flush and is not
- * taken twice. Task context, interrupts on, no spinlock held.
+ * From here to tlb_contexts_release() no context goes away: tlb_context_destroy()
+ * waits. This is the read side of a lock. It may be held across a flush, and must
+ * not be taken twice. Task context, interrupts on, no spinlock held.
  */
 void tlb_contexts_hold(void);
 void tlb_contexts_release(void);
-/* Load a context on this CPU (NULL: run on lazily). Task context, at operation boundaries. */
+/*
+ * Load a context on this CPU. NULL: none is needed; the old one may stay loaded (lazy) until a flush
+ * asks for it. Task context, no locks held; may pay debts, which waits.
+ */
 void tlb_switch(struct tlb_context *ctx);
+/* The context that this CPU runs in, NULL: none (lazy, or the empty root). */
 struct tlb_context *tlb_loaded(void);
 
 /*
@@ -168,20 +186,24 @@ struct tlb_context *tlb_loaded(void);
  * stage go the same way as those of a space (tlb_gather_add(), tlb_flush_context());
  * whatever the transport, its CPUs are asked by interrupt.
  */
+/* As tlb_context_init(), for a second stage. ops: both functions set. */
 void tlb_stage2_init(struct tlb_context *ctx, paddr_t root, const struct tlb_stage2_ops *ops);
-/* Every CPU forgets it; nobody has it entered. Call before its tables are freed. Task context. */
+/* As tlb_context_destroy(). No CPU has it entered. Call it before its tables are freed. */
 void tlb_stage2_destroy(struct tlb_context *ctx);
 /*
- * From now on a guest may run on this CPU under ctx, with nothing stale: requests
- * that are pending here are served, and what was asked for while the CPU was
- * elsewhere is flushed. Interrupts off, and off until the guest runs, which an
- * interrupt that comes meanwhile must prevent; entering it must be an event that
- * orders its walks behind what was read here. No other second stage is entered.
+ * From now on a guest may run on this CPU under ctx. On return nothing stale is
+ * left: pending requests are served, and what was asked for while the CPU was
+ * elsewhere is flushed. No other second stage is entered here.
+ *
+ * Interrupts are off, and stay off until the guest runs. An interrupt that arrives
+ * before that must keep the guest from starting. Entering the guest must order its
+ * walks after the loads of this function.
  */
 void tlb_enter_stage2(struct tlb_context *ctx);
 /* The guest has stopped, and all its accesses are complete. Interrupts off. */
 void tlb_leave_stage2(void);
 
+/* Boot CPU, once, when all CPUs are up. */
 void tlb_init(void);
 
 enum tlb_transport { TRANSPORT_IPI, TRANSPORT_BCAST, TRANSPORT_BCAST_LATE };

@@ -17,7 +17,7 @@ enum { TLB_STAGE2_SLOTS = 4 };
 struct tlb_cpu {
 	/* This CPU only, interrupts off where it is written. */
 	struct tlb_context *loaded; /* NULL: the empty root */
-	bool lazy; /* loaded, but no context of it runs */
+	bool lazy; /* `loaded` is not needed by what runs here now */
 	unsigned slot;
 	unsigned next_slot; /* round robin victim */
 	struct tlb_slot {
@@ -35,14 +35,21 @@ struct tlb_cpu {
 		u64 gen;
 	} stage2_slots[TLB_STAGE2_SLOTS];
 
-	/* As initiator: written by this CPU while `unacked` is empty, read by targets whose bit is set. */
+	/* As initiator. This CPU writes it while `unacked` is empty; targets whose bit is set read it. */
 	struct tlb_request request;
 	struct cpumask unacked __aligned(CACHE_LINE); /* targets clear their bit */
 
-	/* As target: initiators set their bit, this CPU's handler takes them all. */
+	/* As target. Each initiator sets its bit; this CPU's handler takes them all at once. */
 	struct cpumask pending __aligned(CACHE_LINE);
 };
 extern PERCPU_DECLARE(struct tlb_cpu, tlb_cpu);
+
+/* What a CPU did about a request, if it is not a number of pages that it flushed one by one. */
+enum {
+	SERVED_ALL = 0, /* flushed everything of the context */
+	SERVED_NOTHING =
+		-1, /* the flush was done already, or is due when the context is loaded next */
+};
 
 /* Load the root with nothing in it on this CPU. Interrupts off. */
 void context_leave(struct tlb_cpu *me);
@@ -71,13 +78,13 @@ void tlb_serve(void);
 extern u64 tlb_stage2_count; /* second stages alive; atomic */
 /* Bring the second stage that is entered here up to date with a request for it; as serve_part(). */
 int stage2_serve(struct tlb_cpu *me, const struct tlb_part *part);
-/* Everything of all of them. Interrupts off. */
+/* Drop everything that this CPU holds of any second stage. Interrupts off. */
 void stage2_flush_all(struct tlb_cpu *me);
 
 /* ---- mm/tlb_bcast.c ---- */
-/* Broadcast what of it was not broadcast yet, and wait until every CPU has done it. */
+/* Broadcast what was not broadcast yet, and wait until every CPU has done it. Interrupts on, no spinlock held. */
 void tlb_flush_by_bcast(struct tlb_gather *g);
-/* Everything on every CPU. */
+/* Everything on every CPU; waits. */
 void tlb_flush_all_by_bcast(void);
-/* transport=bcast-late: an entry was added. */
+/* transport=bcast-late: an entry was added to part; broadcast it at once. PTL held. */
 void tlb_issue_now(struct tlb_part *part, vaddr_t va, unsigned level);
