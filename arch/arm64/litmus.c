@@ -56,8 +56,10 @@ BROADCAST(by_vmalle1is, tlbi(vmalle1is))
 /* Two pages, or a 2 MiB page as its 512; by the function that migration uses. */
 static void by_range(vaddr_t va, unsigned level, asid_t asid)
 {
+	/* The entries before the TLBIs, for all walkers; partner: their walks. */
 	dsb(ishst);
 	tlb_bcast_range(ALIGN_DOWN(va, PT_LEVEL_SIZE(level)), level ? HUGE_PAGES : 2, asid);
+	/* Complete on all CPUs, and for this CPU's next instructions. */
 	dsb(ish);
 	isb();
 }
@@ -79,6 +81,7 @@ static void local_here(void *arg)
 
 static void by_ipi(vaddr_t va, unsigned level __unused)
 {
+	/* The entry before the TLBIs of the others; partner: their walks after that. */
 	dsb(ishst);
 	smp_call(&cpu_online, local_here, (void *)va);
 }

@@ -232,7 +232,10 @@ void fake_ipi(unsigned cpu, unsigned kind)
 		return;
 	}
 	fake_become(to);
+	bool was = fake_irq_mask(true); /* as a handler runs */
+
 	ipi_handle((enum ipi)kind);
+	fake_irq_mask(was);
 	fake_become(from);
 }
 

@@ -40,7 +40,7 @@ static void rwlock_blame(void *arg)
 		printk("rwlock %p: held by the writer on cpu %u\n", (const void *)lock, writer - 1);
 }
 
-/* Holders make progress: they wait only for things that answer, see the chain in mm/tlb.h. */
+/* Holders make progress: they wait only for what comes after this lock in the order of docs/design.md. */
 #define rwlock_wait(lock, cond, text)                                                              \
 	do {                                                                                       \
 		store_relaxed(this_cpu_ptr(rwlock_waited), lock);                                  \

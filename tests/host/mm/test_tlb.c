@@ -111,9 +111,13 @@ TEST(context_is_forgotten_by_every_cpu)
 	pmm_free(root);
 }
 
+/* As an interrupt does. */
 static void serve(void *arg __unused)
 {
+	irqflags_t flags = irq_save();
+
 	tlb_serve();
+	irq_restore(flags);
 }
 
 static u64 sum_of_acks(unsigned cpu, unsigned bucket)

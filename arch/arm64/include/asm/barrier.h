@@ -11,16 +11,19 @@ static inline void barrier(void)
 	asm volatile("" ::: "memory");
 }
 
+/* Of these three, as of every barrier of the contract, the caller names the partner. */
 static inline void smp_mb(void)
 {
 	dmb(ish);
 }
 
+/* Loads before loads and stores. */
 static inline void smp_rmb(void)
 {
 	dmb(ishld);
 }
 
+/* Stores before stores. */
 static inline void smp_wmb(void)
 {
 	dmb(ishst);
@@ -39,5 +42,6 @@ static inline void arch_before_atomic(void)
 
 static inline void arch_after_atomic(void)
 {
+	/* Later accesses after the operation's store; partner: the other side of each atomic. */
 	dmb(ish);
 }

@@ -54,6 +54,7 @@ static inline u64 cycles_now(void)
 {
 	u64 now;
 
+	/* No partner: it orders this CPU's own instructions only. */
 	asm volatile("dsb nshld\n\tisb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(now)::"memory");
 	return now;
 }

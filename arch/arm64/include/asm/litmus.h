@@ -87,14 +87,20 @@ static inline void litmus_branch(u64 read)
 
 static inline void litmus_sync(void)
 {
+	/*
+	 * DSB: earlier accesses are complete. ISB: later ones translate anew. Partner: the other
+	 * threads' accesses.
+	 */
 	dsb(ish);
 	isb();
 }
 
 static inline void litmus_forget(void)
 {
+	/* The entries that were written, before the TLBI; partner: this CPU's walks after it. */
 	dsb(ish);
 	tlbi(vmalle1);
+	/* Complete for what this CPU does next. */
 	dsb(nsh);
 	isb();
 }

@@ -229,9 +229,10 @@ static inline bool pte_cmpxchg(pte_t *ptep, pte_t *old, pte_t new)
 	return atomic_cmpxchg(&ptep->v, &old->v, new.v);
 }
 
-/* DSB: the stores have reached the walkers of all CPUs. ISB: this CPU walks again for what follows. */
+/* Partner: the walks of all CPUs, which no barrier of theirs has to order. */
 static inline void pt_publish(void)
 {
+	/* DSB: the stores have reached the walkers of all CPUs. ISB: this CPU walks again for what follows. */
 	dsb(ishst);
 	isb();
 }

@@ -54,11 +54,13 @@ static inline void tlb_flush_local_page(vaddr_t va, asid_t asid, unsigned level 
 {
 	u64 stamp = evidence_now();
 
+	/* Partner: the initiator's barrier between the entry and its generation. */
 	dsb(nsh);
 	if (asid == ASID_KERNEL)
 		tlbi_arg(vaae1, tlbi_operand(va, 0));
 	else
 		tlbi_arg(vae1, tlbi_operand(va, asid));
+	/* Complete, for this CPU's later accesses. */
 	dsb(nsh);
 	isb();
 	if (!evidence_on())
@@ -73,6 +75,7 @@ static inline void tlb_flush_local_all(void)
 {
 	u64 stamp = evidence_begin();
 
+	/* Both sides as in tlb_flush_local_page(). */
 	dsb(nsh);
 	tlbi(vmalle1);
 	dsb(nsh);
@@ -95,6 +98,7 @@ static inline void tlb_flush_local_asid(asid_t asid)
 		return;
 	}
 	stamp = evidence_begin();
+	/* Both sides as in tlb_flush_local_page(). */
 	dsb(nsh);
 	tlbi_arg(aside1, tlbi_operand(0, asid));
 	dsb(nsh);
@@ -113,10 +117,13 @@ static inline bool tlb_bcast_repeats(void)
 	return arm64_features.repeat_tlbi;
 }
 
-/* Entry writes are visible to the walkers of all CPUs before the TLBIs that follow. */
 static inline void tlb_bcast_prepare(void)
 {
 	evidence_bcast_begin();
+	/*
+	 * Entry writes are visible to all walkers before the TLBIs that follow. Partner: walks
+	 * after those, on any CPU.
+	 */
 	dsb(ishst);
 }
 
@@ -162,6 +169,7 @@ static inline void tlb_bcast_issue_all(void)
  */
 static inline void tlb_bcast_sync(void)
 {
+	/* Partner: every access on any CPU through an entry that the TLBIs dropped. */
 	dsb(ish);
 	if (unlikely(arm64_features.repeat_tlbi)) {
 		tlbi_arg(vale1is, 0UL);
@@ -190,8 +198,10 @@ static inline void mmu_switch(paddr_t root, asid_t asid, bool keep)
 {
 	unsigned slot = evidence_on() ? tlb_evidence_load(root, asid) : EVIDENCE_SLOTS;
 
+	/* Partner: the full barrier of the unmapper, see above. */
 	dsb(ish);
 	sysreg_write(ttbr0_el1, root | (u64)asid << 48);
+	/* Later accesses walk the new root. */
 	isb();
 	if (unlikely(arm64_features.flush_at_switch | arm64_features.icache_at_switch))
 		tlb_cure_switch();

@@ -12,11 +12,16 @@ static inline void smp_mb(void)
 	asm volatile("lock; addl $0, -4(%%rsp)" ::: "memory", "cc");
 }
 
+/*
+ * Of these, as of every barrier of the contract, the caller names the partner. TSO keeps the order,
+ * the compiler must, too.
+ */
 static inline void smp_rmb(void)
 {
 	barrier();
 }
 
+/* As smp_rmb(). */
 static inline void smp_wmb(void)
 {
 	barrier();

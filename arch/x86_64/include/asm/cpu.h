@@ -54,6 +54,7 @@ static inline u64 cycles_now(void)
 {
 	u64 lo, hi;
 
+	/* No partner: it orders this CPU's own instructions only. */
 	asm volatile("lfence; rdtsc; lfence" : "=a"(lo), "=d"(hi)::"memory");
 	return hi << 32 | lo;
 }

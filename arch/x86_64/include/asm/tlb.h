@@ -57,6 +57,7 @@ static inline void x86_evidence_page(u64 stamp, vaddr_t va)
 	u64 word = evidence_word(va, stamp);
 
 	*(u64 __seg_gs *)((uintptr_t)tlb_evidence.log.word + at) = word;
+	/* The word before the end of the log; pairs with the acquire in oracle_walk_start(). */
 	barrier();
 	X86_THIS_CPU(tlb_evidence).log.at += sizeof(u64);
 	X86_THIS_CPU(tlb_evidence).log.sum += word;
