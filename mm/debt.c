@@ -54,12 +54,12 @@ void debts_hold(struct debts *d, struct page *page)
 	ASSERT(!load_relaxed(&page->mapcount));
 	/* Count first: once the frame is in the list, somebody else may free it and count it off. */
 	count_held(1L << page->order);
+	pmm_set_quarantined(page->node, 1L << page->order);
 	spin_lock(&d->lock);
 	page->next = *list;
 	*list = page;
 	store_relaxed(&d->held_pages, d->held_pages + (1UL << page->order));
 	spin_unlock(&d->lock);
-	pmm_set_quarantined(page->node, 1L << page->order);
 }
 
 /* A frame that was held is about to be used or freed: it is no longer counted. */

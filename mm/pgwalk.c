@@ -60,7 +60,7 @@ void pt_table_free(pte_t *table)
 {
 	struct page *page = virt_to_page(table);
 
-	ASSERT(page->state == PAGE_TABLE && !spin_is_locked(&page->ptl));
+	ASSERT(load_relaxed(&page->state) == PAGE_TABLE);
 	store_relaxed(&page->state, (u8)PAGE_USED);
 	page_put(page, PAGE_REF);
 }
