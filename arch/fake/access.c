@@ -106,9 +106,9 @@ static bool perform(const struct fake_held *held, vaddr_t va, unsigned index, bo
 }
 
 /*
- * Which of n translations, stalest first; n: none, for a walk finds nothing. It
- * may now, or by having run ahead of a store (only from then on what follows is
- * later than the fault).
+ * Choose one of n translations, the stalest first, or n: the access faults, as a
+ * walk finds nothing. The walk may find nothing now. Or it ran before a store that
+ * made the entry; in that case later loads may still be earlier than the fault.
  */
 static unsigned choose(unsigned index, unsigned n)
 {

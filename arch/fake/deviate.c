@@ -1,6 +1,7 @@
 /*
- * How an execution differs from the default one: what the plan says about the
- * step at hand, and beyond the plan what chance says, which writes it back.
+ * Deviations: where an execution departs from the default one. Up to its end the
+ * plan says what happens at a step. After that, in plans by chance, a random number
+ * decides; what it decides is added to the plan, so that it can be replayed.
  */
 #include <fake/sched.h>
 
@@ -22,7 +23,7 @@ static u64 next_chance(void)
 	return p->chance * 0x2545f4914f6cdd1dUL;
 }
 
-/* Nothing more is planned, and chance goes on. */
+/* The plan is used up, and this is a plan by chance with room for more. */
 static bool chance_may_act(void)
 {
 	const struct fake_plan *p = fake_plan;
@@ -115,7 +116,10 @@ static void act_at_random(bool waiting)
 	}
 }
 
-/* The plan's deviation for this step. What a shortened plan has for steps that did not come is passed over. */
+/*
+ * The plan's deviation for this step, NULL: there is none. A shortened plan may name steps that this
+ * execution did not have; they are skipped.
+ */
 static const struct fake_deviation *planned(void)
 {
 	struct fake_plan *p = fake_plan;
@@ -128,8 +132,8 @@ static const struct fake_deviation *planned(void)
 }
 
 /*
- * In a loop, as chance may have done several things at a step. If one of them
- * switched away, the next may belong to the CPU that came back to its own loop.
+ * A loop, as a step may have several deviations. One of them may switch to another
+ * CPU, which is in a loop of its own and may take the next one.
  */
 void fake_deviate(bool waiting)
 {
@@ -186,10 +190,10 @@ static void record(unsigned options, unsigned flags)
 	struct fake_plan *p = fake_plan;
 	u64 key;
 
-	/* Up to the plan's last deviation there is nothing to be found out. */
+	/* Before the plan's last deviation this is the execution that the plan was made from. */
 	if (p->next < p->count || fake_steps >= FAKE_RECORDED)
 		return;
-	/* What comes next depends on these even where nothing that came before did. */
+	/* What comes next depends on these, too: they are part of the state. */
 	key = fake_self->id + (p->lazy ? FAKE_CPUS : 0) +
 	      (flags & FAKE_IS_CHOICE ? 2 * FAKE_CPUS : 0);
 
@@ -205,7 +209,7 @@ static void record(unsigned options, unsigned flags)
 	p->flags[fake_steps] = (u8)flags;
 	if (p->seen && p->seen(key)) {
 		fake_abandoned = true;
-		fake_record_nothing(); /* what can be done here was done then */
+		fake_record_nothing(); /* from this state on all was tried when it was seen first */
 		fake_leave();
 	}
 }
@@ -248,7 +252,10 @@ unsigned fake_pick(unsigned n)
 	if (unlikely(p->record))
 		record(MIN(n, 255U), FAKE_IS_CHOICE);
 	if (likely(fake_steps < p->next_step)) {
-		/* Choices are rare beside points, so chance takes each of them; always if it may do anything. */
+		/*
+		 * There are few choices among many points. So chance takes every 4th one, and all
+		 * if its gaps are short.
+		 */
 		if (chance_may_act() &&
 		    ((p->gap && p->gap < RESTLESS) || next_chance() >> 62 == 0)) {
 			chosen = (unsigned)((next_chance() >> 33) % n);

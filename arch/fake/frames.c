@@ -1,7 +1,7 @@
 /*
- * Workloads' loads and stores by physical place, and whole frames: copying and
- * zeroing take effect at once, but other CPUs may see what was there before
- * until the buffer has let them go (arm64 rules).
+ * Loads and stores of workloads by physical address, and copying and zeroing of
+ * whole frames. Those change the frame at once. But under arm64 rules other CPUs may
+ * still read the old contents until the change leaves the CPU's store buffer.
  */
 #include "memory.h"
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 enum { BEFORES = FAKE_CPUS * FAKE_STORES + 1 };
 
-static u8 *befores; /* heap: frames as they were, for those who cannot see the change yet */
+static u8 *befores; /* heap: old contents of frames whose change is still in a store buffer */
 static unsigned befores_used;
 
 void fake_frames_init(void)
@@ -19,7 +19,7 @@ void fake_frames_init(void)
 
 /* ---- workloads ------------------------------------------------------------------------------ */
 
-/* Another CPU copied or zeroed the frame, and that is not visible yet. */
+/* The old contents, if another CPU copied or zeroed the frame and this CPU cannot see that yet; else NULL. */
 static const u8 *still_before(const void *p)
 {
 	const void *frame = (const void *)ALIGN_DOWN((u64)p, PAGE_SIZE);
@@ -56,7 +56,7 @@ void fake_work_store(u64 *word, u64 value, unsigned tag)
 
 /* ---- frames ----------------------------------------------------------------------------------- */
 
-/* Room for a frame as it was that no store under way keeps: there is one more than those can be. */
+/* Room for old contents that no store in a buffer uses. There is one more than stores can be under way. */
 static u8 *take_before(void)
 {
 	for (;;) {
@@ -71,7 +71,7 @@ static u8 *take_before(void)
 	}
 }
 
-/* Own stores to the frame come before; then the bytes change, for others only later (arm64 rules). */
+/* The frame is about to change. Own stores to it come first; under arm64 rules others see the change only later. */
 static void frame_changes(void *frame)
 {
 	struct fake_cpu *me = fake_self;
@@ -91,7 +91,7 @@ static void frame_changes(void *frame)
 
 static void fake_copy_page(void *dst, const void *src)
 {
-	/* Most of a 2 MiB page: nobody can tell when it is copied, or whether. */
+	/* Most frames of a 2 MiB page are watched by nobody, so nobody can tell whether they are copied. */
 	if (fake_live && !fake_frame_used(fake_frame_of(src)))
 		return;
 	fake_point(13);

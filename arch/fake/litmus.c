@@ -1,12 +1,11 @@
 /*
- * Instructions of litmus tests on the modelled machine.
+ * Instructions of litmus tests on the modelled machine. They also show what the
+ * architectures leave open: a translation that was read before a barrier, TLB
+ * maintenance that is not complete, or that takes effect before an older load.
  *
- * Beside what mm/ may count on, these show what the architectures leave open:
- * translations that were got ahead of a barrier, TLB maintenance that is not
- * complete, or that takes effect before an older load.
- *
- * What a broadcast dropped is remembered, for accesses that were performed
- * before it was complete (Arm ARM D8.17: completion waits for those).
+ * What a broadcast has dropped is remembered. An access may still use it if it was
+ * performed before the broadcast was complete (Arm ARM D8.17: completion waits for
+ * such accesses).
  */
 #include "memory.h"
 #include <arch/litmus.h>
@@ -64,8 +63,9 @@ static void add(struct options *o, const struct fake_held *held, u64 to, bool wr
 }
 
 /*
- * from: what the address depends on. A store is performed now, so it cannot use
- * what is gone; only that it is refused may have been found out before.
+ * Add dropped translations that this access may still use. from: time of what the
+ * address depends on; the access is not earlier. A store is performed now, so it
+ * cannot use what is gone, but it may have been refused by it before.
  */
 static void add_dropped(struct options *o, unsigned index, bool write, u64 from)
 {
@@ -203,7 +203,7 @@ void fake_dmb(enum fake_barrier what)
 	}
 }
 
-/* Nothing behind it is done before it is complete; what it waits for is in its name. */
+/* What comes after a DSB is done only when the DSB is complete. Its name says which accesses it waits for. */
 void fake_dsb(enum fake_barrier what)
 {
 	struct fake_view *view = &fake_self->view;
@@ -244,7 +244,7 @@ void fake_litmus_sync(void)
 
 /* ---- TLB maintenance of arm64 ---------------------------------------------------------------- */
 
-/* From the earliest moment that it may take effect: so it drops least. */
+/* Takes effect at the earliest moment that it may, which drops least. */
 void fake_tlbi(bool local, vaddr_t va, u32 asid)
 {
 	fake_flush_issue(local, ALIGN_DOWN(va, PAGE_SIZE), asid, fake_self->view.flushes);

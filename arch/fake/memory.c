@@ -1,10 +1,10 @@
 /*
  * Memory as the modelled CPUs see it: what accessors, atomics and barriers do.
- *
  * Accesses without an accessor take effect at once.
  *
- * The oracle's evidence is transparent: no switching point, no barrier, so that
- * it cannot hide a barrier missing in what it checks.
+ * Accesses to the oracle's evidence are transparent: neither switching points nor
+ * barriers. Otherwise they could stand in for a barrier that is missing in the code
+ * that the oracle checks.
  */
 #include "memory.h"
 #include <fake/start.h>
@@ -19,7 +19,7 @@ static void touch(const void *addr, bool write, bool counted)
 
 	fake_pairs_note((unsigned)(place - fake_seen), fake_self->id, write, counted);
 
-	/* One after the other: its own newest write there would cancel out what it did before. */
+	/* Two steps: in one, the CPU's own newest write to the place would cancel its history out. */
 	fake_self->history = fake_mix(fake_mix(fake_self->history, (u64)addr), *place);
 	if (write)
 		*place = fake_self->history;
@@ -30,7 +30,7 @@ void fake_touch(const void *addr, bool write)
 	touch(addr, write, true);
 }
 
-/* Something happens after something else: no race, but an order. */
+/* What this CPU does now comes after what others did at this address: an order, not a race. */
 void fake_order_by(const void *addr)
 {
 	struct fake_clock clock = fake_races_publish(true);
@@ -40,7 +40,7 @@ void fake_order_by(const void *addr)
 	fake_races_stored(fake_place_of(addr), &clock);
 }
 
-/* Evidence, and the count of turns that only the watchdog's report shows. */
+/* Evidence, and cpu.progress, which only the watchdog's report shows. */
 static bool is_transparent(const void *p)
 {
 	if (p == &evidence_clock || fake_oracle_shares(p))

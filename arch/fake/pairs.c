@@ -1,11 +1,11 @@
 /*
- * Coverage: conflicting accesses (two CPUs, one place, at least one writes)
- * that nothing else ordered, and which of the two came first, over all
- * executions. Vector clocks tell what was ordered: each access to a place
- * joins what the conflicting accesses before it had seen.
+ * Coverage: of which conflicting accesses have both orders been seen? Two accesses
+ * conflict if they are of two CPUs to one place and at least one is a write. Only
+ * those count that nothing else orders. Vector clocks tell: each access to a place
+ * joins the clocks of the conflicting accesses before it.
  *
- * A pair seen in one order only is noted with the step at which the first of
- * the two came: an execution that holds it back there may show the other.
+ * A pair that was seen in one order only is noted with the step of its first access.
+ * An execution that holds this CPU back at that step may show the other order.
  */
 #include <fake/machine.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ struct clock {
 /* A CPU's last access to a place. */
 struct last {
 	u32 step : 31;
-	u32 by_itself : 1; /* it was executing then: no store that somebody else let go */
+	u32 by_itself : 1; /* the CPU was running then; 0: a store of its that left the buffer later */
 };
 
 /* What accesses of an execution left at a place. */

@@ -1,15 +1,16 @@
 /*
- * Races of plain accesses, by what the accessors order (arm64 rules).
+ * Data races between plain accesses (arm64 rules).
  *
- * The model takes plain accesses as immediate, so a missing acquire or release
- * in front of them changes nothing that it computes. This closes the gap: two CPUs touch a place without an accessor, one writes, and no chain of
- * release and acquire, barriers, atomics or interrupts leads from one to the
- * other. The compiler calls in here for each plain access of sources built with
- * its thread instrumentation (the program explore_races); its runtime library
- * is not used.
+ * In the model plain accesses take effect at once, so a missing acquire or release
+ * in front of one changes nothing there. This file looks for such mistakes: two
+ * CPUs access a place without an accessor, at least one writes, and no chain of
+ * release and acquire, barriers, atomics or interrupts leads from one access to the
+ * other. The program explore_races is built with the compiler's thread
+ * instrumentation, which calls this file for each plain access; the compiler's own
+ * runtime library is not used.
  *
- * A load of a pointer counts as acquire: what is reached through it is ordered
- * by the address dependency.
+ * A load of a pointer counts as acquire, since what is read through the pointer
+ * depends on its address.
  */
 #include <fake/machine.h>
 #include <stdlib.h>
@@ -72,8 +73,9 @@ struct fake_clock fake_races_publish(bool release)
 }
 
 /*
- * Joined, not replaced: another place may share the hash, and must not lose
- * what it published. So a relaxed store does not hide an older release here.
+ * Clocks are joined, not replaced: another place may share this entry of the hash
+ * and must not lose what it published. The price: a relaxed store does not end the
+ * effect of an older release to the same place.
  */
 void fake_races_stored(unsigned place, const struct fake_clock *clock)
 {

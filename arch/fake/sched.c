@@ -13,8 +13,8 @@
 enum {
 	STACK = 256 << 10, /* bytes; the host's printf runs on it too */
 	PARKED =
-		1000, /* steps at most: others may retry for ever until this CPU goes on; a few times an execution */
-	LATE = 256, /* turns of waiting, of all CPUs: many more than an execution has that gets on */
+		1000, /* steps that a CPU waits for the others at most: they may retry until it goes on */
+	LATE = 256, /* turns of waiting of all CPUs after which every buffer is emptied; most executions have fewer */
 };
 
 struct fake_cpu fake_cpus[FAKE_CPUS];
@@ -26,8 +26,8 @@ u64 fake_order;
 char fake_failure[512];
 enum fake_fault fake_fault;
 unsigned fake_lost;
-static unsigned skips; /* times that nothing but the clock moved */
-static unsigned turns; /* of waiting */
+static unsigned skips; /* how often time was moved on, as no CPU could go on */
+static unsigned turns; /* turns of waiting so far */
 
 static void *main_sp;
 
@@ -90,8 +90,9 @@ unsigned fake_runnable_mask(void)
 }
 
 /*
- * Coming back is a step of its own, at which nothing can be done otherwise: or
- * two CPUs could have deviations at one step, and a replay mix them up.
+ * Switch to another CPU. Coming back is a step of its own, without alternatives.
+ * Otherwise two CPUs could have deviations at the same step, and a replay would mix
+ * them up.
  */
 void fake_switch_to(struct fake_cpu *to)
 {
@@ -108,8 +109,8 @@ void fake_switch_to(struct fake_cpu *to)
 }
 
 /*
- * Nothing moves, and some interrupt may never come: then time does, beyond any watchdog.
- * Twice, as waits for locks begin to look at the clock only late.
+ * No CPU can go on, and a lost interrupt may be the reason: let so much time pass that the watchdog
+ * of the wait reports it. At most twice, as waits for locks look at the clock only after many turns.
  */
 static bool time_passes(void)
 {
@@ -129,10 +130,13 @@ static bool time_passes(void)
 	return true;
 }
 
-/* Returns if some CPU may go on after all. */
+/* No CPU can go on: ends the execution, as done or as a deadlock. Returns if one may go on after all. */
 static void end_or_deadlock(void)
 {
-	/* A spinner may only be polite: let it look again, some times, before it counts as stuck. */
+	/*
+	 * A CPU that spins may not be waiting for anybody: let it look again three times before it
+	 * counts as stuck.
+	 */
 	for (unsigned i = 0; i < fake_config.cpus; i++) {
 		struct fake_cpu *c = &fake_cpus[i];
 
@@ -161,7 +165,7 @@ static void block(void)
 			end_or_deadlock();
 	unsigned n = (unsigned)__builtin_popcount(mask), skip = n > 1 ? fake_pick(n) : 0;
 
-	/* Alternatives count from the next CPU on. */
+	/* Alternative n is the n-th CPU after this one that can run. */
 	for (unsigned i = 1;; i++) {
 		unsigned id = (fake_self->id + i) % fake_config.cpus;
 
@@ -191,7 +195,7 @@ static bool is_deaf(const struct fake_cpu *cpu)
 	return fake_fault == FAKE_DEAF && cpu->id == 1;
 }
 
-/* One per execution, so that it is known whose fault a wait is. */
+/* Only one interrupt per execution is lost, so that it is known which wait it leaves. */
 static bool is_lost(unsigned cpu)
 {
 	if (fake_fault != FAKE_LOST || fake_lost || !fake_pick(2))
@@ -303,7 +307,10 @@ static inline void step(unsigned what, bool waiting)
 	fake_steps++;
 	fake_order = fake_mix(fake_order, what);
 	fake_self->history = fake_mix(fake_self->history, what);
-	/* Whoever tries again and again keeps things moving: time passes for the others, too. */
+	/*
+	 * A CPU that retries for ever keeps the others from running out: let time pass, so that the
+	 * watchdog reports.
+	 */
 	if (unlikely(fake_steps > fake_plan->limit / 4) && !skips &&
 	    (fake_lost || fake_fault == FAKE_DEAF))
 		time_passes();
@@ -447,7 +454,8 @@ bool fake_run(void (*const program[])(unsigned cpu))
 	fake_become(&fake_cpus[0]);
 	fake_live = true;
 	context_switch(&main_sp, fake_self->sp);
-	main_sp = NULL; /* or states would differ by who called, and by what switched */
+	main_sp =
+		NULL; /* stack pointers are no part of the state: two executions that are alike must hash alike */
 	for (unsigned i = 0; i < fake_config.cpus; i++)
 		fake_cpus[i].sp = NULL;
 	fake_live = false;

@@ -1,10 +1,11 @@
 /*
- * Putting the machine back to where a scenario starts: the host program's data,
- * the per-CPU areas, the page array and RAM.
+ * Snapshots: after each execution the machine is put back to the state in which the
+ * scenario starts. That is the host program's data, the per-CPU areas, the page array
+ * and RAM.
  *
- * Most of it no execution ever writes. Host pages are protected until the first
- * store into them; from then on they are compared after every execution, until
- * they have stayed the same for so long that they are protected again.
+ * Executions never write most of it. So each host page is write-protected until the
+ * first store into it. From then on it is compared after every execution. If it has
+ * stayed the same for SAME executions, it is protected again.
  */
 #include <fake/machine.h>
 #include <fake/start.h>
@@ -15,7 +16,7 @@
 enum {
 	HOST_PAGE = 4096,
 	LINE = 512, /* bytes compared at a time: most do not differ */
-	SAME = 256, /* executions: a fault and another protection cost as much as a dozen comparisons */
+	SAME = 256, /* executions; a fault and a new protection cost as much as a dozen comparisons */
 };
 
 extern char __data_start[], _end[]; /* of the host's linker: all initialised and zeroed data */
@@ -25,8 +26,8 @@ extern char __start_percpu[], __stop_percpu[];
 struct written {
 	char *at, *copy;
 	u32 len;
-	u32 same; /* executions that left it as it was, the last ones */
-	bool shared; /* with what is not restored: never protected */
+	u32 same; /* how many executions in a row have left it as it was */
+	bool shared; /* the host page also has data that is not restored, so it is never protected */
 };
 
 struct stretch {
@@ -145,7 +146,7 @@ void fake_restore(void)
 		stretch_restore(&snapshot->stretch[i]);
 }
 
-/* Added up: which pages were written first, or since when, is nobody's state. */
+/* Hashes are added up, so the order in which pages were first written makes no difference. */
 static u64 hash_of(const struct written *w)
 {
 	u64 hash = 0;

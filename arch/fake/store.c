@@ -110,7 +110,7 @@ void fake_drain_place(struct fake_cpu *cpu, const void *addr)
 {
 	for (unsigned i = 0; i < cpu->store_count;) {
 		if (cpu->stores[i].addr == addr) {
-			/* What must leave before it does so first. */
+			/* Stores that must leave before this one go first. */
 			while (!may_leave(cpu, i)) {
 				leave(cpu, 0);
 				i--;

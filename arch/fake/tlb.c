@@ -8,28 +8,28 @@
  * while the root was loaded. An access chooses from the set; an assertion looks
  * at all of it. So one execution stands for all moments of refilling.
  *
- * A flush drops what walks had stopped finding before it was issued. What they
- * still find, or found between issue and completion, may be back at once.
+ * A flush drops what walks no longer found when it was issued. What they still
+ * find, or found between issue and completion, may be in the TLB again at once.
  *
- * Walk caches: the set of tables that a walk of a watched address could have
- * gone through, with the same rule. Flushes of single addresses differ:
- * tlb_flush.c.
+ * Walk caches are modelled in the same way: the set of tables through which a walk
+ * of a watched address could have gone. What a flush of a single address drops of
+ * them is in tlb_flush.c.
  */
 #include "tlb.h"
 #include <stdlib.h>
 #include <string.h>
 
 struct cpu_tlb fake_tlbs[FAKE_CPUS];
-static const paddr_t GONE = ~0UL; /* a root that was freed: its index has no other owner */
+static const paddr_t GONE = ~0UL; /* a root that was freed; its index is not used again */
 static paddr_t roots[FAKE_ROOTS];
 static unsigned root_count;
 vaddr_t fake_vas[FAKE_VAS];
 unsigned fake_va_count;
-/* By root and address: do walks find something; until when they did not, before. */
+/* By root and address: do walks find something now? And until when did they find nothing before that? */
 static bool present[FAKE_ROOTS][FAKE_VAS];
 static u64 absent_until[FAKE_ROOTS][FAKE_VAS];
-static bool used[FAKE_FRAMES_MAX]; /* a watched address mapped it */
-static u64 tlb_place; /* stands for all TLB state in histories */
+static bool used[FAKE_FRAMES_MAX]; /* frames that a watched address has mapped */
+static u64 tlb_place; /* the one place by which histories know all TLB state */
 
 void fake_tlb_touch(bool write)
 {
@@ -62,7 +62,7 @@ static void walk(paddr_t root, vaddr_t va, struct walk *w)
 			return;
 		pa = pte_pa(pte, l);
 		if (!fake_is_ram(phys_to_virt(pa)))
-			return; /* nonsense: a table that was not one; fake_may_walk() tells on it */
+			return; /* it is no table any more; fake_may_walk() reports that */
 		if (pte_is_table(pte, l)) {
 			if (pte.v & FAKE_FLAG(0xff))
 				fake_fail("model: a table entry with rights or state of a leaf");

@@ -7,7 +7,7 @@
 
 static const vaddr_t EVERYTHING = ~0UL; /* as the end of a flush: global entries, too */
 
-/* Does it name something of what an entry of this level translates around va? Any address of that does. */
+/* Does the flush name any address that an entry of this level at va translates? */
 static bool reaches(const struct tlbi *op, vaddr_t va, unsigned level)
 {
 	vaddr_t start = ALIGN_DOWN(va, PT_LEVEL_SIZE(level));
@@ -34,7 +34,7 @@ static bool reaches_table(const struct tlbi *op, const struct walked *k)
 	return !fake_config.arm64 || reaches(op, fake_vas[k->va], k->level + 1U);
 }
 
-/* What it reaches of that tag, if walks stopped finding it at or before the issue. */
+/* Drop of a tag what the flush reaches and walks no longer found when it was issued. */
 static void drop(struct cpu_tlb *t, unsigned asid, const struct tlbi *op)
 {
 	struct tlb_tag *tag = &t->tag[asid];
@@ -71,10 +71,10 @@ static void drop_issued(unsigned cpu, const struct tlbi *op)
 }
 
 /*
- * arm64 rules (Arm ARM D8.13.5): a TLBI may take effect before stores to entries
- * that no DSB separates from it. A later DSB on the same CPU, of its reach,
- * completes it, and waits for the accesses that other CPUs made through what it
- * dropped. This CPU itself may have walked ahead, until an ISB.
+ * arm64 rules (Arm ARM D8.13.5). A TLBI may take effect before earlier stores to
+ * entries, unless a DSB is between. A later DSB on the same CPU completes it, if it
+ * reaches as far as the TLBI. The DSB waits for accesses that other CPUs make
+ * through what was dropped. This CPU's own walks may be older until an ISB.
  */
 enum reach { THIS_CPU, EVERYWHERE };
 
@@ -94,7 +94,7 @@ static void complete(struct tlbi *op)
 	op->complete = true;
 }
 
-/* DSB NSH, DSB ISH; nothing, where what comes next serialises (x86 rules) */
+/* DSB NSH or DSB ISH. Under x86 rules it has nothing to complete, as flushes serialise. */
 static void dsb(enum reach reach)
 {
 	struct cpu_tlb *t = &fake_tlbs[fake_self->id];
@@ -300,7 +300,7 @@ void fake_bcast_sync(void)
 
 static unsigned evidence_load(paddr_t root, asid_t asid);
 
-/* Global ASIDs: the tag is this space's alone. Tags of one CPU are used again, and flushed behind the load. */
+/* Global ASIDs: a tag that is loaded has entries of this space only. (Tags of one CPU are flushed after the load.) */
 static void check_foreign(const struct cpu_tlb *t, const struct tlb_tag *tag)
 {
 	bool foreign = false;

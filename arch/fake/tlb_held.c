@@ -1,4 +1,4 @@
-/* What the modelled TLBs hold: questions of accesses and of assertions, and what those change. */
+/* What the modelled TLBs hold: the questions that accesses and assertions ask, and what accesses change. */
 #include "tlb.h"
 
 paddr_t fake_loaded_root(void)

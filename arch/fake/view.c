@@ -1,16 +1,16 @@
 /*
- * Loads satisfied early (arm64 rules): what a load may still see.
+ * Early loads (arm64 rules): which values a load may still return.
  *
- * Instead of executing loads out of order, memory keeps what was there before,
- * and each CPU a view: the time before which a later load may not be satisfied.
- * A load chooses any value from there on; barriers, acquire, atomics and
- * interrupts move the view forward. Time is counted in stores that reached
- * memory. This is how view-based operational models of the architecture tell
- * load reordering (Pulte et al., "Promising-ARM/RISC-V", PLDI 2019), without
- * their promises: a store never passes an older load here.
+ * Loads are executed in order. But memory keeps old values, and each CPU has a view:
+ * the time before which its later loads may not look. A load may return any value
+ * that was there at that time or later. Barriers, acquire, atomics and interrupts
+ * move the view forward. Time is counted in stores that have reached memory. This is
+ * how view-based models of the architecture describe reordered loads (Pulte et al.,
+ * "Promising-ARM/RISC-V", PLDI 2019). Their promises are left out: here a store never
+ * passes an older load.
  *
- * A load of a pointer counts as acquire, for the address dependency: what is
- * read through it is not older than it. Plain accesses see the newest value.
+ * A load of a pointer counts as acquire, because of the address dependency: what is
+ * read through the pointer is not older than it. Plain accesses see the newest value.
  */
 #include "memory.h"
 #include <stdlib.h>
@@ -26,9 +26,9 @@ static const u64 NEVER = ~0UL;
 struct past {
 	const void *addr;
 	u64 run; /* void in other executions */
-	u64 value; /* of the newest store; another one in memory means that a plain one came */
+	u64 value; /* of the newest store; if memory has another one, a plain store came after it */
 	u64 since;
-	u64 lost; /* the newest store that was forgotten: too long ago, or another place's in this slot */
+	u64 lost; /* time of the newest store that was forgotten, as too old or as of another place in this slot */
 	u64 coherent[FAKE_CPUS]; /* time of the newest value that each CPU has read or written */
 	unsigned count;
 	struct {
@@ -102,7 +102,7 @@ void fake_view_stored(unsigned cpu, const void *addr, u64 old, u64 value)
 	p->since = p->coherent[cpu] = now;
 }
 
-/* Hash of what this CPU's later loads and walks may see beside what memory holds. */
+/* Hash of the old values that this CPU's later loads and walks may still see. */
 u64 fake_view_key(const struct fake_cpu *cpu)
 {
 	const struct fake_view *view = &cpu->view;
@@ -112,7 +112,7 @@ u64 fake_view_key(const struct fake_cpu *cpu)
 	return fake_mix(loads + now - *sum_at(view->flushes), now - *sum_at(view->walks));
 }
 
-/* Is this the newest of its value among the first n? The others would only repeat it. */
+/* Does a newer value among the first n equal this one? Choosing it would make no difference. */
 static bool is_repeated(const struct past *p, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -126,7 +126,7 @@ static u64 since(const struct past *p, unsigned n)
 	return n + 1 < p->count ? p->older[n + 1].until : p->lost;
 }
 
-/* Index of the older value that is read, or PAST for the newest: one that was there between from and to. */
+/* Choose a value that was there between `from` and `to`: the index of an older one, or PAST for the newest. */
 static unsigned choose(const struct past *p, u64 from, u64 to)
 {
 	unsigned option[PAST + 1], options = 0;

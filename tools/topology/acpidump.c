@@ -18,6 +18,8 @@ struct dump {
 	unsigned table_line;
 };
 
+enum { NOT_HEX = -1 }; /* instead of the value of a digit or a byte */
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -26,7 +28,7 @@ static int hex_digit(char c)
 		return c - 'a' + 10;
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
-	return -1;
+	return NOT_HEX;
 }
 
 static bool is_blank(char c)
@@ -62,17 +64,17 @@ static bool read_offset(const char **s, const char *end, size_t *off)
 	return true;
 }
 
-/* Two digits with a blank or nothing behind them; -1 if there are other things. */
+/* The byte of two digits with a blank or nothing after them, else NOT_HEX. */
 static int read_byte(const char *s, const char *end)
 {
 	int high, low;
 
 	if (end - s < 2)
-		return -1;
+		return NOT_HEX;
 	high = hex_digit(s[0]);
 	low = hex_digit(s[1]);
 	if (high < 0 || low < 0 || (end - s > 2 && !is_blank(s[2])))
-		return -1;
+		return NOT_HEX;
 	return high * 16 + low;
 }
 
@@ -91,7 +93,7 @@ static bool append(struct dump *d, int byte)
 	return true;
 }
 
-/* Up to 16 bytes; the column of characters stands further away than any two bytes. */
+/* Up to 16 bytes. The column of characters after them is set off by more blanks than there are between bytes. */
 static bool read_bytes(struct dump *d, const char *s, const char *end)
 {
 	for (unsigned i = 0; i < 16; i++) {

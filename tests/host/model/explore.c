@@ -12,12 +12,12 @@
 
 enum {
 	QUEUED = 1 << 22, /* plans, 28 bytes each */
-	ALIVE_EACH = 256, /* executions: some milliseconds */
-	REPEAT_EACH = 128, /* executions: about one percent of the time */
+	ALIVE_EACH = 256, /* executions between two signs of life: some milliseconds */
+	REPEAT_EACH = 128, /* one execution in so many is repeated: about one percent of the time */
 	REVERSALS =
-		256, /* races waiting to be reversed; more are noted again, if they are worth it */
-	TRIES = 4, /* executions made to reverse one pair, and one more ... */
-	MORE_TRIES = 256, /* ... each so many executions */
+		256, /* pairs that wait to be seen in the other order; others are noted again later */
+	TRIES = 4, /* executions that try to reverse one pair, and one more ... */
+	MORE_TRIES = 256, /* ... per so many executions */
 	REVERSAL_GAP = 50, /* mean steps between deviations by chance after a reversal */
 };
 
@@ -73,7 +73,7 @@ static bool run(void)
 	return ok;
 }
 
-/* The plan as it was noted once more: the same steps must lead to the same state. False: they do not. */
+/* Run the plan that was noted again. False: the same steps did not lead to the same state. */
 static bool repeats(void)
 {
 	u64 order = fake_order, state = fake_state_hash(true);
@@ -192,8 +192,8 @@ static bool enough(void)
 /* ---- races the other way round ------------------------------------------------------------ */
 
 /*
- * Two accesses that nothing ordered came in an order that is the only one seen
- * so far: the plan up to the first of them, and then its CPU waits for the others.
+ * Make plans for pairs that were seen in one order only: this plan up to the first
+ * of the two accesses, where its CPU then waits for the others.
  */
 static void note_reversals(void)
 {
@@ -304,7 +304,10 @@ static bool run_short(const struct short_plan *s, unsigned bound)
 	if (!run_and_count())
 		return false;
 	if (!s->count && fake_abandoned) {
-		/* No plan of these stores came before: states are mixed up, a mistake of the explorer's own. */
+		/*
+		 * It was the first plan of its kind. So two states were taken for one, which is a
+		 * mistake of the explorer.
+		 */
 		note_failure("the plan without deviations was given up for another");
 		return false;
 	}

@@ -9,15 +9,15 @@
 #include <kernel/atomic.h>
 
 static struct frame {
-	u32 copied_to; /* the last copy of it, which may replace it or be thrown away */
-	u32 moved_to; /* replaced for good by this frame, and not reused since */
+	u32 copied_to; /* the frame that it was last copied to, which may replace it or be given up */
+	u32 moved_to; /* the frame that has replaced it, until this one is reused */
 	u32 entries; /* that name it, counted at the end */
-	bool changed; /* since it was copied */
-	bool written; /* by a workload since it was zeroed; follows a copy */
-	bool unsynced; /* fetches may still see what was there before it was copied to or zeroed */
+	bool changed; /* stored into since it was copied */
+	bool written; /* stored into by a workload since it was zeroed; a copy takes this over */
+	bool unsynced; /* instruction fetches may still see older contents */
 } frames[FAKE_FRAMES_MAX];
 
-/* Those with moved_to, and some that had it: few are looked through at every store. */
+/* Frames with moved_to, and some that had it: a short list, as it is looked through at every store. */
 static u32 moved[FAKE_FRAMES_MAX / 8];
 static unsigned moved_count;
 

@@ -1,7 +1,7 @@
 /*
- * Running the jobs: each in a process of its own, so that it starts from a machine
- * just booted. What a process finds is printed at once and kept in shared memory;
- * jobs that are through are noted in a file, if one is given, and not run again.
+ * Running the jobs. Each has a process of its own, so that it starts from a machine
+ * that was just booted. What a process finds is printed at once and kept in shared
+ * memory. If a file is given, jobs that have ended are noted there and not run again.
  */
 #include "jobs.h"
 
@@ -23,12 +23,13 @@ enum { HOST_READ_WRITE = 3, HOST_SHARED_ANONYMOUS = 0x1 | 0x20 | 0x4000 }; /* no
 enum {
 	MAX_JOBS = 1 << 18,
 	MAX_RUNNING = 256,
-	SAMPLED = 64, /* orderings of each combination of a sample; at least, of all */
-	SAMPLE = 4, /* the sample's part of all orderings: one in so many */
-	LEAST_BOUND = 1000, /* orderings from which on a search from the start gets anywhere */
-	STUCK = 30, /* seconds of CPU time for 256 executions: a step of the kernel's does not end */
-	QUIET = 2, /* seconds without a word */
-	REPEAT = 20, /* seconds between two lines of progress, if not on a terminal */
+	SAMPLED =
+		64, /* orderings of each combination in a sample, and at least so many if all are run */
+	SAMPLE = 4, /* one in so many orderings goes to the sample of the product */
+	LEAST_BOUND = 1000, /* with fewer orderings, a systematic search does not get far enough */
+	STUCK = 30, /* seconds of CPU time without an end of 256 executions: some step does not end */
+	QUIET = 2, /* seconds until the first line of progress */
+	REPEAT = 20, /* seconds between two lines of progress that do not go to a terminal */
 	SIGNAL_STACK = 64 << 10,
 };
 
@@ -149,7 +150,7 @@ static u64 key_of(const struct job *job)
 	return fake_mix(fake_mix(fake_mix(hash, job->orderings), options.seed), options.bound);
 }
 
-/* Where the job of a key is, or would be: each process of a run through has some ten thousand. */
+/* Where the job of a key is, or would be. A table, as a full run has some ten thousand jobs. */
 static struct job **find_key(struct job **table, u64 size, u64 key)
 {
 	u64 i = key % size;
@@ -334,7 +335,7 @@ void jobs_add(const char *scheme_name, const char *rules)
 
 /* ---- of the product ----------------------------------------------------------------------- */
 
-/* One variant of the rules, in turn. */
+/* A scenario under one of the variants of the rules; turn chooses which. */
 static void add_one(const char *scheme_name, const char *rules, const struct scenario *s, u64 turn)
 {
 	const struct variant *fit[16];
@@ -361,7 +362,7 @@ static void add_all(const char *scheme_name, const char *rules)
 	}
 }
 
-/* So many of all, others for each seed and part; and all in the end. */
+/* A part of the product. Each seed and part has other scenarios; with enough seeds all have been run. */
 static void add_sample(const char *scheme_name, const char *rules, unsigned part, unsigned parts)
 {
 	u64 n = options.orderings / SAMPLE / SAMPLED, from = (options.seed * parts + part) * n;

@@ -16,9 +16,9 @@ struct job {
 	const struct scenario *scenario;
 	char scheme[48];
 	u64 orderings;
-	u64 key; /* in the file of those that are through */
-	int pid; /* while it runs */
-	int signal; /* that ended it */
+	u64 key; /* names it in the file of jobs that have ended */
+	int pid; /* of its process, while it runs */
+	int signal; /* that ended its process */
 	bool skipped, ended, resumed;
 	struct explore_result result;
 };
@@ -31,8 +31,8 @@ struct options {
 		PRODUCT_SAMPLE,
 		PRODUCT_ALL,
 		PRODUCT_NONE,
-		PRODUCT_LEFT_OUT, /* what the others leave out, which must still fail */
-	} product; /* how much of it is run */
+		PRODUCT_LEFT_OUT, /* only what the others leave out, which must still fail */
+	} product; /* how much of the product is run */
 };
 extern struct options options;
 
@@ -51,7 +51,10 @@ void jobs_init(void);
 bool jobs_wanted(const struct scenario *s);
 /* One of each scenario that fits, under each variant of the rules. */
 void jobs_add(const char *scheme_name, const char *rules);
-/* The same of the product, as much as is to be run; of a sample, this is a part of so many, each another one. */
+/*
+ * The same for scenarios of the product, as many as options.product says. A sample has `parts`
+ * parts; add this one.
+ */
 void jobs_add_product(const char *scheme_name, const char *rules, unsigned part, unsigned parts);
 /* All of them, as many at a time as options.jobs. False: interrupted. */
 bool jobs_run(void);
@@ -61,11 +64,11 @@ bool jobs_run(void);
 bool setup_machine(const struct variant *v, unsigned cpus, bool large, const char *scheme_name,
 		   char *err, size_t size);
 void setup_scenario(const struct scenario *s);
-/* Error of a scheme that no variant can run (err), or true. Boots machines, in processes of their own. */
+/* Can some variant run this scheme? False: err says why not. Boots machines, in processes of their own. */
 bool setup_knows(const char *scheme_name, char *err, size_t size);
 /*
- * Is every run of the two the same under these rules? Then the names of knobs that
- * they set differently, which no run depends on, are in the text: "hint=".
+ * Do two schemes behave alike in every run under these rules? If so, differing names
+ * the knobs that they set differently but on which no run depends: "hint=".
  */
 bool setup_is_alike(const char *a, const char *b, const char *rules, char *differing, size_t size);
 /* The settings that a scheme's name stands for. */
@@ -74,16 +77,16 @@ void setup_print(const char *scheme_name);
 bool setup_is_unsafe(const char *scheme_name);
 
 /* ---- report.c ---- */
-/* "# ..." at once, by whoever found it: nothing is lost if the rest does not come to an end. */
+/* Print a failure at once, in the process that found it, so that it is not lost if the rest does not end. */
 void report_failure_now(const struct job *job, const char *failure, const char *schedule);
 /* The figures of one scheme and rule set, and its line of KTAP. False: it failed. */
 bool report(const char *scheme_name, const char *rules, unsigned number);
-/* The same for what of the product was run. */
+/* The same for the scenarios of the product. */
 bool report_product(const char *scheme_name, const char *rules, unsigned number);
-/* The same for one whose runs are those of another, and which knobs they set differently. */
+/* The same for a scheme that was not run, as it behaves like the scheme `of`: see setup_is_alike(). */
 bool report_alike(const char *scheme_name, const char *of, const char *rules, const char *differing,
 		  bool passed, unsigned number);
-/* The order of locks over everything that was run, which no single execution shows. */
+/* The order of locks over all executions. False: two orders contradict each other. */
 bool report_locks(unsigned number);
 /* A pair that was seen in one order only. */
 void report_pair(const struct job *job, const struct fake_pair *pair);

@@ -64,10 +64,11 @@ extern const struct scenario fault_table, fault_move, alias_protect, alias_drop,
 /* Makes the scenarios of the product. Once, before the rest. */
 void product_init(void);
 unsigned product_count(void);
-/* By their fixed number; in an order in which neighbours have little in common, round and round. */
+/* The scenario with this number, below product_count(). */
 const struct scenario *product_at(unsigned i);
+/* The same in another fixed order, in which neighbours have little in common. i may be larger: it wraps around. */
 const struct scenario *product_shuffled(u64 i);
-/* Why it is not run under these rules (NULL: some) unless asked for by its name; NULL: it is. */
+/* Why a scenario is left out under these rules (NULL: any rules), unless it is asked for by name. NULL: it is not. */
 const char *product_left_out(const struct scenario *s, const char *rules);
 /* This one is about to be set up. */
 void product_choose(const struct scenario *s);
@@ -135,25 +136,25 @@ void work_expect_at_most(struct aspace *as, vaddr_t va, prot_t prot);
 void seen_init(u64 orderings);
 /* True: seen before. Else remember it. */
 bool seen_ordering(u64 key);
-/* An execution that may be given up, with so many deviations left. */
+/* An execution begins that may be given up; its plan may have so many deviations more. */
 void seen_begin(unsigned left);
 /*
- * True: what follows from the state that was asked about before this one was explored with at
- * least as many deviations left. A step late, as memory then has brought what is looked at.
+ * Has the state of the last call been explored already, with at least as many deviations left? The
+ * answer comes one step late, as only then memory has been brought up to date with that state.
  */
 bool seen_state(u64 key);
 
 /* ---- explore.c ---- */
 struct explore_result {
 	u64 executions; /* complete ones */
-	u64 distinct; /* orderings */
+	u64 distinct; /* different orderings among them */
 	u64 duplicates; /* given up: reached a state that was explored already */
 	u64 steps;
 	u64 repeated; /* executions that were run again and did the same */
 	u64 digest; /* hash of all orderings in turn, and of the states of those repeated */
-	u64 pairs, both; /* conflicting pairs of accesses seen; in both orders */
-	unsigned bound; /* deviations up to which every plan was tried, ... */
-	bool exhausted; /* ... as many as were asked for */
+	u64 pairs, both; /* conflicting pairs of accesses that were seen; of them, in both orders */
+	unsigned bound; /* every plan with up to so many deviations was tried, ... */
+	bool exhausted; /* ... which is as many as were asked for */
 	bool failed;
 };
 

@@ -1,10 +1,11 @@
 /*
  * The product of operations, ways to share and page sizes: one scenario for each, in a fixed order.
  *
- * Two or three CPUs have an operation each. CPUs are alike but for their node and space, so operations
- * are sets: one order of them stands for all, but where one CPU of three is alone in its space. An
- * operation that starts from hint entries runs on CPU 1, which is on the other node. Cut are
- * combinations that cannot be (fits(), agree()), and those in which nothing changes.
+ * Two or three CPUs have an operation each. CPUs differ only by their node and space, so it does not
+ * matter which CPU has which operation: one assignment stands for all. The exception are three CPUs
+ * in two spaces, where one CPU is alone in its space. An operation that starts from hint entries runs
+ * on CPU 1, which is on the other node. Left out are combinations that are impossible (fits(),
+ * agree()), and those in which nothing changes.
  */
 #include "product.h"
 
@@ -48,7 +49,7 @@ static bool fits(const struct operation *op, enum sharing sharing, bool large)
 	return !(op->is & OP_DESTROYS) || sharing >= TWO_SPACES;
 }
 
-/* Something must change a translation. */
+/* One of these changes a translation. A combination without any is left out. */
 enum {
 	OP_CHANGES = OP_HINTED | OP_SCANS | OP_ABSENT | OP_GOES | OP_LOWERS | OP_RAISES | OP_MAPS |
 		     OP_MOVES | OP_DESTROYS
@@ -64,7 +65,10 @@ static bool agree(const struct operation *const op[], unsigned cpus, enum sharin
 		destroy += !!(op[i]->is & OP_DESTROYS);
 		change += !!(op[i]->is & OP_CHANGES);
 	}
-	/* One knob decides; and the second space of two can go once. */
+	/*
+	 * One knob says whether hint faults are early or late; and of two spaces only the second
+	 * can be destroyed, once.
+	 */
 	return change && !(early && late) && !(sharing == TWO_SPACES && destroy > 1);
 }
 
@@ -106,7 +110,7 @@ static void swap(const struct operation **a, const struct operation **b)
 	*b = was;
 }
 
-/* Of three CPUs in two spaces, CPU 1 is alone: each operation gets there. */
+/* Of three CPUs in two spaces, CPU 1 is alone in its space: one scenario with each of the operations on CPU 1. */
 static void add_orders(const struct operation *op[], unsigned cpus, enum sharing sharing,
 		       bool large)
 {

@@ -1,7 +1,7 @@
 /*
- * The product: scenarios that nobody wrote down one by one. Each is a way to
- * share pages, a page size, and an operation for each CPU; product.c puts them
- * together and names them, operations.c has what the operations do.
+ * The product: scenarios that are generated. Each is a combination of a way to share
+ * pages, a page size, and an operation for each CPU. product.c combines and names
+ * them, operations.c does what they say, world.c has the spaces that they work on.
  */
 #pragma once
 
@@ -11,26 +11,28 @@ enum sharing { PRIVATE, TWO_AREAS, TWO_SPACES, FIVE_SPACES, SHARINGS };
 
 enum { PRODUCT_CPUS = 3, PRODUCT_SPACES = 5, PRODUCT_OTHERS = 3 };
 
-/* What an operation needs, and does to what others expect. */
+/* What an operation needs, and what it does that other operations must reckon with. */
 enum {
 	OP_HINTED = 1 << 0, /* begins with hint entries, and its CPU's next fault moves the pages */
-	OP_EARLY = 1 << 1, /* hint faults map first; the others move first */
+	OP_EARLY =
+		1
+		<< 1, /* its hint faults map the page first; without it they move the page first */
 	OP_SCANS = 1 << 2, /* makes hint entries */
 	OP_ABSENT = 1 << 3, /* begins without an entry for the first page */
 	OP_READONLY = 1 << 4, /* begins with read-only pages */
-	OP_GOES = 1 << 5, /* the first page goes from its space */
-	OP_UNMAPS = 1 << 6, /* and its address is refused */
-	OP_LOWERS = 1 << 7, /* rights of its space */
-	OP_RAISES = 1 << 8, /* the same */
-	OP_MAPS = 1 << 9, /* the pages in another place */
-	OP_MOVES = 1 << 10, /* pages */
-	OP_DESTROYS = 1 << 11, /* another space that has the pages */
-	OP_SMALL = 1 << 12, /* of 4 KiB pages alone */
-	OP_LARGE = 1 << 13, /* of a 2 MiB page alone */
-	OP_ONE_OTHER = 1 << 14, /* visits another space, which has nothing to do with the pages */
-	OP_OTHERS = 1 << 15, /* several */
-	OP_PINS = 1 << 17, /* a page, which stays in its object then */
-	OP_SPLITS = 1 << 16, /* the hint fault is to split the 2 MiB page */
+	OP_GOES = 1 << 5, /* unmaps or drops the first page in its space */
+	OP_UNMAPS = 1 << 6, /* with OP_GOES: accesses to the address are refused after that */
+	OP_LOWERS = 1 << 7, /* takes rights in its space */
+	OP_RAISES = 1 << 8, /* gives rights in its space */
+	OP_MAPS = 1 << 9, /* maps the pages at a further address */
+	OP_MOVES = 1 << 10, /* migrates pages */
+	OP_DESTROYS = 1 << 11, /* destroys another space that maps the pages */
+	OP_SMALL = 1 << 12, /* only for 4 KiB pages */
+	OP_LARGE = 1 << 13, /* only for a 2 MiB page */
+	OP_ONE_OTHER = 1 << 14, /* loads another space, which does not map the pages */
+	OP_OTHERS = 1 << 15, /* loads several such spaces */
+	OP_PINS = 1 << 17, /* pins a page, which then stays in its object */
+	OP_SPLITS = 1 << 16, /* its hint fault splits the 2 MiB page */
 };
 
 struct operation {
@@ -39,7 +41,7 @@ struct operation {
 	unsigned is; /* OP_ */
 };
 struct product {
-	struct scenario scenario; /* first: a scenario's product is at the same address */
+	struct scenario scenario; /* first, so that a pointer to it is one to the product */
 	char name[64];
 	enum sharing sharing;
 	const struct operation *op[PRODUCT_CPUS];
@@ -57,10 +59,10 @@ void operations_run(unsigned cpu);
 
 struct world {
 	const struct product *it;
-	vaddr_t one, next; /* the page that operations on a single one take, and the other */
-	vaddr_t end; /* of both */
-	struct aspace *spaces[PRODUCT_SPACES]; /* that have the pages */
-	struct aspace *others[PRODUCT_OTHERS];
+	vaddr_t one, next; /* the page that operations on one page use, and the other one */
+	vaddr_t end; /* end of the range that has both */
+	struct aspace *spaces[PRODUCT_SPACES]; /* that map the pages */
+	struct aspace *others[PRODUCT_OTHERS]; /* that do not */
 	bool destroyed[PRODUCT_SPACES];
 	struct object *object;
 };
@@ -72,16 +74,18 @@ void world_setup(void);
 void world_check(void); /* at the end */
 
 unsigned world_spaces(void);
-/* Has the CPU's operation one of these (OP_)? Has any? */
+/* Has the CPU's operation one of these flags (OP_)? */
 bool world_is(unsigned cpu, unsigned what);
+/* Has the operation of any CPU? */
 bool world_any(unsigned what);
-/* Number of the space in which the CPU's operation works; that it destroys. */
+/* Number of the space in which the CPU's operation works. */
 unsigned world_home(unsigned cpu);
+/* Number of the space that it destroys. */
 unsigned world_target(unsigned cpu);
 struct aspace *world_here(unsigned cpu);
-/* May the first page be without a mapping at some time, so that its contents go? */
+/* Can it happen that nobody maps the first page, so that its contents are lost? */
 bool world_vanishes(void);
-/* The first page is about to go from a space. */
+/* The first page is about to be unmapped or dropped in a space. */
 void world_goes(void);
-/* Of a range that starts at VA, for all: of a whole 2 MiB page, one page of the range takes all of it. */
+/* End of a range from VA on that has all pages. Of a 2 MiB page that is whole, any 4 KiB of it are enough. */
 vaddr_t world_range_end(void);
