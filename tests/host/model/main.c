@@ -154,6 +154,35 @@ static int refuse(const char *option, const char *value, const char *why)
 	return 2;
 }
 
+static const char *const flags[] = {"--stop",	  "--trace", "--pairs",		"--each",
+				    "--settings", "--list",  "--list-scenarios"};
+static const char *const with_value[] = {
+	"--scheme", "--rules", "--variant", "--scenario", "--replay", "--state",   "--orderings",
+	"--seed",   "--bound", "--jobs",    "--share",	  "--checks", "--product", "--fault"};
+
+static bool is_one_of(const char *word, const char *const *words, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!strcmp(word, words[i]))
+			return true;
+	return false;
+}
+
+/* A word that is not understood would start the whole run, which takes an hour. */
+static int check_words(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (is_one_of(argv[i], flags, ARRAY_SIZE(flags)))
+			continue;
+		if (!is_one_of(argv[i], with_value, ARRAY_SIZE(with_value)))
+			return refuse(argv[i], "",
+				      "no such option (the list is in tests/host/model/main.c)");
+		if (++i == argc)
+			return refuse(argv[i - 1], "", "needs a value");
+	}
+	return 0;
+}
+
 static const char *value_of(int argc, char **argv, const char *name)
 {
 	for (int i = 1; i + 1 < argc; i++)
@@ -362,6 +391,8 @@ int main(int argc, char **argv)
 	unsigned test, failed;
 	bool whole;
 
+	if (check_words(argc, argv))
+		return 2;
 	product_init();
 	read_options(argc, argv);
 	if (!set_product(value_of(argc, argv, "--product")))
