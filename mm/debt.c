@@ -146,34 +146,85 @@ static void free_held(struct debts *d, struct page *page)
 	}
 }
 
-u64 debts_pay(struct debts *d)
+void debts_free(struct debts *d, struct page *frames)
 {
+	free_held(d, frames);
+}
+
+/* What a payment is for: a context was noted before a frame was held, so its flush covers every frame here. */
+struct bill {
 	struct page *held[MAX_NODES][2];
 	u64 owing[DEBT_CONTEXT_WORDS], owed;
+};
+
+static void take_bill(struct debts *d, struct bill *bill)
+{
+	spin_lock(&d->lock);
+	memcpy(bill->held, d->held, sizeof(bill->held));
+	memset(d->held, 0, sizeof(d->held));
+	memcpy(bill->owing, d->owing, sizeof(bill->owing));
+	memset(d->owing, 0, sizeof(d->owing));
+	bill->owed = d->owing_count;
+	d->owing_count = 0;
+	spin_unlock(&d->lock);
+}
+
+u64 debts_pay(struct debts *d)
+{
+	struct bill bill;
 
 	ASSERT_MAY_WAIT();
 	/* A second payer waits here: it must not return while the first one still flushes. */
 	write_lock(&d->payer);
-	/*
-	 * Frames and contexts are taken in one step. A frame's context was noted before
-	 * the frame was held, so the flush below covers every frame that we take.
-	 */
-	spin_lock(&d->lock);
-	memcpy(held, d->held, sizeof(held));
-	memset(d->held, 0, sizeof(d->held));
-	memcpy(owing, d->owing, sizeof(owing));
-	memset(d->owing, 0, sizeof(d->owing));
-	owed = d->owing_count;
-	d->owing_count = 0;
-	spin_unlock(&d->lock);
-	if (owed)
-		flush_owing(owing);
+	take_bill(d, &bill);
+	if (bill.owed)
+		flush_owing(bill.owing);
+	for (u32 node = 0; node < MAX_NODES; node++)
+		for (unsigned large = 0; large < 2; large++)
+			free_held(d, bill.held[node][large]);
+	write_unlock(&d->payer);
+	return bill.owed;
+}
+
+/* One chain of all lists. */
+static struct page *chain(struct bill *bill)
+{
+	struct page *frames = NULL;
 
 	for (u32 node = 0; node < MAX_NODES; node++)
 		for (unsigned large = 0; large < 2; large++)
-			free_held(d, held[node][large]);
+			while (bill->held[node][large]) {
+				struct page *page = bill->held[node][large];
+
+				bill->held[node][large] = page->next;
+				page->next = frames;
+				frames = page;
+			}
+	return frames;
+}
+
+static void expire_owing(const u64 *owing, struct cpumask *cpus)
+{
+	struct tlb_context *ctx;
+	unsigned at = 0;
+
+	cpumask_clear(cpus);
+	tlb_contexts_hold();
+	while ((ctx = next_owing(owing, &at)))
+		tlb_expire_lazy(ctx, cpus);
+	tlb_contexts_release();
+}
+
+void debts_post(struct debts *d, debts_publish *publish)
+{
+	struct cpumask cpus;
+	struct bill bill;
+
+	write_lock(&d->payer);
+	take_bill(d, &bill);
+	expire_owing(bill.owing, &cpus);
+	publish(chain(&bill), &cpus, bill.owed);
 	write_unlock(&d->payer);
-	return owed;
 }
 
 u64 debts_held(const struct debts *d)

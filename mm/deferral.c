@@ -61,13 +61,19 @@ static struct deferral active = {.name = "none",
 				 .entry_taken = any_entry,
 				 .may_defer = any_page,
 				 .frame_held = no_held,
+				 .sources_held = nothing,
 				 .frame_wanted = no_frame,
 				 .frames_leave = no_leave,
 				 .tick = nothing,
 				 .held = none_held};
 const struct deferral *deferral = &active;
 
-/* On each CPU. */
+/* Both on each CPU. */
+static void start_tick(void *arg __unused)
+{
+	deferral_tick_later();
+}
+
 static void cancel_tick(void *arg __unused)
 {
 	alarm_cancel();
@@ -93,16 +99,20 @@ void deferral_use(const struct deferral *wanted)
 				   .counters = wanted->counters,
 				   .counter_count = wanted->counter_count,
 				   .tick_us = wanted->tick_us,
+				   .ticks_always = wanted->ticks_always,
 				   KEEP(frames_leave, no_leave),
 				   KEEP(tick, nothing),
 				   KEEP(enable, nothing),
 				   KEEP(entry_taken, any_entry),
 				   KEEP(may_defer, any_page),
 				   KEEP(frame_held, no_held),
+				   KEEP(sources_held, nothing),
 				   KEEP(frame_wanted, no_frame),
 				   KEEP(held, none_held)};
 	pay_heard = wanted->pay ? PAY_DEMANDS | wanted->events : 0;
 	active.enable();
+	if (active.ticks_always)
+		smp_call(&cpu_online, start_tick, NULL);
 }
 
 /* Count debts that were paid, by event. */
@@ -129,6 +139,8 @@ void deferral_frames_leave(struct page *first, u64 count)
 static void tick(void)
 {
 	deferral->tick();
+	if (deferral->ticks_always)
+		deferral_tick_later();
 	if (pay_heard & PAY_BIT(PAY_TICK))
 		context_set_due();
 }

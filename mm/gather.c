@@ -175,14 +175,21 @@ void tlb_flush_context(struct tlb_context *ctx)
 	tlb_gather_flush(&g);
 }
 
-void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus)
+void tlb_expire_lazy(struct tlb_context *ctx, struct cpumask *cpus)
 {
 	ASSERT(ctx != &tlb_kernel_context);
 	/* Full barrier: entry changes before the mask is read, see the top of tlb_ipi.c. */
+	atomic_fetch_add(&ctx->gen, 1);
+	cpumask_add(cpus, &ctx->mask);
+}
+
+void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus)
+{
+	/* A broadcast will reach all of them: they need not flush as they load it. */
 	if (knobs.transport == TRANSPORT_IPI || ctx->stage2)
-		atomic_fetch_add(&ctx->gen, 1);
-	for (unsigned w = 0; w < cpu_words; w++)
-		cpus->bits[w] |= load_relaxed(&ctx->mask.bits[w]);
+		tlb_expire_lazy(ctx, cpus);
+	else
+		cpumask_add(cpus, &ctx->mask);
 }
 
 /* Broadcasts reach every CPU, so `cpus` matters only to interrupts. */

@@ -293,6 +293,8 @@ static __noinline void free_sources(struct migration *m)
 		else
 			m->src[n++] = src;
 	}
+	if (unlikely(m->defers))
+		deferral->sources_held();
 	/* One of them may have been lent: older entries of other addresses may still lead to it (I1). */
 	if (unlikely(deferral->lends) && n)
 		pay(PAY_FREE, pay_all());

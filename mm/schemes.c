@@ -29,6 +29,8 @@ const struct scheme_def scheme_defs[] = {
 	 "what that kernel does on this ISA: 4 KiB pages in batches of 512, hint=late",
 	 "batch=512 batch_2m=1 defer=none hint=late numa_split=off", linux_6_12,
 	 LINUX_LACKS "; synchronous retry passes; batches of up to 2*512-1 pages"},
+	{"latr", "frames wait until each CPU has flushed itself, at its tick or switch",
+	 "batch=512 batch_2m=8 defer=latr", NULL, NULL},
 	{"never", "no flush at all: the upper bound of what any scheme can win (UNSAFE)",
 	 "batch=512 batch_2m=8 defer=never", NULL, NULL},
 };

@@ -153,6 +153,15 @@ static __always_inline void flush_here(struct tlb_cpu *me, const struct tlb_gath
 	irq_restore(flags);
 }
 
+void tlb_flush_here(void)
+{
+	irqflags_t flags = irq_save();
+
+	flush_nonglobal(this_cpu_ptr(tlb_cpu));
+	count(flush_local_full);
+	irq_restore(flags);
+}
+
 void tlb_flush_rolled_over(void)
 {
 	tlb_flush_local_all();

@@ -4,6 +4,7 @@
 #define DEFERRALS(X)                                                                               \
 	X(none)                                                                                    \
 	X(never)                                                                                   \
+	X(latr)                                                                                    \
 	X(skeleton)
 
 #define X(name) extern const struct deferral defer_##name;

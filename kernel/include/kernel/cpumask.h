@@ -29,6 +29,13 @@ static inline void cpumask_unset(struct cpumask *m, unsigned cpu)
 	m->bits[cpu / 64] &= ~(1UL << (cpu % 64));
 }
 
+/* Add what `from` has, which others may change meanwhile. */
+static inline void cpumask_add(struct cpumask *m, const struct cpumask *from)
+{
+	for (unsigned w = 0; w < cpu_words; w++)
+		m->bits[w] |= load_relaxed(&from->bits[w]);
+}
+
 static inline bool cpumask_test(const struct cpumask *m, unsigned cpu)
 {
 	return load_relaxed(&m->bits[cpu / 64]) >> (cpu % 64) & 1;

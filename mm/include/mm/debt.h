@@ -34,6 +34,20 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order);
  * Returns how many contexts owed, in the unit of debts_created.
  */
 u64 debts_pay(struct debts *d);
+/*
+ * The halves of it, for a deferral that lets CPUs flush themselves in between.
+ *
+ * debts_post() expires every context that owes and hands publish() the frames
+ * that were held, as a chain; the CPUs that have to flush before they may be
+ * freed; and how many contexts that were. Payers wait meanwhile: what they then
+ * do not find in the debts they find where publish() has put it. The frames of
+ * all entries that were noted are held by now, or never will be. Interrupts on,
+ * no spinlock held.
+ */
+typedef void debts_publish(struct page *frames, const struct cpumask *cpus, u64 owed);
+void debts_post(struct debts *d, debts_publish *publish);
+/* Free a chain that debts_post() gave out: all CPUs that had to have flushed. Task context. */
+void debts_free(struct debts *d, struct page *frames);
 /* 4 KiB frames held now. Any context, no lock. */
 u64 debts_held(const struct debts *d);
 /* Largest number of 4 KiB frames that all deferrals together held at one time since the last restart. */

@@ -56,6 +56,12 @@ struct deferral {
 	/* The old frame of a page that has moved and whose flush waits. The deferral owns it until it pays. */
 	void (*frame_held)(struct page *src);
 	/*
+	 * Every source of a call to migrate whose flush waits, if there were any, was given
+	 * to frame_held() on this CPU: nothing that was noted here is still to be held. Task context,
+	 * no spinlock; aspace.lock may be held.
+	 */
+	void (*sources_held)(void);
+	/*
 	 * Held frames may become destinations of other pages before they are paid
 	 * for. Only pages that nobody may write get such a frame (I5). Any frame may
 	 * have been lent, so before other frames are freed, everything is paid (PAY_FREE).
@@ -88,6 +94,7 @@ struct deferral {
 	 */
 	const u32 *tick_us;
 	void (*tick)(void);
+	bool ticks_always; /* every CPU, every *tick_us (not 0), from when it is put in force */
 	u64 (*held)(void); /* 4 KiB frames held back now; any CPU, any time */
 	struct knob *knobs; /* its own: see <mm/knob.h> */
 	unsigned knob_count;

@@ -142,6 +142,11 @@ void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus);
  */
 void tlb_flush_cpus(const struct cpumask *cpus);
 /*
+ * The lazy way, without a shootdown: tlb_expire_lazy() instead of tlb_expire(), and
+ * then each of `cpus` calls tlb_flush_here() itself, from any context.
+ */
+void tlb_expire_lazy(struct tlb_context *ctx, struct cpumask *cpus);
+void tlb_flush_here(void);
  * Kernel mappings of [start, end) have changed: flush them on every CPU. Multiples of 4 KiB.
  * Interrupts on, no spinlock held.
  */

@@ -42,8 +42,8 @@ extern const struct scenario debts_grow, hint_dirty, share_unmap, destroy_lazy;
 /* ---- scenarios_exec.c ---- */
 extern const struct scenario exec_protect, exec_hint, exec_alias;
 /* ---- scenarios_debts.c ---- */
-extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, free_owing_frames,
-	buddy_taken;
+extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, debts_ticks,
+	debts_ticks_paid, debts_two_payers, free_owing_frames, buddy_taken;
 /* ---- scenarios_object.c ---- */
 extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
 /* ---- scenarios_change.c ---- */

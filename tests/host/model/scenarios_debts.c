@@ -306,3 +306,128 @@ const struct scenario debts_tick = {
 	.program = {move_there_and_back, tick_twice, read_same},
 	.end = NULL,
 };
+
+/* ---- every CPU ticks, and pays for itself or for all ----------------------------------------- */
+
+static void tick_here(void)
+{
+	alarm_handler();
+	context_due_handler();
+}
+
+static void move_and_tick(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 2, 1);
+	tick_here();
+	work_migrate(a, VA, 2, 0);
+	tick_here();
+	deferral_settle();
+}
+
+static void read_and_tick(unsigned cpu __unused)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		work_read_same(VA);
+		tick_here();
+	}
+	work_read_same(VA2);
+}
+
+/* A switch is a tick, too, for those who hear it. */
+static void read_and_switch(unsigned cpu __unused)
+{
+	work_read_same(VA);
+	aspace_load(b);
+	aspace_load(a);
+	work_read_same(VA2);
+	aspace_load(NULL);
+	tick_here();
+	aspace_load(a);
+	work_read_same(VA);
+}
+
+static void setup_ticks(void)
+{
+	setup_readonly_pages();
+	b = aspace_create("b", 0);
+}
+
+const struct scenario debts_ticks = {
+	.name = "debts-ticks",
+	.summary =
+		"pages move while every CPU ticks, one changes spaces, and frames are used again",
+	.cpus = 3,
+	.reads_only = true,
+	.setup = setup_ticks,
+	.program = {move_and_tick, read_and_tick, read_and_switch},
+	.end = NULL,
+};
+
+/* ---- one pays while others tick, or pay, too -------------------------------------------------- */
+
+static void move_settle_move(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 1, 1);
+	deferral_settle();
+	work_migrate(a, VA, 1, 0);
+	tick_here();
+}
+
+static void tick_and_read(unsigned cpu __unused)
+{
+	work_read_same(VA);
+	tick_here();
+	work_read_same(VA);
+}
+
+static void settle_and_read(unsigned cpu __unused)
+{
+	work_read_same(VA);
+	deferral_settle();
+	work_read_same(VA);
+}
+
+const struct scenario debts_ticks_paid = {
+	.name = "debts-ticks-paid",
+	.summary = "debts are paid for by two CPUs, between the ticks of others",
+	.cpus = 3,
+	.reads_only = true,
+	.setup = setup_ticks,
+	.program = {move_settle_move, tick_and_read, settle_and_read},
+	.end = NULL,
+};
+
+static void move_and_settle_one(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 1, 1);
+	deferral_settle();
+}
+
+static void upgrade_and_write(unsigned cpu)
+{
+	work_protect(a, VA, 1, RW);
+	work_write(VA, cpu);
+}
+
+static void only_read_one(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++)
+		work_read(VA, cpu, 1);
+}
+
+static void setup_readonly_page(void)
+{
+	a = work_space("a", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	work_protect(a, VA, 1, PROT_READ);
+}
+
+const struct scenario debts_two_payers = {
+	.name = "debts-two-payers",
+	.summary = "a page may be written again while somebody else pays what it owes",
+	.cpus = 3,
+	.setup = setup_readonly_page,
+	.program = {move_and_settle_one, upgrade_and_write, only_read_one},
+	.end = NULL,
+};
