@@ -3,6 +3,7 @@
 #include <mm/knob.h>
 #include "model.h"
 
+#include <kernel/alarm.h>
 #include <kernel/atomic.h>
 
 static struct aspace *a, *b;
@@ -251,6 +252,8 @@ static void leave_and_return(unsigned cpu)
 	aspace_load(b);
 	tlb_context_destroy(&b->ctx);
 	wait_for(&asked);
+	/* A deferral whose CPUs flush themselves may have asked this one: it does so at its tick. */
+	alarm_handler();
 	irqflags_t flags = irq_save();
 
 	store_release(&gone, 1UL);
