@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """A new deferral is one file and one line: a copy of the tree gets one, and nothing else is edited.
 
-The file is skeleton.c under another name, so it has a knob and a counter. With that it is built, has
-its place in lists, on the boot line and in records, and the explorer runs it.
+The steps are those of docs/new-deferral.md, whose commands are run here: skeleton.c under another
+name, so it has a knob and a counter. With that it is built, has its place in lists, on the boot line
+and in records, and the explorer runs it. The C of that page is mm/defer/latr.c, piece by piece.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -13,9 +15,10 @@ from pathlib import Path
 
 from common import Missing, ROOT, bench, boot, main, result, settings
 
-NAME, SCHEME = "fresh", "batch+defer=fresh"
+NAME, SCHEME = "mine", "batch+defer=mine"  # as the page has it
+PAGE = ROOT / "docs/new-deferral.md"
 BENCH = (f"bench migrate --pages 64 --threads 0 --mapping ro --reps 3 --warmup 1 "
-         f"--schemes batch,{SCHEME},{SCHEME}+fresh_age=1000000")
+         f"--schemes batch,{SCHEME},{SCHEME}+mine_age=1000000")
 
 
 def copy_tree(to: Path) -> None:
@@ -35,15 +38,23 @@ def copy_tree(to: Path) -> None:
     shutil.copytree(ROOT, to, ignore=left_out)
 
 
+def blocks(language: str, after: str = "") -> list[str]:
+    return re.findall(rf"^{after}```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def page_is_the_file() -> None:
+    """What a reader of the page would end up with is what is in the tree."""
+    result("page.file", "".join(blocks("c")) == (ROOT / "mm/defer/latr.c").read_text(),
+           "the C of docs/new-deferral.md, joined, is mm/defer/latr.c")
+    scheme, = blocks("scheme")
+    result("page.scheme", scheme in (ROOT / "mm/schemes.c").read_text(), "its scheme is in mm/schemes.c")
+
+
 def add(tree: Path) -> None:
-    deferrals = tree / "mm/defer/deferrals.c"
-    (tree / f"mm/defer/{NAME}.c").write_text(
-        (tree / "mm/defer/skeleton.c").read_text().replace("skeleton", NAME))
-    text = deferrals.read_text()
-    last = "\tX(skeleton)\n"
-    if text.count(last) != 1:
-        raise Missing("deferrals.c: the last line of the list is not what it was")
-    deferrals.write_text(text.replace(last, f"\tX({NAME}) \\\n{last}"))
+    for commands in blocks("sh", after=r"<!-- run -->\n"):
+        subprocess.run(["sh", "-ec", commands], cwd=tree, check=True)
+    if f"X({NAME})" not in (tree / "mm/defer/deferrals.c").read_text():
+        raise Missing("the page's commands added nothing to the list of deferrals")
 
 
 def build(tree: Path) -> None:
@@ -69,7 +80,7 @@ def lists(tree: Path) -> None:
 
 def records(tree: Path) -> None:
     found = bench(BENCH, BUILD=tree / "build")
-    plain, new, aged = (found[s] for s in ("batch", SCHEME, f"{SCHEME}+fresh_age=1000000"))
+    plain, new, aged = (found[s] for s in ("batch", SCHEME, f"{SCHEME}+mine_age=1000000"))
     result("record.knob", (plain["knobs"][f"{NAME}_age"], new["knobs"]["defer"], aged["knobs"][f"{NAME}_age"])
            == (0, NAME, 1000000), str(aged["knobs"]))
     result("record.counter", f"{NAME}_writable" in new["counters"] and f"{NAME}_writable" not in plain["counters"],
@@ -93,6 +104,7 @@ def explorer(tree: Path) -> None:
 
 
 def body() -> None:
+    page_is_the_file()
     with tempfile.TemporaryDirectory(prefix="tarry-") as scratch:
         tree = Path(scratch) / "tree"
         copy_tree(tree)
