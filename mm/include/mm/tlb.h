@@ -147,6 +147,7 @@ void tlb_flush_cpus(const struct cpumask *cpus);
  */
 void tlb_expire_lazy(struct tlb_context *ctx, struct cpumask *cpus);
 void tlb_flush_here(void);
+/*
  * Kernel mappings of [start, end) have changed: flush them on every CPU. Multiples of 4 KiB.
  * Interrupts on, no spinlock held.
  */
