@@ -208,15 +208,15 @@ prove: setup-test
 mutants:
 	+@rc=0; for k in $(or $(KIND),protocol generic); do $(MAKE) mutants-$$k || rc=1; done; exit $$rc
 mutants-protocol: setup-test
-	@$(PYTHON) tools/mutants.py --arches '$(ARCHES)' --doc docs/verification.md
+	@$(PYTHON) tools/mutants.py --arches '$(ARCHES)' --doc docs/runs.md
 mutants-generic: setup-test
-	@$(PYTHON) tools/mutants_generic.py --resume --doc docs/verification.md \
+	@$(PYTHON) tools/mutants_generic.py --resume --doc docs/runs.md \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 # Mistakes of tools/planted.cfg; ONLY=regex.
 planted: setup-test
 	+@$(MAKE) $(jobs) $(HOST)/explore
-	@$(PYTHON) tools/planted.py $(if $(ONLY),--only '$(ONLY)',--doc docs/verification.md)
+	@$(PYTHON) tools/planted.py $(if $(ONLY),--only '$(ONLY)',--doc docs/runs.md)
 
 topology: $(HOST)/topology
 	@$(HOST)/topology '$(FROM)'

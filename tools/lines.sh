@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lines of C and assembly by part of the tree, as a table for docs/design.md.
+# Lines of C and assembly by part of the tree, as a table.
 set -eu
 count() {
 	git ls-files -- "$@" | grep -E '\.(c|h|S)$' | xargs cat | wc -l
