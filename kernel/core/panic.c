@@ -100,7 +100,7 @@ static void panic_begin(void)
 		machine_end(RC_PANIC);
 	}
 	stop_others();
-	/* A CPU may have stopped while it held them; nobody else prints from now on. */
+	/* A CPU may have stopped while it held the console's locks. From now on only this CPU prints. */
 	printk_break_lock();
 }
 

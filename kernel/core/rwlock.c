@@ -1,25 +1,26 @@
 /*
  * Reader-writer lock in phases.
  *
- * A reader adds itself to `arrived` and may go on at once unless a writer's
- * bits are set there. Then it waits until the bits change: they are cleared
- * when that writer leaves. If the next writer sets them again before the
- * reader looks, they differ by the phase; and the writer after that one, which
- * would have the same phase again, cannot come before our reader has left,
- * because the next writer waits for every reader that arrived before it.
+ * A reader adds itself to `arrived`. If no writer's bits are set there, it has the
+ * lock. Else it waits until these bits change. They are cleared when that writer
+ * leaves. The next writer may set them again before the reader looks, but with the
+ * other phase, so the reader sees a change. The writer after that would have the
+ * first phase again. It cannot come before our reader has left, because the writer
+ * before it waits for every reader that had arrived.
  *
- * A writer takes a ticket, waits for its turn, sets its bits, which stops
- * readers that come later, and waits until `left` has reached the number of
- * readers that had arrived. So a reader waits for at most one writer, and a
- * writer for the writers before it and one group of readers after each.
+ * A writer takes a ticket and waits for its turn. It sets its bits, which stops
+ * readers that come later. Then it waits until `left` has reached the number of
+ * readers that had arrived. So a reader waits for at most one writer, and a writer
+ * for the writers before it and for one group of readers after each of them.
  *
- * Waking. A CPU that waits says in `rwlock_waited` for which lock. Whoever
- * changes what a waiter looks at then scans for its lock. No waiter is missed:
+ * Waking. A CPU that waits notes in `rwlock_waited` for which lock. Whoever changes
+ * what a waiter looks at then scans for CPUs that wait for this lock. No waiter is
+ * missed:
  *   waiter:	waited = lock;  smp_mb() in wait_turn();  look at the lock; halt
  *   leaver:	change the lock;  full barrier;  look at waited; cpu_wake()
  * Either the waiter sees the change or the leaver sees the waiter. The leaver
- * skips the scan only when nobody can be waiting, each time by a counter that
- * the waiter had changed, by an atomic operation, before it began to wait.
+ * skips the scan only if nobody can be waiting. It can tell, because each waiter
+ * changes a counter by an atomic operation before it begins to wait.
  */
 #include <kernel/panic.h>
 #include <kernel/printk.h>

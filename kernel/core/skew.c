@@ -44,7 +44,7 @@ static s64 skew_measure(struct skew_game *g, u64 *error)
 		after = cycles_now();
 		if ((after - before) / 2 >= *error)
 			continue;
-		/* It was read between before and after; the middle is the best guess. */
+		/* The other clock was read between `before` and `after`; the middle is the best guess. */
 		*error = (after - before) / 2;
 		skew = (s64)(load_relaxed(&g->stamp) - (before + *error));
 	}

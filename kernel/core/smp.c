@@ -26,7 +26,7 @@ void (*ipi_tlb_handler)(void);
  */
 #define ONLINE_TIMEOUT_NS 2000000000UL
 
-/* The table's entry of the executing CPU; NULL if it is missing. */
+/* The entry that the firmware's table has for this CPU; NULL: none. */
 static const struct boot_cpu *find_boot_cpu(const struct bootinfo *bi)
 {
 	u64 hw_id = cpu_hw_id();
@@ -169,7 +169,7 @@ void ipi_handle(enum ipi ipi)
 		counts->received_call++;
 		smp_call_serve();
 		break;
-	case IPI_WAKE: /* it has ended the halt, which was all */
+	case IPI_WAKE: /* the interrupt itself has ended the halt: nothing else to do */
 		counts->received_wake++;
 		break;
 	case IPI_STOP:

@@ -1,11 +1,10 @@
 /*
  * "Run this on that CPU."
  *
- * Each CPU has one request, for the call that it makes, and a set of CPUs that
- * ask something of it. All CPUs may call at the same time. The bits of
- * request.silent are the scoreboard: set by the caller, each cleared by its
- * target when the function has returned, so that the watchdog can tell who has
- * not answered.
+ * Each CPU has one request, for the call that it makes, and a set of the CPUs that
+ * ask something of it. All CPUs may call at the same time. The caller sets a bit of
+ * request.silent for each target, and each target clears its bit when the function
+ * has returned. So the watchdog can tell who has not answered.
  *
  * A target answers by interrupt, or from smp_poll() if it waits with
  * interrupts off; fn waits for nobody. So every call ends.

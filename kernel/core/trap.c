@@ -65,7 +65,7 @@ void trap_handle(struct trapframe *tf)
 {
 	bool fault = trap_kind(tf) == TRAP_PAGE_FAULT;
 
-	/* While a panic is printed, the handler's locks may be held for good. */
+	/* During a panic the locks that the handler needs may be held by a CPU that was stopped. */
 	if (fault && !panic_active() && handle_page_fault(tf))
 		return;
 	if (fault && trap_fixup(tf))

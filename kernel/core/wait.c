@@ -1,11 +1,11 @@
 /*
- * The one wait, and the one way to end it.
+ * The one way to wait, and the one way to end a wait.
  *
- * Sleeping is free of lost wakeups by two pairs:
+ * No wakeup is lost, by this pair:
  *   waiter (wait_turn)		halted = 1;  smp_mb();  look at the condition
  *   waker (cpu_wake)		make it true; smp_mb();  look at halted
- * so one of the two sees the other; and the waiter looks with interrupts off
- * and cpu_idle() lets them in only while it halts, so an IPI sent after the
+ * One of the two sees the other. The waiter looks with interrupts off, and
+ * cpu_idle() lets them in only while it halts. So an IPI that is sent after the
  * look ends the halt.
  */
 #include <kernel/alarm.h>
