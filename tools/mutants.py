@@ -52,7 +52,9 @@ COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap
               "fault-upgrade", "same-upgrade", "two-migrators", "alias-full", "hint-scan", "hint-late",
               "hint-dirty", "change-subscribe", "object-isolated")
 # With two, for orders that single files rely on: what one CPU does and another reads too early.
-NARROW = (("switch-one", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
+LATR = re.compile(r"mm/(?:defer/latr|debt)\.c")
+NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers", LATR),
+          ("switch-one", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("switch-two", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("flush-cpus", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("stage2-shootdown", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
@@ -65,6 +67,11 @@ BOOTS = (("test *", "large=off poison=full check=full"),
          ("bench migrate --pages 512 --threads 3 --reps 2 --schemes baseline,batch", "check=reads"))
 BOOT_SECONDS = 120
 ORDERING = re.compile("weakened|barrier")  # rules whose mutants the emulator cannot tell apart
+
+
+def schemes_of(file: str) -> tuple[str, ...]:
+    """A deferral's own file runs under its own scheme."""
+    return ("latr",) if file == "mm/defer/latr.c" else SCHEMES
 
 
 # --- checks ------------------------------------------------------------------------
@@ -97,9 +104,9 @@ def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | No
     return NOTHING
 
 
-def races(scratch: Scratch) -> Found:
+def races(scratch: Scratch, schemes: tuple[str, ...] = SCHEMES) -> Found:
     """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
-    every = [(scheme, "0", "") for scheme in SCHEMES[:2]]
+    every = [(scheme, "0", "") for scheme in schemes[:2]]
     for scheme, bound, scenario in every + [("baseline", "1", name) for name in COLLISIONS]:
         argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
                 "--orderings", "3000", "--scheme", scheme]
@@ -110,9 +117,9 @@ def races(scratch: Scratch) -> Found:
     return NOTHING
 
 
-def collisions(scratch: Scratch, checks: list[str] | None) -> Found:
+def collisions(scratch: Scratch, checks: list[str] | None, schemes: tuple[str, ...] = SCHEMES) -> Found:
     for name in COLLISIONS:
-        found = explore(scratch, 3000, 1, checks, name)
+        found = explore(scratch, 3000, 1, checks, name, schemes)
         if found[0]:
             return found
     return NOTHING
@@ -121,7 +128,7 @@ def collisions(scratch: Scratch, checks: list[str] | None) -> Found:
 def narrow(scratch: Scratch, file: str) -> Found:
     for name, files in NARROW:
         if files.match(file):
-            found = explore(scratch, 30000, 2, None, name, ("baseline",), "arm64")
+            found = explore(scratch, 30000, 2, None, name, ("latr",) if files is LATR else ("baseline",), "arm64")
             if found[0]:
                 return found
     return NOTHING
@@ -187,7 +194,7 @@ class Judge:
 
     def races(self) -> None:
         self.build("host/explore_races")
-        self.note(races(self.scratch))
+        self.note(races(self.scratch, schemes_of(self.site.file)))
 
     def build(self, *programs: str) -> None:
         if errors := self.scratch.make(*programs):
@@ -196,7 +203,8 @@ class Judge:
     def cheap(self) -> None:
         self.build(*(p for p in PROGRAMS if p != "host/explore_races"))
         self.note(host_tests(self.scratch))
-        self.without(lambda checks: explore(self.scratch, 6000, 0, checks))
+        schemes = schemes_of(self.site.file)
+        self.without(lambda checks: explore(self.scratch, 6000, 0, checks, schemes=schemes))
         if not self.done and ORDERING.search(self.site.rule):
             self.races()
 
@@ -205,16 +213,17 @@ class Judge:
         self.build("host/explore")
         if not ORDERING.search(self.site.rule):
             self.races()
-        if not self.done and ORDERING.search(self.site.rule):
+        schemes = schemes_of(self.site.file)
+        if not self.done and (ORDERING.search(self.site.rule) or LATR.match(self.site.file)):
             self.note(narrow(self.scratch, self.site.file))
         if not self.done:
-            self.without(lambda checks: collisions(self.scratch, checks))
+            self.without(lambda checks: collisions(self.scratch, checks, schemes))
         for arch in self.arches:
             if not self.done and not ORDERING.search(self.site.rule):
                 for found in emulator(self.scratch, arch):
                     self.note(found)
         if not self.site.killed:
-            self.note(explore(self.scratch, self.orderings, 1))
+            self.note(explore(self.scratch, self.orderings, 1, schemes=schemes))
 
 
 def judge(scratch: Scratch, site: Site, text: str, options: argparse.Namespace, cheap: bool) -> None:
