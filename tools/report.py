@@ -91,13 +91,12 @@ def write_derived(results: res.Results) -> int:
 def import_console(path: Path) -> Path:
     """A results folder of a serial capture, one boot for each that printed records. NoRecords if there is none."""
     console = path.read_bytes().decode("utf-8", "replace")
-    block = records.extract(console)
+    block = records.extract(console).once()
     if not block.records:
         raise NoRecords(f"{path}: {why_nothing(console, block)}")
-    lines = list(dict.fromkeys(block.lines))  # `results` prints some again
-    found = [records.check(line) for line in lines]
+    found = block.records
     folder = res.create(Path("results"), measured.short_name(found))
-    res.write_raw(folder, console, lines)
+    res.write_raw(folder, console, block.lines)
     ids = list(dict.fromkeys(record.get("boot_id") for record in found))
     boots = []
     for number, boot_id in enumerate(ids, 1):

@@ -22,8 +22,26 @@ from tarrylib.run import ktap  # noqa: E402
 
 OUT = ktap.Writer()
 CONSOLE = (ROOT / "tests/host/captures/console.log").read_text("utf-8")  # of a real run
-LINES = CONSOLE.splitlines()
+WHOLE = CONSOLE.splitlines()
 RAW = {"console.log", "run.json"}  # what may differ: the capture itself, and when it was converted
+
+
+def in_pieces(lines: list[str], width: int = 960) -> list[str]:
+    """As a console of its own prints them: long records in pieces, none with a blank at its end."""
+    out = []
+    for line in lines:
+        if not line.startswith("{") or len(line) <= width:
+            out.append(line)
+            continue
+        crc, pieces = line[-10:-2], []
+        while line:
+            end = width - 20
+            while line[end - 1:end + 1].strip() != line[end - 1:end + 1]:
+                end -= 1
+            pieces.append(line[:end])
+            line = line[end:]
+        out += [f"@{crc} {number}/{len(pieces)} {piece}" for number, piece in enumerate(pieces, 1)]
+    return out
 
 
 def clock() -> Iterator[int]:
@@ -78,33 +96,34 @@ def screen(text: str) -> str:
     return inserted(text, "-- 0:ttyUSB0 -- time-stamp -- Nov/28/26 22:31:11 --\n", 5003)
 
 
-LOGGERS: dict[str, Callable[[], str]] = {
-    "lf": lambda: lf(LINES),
-    "crlf": lambda: crlf(LINES),
-    "cr-crlf": lambda: crlf(LINES).replace("\r\n", "\r\r\n"),
-    "cr-only": lambda: lf(LINES).replace("\n", "\r"),
-    "ser2net": lambda: inserted(crlf(LINES), "2026/11/28 22:31:11 OPEN (tcp,10.0.0.7,2000)\n", 7001),
-    "ser2net-hexdump": lambda: hexdump(crlf(LINES)),
-    "conserver": lambda: inserted(inserted(crlf(LINES), "[-- MARK -- Sat Nov 28 22:31:11 2026]\r\n", 3001),
+LOGGERS: dict[str, Callable[[list[str]], str]] = {
+    "lf": lambda lines: lf(lines),
+    "crlf": lambda lines: crlf(lines),
+    "cr-crlf": lambda lines: crlf(lines).replace("\r\n", "\r\r\n"),
+    "cr-only": lambda lines: lf(lines).replace("\n", "\r"),
+    "ser2net": lambda lines: inserted(crlf(lines), "2026/11/28 22:31:11 OPEN (tcp,10.0.0.7,2000)\n", 7001),
+    "ser2net-hexdump": lambda lines: hexdump(crlf(lines)),
+    "conserver": lambda lines: inserted(inserted(crlf(lines), "[-- MARK -- Sat Nov 28 22:31:11 2026]\r\n", 3001),
                                   "[-- joe@build7 attached -- Sat Nov  7 02:03:04 2026]\r\n", 9001),
-    "screen": lambda: screen(crlf(LINES)),
-    "ipmitool": lambda: "[SOL Session operational.  Use ~? for help]\r\n" + crlf(LINES),
-    "ipmitool-80": lambda: "[SOL Session operational.  Use ~? for help]\r\n" + crlf(wrapped(80, LINES)),
-    "minicom-simple": lambda: lf(stamped("[2026-11-28 {h}:{m}:{s}] ", LINES)),
-    "minicom-extended": lambda: lf(stamped("[2026-11-28 {h}:{m}:{s}.042] ", LINES)),
-    "minicom-per-second": lambda: minicom_seconds(LINES),
-    "ts": lambda: lf(stamped("Nov 28 {h}:{m}:{s} ", LINES)),
-    "ts-of-crlf": lambda: crlf(stamped("Nov 28 {h}:{m}:{s} ", LINES)),
-    "ts-growing": lambda: lf(stamped("{n} ", wrapped(80, LINES))),
-    "host-name": lambda: lf([f"node-12: {line}" for line in LINES]),
-    "ci": lambda: lf(stamped("2026-11-28 {h}:{m}:{s}.546000+00:00  ", LINES)),
-    "syslog-1024": lambda: lf(stamped("Nov 28 {h}:{m}:{s} sw-1 console[812]: ", wrapped(1024, LINES))),
-    "ts-then-80": lambda: lf(wrapped(80, stamped("Nov 28 {h}:{m}:{s} ", LINES))),
-    "80-then-ts": lambda: lf(stamped("Nov 28 {h}:{m}:{s} ", wrapped(80, LINES))),
-    "80-without-blanks": lambda: lf([line.rstrip() for line in wrapped(80, LINES)]),
-    "132-with-blanks": lambda: lf([line + "  " for line in wrapped(132, LINES)]),
-    "1024": lambda: crlf(wrapped(1024, LINES)),
-    "noise-before": lambda: "\x00\x7f\ufffd~garbage\x1b[2J\n" + crlf(LINES),
+    "screen": lambda lines: screen(crlf(lines)),
+    "ipmitool": lambda lines: "[SOL Session operational.  Use ~? for help]\r\n" + crlf(lines),
+    "ipmitool-80": lambda lines: "[SOL Session operational.  Use ~? for help]\r\n" + crlf(wrapped(80, lines)),
+    "minicom-simple": lambda lines: lf(stamped("[2026-11-28 {h}:{m}:{s}] ", lines)),
+    "minicom-extended": lambda lines: lf(stamped("[2026-11-28 {h}:{m}:{s}.042] ", lines)),
+    "minicom-per-second": lambda lines: minicom_seconds(lines),
+    "ts": lambda lines: lf(stamped("Nov 28 {h}:{m}:{s} ", lines)),
+    "ts-of-crlf": lambda lines: crlf(stamped("Nov 28 {h}:{m}:{s} ", lines)),
+    "ts-growing": lambda lines: lf(stamped("{n} ", wrapped(80, lines))),
+    "host-name": lambda lines: lf([f"node-12: {line}" for line in lines]),
+    "ci": lambda lines: lf(stamped("2026-11-28 {h}:{m}:{s}.546000+00:00  ", lines)),
+    "syslog-1024": lambda lines: lf(stamped("Nov 28 {h}:{m}:{s} sw-1 console[812]: ", wrapped(1024, lines))),
+    "ts-then-80": lambda lines: lf(wrapped(80, stamped("Nov 28 {h}:{m}:{s} ", lines))),
+    "80-then-ts": lambda lines: lf(stamped("Nov 28 {h}:{m}:{s} ", wrapped(80, lines))),
+    "80-without-blanks": lambda lines: lf([line.rstrip() for line in wrapped(80, lines)]),
+    "ts-80-without-blanks": lambda lines: lf([line.rstrip() for line in wrapped(80, stamped("Nov 28 {h}:{m}:{s} ", lines))]),
+    "132-with-blanks": lambda lines: lf([line + "  " for line in wrapped(132, lines)]),
+    "1024": lambda lines: crlf(wrapped(1024, lines)),
+    "noise-before": lambda lines: "\x00\x7f\ufffd~garbage\x1b[2J\n" + crlf(lines),
 }
 
 
@@ -133,21 +152,26 @@ def test_loggers() -> None:
     status, expected, errors, _ = convert(CONSOLE)
     count = expected["bench.jsonl"].count("\n")
     OUT.result("plain", status == 0 and count == 5 and expected["bench.jsonl"].splitlines() ==
-               [line for line in LINES if line.startswith("{")], f"{count} records, {errors}")
-    for name, keep in LOGGERS.items():
-        status, files, errors, _ = convert(keep())
+               [line for line in WHOLE if line.startswith("{")], f"{count} records, {errors}")
+    pieces = in_pieces(WHOLE)
+    OUT.result("pieces", len(pieces) > len(WHOLE) + 10 and max(map(len, pieces)) <= 960, f"{len(pieces)} lines")
+    kept = [(f"same.{name}", keep(WHOLE)) for name, keep in LOGGERS.items()]
+    kept += [(f"pieces.{name}", keep(pieces)) for name, keep in LOGGERS.items()]
+    kept += [("pieces.cut-at-1024", lf([line[:1024] for line in stamped("Nov 28 {h}:{m}:{s} sw-1 console[812]: ", pieces)]))]
+    for name, text in kept:
+        status, files, errors, _ = convert(text)
         different = sorted(key for key in expected.keys() | files.keys() if expected.get(key) != files.get(key))
-        OUT.result(f"same.{name}", status == 0 and not different, f"status {status}, differ: {different} {errors}")
+        OUT.result(name, status == 0 and not different, f"status {status}, differ: {different} {errors}")
 
 
 def test_no_guessing() -> None:
     """A checksum that does not fit is no record, in whatever way its lines are put together."""
-    wrong = [line.replace('"seed":1', '"seed":2') if line.startswith("{") else line for line in LINES]
+    wrong = [line.replace('"seed":1', '"seed":2') if line.startswith("{") else line for line in WHOLE]
     for name, text in {"changed": lf(wrong), "changed-80": lf(wrapped(80, wrong)),
                        "changed-ts-80": lf(stamped("Nov 28 {h}:{m}:{s} ", wrapped(80, wrong)))}.items():
         block = records.extract(text)
         OUT.result(f"no-guess.{name}", not block.records and len(block.damaged) == 5, f"{block.damaged[:2]}")
-    cut = lf(wrapped(80, LINES))
+    cut = lf(wrapped(80, WHOLE))
     block = records.extract(cut[:cut.rindex('"crc"')])
     OUT.result("no-guess.cut-off", len(block.records) == 4 and bool(block.damaged), f"{block.damaged}")
     begin = CONSOLE.index("BENCH-BEGIN")
@@ -160,7 +184,7 @@ def test_no_guessing() -> None:
 def test_nothing_in_it() -> None:
     """No folder, a status that says so, and why."""
     for name, text, why in (("empty", "", "is empty"), ("blank", "\r\n\r\n", "is empty"), ("other", "login: \n", "nor anything else"),
-                            ("no-bench", LINES[0] + "\n", "records=on"),
+                            ("no-bench", WHOLE[0] + "\n", "records=on"),
                             ("all-damaged", CONSOLE.replace('"crc":"', '"crc":"0'), "no whole record")):
         status, _, errors, made = convert(text)
         OUT.result(f"nothing.{name}", status == 1 and not made and why in errors, f"{status} {made} {errors.strip()}")
@@ -179,13 +203,17 @@ def test_machine() -> None:
 
 def test_several() -> None:
     """A capture of two boots compares within each; records that `results` printed again count once."""
-    other = lf([line for line in LINES if line.startswith("BENCH")][:1]) + lf(
-        [resealed(line) for line in LINES if line.startswith("{")]) + "BENCH-END\n"
+    other = lf([line for line in WHOLE if line.startswith("BENCH")][:1]) + lf(
+        [resealed(line) for line in WHOLE if line.startswith("{")]) + "BENCH-END\n"
     _, files, errors, _ = convert(CONSOLE + other)
     OUT.result("two-boots", "## capture1" in files["report.md"] and "## capture2" in files["report.md"]
                and files["bench.jsonl"].count("\n") == 10, errors)
     _, files, _, _ = convert(CONSOLE + CONSOLE)
     OUT.result("printed-again", files["bench.jsonl"].count("\n") == 5, "")
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        boot = results.Boot("b", "", "")
+        results.add_console(Path(folder), boot, CONSOLE + CONSOLE)
+        OUT.result("printed-again-in-a-boot", len(boot.records) == boot.record_count == 5, f"{boot.record_count}")
 
 
 def resealed(line: str) -> str:

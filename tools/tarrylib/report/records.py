@@ -33,6 +33,11 @@ class Block:
     records: list[dict] = field(default_factory=list)  # the same, parsed
     damaged: list[str] = field(default_factory=list)  # what is wrong, one line each
 
+    def once(self) -> Block:
+        """The same without what was printed again, as `results` does."""
+        lines = dict(zip(self.lines, self.records))
+        return Block(list(lines), list(lines.values()), self.damaged)
+
 
 def checksum(body: str) -> str:
     """CRC-32 (IEEE) of the record up to, and without, its last key."""
@@ -78,7 +83,7 @@ def _shapes(prefix: str) -> list[re.Pattern[str]]:
     return [shape(True), shape(False)]
 
 
-def _readings(prefix: str, pieces: list[str]) -> Iterator[list[str]]:
+def _readings(prefix: str, pieces: list[str], lost: list[int]) -> Iterator[list[str]]:
     """Ways to read the lines of a record: with and without prefix, remarks, and blanks added or lost at a line's end."""
     views = [pieces]
     if prefix.strip():
@@ -87,14 +92,16 @@ def _readings(prefix: str, pieces: list[str]) -> Iterator[list[str]]:
         yield view
         added = min((len(piece) - len(piece.rstrip(" ")) for piece in view[:-1]), default=0)
         yield [piece[:len(piece) - added] for piece in view[:-1]] + view[-1:]
-        width = max(len(piece) for piece in view)
-        yield [piece.ljust(width) for piece in view]
+        yield [piece + " " * blanks for piece, blanks in zip(view, lost)]
         yield [piece for piece in view if not _KERNEL_LINE.match(piece)]
 
 
-def _joined(prefix: str, pieces: list[str]) -> str:
-    """The record that these lines are together, as the guest wrote it; "" if no reading gives one."""
-    texts = ("".join(reading).rstrip() for reading in _readings(prefix, pieces))
+def _joined(prefix: str, pieces: list[str], lost: list[int]) -> str:
+    """The record that these lines are together, as the guest wrote it; "" if no reading gives one.
+
+    lost: how many blanks a logger may have taken off the end of each.
+    """
+    texts = ("".join(reading).rstrip() for reading in _readings(prefix, pieces, lost))
     return next((text for text in texts if _is_whole(text)), "")
 
 
@@ -106,6 +113,7 @@ class _Reader:
         self.inside = False
         self.prefix = ""
         self.pieces: list[str] = []  # of the record that has begun
+        self.widths: list[int] = []  # of their lines, 0 for one that the guest itself ended
         self.first = 0  # number of its first line
         self.next = 0  # the piece with a head that comes next
 
@@ -119,11 +127,11 @@ class _Reader:
             self.mark(number, mark["mark"] == "BENCH-BEGIN")
         elif start >= 0:
             self.prefix, self.first, self.next = line[:head.start() if head else start], number, 2
-            self.piece(line[start:])
+            self.piece(line[start:], len(line))
         elif head:
-            self.part(number, head, line[head.end():])
+            self.part(number, head, line)
         elif self.pieces:
-            self.piece(line)
+            self.piece(line, len(line))
         elif self.inside and line.strip():
             self.block.damaged.append(f"line {number}: not a record: {line[:60]}")
 
@@ -134,23 +142,28 @@ class _Reader:
             self.block.damaged.append(f"line {number}: BENCH-END without BENCH-BEGIN")
         self.inside = begin
 
-    def piece(self, text: str) -> None:
-        """One more line of a record, perhaps the last."""
+    def piece(self, text: str, width: int) -> None:
+        """One more line of a record, perhaps the last; width: of the line as a whole."""
         self.pieces.append(text)
-        if text.rstrip().endswith("}") and (whole := _joined(self.prefix, self.pieces)):
-            self.take(whole)
-        elif len(self.pieces) == LINES_MAX:
+        self.widths.append(width)
+        if text.rstrip().endswith("}"):
+            full = max(self.widths)
+            whole = _joined(self.prefix, self.pieces, [full - w if w else 0 for w in self.widths])
+            if whole:
+                self.take(whole)
+        if len(self.pieces) == LINES_MAX:
             self.give_up()
 
-    def part(self, number: int, head: re.Match[str], text: str) -> None:
+    def part(self, number: int, head: re.Match[str], line: str) -> None:
         """A piece that is not the first of its record."""
         if self.pieces and int(head["number"]) == self.next:
             self.next += 1
-            self.piece(text)
+            self.widths[-1] = 0
+            self.piece(line[head.end():], len(line))
             return
         lost = f"piece {self.next}" if self.pieces else "an earlier piece"
         self.block.damaged.append(f"line {number}: piece {head['number']} of {head['all']} of a record, and {lost} is missing")
-        self.pieces = []
+        self.pieces, self.widths = [], []
 
     def take(self, line: str) -> None:
         try:
@@ -158,7 +171,7 @@ class _Reader:
             self.block.lines.append(line)
         except ValueError as error:
             self.block.damaged.append(f"line {self.first}: {error}: {line[:60]}...")
-        self.pieces = []
+        self.pieces, self.widths = [], []
 
     def give_up(self) -> None:
         """What has begun has not become a whole record."""
@@ -170,7 +183,7 @@ class _Reader:
         else:
             self.block.damaged.append(f"line {self.first}: no record with a right checksum, however its "
                                       f"{len(self.pieces)} lines are joined: {first[:60]}...")
-        self.pieces = []
+        self.pieces, self.widths = [], []
 
 
 def extract(console: str) -> Block:

@@ -98,7 +98,7 @@ def write_raw(folder: Path, console: str, lines: list[str]) -> None:
 
 def add_console(folder: Path, boot: Boot, console: str) -> None:
     """Take a boot's console and the records in it."""
-    block = records.extract(console)
+    block = records.extract(console).once()
     boot.take(block.records, block.damaged)
     write_raw(folder, f"# boot {boot.name}: {boot.command}\n{console}", block.lines)
 
