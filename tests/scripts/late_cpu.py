@@ -11,10 +11,11 @@ from pathlib import Path
 
 from arm64_image import Image, symbols
 from common import Missing, boot, main, qemu, result, settings
+from x86_elf import Elf
 
 CPUS = 3
-# To be seen when it comes: 2.5 s, of which the boot CPU waits 0.5 for the arrival and 2 for the rest (kernel/core/smp.c).
-HOLD_BACK = [
+# The boot CPU waits some 0.5 s for the arrival and 2 s for the rest (kernel/core/smp.c).
+HOLD_BACK_ARM64 = [
     0xf100041f,  # cmp x0, #1: the CPU's number
     0x54000121,  # b.ne 2f
     0xd53be009,  # mrs x9, cntfrq_el0
@@ -28,17 +29,42 @@ HOLD_BACK = [
 ]  # 2:
 
 
-def check(function: str) -> None:
-    kernel = qemu.kernel(settings())
+HOLD_BACK_X86 = bytes.fromhex(
+    "53"  # push %rbx
+    "b801000000" "0fa2"  # mov $1, %eax; cpuid
+    "c1eb18" "83fb01"  # shr $24, %ebx: the APIC id, here the CPU's number; cmp $1, %ebx
+    "7525"  # jne 2f
+    "0f31" "48c1e220" "488d0c10"  # rdtsc; shl $32, %rdx; lea (%rax,%rdx), %rcx
+    "48b800e40b5402000000" "4801c1"  # movabs $10^10, %rax; add %rax, %rcx: 3 to 5 s
+    "0f31" "48c1e220" "4809d0"  # 1: rdtsc; shl $32, %rdx; or %rdx, %rax
+    "4839c8" "72f2"  # cmp %rcx, %rax; jb 1b
+    "5b")  # 2: pop %rbx
+UNUSED = "test_migrate_deferral_holds_and_pays"
+
+
+def planted_arm64(kernel: Path, function: str) -> Image:
     image, at = Image(kernel), symbols(kernel.with_name("tarry.sym"))
     word = (at[function] - at["__image_start"]) // 4
-    image.plant(word, [*HOLD_BACK, image.words[word]], word + 1)
+    image.plant(word, [*HOLD_BACK_ARM64, image.words[word]], word + 1)
+    return image
+
+
+def planted_x86(kernel: Path, function: str) -> Elf:
+    elf = Elf(kernel)
+    elf.plant(function, HOLD_BACK_X86, UNUSED)
+    return elf
+
+
+def check(function: str) -> None:
+    arch = settings().arch
+    kernel = qemu.kernel(settings())
+    image = (planted_arm64 if arch == "arm64" else planted_x86)(kernel, function)
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
-        Path(folder, "arm64").mkdir()
-        image.save(Path(folder, "arm64", "Image"))
+        Path(folder, arch).mkdir()
+        image.save(Path(folder, arch, kernel.name))
         try:
             # The CPU comes while this run measures.
-            run = boot("bench pmbench --duration 3 --schemes baseline; look cpus", BUILD=folder, SMP=CPUS)
+            run = boot("bench pmbench --duration 4 --schemes baseline; look cpus", BUILD=folder, SMP=CPUS)
         except Missing as error:
             result(function, False, str(error))
             return
