@@ -417,6 +417,12 @@ static void check_broadcast(paddr_t root, struct page **pages, unsigned n, u64 n
 	/* bcast_stamp 0: nothing was prepared since the last wait, so every broadcast in the log is complete. */
 	if (likely(sums_agree(&ev->log, cpu_id(), issued, pages, n, words) && !ev->bcast_stamp))
 		return;
+	/* transport=ipi: nothing was broadcast since the last of them was unmapped, and each CPU has flushed by itself. */
+	if (load_acquire(&ev->bcast_done) <= oracle_stamp(pages[n - 1]->unmap)) {
+		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+			check_cpu(cpu, root, pages, n, newest, words);
+		return;
+	}
 	oracle_walk_start_issued(&w, ev);
 	while (n--) {
 		struct oracle_unmap u = last_unmap(pages[n]);
