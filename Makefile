@@ -72,7 +72,7 @@ LIBS     := $(ARCH_LIBS)
 
 IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(ARCH)),$(O)/Image)
 
-.PHONY: all bare asm host run exec bench test test-all test-host explore prove mutants planted topology check format \
+.PHONY: all bare asm host run exec bench test test-all test-host explore prove mutants planted figures topology check format \
 	mutants-protocol mutants-generic iso clean help FORCE
 all: $(IMAGES)
 
@@ -217,6 +217,11 @@ mutants-generic: setup-test
 planted: setup-test
 	+@$(MAKE) $(jobs) $(HOST)/explore
 	@$(PYTHON) tools/planted.py $(if $(ONLY),--only '$(ONLY)',--doc docs/runs.md)
+
+# Figures that tests hold and documents show: renewed from their scripts. CASES=GLOB takes only some.
+figures: setup-test
+	$(call build,x86_64 arm64)
+	@$(PYTHON) tools/figures.py --only '$(CASES)'
 
 topology: $(HOST)/topology
 	@$(HOST)/topology '$(FROM)'

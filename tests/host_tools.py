@@ -193,6 +193,10 @@ def test_ktap() -> None:
                                ("XFAIL known", (1, 0, 0)), ("TODO later", (1, 0, 0))):
         equal(f"ktap.not-ok-{directive.split()[0].lower()}", ktap.count(ktap.parse(f"1..1\nnot ok 1 a # {directive}\n")),
               counted)
+    parts = ktap.parse("1..1\n  1..2\n    # Subtest: a\n    ok 1 p\n    ok 2 q # SKIP no PCID\n    1..2\n  ok 1 a\n  ok 2 b\nok 1 s\n")
+    equal("ktap.parts", [(t.name, t.verdict) for t in parts],
+          [("s.a.p", "passed"), ("s.a.q", "skipped"), ("s.b", "passed")])
+    equal("ktap.plan-of-suite", ktap.count(ktap.parse("1..2\n  1..3\n  ok 1 a\n  ok 2 b\nok 1 s\n")), (2, 2, 0))
     parent = ktap.parse("1..1\n  1..1\n  ok 1 a\nnot ok 1 s # leak\n")
     equal("ktap.parent-alone-fails", ktap.count(parent), (1, 1, 0))
 
@@ -257,6 +261,20 @@ def test_records() -> None:
     equal("summary.numa-table", summary.tables_of(boot)[0].rows,
           [["batch", "8", "30", "1", "1.5000", "0.0000", "n/a", "n/a", "5", "99.5 %", "1.25",
             "5,000", "n/a"]])
+    for name, more, stale_reads, met, expected in (
+            ("hidden", {"stale_visible": False, "stale_hidden_by": "so"}, 0, 9, ("n/a", "n/a: so")),
+            ("no-window", {"stale_visible": True}, 0, 0, ("n/a", "no reader met")),
+            ("windows", {"stale_visible": True}, 0, 9, ("0", "met 9 windows")),
+            ("seen", {"stale_visible": False}, 3, 0, ("3", ""))):
+        seen = records.check(record(counters=counters | {"hint_faults": 0, "stale_reads": stale_reads, "reads_in_window": met},
+                                    **more))
+        cell, note = summary.stale(seen)
+        equal(f"summary.stale-{name}", (cell, expected[1] in note), (expected[0], True))
+        stale_boot = results.Boot("b", "", "", records=[seen])
+        equal(f"summary.stale-{name}.table", (summary.tables_of(stale_boot)[0].rows[0][-1],
+                                              not note or note in summary.tables_of(stale_boot)[0].notes), (cell, True))
+        equal(f"summary.stale-{name}.problem", len(summary.problems(results.Results(Path(), {}, [stale_boot]))), int(stale_reads > 0))
+        equal(f"results.stale-{name}.verdict", ktap.count(results.verdicts(stale_boot)), (2, 1, 0) if stale_reads else (3, 0, 0))
     times = [1000.0 + 10 * i for i in range(30)]
     pair = [records.check(record(scheme=name, trust="time", median=value, samples=samples)) for name, value, samples
             in (("baseline", 3000, [2 * x + 710 for x in times]), ("batch", 1145, times))]

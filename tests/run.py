@@ -114,6 +114,7 @@ def main() -> int:
     parser.add_argument("--group", default="quick", help="a group of cases.cfg, all, or none")
     parser.add_argument("--only", default="", help="glob on case names")
     parser.add_argument("--host", default="", help="host test programs")
+    parser.add_argument("--no-host", action="store_true", help="no tests of host tools either")
     parser.add_argument("--jobs", type=int, default=max(1, host_cpus()))
     parser.add_argument("--cases", default=ROOT / "tests/cases.cfg", type=Path)
     parser.add_argument("--list", action="store_true", help="print the cases and stop")
@@ -123,7 +124,7 @@ def main() -> int:
     build = Path(os.environ.get("BUILD") or "build")
     logs = build / "test-logs"
     try:
-        todo = cases.host_cases(args.host.split(), logs)
+        todo = [] if args.no_host else cases.host_cases(args.host.split(), logs)
         todo += cases.load(args.cases, args.arches.split(), args.group, build, logs)
         todo = cases.select(todo, args.only)
     except UsageError as error:

@@ -20,6 +20,8 @@ static const struct test *current;
 static u32 checks, failures; /* of the current test; atomic */
 static bool skipped;
 static char skip_reason[TEXT];
+static unsigned parts; /* of the current test */
+static u32 failures_of_parts; /* failed checks up to the last part */
 
 static struct {
 	unsigned pass, fail, skip;
@@ -75,13 +77,42 @@ void ktest_skip(const char *fmt, ...)
 	skipped = true;
 }
 
+static void count(bool fail, bool skip)
+{
+	if (fail)
+		totals.fail++;
+	else if (skip)
+		totals.skip++;
+	else
+		totals.pass++;
+}
+
+void ktest_part(const char *name, const char *left_out)
+{
+	bool fail = failures != failures_of_parts;
+
+	failures_of_parts = failures;
+	console_fresh_line();
+	if (!parts++)
+		kprintf("    KTAP version 1\n    # Subtest: %s\n", current->name);
+	kprintf("    %s %u %s%s%s\n", fail ? "not ok" : "ok", parts, name,
+		left_out && !fail ? " # SKIP " : "", left_out && !fail ? left_out : "");
+	count(fail, left_out);
+}
+
+static void begin(const struct test *test)
+{
+	current = test;
+	checks = failures = failures_of_parts = 0;
+	parts = 0;
+	skipped = false;
+}
+
 static void run_one(const struct test *test)
 {
 	char leak[TEXT] = "";
 
-	current = test;
-	checks = failures = 0;
-	skipped = false;
+	begin(test);
 	test->run();
 	if (!checks && !skipped) {
 		failures++;
@@ -100,16 +131,16 @@ static void print_result(unsigned number)
 	const char *name = current->name;
 
 	console_fresh_line();
-	if (failures) {
-		totals.fail++;
+	if (parts)
+		kprintf("    1..%u\n", parts);
+	if (failures)
 		kprintf("  not ok %u %s\n", number, name);
-	} else if (skipped) {
-		totals.skip++;
+	else if (skipped)
 		kprintf("  ok %u %s # SKIP %s\n", number, name, skip_reason);
-	} else {
-		totals.pass++;
+	else
 		kprintf("  ok %u %s\n", number, name);
-	}
+	if (!parts || failures != failures_of_parts) /* else its parts are counted */
+		count(failures, skipped);
 }
 
 static bool selected(const struct test *test, const char *glob)
@@ -157,8 +188,7 @@ static void run_suite(const char *suite, unsigned number, const char *glob)
 	for (const struct test *const *t = __start_tests;
 	     (t = next_test(t, glob, suite)) < __stop_tests; t++) {
 		if (console_interrupted()) {
-			current = *t;
-			failures = 0;
+			begin(*t);
 			ktest_skip("interrupted");
 		} else {
 			run_one(*t);

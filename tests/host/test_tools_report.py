@@ -201,10 +201,15 @@ def test_figures() -> None:
     equal("wait.path", summary.longest_wait(waits | {"ns_per_instruction": 2}), "10 insns")
     equal("wait.untrusted", summary.longest_wait(waits | {"trust": "counts"}), "n/a")
     equal("wait.none", summary.longest_wait(waits | {"longest_wait": []}), "n/a")
-    equal("stale.hidden", summary.stale({"counters": {}}), ("n/a", "this set-up hides them"))
-    equal("stale.hidden-by", summary.stale({"counters": {}, "stale_hidden_by": "x"}), ("n/a", "x"))
-    equal("stale.visible", summary.stale({"counters": {}, "stale_visible": True}), ("0", ""))
-    equal("stale.seen-all-the-same", summary.stale({"counters": {"stale_reads": 3}}), ("3", ""))
+    base = {"scheme": "batch", "counters": {}}
+    equal("stale.hidden", summary.stale(base), ("n/a", "stale reads n/a: this set-up hides them"))
+    equal("stale.hidden-by", summary.stale(base | {"stale_hidden_by": "x"}), ("n/a", "stale reads n/a: x"))
+    met = base | {"stale_visible": True, "counters": {"reads_in_window": 1200}}
+    equal("stale.visible", summary.stale(met),
+          ("0", "batch: readers met 1,200 windows, where a stale read would have been seen"))
+    equal("stale.no-window", summary.stale(base | {"stale_visible": True}),
+          ("n/a", "stale reads n/a: no reader met a page that was moving (DET=1 with SEED=N lets them)"))
+    equal("stale.seen-all-the-same", summary.stale(base | {"counters": {"stale_reads": 3}}), ("3", ""))
     equal("change", [table.change(3, 2), table.change(1, 2), table.change(None, 2), table.change(1, None), table.change(1, 0)],
           ["+50.0 %", "-50.0 %", "n/a", "n/a", "n/a"])
     equal("number", [table.number(1234567), table.number(None), table.number(1.5, 2)], ["1,234,567", "n/a", "1.50"])

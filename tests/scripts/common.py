@@ -6,6 +6,7 @@ A script is started by tests/run.py, or by hand, with NAME=VALUE settings as arg
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -20,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 os.chdir(ROOT)
-from tarrylib.report import pmbench_xml, records  # noqa: E402
+from tarrylib.report import figures, pmbench_xml, records  # noqa: E402
 from tarrylib.run import guest, ktap, qemu  # noqa: E402
 from tarrylib.run.settings import Settings, UsageError, parse, words  # noqa: E402
 
-__all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "guest",
-           "longest_waits", "main", "median", "note_verdicts", "phase_per_page", "pmbench_xml", "qemu", "records", "result",
+__all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "guest", "held", "held_sample",
+           "longest_waits", "main", "median", "note_verdicts", "noted", "phase_per_page", "pmbench_xml", "qemu", "records", "result",
            "settings", "skip"]
 
 _out = ktap.Writer()
@@ -33,6 +34,9 @@ result, skip = _out.result, _out.skip
 _boots = 0
 _judged = 0  # records of runs with the oracle
 _unjudged: list[str] = []  # those in which it too often had no verdict
+_taken: figures.Figures = {}  # by this script, for tests/figures.json
+# Set by tools/figures.py, which renews that file from what is left in this folder: then nothing is compared with it.
+RENEWAL = os.environ.get("TARRY_FIGURES")
 
 
 class Missing(Exception):
@@ -84,6 +88,39 @@ def note_verdicts(cmd: str, found: list[dict]) -> None:
             _judged += 1
             if unknown := record["counters"]["oracle_unknown"]:
                 _unjudged.append(f"{cmd}, {record['scheme']}: {unknown} times none")
+
+
+def noted(name: str, value: float) -> None:
+    """A figure for documents that is held by others, or depends on how threads happen to meet."""
+    _taken.setdefault(settings().arch, {})[name] = round(value, 4)
+
+
+def held(name: str, value: float, most: float | None = None) -> None:
+    """A figure that may neither grow nor shrink unnoticed, and a limit that is not renewed with it."""
+    noted(name, value)
+    new, limit = round(value, 4), "" if most is None else f", at most {most:,.1f}"
+    if RENEWAL:
+        result(name, True, f"{new:,}{limit}")
+        return
+    within = most is None or value <= most
+    old = figures.read(ROOT).get(settings().arch, {}).get(name)
+    if old is None:
+        result(name, False, f"{new:,}: {figures.FILE} does not have it; {figures.RENEW}")
+        return
+    apart = figures.apart(new, old)
+    same = abs(apart) <= figures.TOLERANCE
+    result(name, within and same, f"{new:,}{limit}; was {old:,}: {apart:+.2f} %, at most {figures.TOLERANCE} % either "
+           f"way{'' if same else f'; if that is right, {figures.RENEW}'}")
+
+
+def held_sample(name: str, lines: list[str]) -> None:
+    """What a document shows of a console: the same words, and numbers within the tolerance."""
+    _taken.setdefault("samples", {})[name] = lines
+    if RENEWAL:
+        result(f"sample.{name}", bool(lines), f"{len(lines)} lines")
+        return
+    wrong = figures.differs(lines, figures.read(ROOT).get("samples", {}).get(name, []))
+    result(f"sample.{name}", not wrong, f"{wrong}; {figures.RENEW}" if wrong else f"{len(lines)} lines")
 
 
 def changed(new: float, old: float) -> float:
@@ -170,4 +207,7 @@ def main(body) -> None:
         result("run", False, str(error))
     except qemu.CannotRun as error:
         skip("run", str(error))
+    if RENEWAL and _taken:
+        name = f"{settings().arch}-{Path(sys.argv[0]).stem}.json"
+        (Path(RENEWAL) / name).write_text(json.dumps(_taken), "utf-8")
     sys.exit(_out.end())

@@ -5,13 +5,11 @@ import re
 import subprocess
 
 from arm64_image import EXECUTABLE, HEADER_PAGE, WRITABLE, Image, symbols
-from common import Missing, boot, main, qemu, result, settings
+from common import Missing, boot, held, main, qemu, result, settings
 
-# Virtual time of the last log line of a deterministic boot: its instructions, and waits for clocks to be compared.
-BOOT_MAX_MS = {"x86_64": 80, "arm64": 7}
-# Bytes of what is loaded, without tests/ and with them.
-BARE_MAX = {"x86_64": 400 << 10, "arm64": 448 << 10}
-WHOLE_MAX = 640 << 10
+# KiB of what is loaded, without tests/ and with them. Whole ones, as the name of the build is part of the image.
+BARE_MAX = {"x86_64": 400, "arm64": 448}
+WHOLE_MAX = 640
 
 
 def check_sizes() -> None:
@@ -22,15 +20,16 @@ def check_sizes() -> None:
     if done.returncode:
         raise Missing(f"make bare: {done.stderr[-300:]}")
     bare = whole.with_name({"tarry.elf": "bare.elf", "Image": "bare.Image"}[whole.name])
-    for name, path, limit in (("image-size", bare, BARE_MAX[s.arch]), ("image-size.with-tests", whole, WHOLE_MAX)):
-        size = path.stat().st_size
-        result(name, size < limit, f"{path}: {size} bytes, less than {limit}")
+    for name, path, limit in (("bare", bare, BARE_MAX[s.arch]), ("whole", whole, WHOLE_MAX)):
+        held(f"image.{name}", -(-path.stat().st_size // 1024), limit)
 
 
 def check_boot() -> None:
+    """Virtual time of the last log line of a deterministic boot: its instructions, and turns of CPUs that wait."""
     stamps = re.findall(r"^\[ *(\d+\.\d+)\] ", boot("show batch", DET=1).text, re.MULTILINE)
-    took, limit = 1000 * float(stamps[-1]) if stamps else None, BOOT_MAX_MS[settings().arch]
-    result("boot", took is not None and took <= limit, f"{took or 0:.1f} ms of virtual time, at most {limit}")
+    if not stamps:
+        raise Missing("no line of the log with its time")
+    held("boot.ms", 1000 * float(stamps[-1]))
 
 
 def check_sections() -> None:

@@ -9,7 +9,7 @@ default pace is a thousand times that, so that moves are a large part of what CP
 gain what the shootdowns took from them (docs/performance.md), and must not lose.
 """
 
-from common import bench, changed, main, result, settings
+from common import bench, changed, held, main, noted, result, settings
 
 DROP = 99.6  # percent: 6.0e6 to 2.3e4 interrupts in the patch's own measurement
 MOVED_APART = 5.0  # percent
@@ -45,6 +45,26 @@ def flushes(record: dict) -> int:
     return record["counters"][FLUSHES[settings().arch]]
 
 
+def figures_of(name: str, *records: dict) -> None:
+    """Of each scheme what it moved and flushed, and what was left for its threads."""
+    for record in records:
+        counters, numa = record["counters"], record["numa"]
+        moved, prefix = counters["pages_migrated"], f"numa.{name}.{record['scheme']}"
+        held(f"{prefix}.moved", moved)
+        held(f"{prefix}.flushes", flushes(record) / moved)
+        noted(f"{prefix}.scanner", (counters["ipis_scanner"] + counters["bcast_scanner"]) / moved)
+        noted(f"{prefix}.home", numa["home_percent"])
+        noted(f"{prefix}.ops", numa["ops_per_minstr"])
+        noted(f"{prefix}.most_moves", numa["most_moves_per_page"])
+
+
+def progress_of(name: str, early: dict, late: dict) -> float:
+    """By how many percent threads get less done. Noted, not held: it depends on who waits for whom."""
+    loss = changed(*(r["numa"]["ops_per_minstr"] for r in (late, early)))
+    noted(f"numa.{name}.progress", -loss)
+    return loss
+
+
 def check_second(name: str, late: dict) -> None:
     counters = late["counters"]
     result(f"{name}.flushes-have-a-cause",
@@ -72,8 +92,9 @@ def check_private(name: str, more: str, cpus: int,
     result(f"{name}.pages-arrive", home >= HOME_MIN, f"{home} % at home, at least {HOME_MIN} %")
     check_second(name, late)
     check_stale(name, early, late)
+    figures_of(name, early, late)
     old, new = (r["numa"]["ops_per_minstr"] for r in (early, late))
-    loss = changed(new, old)
+    loss = progress_of(name, early, late)
     result(f"{name}.victims-lose-nothing", loss <= PROGRESS_LOSS,
            f"{old} to {new} operations per million instructions: {-loss:+.2f} %")
     return [early, late]
@@ -93,9 +114,10 @@ def check_memhog() -> None:
     early, late = check_private("memhog", more, 4)
     for record in (early, late):
         numa, name = record["numa"], f"memhog.{record['scheme']}"
-        held = sum(record["node_pages"]) / len(record["node_pages"])
-        result(f"{name}.node-was-full", 0.9 * held <= numa["memhog_frames"] <= held,
-               f"{numa['memhog_frames']} of {held:.0f} frames")
+        frames = sum(record["node_pages"]) / len(record["node_pages"])
+        result(f"{name}.node-was-full", 0.9 * frames <= numa["memhog_frames"] <= frames,
+               f"{numa['memhog_frames']} of {frames:.0f} frames")
+        noted(f"numa.{name}.away", numa["away_percent"])
         result(f"{name}.starts-away", abs(numa["away_percent"] - EATEN) <= 1,
                f"{numa['away_percent']} % of the pages, {EATEN} %")
         result(f"{name}.ends-at-home", numa["home_percent"] >= HOME_MIN,
@@ -108,6 +130,7 @@ def check_memhog() -> None:
 def check_shared() -> None:
     early, late = run("--share 2", 3)
     check_second("shared", late)
+    figures_of("shared", early, late)
     for record in (early, late):
         most = record["numa"]["most_moves_per_page"]
         result(f"shared.{record['scheme']}.no-ping-pong", most <= MOVES_MAX,
@@ -121,6 +144,8 @@ def check_hot() -> None:
         check_second(name, late)
         check_stale(name, early, late)
         second = late["counters"]["hint_second_flushed"]
+        noted(f"numa.{name}.second_flushed", second)
+        noted(f"numa.{name}.moved", late["counters"]["pages_migrated"])
         result(f"{name}.second-threads-were-there", second > 0,
                f"{second} of {late['counters']['pages_migrated']} moves flushed for one")
 
@@ -128,6 +153,7 @@ def check_hot() -> None:
 def check_huge() -> None:
     early, late = run("--thp --pages 16384", 36)
     check_second("huge", late)
+    figures_of("huge", early, late)
     for record in (early, late):
         moved = record["counters"]["pages_migrated"] // HUGE
         result(f"huge.{record['scheme']}.moves", moved >= HUGE_MOVES,
@@ -137,8 +163,9 @@ def check_huge() -> None:
 def check_progress() -> None:
     """At the pace of the field, a pass each second, moves are rare as they are there."""
     early, late = run("", 1, knobs="set scan_min=1000000 scan_max=1000000; ")
+    figures_of("slow", early, late)
     old, new = (r["numa"]["ops_per_minstr"] for r in (early, late))
-    loss = changed(new, old)
+    loss = progress_of("slow", early, late)
     result("victims.progress", abs(loss) <= PROGRESS_LOSS,
            f"{old} to {new} operations per million instructions: {-loss:+.2f} %, "
            f"within {PROGRESS_LOSS} %")

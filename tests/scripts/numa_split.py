@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """2 MiB pages of which two nodes use a half each: split, each half ends at home, for no flush."""
 
-from common import bench, main, result, settings
+from common import bench, main, noted, result, settings
 
 HOME_MIN = 95.0  # percent of the pages
 WHOLE_MAX = 60.0  # percent at home of pages that are not split: half of each is far, whoever has it
@@ -9,11 +9,24 @@ MOVES_MAX = 2.0  # moves per page in the busiest round
 FLUSHES = {"x86_64": "ipis_sent", "arm64": "bcast_syncs"}
 
 
+SCHEMES = {"whole": "late-map", "split": "late-map+numa_split=shared"}
+
+
+def run(use: str) -> list[dict]:
+    """Of pages that stay whole, and of split ones. use: who touches what."""
+    records = bench(f"bench numa_balance --thp --pages 4096 --threads 2 {use} --warmup 1 --reps 3 "
+                    f"--schemes {','.join(SCHEMES.values())}")
+    found = [records[scheme] for scheme in SCHEMES.values()]
+    for name, record in zip(SCHEMES, found):
+        prefix, numa = f"numa_split.{use.lstrip('-').split()[0]}.{name}", record["numa"]
+        noted(f"{prefix}.home", numa["home_percent"])
+        noted(f"{prefix}.most_moves", numa["most_moves_per_page"])
+        noted(f"{prefix}.ops", numa["ops_per_minstr"])
+    return found
+
+
 def body() -> None:
-    schemes = ("late-map", "late-map+numa_split=shared")
-    records = bench("bench numa_balance --thp --pages 4096 --threads 2 --stripe 256 --warmup 1 "
-                    f"--reps 3 --schemes {','.join(schemes)}")
-    whole, split = (records[scheme] for scheme in schemes)
+    whole, split = run("--stripe 256")
     home = [record["numa"]["home_percent"] for record in (whole, split)]
     result("whole.half-is-far", home[0] <= WHOLE_MAX and not whole["counters"]["pages_split"],
            f"{home[0]} % at home, {whole['counters']['pages_split']} pages split")
@@ -27,7 +40,8 @@ def body() -> None:
     result("split.flushes-have-a-cause", counters["shootdowns"] <= counters["hint_faults_second"],
            f"{flushes} {FLUSHES[settings().arch]}, {counters['shootdowns']} flushes, "
            f"{counters['hint_faults_second']} second faults")
-    stale = sum(record["counters"]["stale_reads"] for record in (whole, split))
+    shared = run("--share 2")  # all of each page by both nodes: nothing to win; documents say what it costs
+    stale = sum(record["counters"]["stale_reads"] for record in (whole, split, *shared))
     result("split.no-stale-reads", stale == 0, f"{stale}")
 
 

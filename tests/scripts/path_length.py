@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Guest instructions per migrated page, on one CPU under instruction counting."""
+"""Guest instructions per migrated page, on one CPU under instruction counting, and of single operations."""
 
 import re
 
-from common import Missing, bench, boot, main, phase_per_page, records, result, settings
+from common import Missing, bench, boot, held, main, phase_per_page, records, result, settings
 
+# What the issue asks for, of the transport that is the default; beside that each figure is held to tests/figures.json.
 OUTSIDE_COPY_MAX = 890  # instructions per 4 KiB page
-UNMAP_MAX = {"x86_64": 200}  # of these; arm64 issues its broadcasts while it unmaps
 BASELINE_EXTRA_MAX = 170  # a local flush, a generation step, clock reads
-HUGE_OF_FLOOR_MIN = 0.95
+HUGE_OF_FLOOR = 0.95  # at least: 2 MiB pages cost hardly more than copying them
 # A stock general-purpose kernel in this emulator: 4,990, 70,127, 6,901 and 3,805.
-OPERATION_MAX = {"mprotect_1": 900, "mprotect_512": 14000, "munmap_1": 1200, "drop_1": 700}
-COPY_MAX = {"x86_64": 530, "arm64": 660}  # copy_page() itself
+OPERATION_MAX = {"mprotect_1": 900, "mprotect_512": 14000, "munmap_1": 1200, "munmap_512": None, "drop_1": 700}
+# How flushes reach other CPUs; the first is the default.
+TRANSPORTS = {"x86_64": ("ipi",), "arm64": ("bcast-late", "bcast", "ipi")}
+SCHEMES = ("baseline", "batch")
 
 
 def instructions(record: dict) -> dict[str, float]:
@@ -21,45 +23,40 @@ def instructions(record: dict) -> dict[str, float]:
     return {phase: ns / per_instruction for phase, ns in phase_per_page(record).items()}
 
 
-def describe(phases: dict[str, float]) -> str:
-    return ", ".join(f"{phase} {count:.0f}" for phase, count in phases.items())
-
-
-def body() -> None:
-    found = bench("bench migrate --pages 4096 --threads 0 --schemes baseline,batch")
-    phases = {scheme: instructions(found[scheme]) for scheme in ("baseline", "batch")}
-    outside = {scheme: sum(p.values()) - p["copy"] for scheme, p in phases.items()}
-    batch = phases["batch"]
-    result("batch.outside-copy", outside["batch"] <= OUTSIDE_COPY_MAX,
-           f"{outside['batch']:.0f} instructions, at most {OUTSIDE_COPY_MAX}: {describe(batch)}")
-    if limit := UNMAP_MAX.get(settings().arch):
-        result("batch.unmap", batch["unmap"] <= limit,
-               f"{batch['unmap']:.0f} instructions, at most {limit}")
-    extra = outside["baseline"] - outside["batch"]
-    result("baseline.outside-copy", extra <= BASELINE_EXTRA_MAX,
-           f"{extra:.0f} instructions more than batch, at most {BASELINE_EXTRA_MAX}: "
-           f"{describe(phases['baseline'])}")
-    limit = COPY_MAX[settings().arch]
-    result("batch.copy", batch["copy"] <= limit,
-           f"{batch['copy']:.0f} instructions with {found['batch']['copy']}, at most {limit}")
+def pages(transport: str) -> None:
+    """4 KiB pages: each phase, and all but the copy."""
+    found = bench(f"set transport={transport}; bench migrate --pages 4096 --threads 0 --schemes {','.join(SCHEMES)}")
+    default = transport == TRANSPORTS[settings().arch][0]
+    most = {"batch": OUTSIDE_COPY_MAX} if default else {"batch": None, "baseline": None}
+    for scheme in reversed(SCHEMES):
+        phases = instructions(found[scheme])
+        outside = sum(phases.values()) - phases["copy"]
+        for phase, count in phases.items():
+            held(f"path.{transport}.{scheme}.{phase}", count)
+        most.setdefault("baseline", outside + BASELINE_EXTRA_MAX)
+        held(f"path.{transport}.{scheme}.outside", outside, most[scheme])
+    held(f"path.{transport}.floor", found["floor"]["median"])
 
 
 def large_pages() -> None:
-    """2 MiB pages cost hardly more than copying them."""
-    found = bench("bench migrate --thp --pages 4096 --threads 0 --schemes batch")
-    floor = found["floor"]["median"]
-    page = sum(instructions(found["batch"]).values())
-    result("batch.huge", floor / page >= HUGE_OF_FLOOR_MIN,
-           f"{page:.1f} instructions per 4 KiB, floor {floor:.1f}: {floor / page:.1%} of the floor")
+    """2 MiB pages, per 4 KiB."""
+    found = bench(f"bench migrate --thp --pages 4096 --threads 0 --schemes {','.join(SCHEMES)}")
+    for scheme in SCHEMES:
+        phases = instructions(found[scheme])
+        for phase, count in phases.items():
+            held(f"huge.{scheme}.{phase}", count)
+        held(f"huge.{scheme}.outside", sum(phases.values()) - phases["copy"])
+        held(f"huge.{scheme}.all", sum(phases.values()), found["floor"]["median"] / HUGE_OF_FLOOR)
+    held("huge.floor", found["floor"]["median"])
 
 
 def operations() -> None:
     """mprotect, munmap and dropping, beside what a stock kernel takes for the same."""
     record = bench("bench mem")["as-set"]
     for point in record["points"]:
-        if limit := OPERATION_MAX.get(point["name"]):
-            count = point["median"]
-            result(point["name"], count <= limit, f"{count:.0f} instructions, at most {limit}")
+        if point["name"] in OPERATION_MAX:
+            limit = OPERATION_MAX[point["name"]] if settings().arch == "x86_64" else None
+            held(f"mem.{point['name']}", point["median"], limit)
 
 
 def units() -> None:
@@ -82,12 +79,12 @@ def units() -> None:
     result("units.points", points <= {"instructions", "instructions/page"}, str(points))
 
 
-def everything() -> None:
-    body()
-    units()
+def body() -> None:
+    for transport in TRANSPORTS[settings().arch]:
+        pages(transport)
     large_pages()
-    if settings().arch == "x86_64":
-        operations()
+    operations()
+    units()
 
 
-main(everything)
+main(body)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """No read returns old contents, over many interleavings that read while pages are being moved."""
 
-from common import Missing, bench, main, result, settings
+from common import Missing, bench, boot, main, records, result, settings
 
 SEEDS = range(1, 21)
 IN_WINDOW_MIN = 1000  # reads per CPU
@@ -26,7 +26,29 @@ def run(name: str, more: str = "", **changes: object) -> tuple[int, list[int]]:
     return record["counters"]["stale_reads"], record["victim"]["reads_in_window"]
 
 
+def hidden(name: str, command: str, reasons: list[str | None], **changes: object) -> None:
+    """What the records say of why a stale read could not be seen; None: it could."""
+    found = records.extract(boot(command, **changes).text).records
+    said = [record["stale_hidden_by"] for record in found if record["name"] == "migrate"]
+    result(f"hidden.{name}", len(said) == len(reasons) and all(
+        (text is None) if reason is None else reason in (text or "") for text, reason in zip(said, reasons)), str(said))
+
+
+def rules() -> None:
+    """Both sides of each rule by which a table says n/a."""
+    one = "bench migrate --rounds 1 --warmup 0 --schemes batch "
+    hidden("by-pages", "; ".join(one + more for more in ("--threads 1 --pages 256", "--threads 1 --pages 257",
+                                                         "--threads 0 --pages 64")),
+           [None, "more than 256 pages", "no thread"], ARGS=ARGS)
+    hidden("by-large-pages", one + "--threads 1 --pages 64", ["large pages in use"])
+    hidden("by-equal-contents", "; ".join(one + more for more in ("--threads 1 --pages 64 --write-pct 0",
+                                                                  "--threads 1 --pages 64 --write-pct 1")),
+           ["keep their contents", None], ARGS="large=off poison=off")
+    hidden("by-check-off", one + "--threads 1 --pages 64", ["readers do not look"], ARGS="large=off check=off")
+
+
 def body() -> None:
+    rules()
     stale, in_window = 0, [0] * THREADS
     for seed in SEEDS:
         more, reads = run(scheme(), SEED=seed)

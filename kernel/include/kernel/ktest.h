@@ -9,6 +9,12 @@
 bool ktest_check(bool ok, const char *file, int line, const char *fmt, ...) __printf(4, 5);
 void ktest_skip(const char *fmt, ...) __printf(1, 2); /* then return from the test */
 
+/*
+ * A part of the current test has ended, which is reported and counted by itself: failed if a check has failed since
+ * the part before. left_out: why it was not run, or NULL.
+ */
+void ktest_part(const char *name, const char *left_out);
+
 #define EXPECT(cond) ktest_check((cond), __FILE__, __LINE__, "%s", #cond)
 #define EXPECT_EQ(a, b)                                                                            \
 	({                                                                                         \

@@ -124,11 +124,15 @@ def longest_wait(record: dict) -> str:
 
 
 def stale(record: dict) -> tuple[str, str]:
-    """(cell, note): a count means something only where a stale read could have been seen."""
-    count = record["counters"].get("stale_reads", 0)
-    if record.get("stale_visible") or count:
-        return number(count), ""
-    return NOT_AVAILABLE, record.get("stale_hidden_by") or "this set-up hides them"
+    """(cell, note): a count means something only where a stale read could have been seen, in a page that was moving."""
+    counters = record["counters"]
+    count, met = counters.get("stale_reads", 0), counters.get("reads_in_window", 0)
+    note = f"{label(record)}: readers met {number(met)} windows, where a stale read would have been seen"
+    if count or (record.get("stale_visible") and met):
+        return number(count), note if met else ""
+    hidden = record.get("stale_hidden_by") or "this set-up hides them"
+    why = "no reader met a page that was moving (DET=1 with SEED=N lets them)" if record.get("stale_visible") else hidden
+    return NOT_AVAILABLE, f"stale reads n/a: {why}"
 
 
 def setup_of(record: dict) -> str:
@@ -172,8 +176,8 @@ def counts_table(boot: Boot, group: list[dict]) -> Table:
             return number(c.get(key, 0) / pages if pages else None, 4)
 
         cell, why = stale(record)
-        if why and f"stale reads n/a: {why}" not in notes:
-            notes.append(f"stale reads n/a: {why}")
+        if why and why not in notes:
+            notes.append(why)
         row = [label(record), number(pages), number(_failed(record)),
                number(c.get("shootdowns", 0)), per_page("ipis_sent"), number(ipis(record))]
         row += [per_page("bcast_ops"), per_page("bcast_syncs")] if broadcasts else []
@@ -202,7 +206,8 @@ def numa_table(boot: Boot, group: list[dict]) -> Table:
                      f"{numa['home_percent']:.1f} %" if numa else NOT_AVAILABLE,
                      number(numa.get("most_moves_per_page"), 2),
                      number(numa.get("ops_per_minstr")), stale(record)[0]])
-    notes = ["second: faults of other threads on a page that was being moved; scanner: the scan's own "
+    notes = [note for note in dict.fromkeys(stale(record)[1] for record in group) if note]
+    notes += ["second: faults of other threads on a page that was being moved; scanner: the scan's own "
              "interrupts and broadcasts, in no other column; home: pages on the node that uses them, at the end",
              "vs: change of ipis and syncs per page; ops/Minsn: what the threads got done in a "
              "million instructions, all CPUs"]

@@ -16,7 +16,7 @@ GOALS: dict[str, set[str]] = {
     "test": {"ARCHES", "CASES"}, "test-all": {"ARCHES", "CASES"}, "check": {"ARCHES"},
     "mutants": {"ARCHES", "KIND", "SAMPLE", "SEED"},
     "explore": {"SCHEME", "ORDERINGS", "SEED"}, "prove": {"SCHEME", "ORDERINGS", "SEED", "ARCHES"},
-    "planted": {"ONLY"}, "topology": {"FROM"},
+    "planted": {"ONLY"}, "figures": {"CASES"}, "topology": {"FROM"},
 }
 ALL = BUILD.union(*GOALS.values())
 

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""Mistakes planted in scratch copies that the oracle must catch, alone: each breaks one thing it does
-not look at when it judges.
+"""What sees a fault is shown one: mistakes planted in scratch copies of the sources.
 
-First an early free that nothing else notices: a booted image runs a workload with check=reads, which
-ends well, and with check=full, which must end in the oracle's panic, both places named. Then, on the
-modelled machine and with every other check off, what decides whether a flush happens.
+The oracle first, alone: an early free that nothing else notices. A booted image runs a workload with check=reads, which
+ends well, and with check=full, which must end in the oracle's panic, both places named. Then, on the modelled machine
+and with every other check off, what decides whether a flush happens.
+
+Then the readers, with the oracle off: another image flushes nothing on other CPUs, which must show as stale reads, and
+calls the outcome of a litmus test without a flush forbidden, which must show as that. What sees a damaged record or a
+broken plan is tests/host_tools.py; reads in the window and what hides stale reads: tests/scripts/stale_reads.py.
 """
 
 import re
 import tempfile
 from pathlib import Path
 
-from common import Missing, ROOT, boot, main, result
+from common import Missing, ROOT, boot, main, records, result
 from tarrylib.prove.scratch import Scratch
 
 EXPLORER = "host/explore"
@@ -26,6 +29,9 @@ EARLY_FREE = ("mm/range.c", """	tlb_gather_flush(&z->gather);
 	tlb_gather_flush(&z->gather);
 """)
 
+NO_FLUSH = ("mm/tlb_ipi.c", "		tlb_flush_local_page(va, asid, part->level);\n", "")
+FORBIDDEN = ("tests/litmus/common.c", "how == &by_nothing ? LITMUS_BROKEN", "how == &by_nothing ? LITMUS_FORBIDDEN")
+
 # name: (rules, file, what stands there, what is put there)
 PLANTS = {
     "early-free": ("x86", *EARLY_FREE),
@@ -34,8 +40,7 @@ PLANTS = {
     "generation-stepped-early": (
         "x86", "mm/tlb_ipi.c", "	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);\n",
         "	int pages = mine % 2 ? -1 : flush_part(me, part, false);\n"),
-    "flush-skipped": (
-        "x86", "mm/tlb_ipi.c", "		tlb_flush_local_page(va, asid, part->level);\n", ""),
+    "flush-skipped": ("x86", *NO_FLUSH),
     "not-waited-for": (
         "x86", "mm/tlb_ipi.c",
         """	wait_until_blame(cpumask_empty(&me->unacked), "shootdown", blame_unacked, me);\n""", ""),
@@ -65,7 +70,7 @@ def build(scratch: Scratch, target: str) -> None:
         raise Missing(f"the planted mistake does not build: {errors.splitlines()[0]}")
 
 
-def boots(scratch: Scratch) -> None:
+def early_free(scratch: Scratch) -> None:
     text = plant(scratch, *EARLY_FREE)
     build(scratch, "x86_64/tarry.elf")
     folder = str(scratch.folder / "build")
@@ -75,6 +80,29 @@ def boots(scratch: Scratch) -> None:
     said = next((l for l in caught.text.splitlines() if "panic:" in l), "no panic")
     result("early-free.oracle-does", bool(BOTH_PLACES.search(said)), said)
     scratch.put(EARLY_FREE[0], text)
+
+
+def without_oracle(scratch: Scratch) -> None:
+    """What readers and litmus tests see by themselves."""
+    texts = {mistake[0]: plant(scratch, *mistake) for mistake in (NO_FLUSH, FORBIDDEN)}
+    build(scratch, "x86_64/tarry.elf")
+    where = {"BUILD": str(scratch.folder / "build"), "ARGS": "large=off poison=full check=reads", "DET": 1, "SEED": 1}
+    run = boot("bench migrate --pages 64 --threads 3 --schemes baseline", **where)
+    block = records.extract(run.text)
+    counted = sum(record["counters"]["stale_reads"] for record in block.records)
+    result("stale-reads.counted", counted > 0 and not block.damaged, f"{counted} in the record")
+    said = re.search(r"error: bench: (\d+) stale reads", run.text)
+    result("stale-reads.fail-the-run", run.guest_rc == 1 and bool(said) and int(said[1]) >= counted > 0,
+           f"rc={run.guest_rc}: {said[0] if said else 'nothing said'}, warm-up included")
+    named = re.search(r"^# STALE page \d+ on CPU \d+: .*", run.text, re.MULTILINE)
+    result("stale-reads.first-is-named", bool(named), named[0] if named else "no line names it")
+    run = boot("test litmus.flush_self", **where)
+    result("forbidden.test-fails", run.guest_rc == 1 and "not ok 1 flush_self" in run.text and ": forbidden, seen" in run.text,
+           f"rc={run.guest_rc}")
+    run = boot("litmus FLUSH.4K.self+none", **where)
+    result("forbidden.command-fails", run.guest_rc == 1 and " 1 forbidden outcomes seen" in run.text, f"rc={run.guest_rc}")
+    for file, text in texts.items():
+        scratch.put(file, text)
 
 
 def modelled(scratch: Scratch, name: str, rules: str, *mistake: str) -> None:
@@ -90,7 +118,8 @@ def modelled(scratch: Scratch, name: str, rules: str, *mistake: str) -> None:
 def body() -> None:
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         scratch = Scratch(ROOT, Path(folder))
-        boots(scratch)
+        early_free(scratch)
+        without_oracle(scratch)
         for name, (rules, *mistake) in PLANTS.items():
             modelled(scratch, name, rules, *mistake)
 

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Documents show what tests/figures.json has, and a figure that has changed, either way, is noticed."""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "tests/scripts"))
+import common  # noqa: E402
+from common import figures, result  # noqa: E402
+
+DATA: figures.Figures = {"x86_64": {"path.a": 100.0, "none": 0}, "samples": {"s": ["$ cmd", "", "pages 100  -1.5 %"]}}
+DOCUMENT = """99<!-- x86_64.path.a:.0f -->, +7.00 %<!-- x86_64.path.a:+.2f -->
+<!-- figures:
+| {x86_64.path.a:,.1f} |
+-->
+| 7 |
+<!-- figures: end -->
+<!-- sample: s -->
+<!-- sample: end -->
+"""
+FILLED = """100<!-- x86_64.path.a:.0f -->, +100.00 %<!-- x86_64.path.a:+.2f -->
+<!-- figures:
+| {x86_64.path.a:,.1f} |
+-->
+| 100.0 |
+<!-- figures: end -->
+<!-- sample: s -->
+
+    $ cmd
+
+    pages 100  -1.5 %
+
+<!-- sample: end -->
+"""
+
+
+def equal(name: str, got: object, expected: object) -> None:
+    result(name, got == expected, "" if got == expected else f"got {got!r}, not {expected!r}")
+
+
+def documents() -> None:
+    data = figures.read(ROOT)
+    for name in figures.DOCUMENTS:
+        text = (ROOT / name).read_text("utf-8")
+        try:
+            filled, why = figures.fill(text, data), ""
+        except figures.Unknown as error:
+            filled, why = "", str(error)
+        wrong = [a for a, b in zip(text.splitlines(), filled.splitlines()) if a != b][:1]
+        result(f"document.{name}", text == filled, why or f"{wrong or 'more or fewer lines'}; {figures.RENEW}"
+                   if text != filled else "")
+        result(f"document.{name}.shows-some", bool(re.search("<!-- (figures:|sample:|x86_64|arm64)", text)), "no marker in it")
+
+
+def filling() -> None:
+    equal("fill", figures.fill(DOCUMENT, DATA), FILLED)
+    equal("fill.twice", figures.fill(FILLED, DATA), FILLED)
+    for name, text in {"figure": "1<!-- x86_64.path.b:.0f -->", "format": "1<!-- x86_64.path.a:s -->",
+                       "sample": DOCUMENT.replace("sample: s", "sample: t")}.items():
+        try:
+            figures.fill(text, DATA)
+            result(f"fill.unknown-{name}", False, "accepted")
+        except figures.Unknown as error:
+            result(f"fill.unknown-{name}", True, str(error))
+
+
+def samples() -> None:
+    old = DATA["samples"]["s"]
+    equal("sample.same", figures.differs(old, old), "")
+    equal("sample.within", figures.differs(["$ cmd", "", "pages   102 -1.5 %"], old), "")
+    for name, last in {"number": "pages 104  -1.5 %", "sign": "pages 100  +1.5 %", "word": "pags 100  -1.5 %"}.items():
+        result(f"sample.{name}", bool(figures.differs([*old[:-1], last], old)), last)
+    result("sample.shorter", bool(figures.differs(old[:-1], old)), "a line less")
+
+
+def verdict(name: str, value: float, most: float | None = None) -> bool:
+    """What a script's held() says."""
+    said: list[bool] = []
+    common.result = lambda name, ok, why="": said.append(ok)
+    common.held(name, value, most)
+    return said == [True]
+
+
+def holding() -> None:
+    sys.argv[1:] = ["ARCH=x86_64"]
+    common.figures.read = lambda root: DATA
+    common.RENEWAL = None
+    for name, value, ok in (("same", 100.0, True), ("within", 102.9, True), ("longer", 103.1, False),
+                            ("doubled", 200.0, False), ("within-below", 97.1, True), ("shorter", 96.9, False)):
+        equal(f"held.{name}", verdict("path.a", value), ok)
+    equal("held.most", verdict("path.a", 100.0, 99.0), False)
+    equal("held.nothing-stays-nothing", (verdict("none", 0), verdict("none", 0.001)), (True, False))
+    equal("held.unknown", verdict("path.b", 1.0), False)
+    common.RENEWAL = "folder"
+    equal("held.renewal", (verdict("path.a", 200.0), verdict("path.a", 200.0, 199.0)), (True, True))
+    common.RENEWAL, common.result = None, result
+
+
+def body() -> None:
+    documents()
+    filling()
+    samples()
+    holding()
+
+
+common.main(body)
