@@ -5,6 +5,8 @@
 #
 # SETUP=no never installs, SETUP=yes installs for every goal, unset installs for bench and test.
 # For test, check and all ARCHES names the architectures, for the others ARCH (default x86_64).
+# While another program has the package manager's locks, as automatic updates do on a fresh machine, it waits, up to
+# SETUP_WAIT seconds (600).
 # Exit 0: all there; 77: something is missing and may not, or cannot, be installed; 2: wrong usage.
 # Asks nothing, prints on stderr only.
 set -eu
@@ -134,8 +136,43 @@ else
 	cannot "no right to install (neither root nor sudo)"
 fi
 
+limit=${SETUP_WAIT:-600}
+case $limit in
+*[!0-9]*)
+	say "error: SETUP_WAIT=$limit: must be a number of seconds"
+	exit 2
+	;;
+esac
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
 # shellcheck disable=SC2086 # $missing and $sudo are lists of words
-apt() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >&2; }
+apt_once() { $sudo env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1; }
+
+# The lists have one lock, dpkg's database another; apt itself waits for the second only.
+is_busy() { grep -Eq 'Could not get lock|Unable to acquire the dpkg|lock was locked by another' "$log"; }
+
+PAUSE=5 # seconds between attempts; each sixth is told
+
+apt() {
+	waited=0
+	until apt_once "$@"; do
+		if ! is_busy; then
+			cat "$log" >&2
+			return 1
+		fi
+		holder=$(sed -n 's/.*held by process \([0-9]* ([^)]*)\).*/ (process \1)/p' "$log" | head -n 1)
+		if [ "$waited" -ge "$limit" ]; then
+			cat "$log" >&2
+			cannot "another program$holder has used the package manager for $waited s; try again when it is done"
+		fi
+		[ $((waited % (6 * PAUSE))) != 0 ] ||
+			say "another program$holder uses the package manager: waiting, $waited of at most $limit s"
+		sleep $PAUSE
+		waited=$((waited + PAUSE))
+	done
+	cat "$log" >&2
+}
 # shellcheck disable=SC2086
 install() { apt install --yes --no-install-recommends $missing; }
 
