@@ -1,6 +1,6 @@
 # Sources of kernel/: SRCS += path.c, SRCS-x86_64 += path.S, SRCS-arm64 += path.S
 SRCS += kernel/lib/args.c kernel/lib/crc32.c kernel/lib/fixed.c kernel/lib/glob.c kernel/lib/json.c \
-	kernel/lib/printf.c kernel/lib/rng.c kernel/lib/samples.c kernel/lib/sort.c kernel/lib/string.c \
+	kernel/lib/printf.c kernel/lib/samples.c kernel/lib/sort.c kernel/lib/string.c \
 	kernel/lib/strutil.c kernel/lib/utf8.c
 SRCS += kernel/core/alarm.c kernel/core/clock.c kernel/core/command.c kernel/core/console.c kernel/core/context.c kernel/core/copy.c \
 	kernel/core/det.c kernel/core/hw.c kernel/core/input.c kernel/core/ksym.c kernel/core/ktest.c kernel/core/log.c kernel/core/main.c \

@@ -8,6 +8,17 @@
 /* The page this CPU waits for; set under the PTL of its migration entry, cleared by its migrator. */
 static PERCPU(struct page *, waiting_for);
 
+/* Ask the migrator to move this page before others. PTL of a migration entry that names it held. */
+static void migration_want(struct page *src)
+{
+	struct migration *m = src->migration;
+
+	ASSERT(m && src->slot < MIGRATE_MAX);
+	/* Relaxed would do for the bit: the release below orders it before wanted_any. */
+	atomic_fetch_or(&m->wanted[src->slot / 64], 1UL << (src->slot % 64));
+	store_release(&m->wanted_any, 1);
+}
+
 /*
  * The migrator maps the page under the same PTL before it looks at PG_WAITERS,
  * so a waiter that registered is always seen, and one that came later finds
@@ -41,14 +52,4 @@ void migration_wake(struct page *src)
 		store_relaxed(theirs, NULL);
 		cpu_wake(cpu);
 	}
-}
-
-/* Relaxed would do for the bit: the release below orders it before wanted_any. */
-void migration_want(struct page *src)
-{
-	struct migration *m = src->migration;
-
-	ASSERT(m && src->slot < MIGRATE_MAX);
-	atomic_fetch_or(&m->wanted[src->slot / 64], 1UL << (src->slot % 64));
-	store_release(&m->wanted_any, 1);
 }

@@ -72,11 +72,6 @@ u32 numa_distance(u32 from, u32 to)
 	return info->distance[from][to];
 }
 
-bool numa_distances_known(void)
-{
-	return info->distance_known;
-}
-
 u32 numa_node_of_cpu(unsigned cpu)
 {
 	return cpu_ptr(cpu, cpu_self)->node;

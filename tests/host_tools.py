@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "tests"))
-from tarrylib.prove import circles, rooms  # noqa: E402
+from tarrylib.prove import circles, rooms, unused  # noqa: E402
 from tarrylib.report import exports, records, results, summary  # noqa: E402
 from tarrylib.run import cases, guest, iso, ktap, qemu, settings  # noqa: E402
 import check  # noqa: E402
@@ -54,6 +54,8 @@ def test_settings() -> None:
     line = settings.boot_line(settings.parse({"CMD": "test *; show", "DET": "1", "SEED": "3",
                                               "ARGS": 'large=off x="a b"'}))
     equal("boot-line", line, 'large=off x="a b" records.width=0 det=1 det.seed=3 tarry.run="test *; show"')
+    equal("boot-line.empty-word", settings.boot_line(settings.parse({"CMD": "show", "DET": "1", "ARGS": 'a "" b'})),
+          'a "" b records.width=0 det=1 tarry.run=show')
     line = settings.boot_line(settings.parse({"CMD": "show"}))
     equal("boot-line.host-cpus", line, f"records.width=0 host.cpus={settings.host_cpus()} tarry.run=show")
 
@@ -106,6 +108,27 @@ def test_circles() -> None:
         equal(f"folders.{name}", len(list(check.folders([file]))), offences)
     headers = {"mm/include/mm/x.h": "#include <mm/y.h>\n", "mm/include/mm/y.h": "#include <mm/x.h>\n"}
     equal("circles.headers", len(found(headers)), 1)
+
+
+def test_unused() -> None:
+    def found(change: dict[str, str], *offered: str) -> list[str]:
+        code = {"mm/a.c": "void a(void)\n{\n}\n", "mm/a.h": "void a(void);\n",
+                "kernel/b.c": "static struct x b = {.f = a};\n"} | change
+        files = [SimpleNamespace(name=name, path=Path(name), code=text, is_in=lambda *p, n=name: n.startswith(p))
+                 for name, text in code.items()]
+        return [line.partition(": ")[2] for line in unused.check(files, {"why": offered})]
+
+    port = "u64 p(void)\n{\n}\n"
+    alone, by_tests = {"kernel/b.c": ""}, {"tests/b.c": "void t(void)\n{\n\ta();\n}\n"}
+    equal("unused.used", found({}), [])
+    equal("unused.nobody", found(alone), ["a(): nobody in the kernel refers to it"])
+    equal("unused.only-tests", found(alone | by_tests), ["a(): nobody in the kernel refers to it, only tests"])
+    equal("unused.offered", found(alone | by_tests, "a"), [])
+    equal("unused.offered-for-nothing", len(found({}, "a")), 1)
+    equal("unused.other-port", found({"arch/arm64/p.c": port, "arch/x86_64/q.c": "static int q = p;\n"}),
+          ["p(): nobody in the kernel refers to it"])
+    equal("unused.only-its-file", found({"mm/d.c": "int d(int n)\n{\n}\n\nstatic int e = d;\n"}),
+          ["d(): only this file refers to it: static"])
 
 
 def test_rooms() -> None:
@@ -385,6 +408,7 @@ def main() -> int:
     test_settings()
     test_follow_host()
     test_circles()
+    test_unused()
     test_rooms()
     test_qemu()
     test_verdicts()

@@ -3,8 +3,8 @@
 
 Usage: tools/check.py [--arches 'x86_64 arm64'] [--only NAME]
 
-Layering, circles of files, who may flush and who may write entries, no architecture in neutral code, shared state by
-accessors only, headers that stand alone, formatting, static analysis. Ends with
+Layering, circles of files, functions that nobody calls, who may flush and who may write entries, no architecture in
+neutral code, shared state by accessors only, headers that stand alone, formatting, static analysis. Ends with
 "N passed, N failed, N skipped"; exit status 0, or 1 if a check failed.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tarrylib.prove import circles, rooms
+from tarrylib.prove import circles, rooms, unused
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE_FOLDERS = ("arch", "boot", "kernel", "mm", "tests", "tools")
@@ -240,6 +240,7 @@ TEXT_RULES: dict[str, Callable[[list[Source]], Iterator[str]]] = {
     "nothing-left-open": words,
     "first-line": first_line,
     "counters-are-counted": counters,
+    "no-unused-functions": unused.check,
 }
 
 

@@ -8,7 +8,7 @@ const char *litmus_no_hw_dirty(void)
 	return arm64_features.hw_dirty ? NULL : "no hardware dirty state";
 }
 
-const char *litmus_no_tlbi_range(void)
+static const char *litmus_no_tlbi_range(void)
 {
 	return arm64_features.tlbi_range ? NULL : "no TLBI by range";
 }

@@ -16,7 +16,6 @@ enum {
 	NS_PER_S = 1000000000,
 };
 
-static PERCPU(u64, timer_irqs);
 static unsigned intid = TIMER_INTID;
 
 u64 cycles_hz(void)
@@ -67,16 +66,10 @@ void timer_oneshot(u64 ns)
 	isb(); /* set before the caller halts to wait for it */
 }
 
-u64 timer_irq_count(void)
-{
-	return *this_cpu_ptr(timer_irqs);
-}
-
 /* Level-triggered: off before the end of the interrupt, or it comes again. */
 void timer_interrupt(void)
 {
 	sysreg_write(cntv_ctl_el0, 0);
 	isb(); /* the line is down before the interrupt is ended */
-	(*this_cpu_ptr(timer_irqs))++;
 	timer_handle();
 }

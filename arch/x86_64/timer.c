@@ -8,18 +8,12 @@
 #include <kernel/percpu.h>
 #include <kernel/smp.h>
 
-struct x86_timer {
-	u64 deadline; /* TSC; 0 = none set */
-	u64 irqs;
-};
-
-static PERCPU(struct x86_timer, x86_timer);
+static PERCPU(u64, timer_deadline); /* TSC; 0 = none set */
 static u64 cycles_per_tick = 1; /* of the APIC timer, rounded down: it ends late, never early */
 
 void timer_init_cpu(void)
 {
-	this_cpu_ptr(x86_timer)->deadline = 0;
-	this_cpu_ptr(x86_timer)->irqs = 0;
+	*this_cpu_ptr(timer_deadline) = 0;
 	apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_16);
 	if (!x86_has(X86_TSC_DEADLINE)) {
 		cycles_per_tick = MAX(cycles_hz() / MAX(apic_timer_hz(), 1UL), 1UL);
@@ -51,38 +45,32 @@ static void timer_cancel(void)
 
 void timer_oneshot(u64 ns)
 {
-	struct x86_timer *t = this_cpu_ptr(x86_timer);
-	irqflags_t flags = irq_save(); /* the handler uses the same fields */
+	u64 *deadline = this_cpu_ptr(timer_deadline);
+	irqflags_t flags = irq_save(); /* the handler uses it, too */
 	u64 cycles = tsc_from_ns(ns) + 1;
 
 	if (ns) {
-		t->deadline = rdtsc() + cycles;
+		*deadline = rdtsc() + cycles;
 		timer_program(cycles);
 	} else {
-		t->deadline = 0;
+		*deadline = 0;
 		timer_cancel();
 	}
 	irq_restore(flags);
 }
 
-u64 timer_irq_count(void)
-{
-	return this_cpu_ptr(x86_timer)->irqs;
-}
-
 void x86_timer_interrupt(void)
 {
-	struct x86_timer *t = this_cpu_ptr(x86_timer);
+	u64 *deadline = this_cpu_ptr(timer_deadline);
 	u64 now = rdtsc();
 
 	apic_eoi();
-	t->irqs++;
-	if (!t->deadline)
+	if (!*deadline)
 		return; /* was on its way when it was cancelled */
-	if (now < t->deadline) {
-		timer_program(t->deadline - now);
+	if (now < *deadline) {
+		timer_program(*deadline - now);
 		return;
 	}
-	t->deadline = 0;
+	*deadline = 0;
 	timer_handle();
 }

@@ -133,7 +133,8 @@ static bool next_frame(u64 *fp, u64 *ip)
 	return true;
 }
 
-void backtrace(u64 ip, u64 fp)
+/* Symbolised, from a frame pointer, by kprintf. */
+static void backtrace(u64 ip, u64 fp)
 {
 	char name[80];
 	unsigned depth = 0;

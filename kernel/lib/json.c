@@ -128,14 +128,6 @@ void json_u64(struct json *j, u64 value)
 	put_token(j, buf);
 }
 
-void json_s64(struct json *j, s64 value)
-{
-	char buf[24];
-
-	ksnprintf(buf, sizeof(buf), "%ld", value);
-	put_token(j, buf);
-}
-
 void json_hex(struct json *j, u64 value)
 {
 	char buf[24];

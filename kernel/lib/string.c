@@ -138,17 +138,6 @@ char *strchr(const char *s, int c)
 	return (char *)(uintptr_t)s;
 }
 
-char *strrchr(const char *s, int c)
-{
-	const char *last = NULL;
-
-	do {
-		if (*s == (char)c)
-			last = s;
-	} while (*s++);
-	return (char *)(uintptr_t)last;
-}
-
 char *strstr(const char *s, const char *needle)
 {
 	size_t n = strlen(needle);

@@ -33,7 +33,11 @@ enum { INPUT_LOOKS = 1000 };
 static const char prompt[] = "tarry> ";
 static unsigned verdict; /* of tarry.run so far */
 
-unsigned shell_worse(unsigned a, unsigned b)
+/*
+ * The code that a sequence of two ends with: fail (and every code that has no
+ * rank of its own) over usage over skip over pass.
+ */
+static unsigned worse(unsigned a, unsigned b)
 {
 	static const unsigned char order[] = {RC_FAIL, RC_USAGE, RC_SKIP, RC_PASS};
 
@@ -147,7 +151,12 @@ static size_t command_length(const char *s)
 	return n;
 }
 
-unsigned shell_run(const char *line, bool echo)
+/*
+ * Run the commands of a line, separated by ";" outside double quotes, each
+ * followed by "# rc=N". echo: show each first as if it had been typed.
+ * Returns the worst code, by worse().
+ */
+static unsigned run_line(const char *line, bool echo)
 {
 	unsigned worst = RC_PASS, rc;
 
@@ -155,12 +164,12 @@ unsigned shell_run(const char *line, bool echo)
 		size_t len = command_length(line);
 
 		if (run_command(line, len, echo, &rc)) {
-			worst = shell_worse(worst, rc);
+			worst = worse(worst, rc);
 			if (echo)
 				verdict = worst;
 			if (console_interrupted()) {
 				console_clear_interrupt();
-				return shell_worse(worst, RC_FAIL); /* the rest did not run */
+				return worse(worst, RC_FAIL); /* the rest did not run */
 			}
 		}
 		if (!line[len])
@@ -199,7 +208,7 @@ static void read_and_run(struct lineedit *le)
 		event = lineedit_feed(le, read_char(le));
 	} while (event == LINEEDIT_MORE);
 	if (event == LINEEDIT_LINE) {
-		shell_run(le->line, false);
+		run_line(le->line, false);
 	} else if (event == LINEEDIT_TOO_LONG) {
 		command_usage_error("shell", "line of %zu characters, at most %d",
 				    le->len + le->dropped, LINEEDIT_MAX);
@@ -219,7 +228,7 @@ void shell_main(void)
 	le.candidate = shell_complete;
 	option_report_unknown();
 	if (run)
-		machine_end(shell_run(run, true));
+		machine_end(run_line(run, true));
 	kprintf("help lists the verbs, Tab completes, exit or Ctrl-D ends\n");
 	for (;;)
 		read_and_run(&le);

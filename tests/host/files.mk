@@ -16,24 +16,24 @@ test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/ho
 HOST_TESTS += test_multiboot2
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
 			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/multiboot2.c boot/pvh.c \
-			boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c kernel/lib/rng.c $(BOOT_PARSERS)
+			boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_lib
 test_lib_SRCS := tests/host/check.c tests/host/test_lib.c kernel/lib/crc32.c kernel/lib/fixed.c \
-		 kernel/lib/glob.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c \
+		 kernel/lib/glob.c kernel/lib/printf.c kernel/lib/sort.c \
 		 kernel/lib/strutil.c kernel/lib/utf8.c
 
 HOST_TESTS += test_shell
 test_shell_SRCS := tests/host/check.c $(addprefix tests/host/,test_complete.c test_lineedit.c test_shell.c) \
 		   kernel/core/hw.c kernel/core/option.c \
 		   kernel/lib/args.c kernel/lib/fixed.c kernel/lib/json.c kernel/lib/printf.c \
-		   kernel/lib/rng.c kernel/lib/strutil.c kernel/lib/utf8.c \
+		   kernel/lib/strutil.c kernel/lib/utf8.c \
 		   $(addprefix kernel/shell/,complete.c history.c line.c lineedit.c)
 
 HOST_TESTS += test_bench
 test_bench_SRCS := tests/host/check.c tests/host/test_bench.c tests/host/test_record_lines.c \
 		   kernel/bench/report/lines.c kernel/bench/load/pattern.c kernel/lib/samples.c \
-		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/rng.c kernel/lib/sort.c kernel/lib/utf8.c
+		   kernel/lib/fixed.c kernel/lib/printf.c kernel/lib/sort.c kernel/lib/utf8.c
 
 # The tables of errata are plain data of the ports.
 HOST_TESTS += test_errata_arm64 test_errata_x86_64
@@ -52,7 +52,7 @@ FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $
 FAKE_MM := $(wildcard arch/fake/*.c) \
 	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/defer/*.c)) tests/host/model/start.c \
 	   $(addprefix kernel/core/,alarm.c det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
-	   $(addprefix kernel/lib/,args.c fixed.c printf.c rng.c strutil.c utf8.c)
+	   $(addprefix kernel/lib/,args.c fixed.c printf.c strutil.c utf8.c)
 
 HOST_TESTS += test_uart
 test_uart_INCLUDES := $(FAKE_INCLUDES)

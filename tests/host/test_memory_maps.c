@@ -5,13 +5,13 @@
  * asks every entry about an address; what is lost must have been said.
  */
 #include "check.h"
+#include "random.h"
 #include "dt.h"
 #include "tables.h"
 
 #include <boot/fdt.h>
 #include <boot/multiboot2.h>
 #include <boot/pvh.h>
-#include <kernel/rng.h>
 
 enum { INFO = 0x10000, MAP = 0x40000, MAX_ENTRIES = 600, ROUNDS = 400 };
 

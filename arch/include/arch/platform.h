@@ -14,7 +14,6 @@ void arch_init_cpu(unsigned cpu);
 
 /* One-shot timer interrupt on this CPU at least ns from now (ends cpu_idle()); 0 cancels. */
 void timer_oneshot(u64 ns);
-u64 timer_irq_count(void); /* taken by this CPU */
 
 /* End of the run: status to the host where there is a way, power off, halt. Interrupts off. */
 void arch_exit(unsigned code) __noreturn;

@@ -53,7 +53,12 @@ static int find_entries(struct region *r)
 	return 0;
 }
 
-int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_tag, bool same)
+/*
+ * Space with `pages` pages on a node, filled; tags from first_tag on. 0, or a
+ * negative code: -ENOMEM, -ERANGE (the node has not enough). Loads the space
+ * on the CPU that runs.
+ */
+static int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_tag, bool same)
 {
 	u32 here = numa_node_of_cpu(cpu_id());
 	int err = 0;
@@ -79,7 +84,8 @@ int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_ta
 	return err;
 }
 
-int region_seal(struct region *r)
+/* From now on nobody writes. */
+static int region_seal(struct region *r)
 {
 	return aspace_protect(r->as, r->base, r->pages << PAGE_SHIFT, PROT_READ);
 }
@@ -108,7 +114,8 @@ int region_refilled(struct region *r, bool read_only)
 	return err;
 }
 
-int region_pin(struct region *r, u64 n)
+/* Pin the first n pages. */
+static int region_pin(struct region *r, u64 n)
 {
 	r->pinned = kmem.alloc(r->pages * sizeof(r->pinned[0]), numa_node_of_cpu(cpu_id()));
 	if (!r->pinned)
@@ -123,7 +130,7 @@ int region_pin(struct region *r, u64 n)
 	return 0;
 }
 
-void region_unpin(struct region *r)
+static void region_unpin(struct region *r)
 {
 	while (r->pinned_count)
 		page_put(r->pinned[--r->pinned_count], PAGE_PIN);
@@ -132,7 +139,8 @@ void region_unpin(struct region *r)
 	r->pinned = NULL;
 }
 
-u64 region_verify(const struct region *r)
+/* Read every page; returns how many are not what they must be. The space is loaded. */
+static u64 region_verify(const struct region *r)
 {
 	u64 wrong = 0;
 

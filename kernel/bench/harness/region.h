@@ -59,25 +59,12 @@ static inline u64 *region_page(const struct region *r, u64 page)
 	return (u64 *)(r->base + (page << PAGE_SHIFT));
 }
 
-/*
- * Space with `pages` pages on a node, filled; tags from first_tag on. 0, or a
- * negative code: -ENOMEM, -ERANGE (the node has not enough). Loads the space
- * on the CPU that runs.
- */
-int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_tag, bool same);
 /* Make the contents of some pages as new. The space is loaded. */
 void region_fill(const struct region *r, u64 first, u64 pages);
 /* Free all pages; new ones come by local policy, and nobody has written them. Nobody uses it. 0 or a code. */
 int region_empty(struct region *r);
 /* After that, when each page is there and filled. 0 or a code. */
 int region_refilled(struct region *r, bool read_only);
-/* From now on nobody writes. */
-int region_seal(struct region *r);
-/* Pin the first n pages. */
-int region_pin(struct region *r, u64 n);
-void region_unpin(struct region *r);
-/* Read every page; returns how many are not what they must be. The space is loaded. */
-u64 region_verify(const struct region *r);
 struct bench;
 /*
  * The region of this run's index-th space: large, pinned, read-only as asked

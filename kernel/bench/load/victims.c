@@ -233,7 +233,8 @@ static struct victim *victim_create(struct victims *all, const struct victims_co
 	return NULL;
 }
 
-int victims_start(struct victims *v, const struct victims_config *c)
+/* 0 or -ENOMEM; they run when it returns, and no period has ended. */
+static int victims_start(struct victims *v, const struct victims_config *c)
 {
 	u32 here = numa_node_of_cpu(cpu_id());
 	u64 pages = c->sharers ? c->sharers * c->share_pages : c->region->pages;

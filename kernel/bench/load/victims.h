@@ -83,11 +83,9 @@ static inline u64 striped_page(u64 page, u64 stripe, u64 shares, u64 share_pages
 	return stripe ? (at / stripe * shares + share) * stripe + at % stripe : page;
 }
 
-/* 0 or -ENOMEM; they run when it returns, and no period has ended. */
-int victims_start(struct victims *v, const struct victims_config *c);
 struct bench;
 /*
- * The same with this run's threads, pattern and seed. share_pages as above,
+ * Start this run's threads, with its pattern and seed; no period has ended. share_pages as above,
  * with --share of them to a thread; 0: none. 0, or -ENOMEM with bench_fail().
  */
 int victims_setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,

@@ -131,7 +131,8 @@ static void print_rows(const struct bench *b)
 
 /* ---- the floor ---------------------------------------------------------------- */
 
-bool floor_value(const struct bench *floor, const char *name, u64 *value)
+/* A figure of the floor; false: not measured, or it may not be shown. */
+static bool floor_value(const struct bench *floor, const char *name, u64 *value)
 {
 	struct summary s;
 

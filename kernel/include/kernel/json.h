@@ -30,7 +30,6 @@ void json_array_end(struct json *j);
 void json_key(struct json *j, const char *key);
 void json_string(struct json *j, const char *s); /* NULL gives null */
 void json_u64(struct json *j, u64 value);
-void json_s64(struct json *j, s64 value);
 void json_hex(struct json *j, u64 value); /* "0x1000", a string: addresses need all 64 bits */
 void json_fixed(struct json *j, s64 value, unsigned digits); /* value / 10^digits */
 void json_bool(struct json *j, bool value);

@@ -18,8 +18,6 @@ void panic_trap(const struct trapframe *tf, const char *fmt, ...) __printf(2, 3)
 /* Print the end marker and end the run with this verdict. */
 void machine_end(unsigned rc) __noreturn;
 void machine_reboot(void) __noreturn;
-/* Symbolised backtrace from a frame pointer, by kprintf. */
-void backtrace(u64 ip, u64 fp);
 /* The return addresses of the callers, nearest first. Returns how many, at most `max`. */
 unsigned backtrace_take(u64 *ip, unsigned max);
 /* "name+0x12" of a kernel address, into buf. */

@@ -10,19 +10,6 @@
  */
 void shell_main(void) __noreturn;
 
-/*
- * Run the commands of a line, separated by ";" outside double quotes, each
- * followed by "# rc=N". echo: show each first as if it had been typed.
- * Returns the worst code, by shell_worse().
- */
-unsigned shell_run(const char *line, bool echo);
-
-/*
- * The code that a sequence of two ends with: fail (and every code that has no
- * rank of its own) over usage over skip over pass.
- */
-unsigned shell_worse(unsigned a, unsigned b);
-
 /* The verdict so far of tarry.run, for `poweroff` in it; RC_PASS on an interactive console. */
 unsigned shell_verdict(void);
 

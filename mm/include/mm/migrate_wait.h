@@ -8,7 +8,5 @@
  * it, which is held and released here. No other spinlock held, interrupts on.
  */
 void migration_wait(struct page *src, struct spinlock *ptl);
-/* Ask the migrator to move this page before others. PTL of a migration entry that names it held. */
-void migration_want(struct page *src);
 /* The page is mapped again: wake its waiters. No PTL needed. */
 void migration_wake(struct page *src);

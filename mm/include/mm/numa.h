@@ -15,5 +15,3 @@ u32 numa_distance(u32 from, u32 to);
 u32 numa_node_of_cpu(unsigned cpu);
 /* The same node; for BOOT_NODE_NONE the node of this CPU. */
 u32 numa_resolve(u32 node);
-/* True: distances came from the firmware. False: they are made up. */
-bool numa_distances_known(void);

@@ -1,8 +1,8 @@
 /* The page allocator: every frame is handed out once, comes back whole, and stays on its node. */
 #include "host_mm.h"
+#include "random.h"
 
 #include <fake/machine.h>
-#include <kernel/rng.h>
 #include <mm/buddy.h>
 
 static u64 free_frames(u32 node)

@@ -107,4 +107,3 @@ static inline void litmus_forget(void)
 
 /* Why a test that needs it cannot run; NULL: it can. */
 const char *litmus_no_hw_dirty(void);
-const char *litmus_no_tlbi_range(void);
