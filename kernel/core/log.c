@@ -13,7 +13,7 @@ enum { RING_SIZE = 64 << 10 }; /* bytes: some 800 lines, the log of a boot with 
 
 static struct spinlock ring_lock; /* ring, ring_head */
 static char ring[RING_SIZE];
-static u64 ring_head; /* bytes ever appended; whole lines whenever ring_lock is free */
+static u64 ring_head; /* bytes ever appended, always whole lines; written under ring_lock */
 
 bool output_locks_broken;
 bool log_clock_ready;
@@ -34,34 +34,39 @@ static void ring_release(irqflags_t flags)
 	irq_restore(flags);
 }
 
-static void ring_append(const char *s, size_t len)
+struct append { /* what is being appended: lines that nobody sees yet */
+	u64 head;
+	bool fresh; /* at the beginning of a line */
+};
+
+static void ring_append(struct append *a, const char *s, size_t len)
 {
 	while (len--)
-		ring[ring_head++ % RING_SIZE] = *s++;
+		ring[a->head++ % RING_SIZE] = *s++;
 }
 
-static void append_stamp(void)
+static void append_stamp(struct append *a)
 {
 	char stamp[32];
 	u64 us = log_clock_ready ? clock_ns() / 1000 : 0;
 	int len = ksnprintf(stamp, sizeof(stamp), "[%5lu.%06lu] ", us / 1000000, us % 1000000);
 
-	ring_append(stamp, (size_t)len);
+	ring_append(a, stamp, (size_t)len);
 }
 
-/* Sink of the formatter; arg: is this the beginning of a line? */
+/* Sink of the formatter. */
 static void log_put(void *arg, const char *s, size_t len)
 {
-	bool *fresh = arg;
+	struct append *a = arg;
 
 	while (len) {
 		const char *newline = memchr(s, '\n', len);
 		size_t n = newline ? (size_t)(newline - s) + 1 : len;
 
-		if (*fresh)
-			append_stamp();
-		ring_append(s, n);
-		*fresh = newline;
+		if (a->fresh)
+			append_stamp(a);
+		ring_append(a, s, n);
+		a->fresh = newline;
 		s += n;
 		len -= n;
 	}
@@ -70,11 +75,13 @@ static void log_put(void *arg, const char *s, size_t len)
 void log_append(const char *fmt, va_list ap)
 {
 	irqflags_t flags = ring_acquire();
-	bool fresh = true;
+	struct append a = {.head = ring_head, .fresh = true};
 
-	kvprintf_sink(log_put, &fresh, fmt, ap);
-	if (!fresh)
-		ring_append("\n", 1);
+	kvprintf_sink(log_put, &a, fmt, ap);
+	if (!a.fresh)
+		ring_append(&a, "\n", 1);
+	/* Relaxed: whoever goes by it reads the ring under ring_lock. */
+	store_relaxed(&ring_head, a.head);
 	ring_release(flags);
 }
 

@@ -59,7 +59,7 @@ void printk_dump(void)
 	/* What is appended from now on stands behind `end` and is sent by the unlock. */
 	console_emit_log();
 	while (pos < end) {
-		size_t n = log_read(&pos, chunk, sizeof(chunk));
+		size_t n = log_read(&pos, chunk, MIN(sizeof(chunk), end - pos));
 
 		console_emit(chunk, n);
 	}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .settings import ARCH_ONLY, DEFAULTS, nearest
 
-BUILD = {"ARCH", "BUILD", "SETUP", "V", "ORACLE", "EXTRA_CFLAGS", "PYTHON", "HOSTCC", "WARNINGS", "CROSS", "CC", "LD",
+BUILD = {"ARCH", "BUILD", "SETUP", "SETUP_WAIT", "V", "ORACLE", "EXTRA_CFLAGS", "PYTHON", "HOSTCC", "WARNINGS", "CROSS", "CC", "LD",
          "NM", "OBJCOPY", "OBJDUMP", "SHELL", "VERSION", "VERSION_SRC", "BUILD_ID", "CURDIR"}
 BOOT = set(DEFAULTS) - BUILD
 
