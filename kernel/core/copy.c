@@ -44,7 +44,7 @@ static u64 copy_cycles(void (*copy)(void *dst, const void *src), unsigned pages)
 			copy(test_page[0], test_page[1]);
 		best = MIN(best, cycles_now() - start);
 	}
-	return best / pages;
+	return best;
 }
 
 static u64 zero_cycles(void (*zero)(void *dst), unsigned pages)
@@ -58,7 +58,7 @@ static u64 zero_cycles(void (*zero)(void *dst), unsigned pages)
 			zero(test_page[0]);
 		best = MIN(best, cycles_now() - start);
 	}
-	return best / pages;
+	return best;
 }
 
 static bool is_better(u64 cycles, u64 best)
@@ -130,5 +130,6 @@ void copy_page_select(void)
 	zero = choose_zero(pages);
 	copy_page = chosen->copy;
 	zero_page = zero->zero;
-	printk("copy: %s, %lu cycles a page; zeroing: %s\n", chosen->name, cycles, zero->name);
+	printk("copy: %s, %lu cycles a page; zeroing: %s\n", chosen->name, cycles / pages,
+	       zero->name);
 }
