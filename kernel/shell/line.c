@@ -2,7 +2,7 @@
 #include "line.h"
 #include <kernel/string.h>
 
-void line_put(struct lineedit *le, const char *s, size_t len)
+static void line_put(struct lineedit *le, const char *s, size_t len)
 {
 	if (len)
 		le->put(s, len);

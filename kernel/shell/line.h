@@ -5,7 +5,6 @@
 
 /* ---- line.c: what they change they also show ---- */
 
-void line_put(struct lineedit *le, const char *s, size_t len);
 void line_put_string(struct lineedit *le, const char *s);
 void line_put_repeated(struct lineedit *le, char c, size_t n);
 /* Where the character before or after the cursor begins. */

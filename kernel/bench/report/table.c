@@ -39,7 +39,8 @@ void table_heading(const struct bench *b, const char *rows, const struct table_c
 
 /* ---- cells ----------------------------------------------------------------------- */
 
-void table_cell(const char *text, unsigned width)
+/* A text of UTF-8, on the right of so many columns behind a blank. */
+static void table_cell(const char *text, unsigned width)
 {
 	size_t bytes = strlen(text);
 

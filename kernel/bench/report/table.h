@@ -16,8 +16,6 @@ int table_label_width(const struct bench *b);
 void table_heading(const struct bench *b, const char *rows, const struct table_column *columns,
 		   unsigned count);
 
-/* A text of UTF-8, on the right of so many columns behind a blank. */
-void table_cell(const char *text, unsigned width);
 /* Median and interval of a series of a variant: "870.7" and "[870.0, 871.2]"; "n/a": not to be shown. */
 void table_median(const struct bench *b, unsigned variant, unsigned series, unsigned width);
 void table_interval(const struct bench *b, unsigned variant, unsigned series, unsigned width);
