@@ -1,8 +1,8 @@
 /* Line editing: what keys make of the line, and what a terminal shows meanwhile. */
 #include "check.h"
+#include "random.h"
 
 #include <kernel/lineedit.h>
-#include <kernel/rng.h>
 
 static const char *const candidates[] = {"test", "help", "tests", "hexdump", NULL};
 static struct lineedit le;
