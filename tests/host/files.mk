@@ -66,7 +66,7 @@ test_copy_SRCS := tests/host/check.c tests/host/test_copy.c kernel/core/copy.c
 HOST_TESTS += test_log
 test_log_INCLUDES := $(filter-out %/override,$(FAKE_INCLUDES)) # one CPU: the real atomics
 test_log_SRCS := tests/host/check.c tests/host/test_log.c kernel/core/log.c kernel/core/printk.c kernel/core/console.c \
-		 kernel/lib/printf.c
+		 kernel/lib/printf.c kernel/lib/utf8.c
 
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \
