@@ -66,8 +66,9 @@ class Bench:
         ours = ("ONLY", "CFG", "CMD", "ARCH", "SMP", "NODES", "DET", "BUILD")
         environ = {k: v for k, v in os.environ.items() if k not in ours}
         environ["PATH"] = f"{self.folder}:{environ['PATH']}"
+        # A shell's background jobs ignore SIGINT, and so would what they start.
         return subprocess.Popen([sys.executable, "-c", driver, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, env=environ)
+                                text=True, env=environ, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def run(self, *words: str, config: str = "mine.cfg") -> tuple[int, str]:
         process = self.start(*words, config=config)
