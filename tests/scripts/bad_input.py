@@ -85,7 +85,7 @@ def typed_line() -> None:
     with Console() as console:
         console.expect(b"tarry> ")
         console.send(b"x" * LONG + b"\r")
-        console.expect(b"# rc=2")
+        console.expect(b"# rc=2", 120)  # one by one, on a host that may be busy
         console.expect(b"tarry> ")
         console.send(b"show\r")
         console.expect(b"# rc=0")
