@@ -53,8 +53,10 @@ class Folder:
 
 
 FOLDERS = [
-    Folder("boot", ("boot/**/*.c",), True, "show; numa; test pmm.*; test core.*"),
-    Folder("kernel/lib", ("kernel/lib/*.c",), True, "test core.*; test console.*"),
+    Folder("boot", ("boot/*.c",), True),
+    # From the loader to the parsers: a boot takes one of its ways, others need other firmware.
+    Folder("boot/x86_64+arm64", ("boot/*/*.c",), False, "show; numa; test pmm.*; test percpu.*"),
+    Folder("kernel/lib", ("kernel/lib/*.c",), True, "test percpu.*; test console.*"),
     Folder("kernel/core", ("kernel/core/*.c",), False),
     Folder("kernel/bench", ("kernel/bench/**/*.c",), True, "test bench.*; test pmbench.*", "bench_output.py"),
     Folder("kernel/shell", ("kernel/shell/*.c",), False,
@@ -203,6 +205,13 @@ HEAD = ("| folder | places | tried | killed | share | survived | did not finish 
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
 
 
+def keep_rows(doc: Path, tallies: list[Tally]) -> None:
+    """The rows of these folders are brought up to date; those of others stay."""
+    rows = {row.split("|")[1].strip(): row for row in re.findall(r"^\| .* \| (?:yes|no) \|$", doc.read_text("utf-8"), re.MULTILINE)}
+    rows |= {t.folder.name: t.row for t in tallies}
+    keep_in(doc, "generic mutants", "\n".join([HEAD, *(rows[f.name] for f in FOLDERS if f.name in rows)]))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--list", action="store_true", help="print the places in the order of the sample and stop")
@@ -249,7 +258,7 @@ def main() -> int:
     for section in sorted(stale or ()):
         print(f"tools/mutants_generic.cfg: no place fits [{section}]")
     if args.doc:
-        keep_in(args.doc, "generic mutants", "\n".join([HEAD, *(t.row for t in tallies)]))
+        keep_rows(args.doc, tallies)
     killed, survived, unfinished = (sum(len(getattr(t, what)) for t in tallies)
                                     for what in ("killed", "survived", "unfinished"))
     print(f"{sum(t.counted for t in tallies)} mutants: {killed} killed, {survived} survived, {unfinished} did not run or "

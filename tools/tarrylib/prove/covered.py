@@ -103,8 +103,10 @@ class Work:
                 return verdict
         return Verdict("survived", "all tests of the tools")
 
-    def boot(self, arch: str, command: str) -> Verdict:
-        code, out = self.scratch.run(["make", "-s", "SETUP=no", "WARNINGS=-w", f"ARCH={arch}", f"CMD={command}",
+    def boot(self, arch: str, command: str, file: str = "") -> Verdict:
+        """Firmware starts the kernel where that is what the file is about."""
+        way = "uefi" if file.endswith("efi.c") else "direct"
+        code, out = self.scratch.run(["make", "-s", "SETUP=no", "WARNINGS=-w", f"ARCH={arch}", f"CMD={command}", f"BOOT={way}",
                                       "SMP=2", "NODES=2", "DET=1", f"TIMEOUT={BOOT_SECONDS}", "exec"], cpu=0)
         ended = re.search(r"Error (\d+)$", out.strip())  # make's own status says only that launch.py failed
         return self.verdict(f"boot, {arch}", int(ended[1]) if ended else code, out, (TIMEOUT, CANNOT_RUN))
@@ -113,8 +115,8 @@ class Work:
         code, out = self.scratch.run([sys.executable, f"tests/scripts/{name}", f"ARCH={arch}", f"TIMEOUT={BOOT_SECONDS}"], cpu=0)
         return self.verdict(name, code, out, (TIMEOUT, CANNOT_RUN))
 
-    def booted(self, arch: str, command: str, script: str) -> Verdict:
-        verdict = self.boot(arch, command)
+    def booted(self, arch: str, command: str, script: str, file: str = "") -> Verdict:
+        verdict = self.boot(arch, command, file)
         return self.script(script, arch) if script and verdict.what == "survived" else verdict
 
     # --- a mutant ---
@@ -157,7 +159,7 @@ class Work:
         arch = arch_of(file)
         if errors := self.scratch.make(image(arch), arch=arch):
             return Verdict("not built", errors.strip()[:160])
-        verdict = self.booted(arch, boot, script)
+        verdict = self.booted(arch, boot, script, file)
         return Verdict(verdict.what, ", ".join([*covering, verdict.text]))
 
 
