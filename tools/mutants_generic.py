@@ -25,7 +25,9 @@ import re
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,6 +114,18 @@ class Run:
     def counted(self) -> int:
         return sum(v.what != "not built" for v in self.verdicts.values())
 
+    def known(self) -> bool:
+        """Takes what earlier runs found; True: that is enough, and nothing need be built."""
+        for site, name in self.folder.order:
+            found = self.results.get(name, self.folder.texts[site.file])
+            if not found or self.counted >= self.sample:
+                break
+            self.verdicts[name] = found
+        enough = self.counted >= self.sample or len(self.verdicts) == len(self.folder.order)
+        if not enough:
+            self.verdicts.clear()
+        return enough
+
     def next(self) -> tuple[Site, str] | None:
         """The next place, as long as those counted and under way are not enough."""
         with self.changed:
@@ -150,9 +164,11 @@ class Run:
             print(f"{verdict.what:<14} {name} -> {site.put[:40]}\n    {verdict.text}", flush=True)
 
 
-def run_folder(folder: Folder, results: Results, sample: int, works: list[Work]) -> dict[str, Verdict]:
+def run_folder(folder: Folder, results: Results, sample: int, works: Callable[[], list[Work]]) -> dict[str, Verdict]:
     run = Run(folder, results, sample)
-    threads = [threading.Thread(target=run.work, args=(work,)) for work in works]
+    if run.known():
+        return run.verdicts
+    threads = [threading.Thread(target=run.work, args=(work,)) for work in works()]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -244,10 +260,10 @@ def main() -> int:
     results = Results(args.results, digest_of(ROOT), args.resume, args.keep)
     tallies = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch:
-        works = Work.several(ROOT, Path(scratch), args.jobs, not args.no_boots)
+        works = cache(lambda: Work.several(ROOT, Path(scratch), args.jobs, not args.no_boots))
         for folder in folders:
             if args.no_boots:
-                folder.order = [(s, n) for s, n in folder.order if works[0].covered_on_host(s.file)]
+                folder.order = [(s, n) for s, n in folder.order if works()[0].covered_on_host(s.file)]
             verdicts = run_folder(folder, results, args.sample, works)
             tallies.append(tally(folder, verdicts))
             for name in tallies[-1].survived + tallies[-1].unfinished:

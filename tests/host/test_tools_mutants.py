@@ -201,7 +201,7 @@ def folder_of(places: int, held: bool = True) -> generic.Folder:
 
 def run(folder: generic.Folder, results: generic.Results, sample: int, work: Work) -> dict[str, covered.Verdict]:
     with contextlib.redirect_stdout(io.StringIO()):
-        return generic.run_folder(folder, results, sample, [work])
+        return generic.run_folder(folder, results, sample, lambda: [work])
 
 
 def test_counting() -> None:
