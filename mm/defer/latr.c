@@ -27,9 +27,10 @@
  * A name is taken off by its own CPU alone, and a state is used again only when
  * none is left. So no CPU can take its name off a state that was posted after
  * its flush, and no sequence number is needed. Pairs:
- *   poster   entries taken down; names; release of `frames`
- *   sweeper  acquire of the names; flush; name off (full barrier)
- *   freer    no names; full barrier; exchange of `frames`, which one can win
+ *   poster   entries taken down; full barrier; names; release of `frames`
+ *   sweeper  names; flush; name off (full barrier)
+ *   freer    no names; exchange of `frames` (full barrier), which one can win
+ *   payer    exchange of `frames`; names, acquire; flush of those that are left
  */
 #include <mm/deferral.h>
 #include <mm/debt.h>
@@ -75,7 +76,8 @@ static unsigned find_mine(struct state *found[SWEEP])
 		for (u32 used = load_relaxed(&ring->used); used && n < SWEEP; used &= used - 1) {
 			struct state *s = &ring->state[__builtin_ctz(used)];
 
-			if (load_acquire(&s->cpus.bits[word]) >> bit & 1)
+			/* Relaxed: the flush completes earlier loads first, as it does for a request. */
+			if (load_relaxed(&s->cpus.bits[word]) >> bit & 1)
 				found[n++] = s;
 		}
 	}
@@ -118,7 +120,7 @@ static void reap(void)
 
 		if (!cpumask_empty(&s->cpus))
 			continue;
-		smp_mb(); /* each flush before the reuse of a frame; pairs with taking a name off */
+		/* Full barrier: each flush before the reuse of a frame; pairs with taking a name off. */
 		debts_free(this_cpu_ptr(latr_open), atomic_xchg(&s->frames, NULL));
 		store_relaxed(&ring->used, ring->used & ~(1U << i));
 	}
@@ -134,12 +136,14 @@ static void publish(struct page *frames, const struct cpumask *cpus, u64 owed)
 	if (!frames)
 		return; /* what was noted was flushed with pages that did not wait */
 	++*this_cpu_ptr(latr_posted);
+	/* Relaxed: tlb_expire_lazy() was a full barrier after the entries were taken down. */
 	for (unsigned w = 0; w < cpu_words; w++)
-		store_release(&s->cpus.bits[w], cpus->bits[w]);
+		store_relaxed(&s->cpus.bits[w], cpus->bits[w]);
 	s->owed = owed;
 	/* Release: who takes the frames sees the names, or that their CPUs have flushed. */
 	store_release(&s->frames, frames);
-	store_release(&ring->used, ring->used | 1U << i);
+	/* Relaxed: payers see it by the lock that they wait for. */
+	store_relaxed(&ring->used, ring->used | 1U << i);
 }
 
 static void latr_sources_held(void)
@@ -176,7 +180,7 @@ static u64 take_posted(struct ring *ring, struct cpumask *cpus)
 {
 	u64 owed = 0;
 
-	for (u32 used = load_acquire(&ring->used); used; used &= used - 1) {
+	for (u32 used = load_relaxed(&ring->used); used; used &= used - 1) {
 		struct state *s = &ring->state[__builtin_ctz(used)];
 		struct page *last = atomic_xchg(&s->frames, NULL), *first = last;
 
