@@ -224,7 +224,7 @@ void tlb_flush_local(struct tlb_context *ctx, vaddr_t va, unsigned level)
 	if (me->loaded == ctx) {
 		tlb_flush_local_page(ALIGN_DOWN(va, PT_LEVEL_SIZE(level)), asid_of(ctx, me->slot),
 				     level);
-		evidence_page_aside();
+		evidence_page_alone();
 		count(flush_local_page);
 	}
 	irq_restore(flags);

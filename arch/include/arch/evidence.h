@@ -204,7 +204,7 @@ static inline void evidence_page(u64 stamp, vaddr_t va, u32 slot)
  * The page flush just logged was not part of a shootdown. Whoever compares sums does not expect it,
  * so take it out of the sum. It stays in the log and counts as evidence like any other.
  */
-static inline void evidence_page_aside(void)
+static inline void evidence_page_alone(void)
 {
 	struct evidence_log *log = &this_cpu_ptr(tlb_evidence)->log;
 
