@@ -225,6 +225,45 @@ TEST(many_contexts_are_paid_for_in_one_shootdown)
 	}
 }
 
+/* ---- events ----------------------------------------------------------------------------- */
+
+static struct {
+	enum pay_event why;
+	struct tlb_context *ctx;
+} heard[8];
+static unsigned heard_count;
+
+static u64 hear(enum pay_event why, const struct pay_scope *scope)
+{
+	if (heard_count < ARRAY_SIZE(heard)) {
+		heard[heard_count].why = why;
+		heard[heard_count].ctx = scope->ctx;
+	}
+	heard_count++;
+	return 0;
+}
+
+/* Before anything of it is taken down: a deferral that lets unmapped pages wait has no later chance. */
+TEST(a_space_that_goes_says_so_first)
+{
+	static const struct deferral listens = {.name = "listens", .pay = hear};
+	vaddr_t va;
+	struct aspace *as;
+
+	host_mm();
+	as = host_space(1, PROT_READ, false, 0, &va);
+	struct tlb_context *ctx = &as->ctx;
+
+	deferral_use(&listens);
+	heard_count = 0;
+	aspace_destroy(as);
+	deferral_use(deferrals[0]);
+	CHECK(heard_count > 1);
+	CHECK_EQ(heard[0].why, PAY_EXIT);
+	CHECK(heard[0].ctx == ctx);
+	CHECK_EQ(heard[1].why, PAY_UNMAP);
+}
+
 /* ---- limits -------------------------------------------------------------------------- */
 
 static u32 value;
