@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "tests"))
 from tarrylib.prove import circles, rooms, unused  # noqa: E402
-from tarrylib.report import exports, records, results, summary  # noqa: E402
+from tarrylib.report import exports, records, results, summary, table  # noqa: E402
 from tarrylib.run import cases, guest, iso, ktap, qemu, settings  # noqa: E402
 import check  # noqa: E402
 import mutants  # noqa: E402
@@ -224,6 +224,14 @@ def test_ktap() -> None:
     equal("ktap.parent-alone-fails", ktap.count(parent), (1, 1, 0))
 
 
+def test_changes() -> None:
+    """As samples_change() of the kernel: tests/host/test_bench.c."""
+    for new, old, text in ((100, 100, "0.0 %"), (0, 100, "-100.0 %"), (1, 3, "-66.7 %"), (2, 3, "-33.3 %"), (5, 3, "+66.7 %"),
+                           (99999, 100000, "0.0 %"), (9999, 1000, "+899.9 %"), (10000, 1000, "\u00d710.0"),
+                           (30000000, 58594, "\u00d7512.0"), (5, 0, "-"), (5, None, "-"), (None, 5, "n/a")):
+        equal(f"table.change.{new}.{old}", table.change(new, old), text)
+
+
 def record(**more: object) -> str:
     body = json.dumps({"schema": records.SCHEMA, "name": "migrate", "scheme": "batch",
                        "trust": "counts", "counters": {"pages_migrated": 8, "stale_reads": 0},
@@ -282,7 +290,7 @@ def test_records() -> None:
     numa = {"home_percent": 99.5, "most_moves_per_page": 1.25, "ops_per_minstr": 5000.0}
     boot.records = [records.check(record(name="numa_balance", counters=counters, numa=numa))]
     equal("summary.numa-table", summary.tables_of(boot)[0].rows,
-          [["batch", "8", "30", "1", "1.5000", "0.0000", "n/a", "n/a", "5", "99.5 %", "1.25",
+          [["batch", "8", "30", "1", "1.5000", "0.0000", "-", "-", "5", "99.5 %", "1.25",
             "5,000", "n/a"]])
     for name, more, stale_reads, met, expected in (
             ("hidden", {"stale_visible": False, "stale_hidden_by": "so"}, 0, 9, ("n/a", "n/a: so")),
@@ -309,6 +317,7 @@ def test_records() -> None:
     equal("summary.noise-is-no-change", summary.median_change(near, base), "no change (\u00b10.9 %)")
     equal("summary.change", summary.median_change(far, base), "-10.0 %")
     equal("summary.few-samples", (summary.interval(few, few, "path"), summary.headline(few)), ((690.0, 710.0), 700.0))
+    equal("summary.nothing-to-compare-with", (summary.median_change(far, None), summary.median_change(base, base)), ("-", "-"))
     equal("summary.untrusted-has-no-change", summary.median_change({**near, "trust": "counts"}, base), "n/a")
     why = records.check(record(trust_why="4 CPUs are busy, the host has 2", counters=counters))
     boot.records = [why]
@@ -415,6 +424,7 @@ def main() -> int:
     test_ktap()
     test_records()
     test_record_pieces()
+    test_changes()
     test_runners()
     test_prove()
     return OUT.end()

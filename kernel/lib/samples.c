@@ -1,5 +1,6 @@
 /* Statistics of samples, without floating point. */
 #include <kernel/fixed.h>
+#include <kernel/printf.h>
 #include <kernel/sort.h>
 #include <kernel/samples.h>
 
@@ -16,18 +17,30 @@ u64 samples_sqrt(u64 x)
 	return root;
 }
 
-s32 samples_change(u64 new, u64 old)
-{
-	if (!old)
-		return INT32_MAX;
-	u64 magnitude = mul_div_u64(new > old ? new - old : old - new, 1000, old);
-
-	return new >= old ? (s32)MIN(magnitude, (u64)INT32_MAX - 1) : -(s32)magnitude;
-}
-
 static u64 distance(u64 a, u64 b)
 {
 	return a > b ? a - b : b - a;
+}
+
+const char *samples_change(char buf[SAMPLES_CHANGE_LEN], u64 new, u64 old)
+{
+	enum { RATIO_FROM = 10 }; /* a percentage of four digits tells nobody anything */
+	u64 tenths;
+
+	if (!old)
+		return "-";
+	if (new / old >= RATIO_FROM) {
+		tenths = mul_div_u64(new, 10, old);
+		ksnprintf(buf, SAMPLES_CHANGE_LEN, "×%lu.%lu", tenths / 10, tenths % 10);
+	} else {
+		tenths = mul_div_u64(distance(new, old), 1000, old);
+		ksnprintf(buf, SAMPLES_CHANGE_LEN, "%s%lu.%lu %%",
+			  !tenths     ? ""
+			  : new > old ? "+"
+				      : "-",
+			  tenths / 10, tenths % 10);
+	}
+	return buf;
 }
 
 /*
@@ -59,12 +72,12 @@ static u64 percentile(const u64 *values, u64 n, u64 percent)
 	return values[(n * percent + 99) / 100 - 1];
 }
 
-/* Ranks (1-based) n/2 -+ 1.96 sqrt(n)/2: the binomial as a normal distribution, from n = 6 on. */
+/* Ranks (1-based) n/2 -+ 1.96 sqrt(n)/2: the binomial as a normal distribution. */
 static void interval(const u64 *values, u64 n, struct summary *s)
 {
 	u64 half = 196 * samples_sqrt(n * 1000000) / 100; /* 1.96 sqrt(n), in thousandths */
 
-	if (n < 6)
+	if (n < SAMPLES_RANKED)
 		return;
 	u64 low = half + 1000 > 1000 * n ? 1 : (1000 * n - half + 1000) / 2000;
 	u64 high = (3000 + 1000 * n + half) / 2000;
@@ -75,8 +88,8 @@ static void interval(const u64 *values, u64 n, struct summary *s)
 
 struct interval samples_interval(const struct summary *s)
 {
-	return s->n < 6 ? (struct interval){s->min, s->max}
-			: (struct interval){s->ci_low, s->ci_high};
+	return s->n < SAMPLES_RANKED ? (struct interval){s->min, s->max}
+				     : (struct interval){s->ci_low, s->ci_high};
 }
 
 bool samples_differ(const struct summary *new, const struct summary *old)

@@ -396,7 +396,7 @@ TEST(large_samples_keep_24_bits)
 	}
 }
 
-TEST(roots_and_changes_at_their_limits)
+TEST(roots_at_their_limits)
 {
 	for (u64 r = 0; r < 70000; r++) {
 		CHECK_EQ(samples_sqrt(r * r), r);
@@ -404,14 +404,25 @@ TEST(roots_and_changes_at_their_limits)
 	}
 	CHECK_EQ(samples_sqrt(~0UL), 0xffffffff);
 	CHECK_EQ(samples_sqrt(0xffffffffUL * 0xffffffff - 1), 0xfffffffe);
-	CHECK_EQ(samples_change(100, 100), 0);
-	CHECK_EQ(samples_change(0, 100), -1000);
-	CHECK_EQ(samples_change(1, 3), -667);
-	CHECK_EQ(samples_change(2, 3), -333);
-	CHECK_EQ(samples_change(5, 3), 667);
-	CHECK_EQ(samples_change(2147484, 1), 2147483000);
-	CHECK_EQ(samples_change(3000000, 1), INT32_MAX - 1);
-	CHECK_EQ(samples_change(5, 0), INT32_MAX);
+}
+
+/* tests/host_tools.py has the same of the report. */
+TEST(changes_are_percentages_and_from_ten_times_on_ratios)
+{
+	char text[SAMPLES_CHANGE_LEN];
+
+	CHECK_STR(samples_change(text, 100, 100), "0.0 %");
+	CHECK_STR(samples_change(text, 0, 100), "-100.0 %");
+	CHECK_STR(samples_change(text, 1, 3), "-66.7 %");
+	CHECK_STR(samples_change(text, 2, 3), "-33.3 %");
+	CHECK_STR(samples_change(text, 5, 3), "+66.7 %");
+	CHECK_STR(samples_change(text, 99999, 100000), "0.0 %");
+	CHECK_STR(samples_change(text, 9999, 1000), "+899.9 %");
+	CHECK_STR(samples_change(text, 10000, 1000), "×10.0");
+	CHECK_STR(samples_change(text, 30000000, 58594), "×512.0");
+	CHECK_STR(samples_change(text, 18446744073709551615UL, 10), "×1844674407370955161.5");
+	CHECK_STR(samples_change(text, 5, 0), "-");
+	CHECK_STR(samples_change(text, 0, 0), "-");
 }
 
 TEST(histograms_by_definition)

@@ -211,7 +211,7 @@ def test_figures() -> None:
           ("n/a", "stale reads n/a: no reader met a page that was moving (DET=1 with SEED=N lets them)"))
     equal("stale.seen-all-the-same", summary.stale(base | {"counters": {"stale_reads": 3}}), ("3", ""))
     equal("change", [table.change(3, 2), table.change(1, 2), table.change(None, 2), table.change(1, None), table.change(1, 0)],
-          ["+50.0 %", "-50.0 %", "n/a", "n/a", "n/a"])
+          ["+50.0 %", "-50.0 %", "n/a", "-", "-"])
     equal("number", [table.number(1234567), table.number(None), table.number(1.5, 2)], ["1,234,567", "n/a", "1.50"])
     for count, interval in ((1, (0, 0)), (2, (0, 1)), (6, (0, 5)), (10, (1, 8)), (30, (9, 20)), (100, (39, 60))):
         equal(f"median-interval.{count}", summary.median_interval(list(range(count))[::-1]), interval)

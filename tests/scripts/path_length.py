@@ -5,6 +5,8 @@ import re
 
 from common import Missing, bench, boot, held, main, phase_per_page, records, result, settings
 
+from tarrylib.report import results, summary
+
 # What the issue asks for, of the transport that is the default; beside that each figure is held to tests/figures.json.
 OUTSIDE_COPY_MAX = 890  # instructions per 4 KiB page
 BASELINE_EXTRA_MAX = 170  # a local flush, a generation step, clock reads
@@ -59,6 +61,14 @@ def operations() -> None:
             held(f"mem.{point['name']}", point["median"], limit)
 
 
+def same_in_the_report(console: str, found: list[dict]) -> None:
+    """Median, interval and changes of a page's path: the kernel's table and the host's say them alike."""
+    moved = results.Boot("path", "", "", records=[r for r in found if r["name"] == "migrate"])
+    expected = [[re.sub(r",(?=\d)", "", cell) for cell in row[:5]] for row in summary.tables_of(moved)[-1].rows]
+    shown = [re.split(r"  +", line.strip()) for line in console.splitlines() if re.match(r"\S+ +[\d.]+ +\[", line)]
+    result("table.as-in-the-report", len(expected) == 3 and shown[:3] == expected, f"{shown[:3]}\n{expected}")
+
+
 def units() -> None:
     """Nothing that counts instructions is called a time."""
     run = boot("bench migrate --pages 64 --threads 0 --reps 6 --schemes baseline,baseline+batch=1,batch; bench mem --reps 1; "
@@ -75,6 +85,7 @@ def units() -> None:
     rows = {line.split()[0]: line for line in run.text.splitlines() if re.match(r"ba\S+ +[\d.]+ +\[", line)}
     result("table.same-scheme", "no change (\u00b1" in rows.get("baseline+batch=1", ""), rows.get("baseline+batch=1", "no row"))
     result("table.other-scheme", bool(re.search(r" -\d+\.\d %", rows.get("batch", ""))), rows.get("batch", "no row"))
+    same_in_the_report(run.text, found)
     points = {p["unit"] for r in found for p in r["points"]}
     result("units.points", points <= {"instructions", "instructions/page"}, str(points))
 

@@ -39,8 +39,7 @@ void table_heading(const struct bench *b, const char *rows, const struct table_c
 
 /* ---- cells ----------------------------------------------------------------------- */
 
-/* A text of UTF-8, on the right of so many columns behind a blank. */
-static void table_cell(const char *text, unsigned width)
+void table_cell(const char *text, unsigned width)
 {
 	size_t bytes = strlen(text);
 
@@ -84,7 +83,6 @@ void table_change(const struct bench *b, unsigned variant, int other, unsigned s
 {
 	struct summary new, old;
 	char text[TEXT], percent[TEXT / 2];
-	s32 tenths;
 
 	if (other < 0 || (unsigned)other == variant || !bench_summary(b, variant, series, &new) ||
 	    !bench_summary(b, (unsigned)other, series, &old) || !old.median) {
@@ -92,13 +90,11 @@ void table_change(const struct bench *b, unsigned variant, int other, unsigned s
 		return;
 	}
 	if (samples_differ(&new, &old)) {
-		tenths = samples_change(new.median, old.median);
-		fixed_format(percent, sizeof(percent), tenths, 1);
-		ksnprintf(text, sizeof(text), "%s%s %%", tenths > 0 ? "+" : "", percent);
-	} else {
-		fixed_format(percent, sizeof(percent), samples_change_bound(&new, &old), 1);
-		ksnprintf(text, sizeof(text), "no change (±%s %%)", percent);
+		table_cell(samples_change(text, new.median, old.median), width);
+		return;
 	}
+	ksnprintf(text, sizeof(text), "no change (±%s %%)",
+		  number(percent, (u64)samples_change_bound(&new, &old), 1));
 	table_cell(text, width);
 }
 
@@ -227,7 +223,7 @@ void table_print(struct bench *b, struct bench *floor)
 			print_rows(b);
 		if (shows_times(b))
 			kprintf("interval: of the median, %s\n",
-				b->reps_done < 6
+				b->reps_done < SAMPLES_RANKED
 					? "from the least to the greatest sample, as there are "
 					  "fewer than 6"
 					: "95 % by order statistics, whatever the distribution");

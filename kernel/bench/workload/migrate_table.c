@@ -21,19 +21,6 @@ static const char *number(char buf[TEXT], u64 value, unsigned digits)
 	return buf;
 }
 
-/* "-99.4 %", or "-" where there is nothing to compare with. */
-static const char *change(char buf[TEXT], u64 new, u64 old)
-{
-	s32 tenths = samples_change(new, old);
-	char digits[TEXT];
-
-	if (tenths == INT32_MAX)
-		return "-";
-	fixed_format(digits, sizeof(digits), tenths, 1);
-	ksnprintf(buf, TEXT, "%s%s %%", tenths > 0 ? "+" : "", digits);
-	return buf;
-}
-
 static u64 per_unit(u64 count, const struct bench_totals *t, u64 scale)
 {
 	return t->units ? mul_div_u64(count, scale, t->units) : 0;
@@ -75,19 +62,21 @@ static const struct bench_variant *other(const struct bench *b, const char *sche
 }
 
 /* A variant is not compared with itself. */
-static const char *compare(char buf[TEXT], const struct bench *b, const struct bench_variant *v,
-			   const char *scheme_name, u64 (*figure)(const struct bench_variant *))
+static void compare(const struct bench *b, const struct bench_variant *v, const char *scheme_name,
+		    u64 (*figure)(const struct bench_variant *), int width)
 {
 	const struct bench_variant *to = other(b, scheme_name);
+	char text[SAMPLES_CHANGE_LEN];
 
-	return to && to != v ? change(buf, figure(v), figure(to)) : "-";
+	table_cell(to && to != v ? samples_change(text, figure(v), figure(to)) : "-",
+		   (unsigned)width);
 }
 
 /* ---- flushes -------------------------------------------------------------------- */
 
 /*
  * How other CPUs were reached: two figures per page that say what a flush cost
- * them, of which the first is compared with 6.12, too.
+ * them, of which the first is compared with Linux 6.12, too.
  */
 struct reach {
 	struct table_column columns[10];
@@ -95,13 +84,13 @@ struct reach {
 	u64 (*second)(const struct bench_variant *);
 };
 
-enum { FIRST = 3, SECOND = 6 }; /* columns of these figures */
+enum { FIRST = 3, SECOND = 6 }; /* columns of these figures; their changes follow */
 
 #define COLUMNS(first_name, second_name)                                                           \
 	{                                                                                          \
 		{"pages", "moved", 9}, {"failed", "pages", 6}, {"shootdowns", "number", 10},       \
 			{first_name, "number", MAX((int)sizeof(first_name) - 1, 9)},               \
-			{"baseline", "change", 9}, {"6.12", "change", 9},                          \
+			{"baseline", "change", 9}, {"Linux 6.12", "change", 10},                   \
 			{second_name, "number", MAX((int)sizeof(second_name) - 1, 9)},             \
 			{"baseline", "change", 9}, {"settle", "IPIs", 6}, {"held", "pages", 6},    \
 	}
@@ -123,14 +112,18 @@ static void flush_row(const struct bench *b, const struct bench_variant *v)
 {
 	const struct bench_totals *t = &v->totals;
 	const struct reach *reach = reach_of(b);
-	char a[TEXT], c[TEXT], d[TEXT], e[TEXT], f[TEXT];
+	const struct table_column *first = &reach->columns[FIRST];
+	const struct table_column *second = &reach->columns[SECOND];
+	char text[TEXT];
 
-	kprintf("%-*s %9lu %6lu %10lu %*s %9s %9s %*s %9s %6lu %6lu\n", table_label_width(b),
-		v->label, t->migrate.moved, bench_failed(t), t->mm.shootdowns,
-		reach->columns[FIRST].width, number(a, shown(reach->first(v)), 4),
-		compare(c, b, v, BASELINE, reach->first), compare(d, b, v, STOCK, reach->first),
-		reach->columns[SECOND].width, number(e, shown(reach->second(v)), 4),
-		compare(f, b, v, BASELINE, reach->second), t->settle_ipis, t->held_pages_max);
+	kprintf("%-*s %9lu %6lu %10lu %*s", table_label_width(b), v->label, t->migrate.moved,
+		bench_failed(t), t->mm.shootdowns, first->width,
+		number(text, shown(reach->first(v)), 4));
+	compare(b, v, BASELINE, reach->first, first[1].width);
+	compare(b, v, STOCK, reach->first, first[2].width);
+	kprintf(" %*s", second->width, number(text, shown(reach->second(v)), 4));
+	compare(b, v, BASELINE, reach->second, second[1].width);
+	kprintf(" %6lu %6lu\n", t->settle_ipis, t->held_pages_max);
 }
 
 /* ---- time ------------------------------------------------------------------------- */
@@ -150,7 +143,7 @@ static void time_rows(const struct bench *b)
 		{"median", unit, MEDIAN},
 		{"interval", unit, INTERVAL},
 		{"baseline", "change", CHANGE},
-		{"6.12", "change", CHANGE},
+		{"Linux 6.12", "change", CHANGE},
 	};
 
 	kprintf("\n");

@@ -6,7 +6,7 @@ from math import ceil, floor
 from statistics import median
 
 from .results import Boot, Results
-from .table import NOT_AVAILABLE, Table, change, number
+from .table import NOT_AVAILABLE, NOTHING, Table, change, number
 
 REFERENCES = ("baseline", "like-linux-6.12")
 PHASES = ("unmap", "flush", "copy", "map", "other")
@@ -81,7 +81,9 @@ def bounds(value: tuple[float, float] | None) -> str:
 
 def median_change(record: dict, reference: dict | None) -> str:
     """How the medians differ, where their intervals lie apart; else how far at most they could."""
-    if reference is None or headline(record) is None or not headline(reference):
+    if reference is None or reference is record:
+        return NOTHING
+    if headline(record) is None or not headline(reference):
         return NOT_AVAILABLE
     new, old = (interval(r, r, r["trust"]) for r in (record, reference))
     if new is None or old is None:
@@ -152,7 +154,7 @@ def _changes(record: dict, group: list[dict], measure) -> list[str]:
     for name in REFERENCES:
         reference = _reference(group, name)
         same = reference is record
-        cells.append("-" if same else change(measure(record), reference and measure(reference)))
+        cells.append(NOTHING if same else change(measure(record), reference and measure(reference)))
     return cells
 
 
@@ -225,7 +227,7 @@ def time_table(boot: Boot, group: list[dict]) -> Table:
         references = [_reference(group, name) for name in REFERENCES]
         rows.append([label(record), number(headline(record), 1),
                      bounds(interval(record, record, record["trust"])),
-                     *["-" if r is record else median_change(record, r) for r in references],
+                     *[median_change(record, r) for r in references],
                      *[number(parts[p]) for p in PHASES],
                      NOT_AVAILABLE if share is None else f"{share:.1f} %",
                      number(record.get("pages_per_s")),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 
-NOT_AVAILABLE = "n/a"
+NOT_AVAILABLE = "n/a"  # not measured, or not to be shown
+NOTHING = "-"  # nothing to compare with
+RATIO_FROM = 10  # a percentage of four digits tells nobody anything
 
 
 @dataclass
@@ -53,7 +55,13 @@ def number(value: float | int | None, digits: int = 0) -> str:
 
 
 def change(value: float | None, reference: float | None) -> str:
-    """How far value lies from reference: "-99.8 %"."""
-    if value is None or not reference:
+    """How value differs from reference: "-99.8 %"; from ten times on the ratio, "×512.0". samples_change() of the
+    kernel writes the same."""
+    if value is None:
         return NOT_AVAILABLE
-    return f"{100 * (value / reference - 1):+.1f} %"
+    if not reference:
+        return NOTHING
+    if value >= RATIO_FROM * reference:
+        return f"\u00d7{value / reference:,.1f}"
+    percent = round(100 * (value / reference - 1), 1)
+    return f"{percent:+.1f} %" if percent else "0.0 %"
