@@ -76,12 +76,33 @@ static void mb2_module(struct bootinfo *bi, const struct mb2_tag *tag)
 		boot_add_module(bi, start, end - start);
 }
 
-/* Returns true if this tag has the RSDP to use: the newer kind wins, in whichever order. */
-static bool mb2_rsdp(struct bootinfo *bi, const struct mb2_tag *tag, bool have_v2)
+/* phys: where the tag is. The newer kind of RSDP wins, in whichever order. */
+static void mb2_rsdp(struct bootinfo *bi, const struct mb2_tag *tag, u64 phys, bool *have_v2)
 {
 	bool v2 = tag->type == TAG_RSDP_V2;
 
-	return mb2_fits(bi, tag, TAG_HEADER + (v2 ? RSDP_V2_LEN : RSDP_V1_LEN)) && (v2 || !have_v2);
+	if (!mb2_fits(bi, tag, TAG_HEADER + (v2 ? RSDP_V2_LEN : RSDP_V1_LEN)))
+		return;
+	if (v2 || !*have_v2)
+		bi->rsdp = phys + TAG_HEADER;
+	*have_v2 |= v2;
+}
+
+/* Reads the tag at tag->off. False, and said: none can be there. */
+static bool mb2_read(struct bootinfo *bi, struct mb2_tag *tag, const u8 *info, u32 total)
+{
+	if (total - tag->off < TAG_HEADER) {
+		boot_warn(bi, "multiboot2+0x%lx: no end tag", tag->off);
+		return false;
+	}
+	tag->p = info + tag->off;
+	tag->type = boot_get32(tag->p);
+	tag->size = boot_get32(tag->p + 4);
+	if (tag->size >= TAG_HEADER && tag->size <= total - tag->off)
+		return true;
+	boot_warn(bi, "multiboot2+0x%lx: tag %u of %u bytes, %lu left: stop", tag->off, tag->type,
+		  tag->size, total - tag->off);
+	return false;
 }
 
 static void mb2_tags(struct bootinfo *bi, const u8 *info, u64 info_phys, u32 total)
@@ -89,22 +110,8 @@ static void mb2_tags(struct bootinfo *bi, const u8 *info, u64 info_phys, u32 tot
 	struct mb2_tag tag = {.off = INFO_HEADER};
 	bool have_v2 = false;
 
-	for (;;) {
-		if (total - tag.off < TAG_HEADER) {
-			boot_warn(bi, "multiboot2+0x%lx: no end tag", tag.off);
-			return;
-		}
-		tag.p = info + tag.off;
-		tag.type = boot_get32(tag.p);
-		tag.size = boot_get32(tag.p + 4);
-		if (tag.size < TAG_HEADER || tag.size > total - tag.off) {
-			boot_warn(bi, "multiboot2+0x%lx: tag %u of %u bytes, %lu left: stop",
-				  tag.off, tag.type, tag.size, total - tag.off);
-			return;
-		}
+	while (mb2_read(bi, &tag, info, total) && tag.type != TAG_END) {
 		switch (tag.type) {
-		case TAG_END:
-			return;
 		case TAG_CMDLINE:
 			boot_set_cmdline(bi, (const char *)tag.p + TAG_HEADER,
 					 tag.size - TAG_HEADER, "multiboot2");
@@ -117,9 +124,7 @@ static void mb2_tags(struct bootinfo *bi, const u8 *info, u64 info_phys, u32 tot
 			break;
 		case TAG_RSDP_V1:
 		case TAG_RSDP_V2:
-			if (mb2_rsdp(bi, &tag, have_v2))
-				bi->rsdp = info_phys + tag.off + TAG_HEADER;
-			have_v2 |= tag.type == TAG_RSDP_V2;
+			mb2_rsdp(bi, &tag, info_phys + tag.off, &have_v2);
 			break;
 		}
 		tag.off = MIN(ALIGN_UP(tag.off + tag.size, (u64)TAG_ALIGN), (u64)total);

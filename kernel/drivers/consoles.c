@@ -12,6 +12,7 @@ enum {
 	PORT_BAUD = 115200, /* of a UART at I/O ports, where the boot line names no speed */
 	PORT_CLOCK = 1843200, /* Hz: the PC's, and Linux's assumption for a 16550 at an address */
 	CLOCKS_PER_BIT = 16,
+	IO_PORT_MAX = 0xfff8, /* where the last 8 of 64 Ki ports begin */
 	BAUD_ERROR = 3, /* percent; a receiver stands some 4 */
 	SHOWN = 40, /* characters of a word in a message */
 };
@@ -113,8 +114,8 @@ static bool is_ram(const struct bootinfo *bi, u64 base)
 	return false;
 }
 
-static const char *uart_at(const struct bootinfo *bi, bool has_ports, const char **s,
-			   struct boot_console *c)
+/* "mmio32" and the like: type and registers. Returns what is wrong with the word, or NULL. */
+static const char *take_kind(const char **s, struct boot_console *c)
 {
 	static const struct {
 		const char *name;
@@ -144,17 +145,30 @@ static const char *uart_at(const struct bootinfo *bi, bool has_ports, const char
 		.type = kinds[i].type, .reg_width = kinds[i].width, .reg_stride = kinds[i].width};
 	if (is_pl011(c->type))
 		take(s, "mmio32");
+	return NULL;
+}
+
+/* "mmio32,0x9000000": a UART at an address. Returns what is wrong with the word, or NULL. */
+static const char *uart_at(const struct bootinfo *bi, bool has_ports, const char **s,
+			   struct boot_console *c)
+{
+	const char *wrong = take_kind(s, c);
+
+	if (wrong)
+		return wrong;
 	if (!take_number(s, &c->base) || !c->base)
 		return "the address is wrong";
-	if (c->type != BOOT_CONSOLE_16550_IO)
-		find_clock(bi, c);
-	else if (!has_ports)
-		return "this machine has no I/O ports";
-	else if (c->base > 0xfff8)
-		return "the address is no I/O port";
-	if (c->type != BOOT_CONSOLE_16550_IO && is_ram(bi, c->base))
+	if (c->type == BOOT_CONSOLE_16550_IO) {
+		if (!has_ports)
+			return "this machine has no I/O ports";
+		return c->base > IO_PORT_MAX ? "the address is no I/O port" : NULL;
+	}
+	if (is_ram(bi, c->base))
 		return "the address is that of RAM";
-	return c->base % c->reg_width ? "the address is no multiple of the register's width" : NULL;
+	if (c->base % c->reg_width)
+		return "the address is no multiple of the register's width";
+	find_clock(bi, c);
+	return NULL;
 }
 
 /* Can the speed be made, near enough? A PL011 divides in 64ths. */

@@ -61,39 +61,50 @@ static const char *sign_of(const struct spec *spec, bool negative)
 	return spec->plus ? "+" : spec->space ? " " : "";
 }
 
+/* What stands before the digits. */
+static const char *prefix_of(const struct spec *spec, u64 value, bool negative)
+{
+	if (spec->conversion == 'd')
+		return sign_of(spec, negative);
+	if (!spec->alt || !value)
+		return "";
+	return spec->conversion == 'x' ? "0x" : spec->conversion == 'X' ? "0X" : "";
+}
+
+static unsigned base_of(char conversion)
+{
+	switch (conversion) {
+	case 'x':
+	case 'X':
+		return 16;
+	case 'o':
+		return 8;
+	default:
+		return 10;
+	}
+}
+
+/* Zeros between a prefix and digits of these lengths: for the precision, for "%#o", to fill the width. */
+static int zeros_of(const struct spec *spec, int prefix, int digits)
+{
+	int least = spec->precision < 0 ? 1 : spec->precision;
+
+	if (spec->conversion == 'o' && spec->alt)
+		least = MAX(least, digits + 1);
+	if (spec->zero && !spec->left && spec->precision < 0)
+		least = MAX(least, spec->width - prefix);
+	return MAX(least - digits, 0);
+}
+
 /* [blanks] prefix [zeros] digits [blanks] */
 static void emit_number(struct out *out, const struct spec *spec, u64 value, bool negative)
 {
 	char buf[24]; /* 64 bits in octal are 22 digits */
-	char *end = buf + sizeof(buf), *digits;
-	const char *prefix = "";
-	int precision = spec->precision;
-	unsigned base = 10;
-
-	switch (spec->conversion) {
-	case 'd':
-		prefix = sign_of(spec, negative);
-		break;
-	case 'x':
-	case 'X':
-		base = 16;
-		if (spec->alt && value)
-			prefix = spec->conversion == 'x' ? "0x" : "0X";
-		break;
-	case 'o':
-		base = 8;
-		break;
-	}
-	digits = digits_of(end, value, base, spec->conversion == 'X');
-	int len = (int)(end - digits), fixed = (int)strlen(prefix), zeros;
-
-	if (precision < 0)
-		precision = 1;
-	if (base == 8 && spec->alt)
-		precision = MAX(precision, len + 1);
-	zeros = MAX(precision - len, 0);
-	if (spec->zero && !spec->left && spec->precision < 0)
-		zeros = MAX(zeros, spec->width - fixed - len);
+	char *end = buf + sizeof(buf);
+	char *digits = digits_of(end, value, base_of(spec->conversion), spec->conversion == 'X');
+	const char *prefix = prefix_of(spec, value, negative);
+	int len = (int)(end - digits), fixed = (int)strlen(prefix);
+	int zeros = zeros_of(spec, fixed, len);
 	int pad = spec->width - fixed - zeros - len;
 
 	if (!spec->left)

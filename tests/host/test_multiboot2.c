@@ -159,6 +159,32 @@ TEST(multiboot2_old_rsdp_only)
 	phys_free(&m);
 }
 
+/* A tag that is too short to be the newer one leaves the older one in force, before and behind it. */
+TEST(multiboot2_old_rsdp_beside_a_broken_new_one)
+{
+	for (unsigned new_first = 0; new_first < 2; new_first++) {
+		struct table t;
+		u64 old = 0;
+
+		info_begin(&t);
+		info_map(&t);
+		for (unsigned i = 0; i < 2; i++) {
+			if (i == new_first) {
+				old = t.len;
+				info_tag(&t, 14, 28);
+				table_zeros(&t, 20);
+			} else {
+				info_tag(&t, 15, 40);
+				table_zeros(&t, 32);
+			}
+		}
+		CHECK_EQ(parse_table(&t), 0);
+		CHECK(warned("tag 15 has 40 bytes, needs 44"));
+		CHECK_EQ(bi.rsdp, INFO + ALIGN_UP(old, 8UL) + 8);
+	}
+	phys_free(&m);
+}
+
 TEST(multiboot2_without_memory_map)
 {
 	struct table t;
