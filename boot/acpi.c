@@ -234,7 +234,7 @@ static void acpi_check_root(struct acpi_walk *w, struct acpi_root *r)
 			  len);
 }
 
-/* One table at a physical address; from names the pointer to it in warnings. */
+/* One table at a physical address. from, off: where the pointer to it stands, for warnings. */
 static void acpi_walk_table(struct acpi_walk *w, u64 addr, const char *from, u64 off)
 {
 	const u8 *p = w->map(w->ctx, addr, ACPI_HEADER_LEN);

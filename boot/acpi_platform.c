@@ -222,7 +222,7 @@ static void fadt_reset(const struct acpi_table *t, u32 flags)
 	x->reset_value = acpi_u8(t, FADT_RESET_VALUE);
 }
 
-/* Who made the tables is told too where the field is not filled in, as hypervisors mostly leave it. */
+/* The field for a hypervisor, which most of them leave empty; else who made the tables, if that is one. */
 static void fadt_hypervisor(const struct acpi_table *t)
 {
 	enum { OEM_ID = 10, OEM_BYTES = 6 };

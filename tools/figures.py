@@ -4,8 +4,8 @@
 Usage: tools/figures.py [--only GLOB] [--documents]
 
 Runs the cases of the group "figures" of tests/cases.cfg on both architectures. If one fails, as for a stale read,
-nothing is changed. Limits are not judged here, nor renewed: `make test` does that. --only takes some cases and keeps the figures of the others;
---documents runs none. Exit status: 0, 1 a case failed or a document names what there is not, 2 wrong usage.
+nothing is changed. Limits are not judged here: `make test` does that. --only takes some cases and keeps the figures of
+the others; --documents runs none. Exit status: 0, 1 a case failed or a document names what there is not, 2 wrong usage.
 """
 
 from __future__ import annotations

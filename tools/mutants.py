@@ -6,11 +6,11 @@ Usage: tools/mutants.py [--list] [--only REGEX] [--jobs N] [--doc FILE] [--order
 
 Finds the sites itself by pattern rules over the memory manager (tools/tarrylib/prove/sites.py), builds
 one mutant per site in a scratch copy, and runs checks against it: host tests, the explorer, the
-explorer without the checks that failed before; then, until two independent ones have failed and
-first for those that none has killed, races, scenarios for single places, the kernel in QEMU. Prints who killed it; ends with "N killed, M
-survived" and exits with 1 if a site neither was killed nor is argued to be equivalent in
-tools/mutants.cfg, if more than 10 % are argued, or if fewer than half of the sites were killed by
-two independent checks. --doc keeps the table in that file up to date.
+explorer without the checks that failed before. Then, until two independent checks have failed: races,
+scenarios for single places, the kernel in QEMU; mutants that nothing has killed yet come first. Prints
+who killed what, and ends with "N killed, M survived". Exit status 1: a site neither was killed nor is
+argued to be equivalent in tools/mutants.cfg, or more than 10 % are argued, or fewer than half were killed
+by two independent checks. --doc keeps the table in that file up to date.
 
 A check that did not run, or did not end in its time, has not failed: that is no kill, and is printed.
 

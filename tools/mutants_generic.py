@@ -5,10 +5,10 @@ Usage: tools/mutants_generic.py [--list] [--folders 'boot kernel/lib ...'] [--on
                                 [--jobs N] [--doc FILE] [--results FILE] [--resume | --keep] [--no-boots]
 
 Turns a comparison, moves a constant by one, drops a statement or a condition, or takes the next index
-(tools/tarrylib/prove/breakages.py), one at a time in a scratch copy, in N places of each folder that
-chance by the seed picks. A mutant that does not compile is not counted; the next one is taken. The tests
-that cover its file then run, the cheapest first: host tests that are built from it, for Python the
-tests of the host tools; where no host test is, a deterministic boot.
+(tools/tarrylib/prove/breakages.py), one at a time in a scratch copy, in N places of each folder, which the
+seed picks at random. A mutant that does not compile is not counted; the next one is taken. The tests that
+cover its file then run, the cheapest first: host tests that are built from it, for Python the tests of the
+host tools; where there is no host test, a deterministic boot.
 
 A mutant is killed if a test fails, and survives if all pass. What did not run or finish is neither. It, and
 survivors in the folders that are held to it, must be argued in tools/mutants_generic.cfg. Exit status 1: something

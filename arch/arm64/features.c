@@ -142,7 +142,7 @@ void features_enable_cpu(void)
 		panic("CPU %u must not use hafdbs, other CPUs do: boot with hw=-hafdbs", cpu_id());
 	cures_apply();
 	sysreg_write(tcr_el1, tcr | tcr_features);
-	isb();
+	isb(); /* in force before the flush: nothing is cached by the old ones afterwards */
 	/* These bits may be cached in the TLB (Arm ARM D8.13.1). Nothing of a workload is in it yet. */
 	asm volatile("dsb nsh\n\ttlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");
 }

@@ -100,6 +100,7 @@ void tlb_evidence_asid(u64 stamp, asid_t asid)
 static void evidence_drop(struct tlb_evidence *ev, unsigned slot)
 {
 	tlb_flush_local_asid((asid_t)ev->slot[slot].asid);
+	/* Release: empty only after the flush; pairs with the acquires in mm/evidence_read.h. */
 	store_release(&ev->slot[slot].root, 0);
 }
 

@@ -23,9 +23,10 @@ bool nmi_handle(const struct trapframe *tf)
 {
 	struct nmi_request *req = this_cpu_ptr(nmi_request);
 
-	if (load_acquire(&req->stop))
+	/* The sender's barrier in apic_command() orders both before the NMI. */
+	if (load_relaxed(&req->stop))
 		ipi_handle(IPI_STOP);
-	if (!load_acquire(&req->sample))
+	if (!load_relaxed(&req->sample))
 		return false;
 	store_relaxed(&req->ip, trap_ip(tf));
 	/* Pairs with the acquire in cpu_sample_ip(): ip is there when the flag falls. */
@@ -35,7 +36,7 @@ bool nmi_handle(const struct trapframe *tf)
 
 void nmi_stop_cpu(unsigned cpu)
 {
-	store_release(&cpu_ptr(cpu, nmi_request)->stop, 1);
+	store_relaxed(&cpu_ptr(cpu, nmi_request)->stop, 1);
 	apic_command(apic_id_of(cpu), APIC_ICR_NMI);
 }
 
@@ -45,8 +46,9 @@ bool cpu_sample_ip(unsigned cpu, u64 *ip)
 	/* An NMI is taken within microseconds; 100 ms cover a virtual CPU that waits for its host. */
 	u64 deadline = cycles_now() + cycles_hz() / 10;
 
-	store_release(&req->sample, 1);
+	store_relaxed(&req->sample, 1);
 	apic_command(apic_id_of(cpu), APIC_ICR_NMI);
+	/* Acquire; pairs with the release in nmi_handle(). */
 	while (load_acquire(&req->sample)) {
 		if (cycles_now() > deadline)
 			return false;

@@ -30,7 +30,7 @@ static void map_redistributors(struct bootinfo *bi)
 		map_device(bi, "GIC redistributor", bi->cpus[i].gicr_base, GICR_LEN);
 }
 
-/* What is not mapped must not be touched: each print would fault, and print that. */
+/* What cannot be mapped must not be used: each print would fault, and so would the report of the fault. */
 static bool reach_console(struct bootinfo *bi __unused, const struct boot_console *c)
 {
 	return c->base && kmap_device(c->base, UART_LEN);

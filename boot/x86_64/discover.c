@@ -55,7 +55,7 @@ static paddr_t scan_rsdp(paddr_t base, u64 len)
 	return 0;
 }
 
-/* Without a loader's word only: on a UEFI machine these areas hold nothing, or something old. */
+/* Only where the loader names none: on a UEFI machine these areas hold nothing, or something old. */
 static paddr_t find_rsdp(void)
 {
 	const void *bda = map_phys(NULL, BDA_EBDA_SEGMENT, sizeof(u16));

@@ -22,6 +22,7 @@ static unsigned column;
 static struct console_sink
 	*sinks; /* changed by the owner; a panic walks it whatever the owner did */
 
+/* The list's acquires pair with the release in console_add_sink(): what a sink holds is there. */
 static void write_to(struct console_sink *sink, const char *s, size_t len, bool record)
 {
 	for (; sink; sink = load_acquire(&sink->next)) {
@@ -200,6 +201,7 @@ void console_remove_sink(struct console_sink *sink)
 	while (*at && *at != sink)
 		at = &(*at)->next;
 	ASSERT(*at);
+	/* Release, for who walks on from here: the sinks behind it were added by one. */
 	store_release(at, sink->next);
 	console_unlock();
 }

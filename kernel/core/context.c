@@ -177,7 +177,10 @@ void context_yield(void)
 void context_join(struct context *ctx)
 {
 	for (;;) {
-		/* No watchdog: how long a workload runs is its own affair, and its own waits are watched. */
+		/*
+		 * No watchdog: how long a workload runs is its own affair, and its own waits are
+		 * watched. Acquire; pairs with the release when the context ends.
+		 */
 		wait_until_patient(load_acquire(&ctx->state) == CONTEXT_DONE || !context_alone(),
 				   "the end of a context");
 		if (load_acquire(&ctx->state) == CONTEXT_DONE)

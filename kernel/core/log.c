@@ -30,6 +30,7 @@ static irqflags_t ring_acquire(void)
 
 static void ring_release(irqflags_t flags)
 {
+	/* As spin_unlock(), also where a panic went on without the lock. */
 	store_release(&ring_lock.held, 0);
 	irq_restore(flags);
 }

@@ -11,7 +11,7 @@
 enum { ROUNDS = 8 };
 
 struct skew_game {
-	u32 ping, pong; /* number of the round: release/acquire */
+	u32 ping, pong; /* number of the round: a release, for the acquire of who waits */
 	unsigned boot_cpu, other_cpu;
 	u64 stamp; /* the other's clock, before pong */
 };

@@ -96,7 +96,7 @@ bool smp_call_off(unsigned cpu)
 
 void secondary_main(unsigned cpu)
 {
-	/* Before it changes anything that others read. */
+	/* Before it changes anything that others read. Acquire; pairs with smp_call_off(). */
 	if (load_acquire(&cpu_fate[cpu]) == CPU_CALLED_OFF)
 		cpu_halt_forever();
 	arch_init_cpu(cpu);

@@ -17,7 +17,7 @@ enum { SEND_TIMEOUT_S = 10 };
 static struct uart uarts[BOOT_MAX_CONSOLES]; /* those that are registered as sinks are in use */
 static struct uart *input; /* where typing is read; NULL: nowhere */
 
-/* Until ready. The UART needs nothing from us to go on sending. */
+/* Poll until ready; false: it is not, and is given up. The UART needs nothing from us to go on sending. */
 static bool uart_wait(struct uart *u, bool (*ready)(struct uart *u))
 {
 	u64 end = 0;

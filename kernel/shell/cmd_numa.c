@@ -118,7 +118,7 @@ static unsigned parse_nodes(const char *which, const char *s, u64 *nodes)
 	return RC_PASS;
 }
 
-/* Where the pages of a node go: the n-th node of `from` to the n-th of `to`, which starts over. */
+/* Where the pages of a node go: the n-th node of `from` to the n-th of `to`; `to` starts over at its end. */
 static u32 target_of(u32 node, u64 from, u64 to)
 {
 	u64 left = to;
@@ -132,8 +132,8 @@ static u32 target_of(u32 node, u64 from, u64 to)
 }
 
 /*
- * The next node to empty: one whose target is not to be emptied later itself,
- * so that no page moves twice; where they go round in a ring, any.
+ * The next node to empty: one whose target will not be emptied itself, so that no page moves twice.
+ * If there is none, as 0 to 1 and 1 to 0 have none, any.
  */
 static u32 next_source(u64 left, u64 from, u64 to)
 {

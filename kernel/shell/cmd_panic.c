@@ -55,7 +55,7 @@ static void panic_deaf(void)
 
 static void panic_lock(void)
 {
-	static struct spinlock lock;
+	static struct spinlock lock; /* guards nothing: it is taken twice */
 
 	spin_lock(&lock);
 	spin_lock(&lock);

@@ -23,7 +23,7 @@ enum {
 
 /* "ESC [ n ~", as VT220 and its heirs number them */
 enum { KEY_HOME = 1, KEY_DELETE = 3, KEY_END = 4, KEY_HOME_RXVT = 7, KEY_END_RXVT = 8 };
-/* "ESC [ 1 ; n C", as xterm numbers what is held down: 1 and a bit for each */
+/* "ESC [ 1 ; n C", as xterm sends it: n is 1 plus a bit for each key that is held down */
 enum { HELD_ALT = 2, HELD_CTRL = 4 };
 
 void lineedit_redraw(struct lineedit *le)

@@ -315,7 +315,7 @@ TEST(hint, pinned_page_stays)
 	set_knob("hint", "early");
 }
 
-/* Only users of writable pages belong together; the first patch had the condition the wrong way round. */
+/* Threads that share a writable page are grouped; the first patch for Linux grouped those that share a read-only one. */
 static u64 grouped(prot_t prot)
 {
 	struct fixture fx;

@@ -147,6 +147,7 @@ static u64 region_verify(const struct region *r)
 	for (u64 i = 0; i < r->pages; i++) {
 		const u64 *words = region_page(r, i);
 		u32 tag = region_tag(r, i);
+		/* Acquire; pairs with the release in write_page(). */
 		u64 want = (u64)tag << 32 | load_acquire(&r->published[i]);
 
 		wrong += load_relaxed(&words[CANARY_WORD]) != want ||

@@ -45,7 +45,7 @@ static u64 do_piece(u64 loops)
 
 	while (loops--) {
 		x = x * 6364136223846793005UL + 1442695040888963407UL;
-		barrier();
+		barrier(); /* for the compiler: one step after the other, none left out */
 	}
 	return cycles_now() - start + !x; /* uses x; the odd cycle does not matter */
 }

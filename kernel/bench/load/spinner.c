@@ -9,6 +9,7 @@ static void spin_main(void *arg)
 	struct spinner *s = arg;
 	u64 page = 0;
 
+	/* Release; pairs with the acquire in spinner_start(). */
 	store_release(&s->running, 1);
 	cpu_wake(s->starter);
 	while (!load_relaxed(&s->stop)) {
@@ -46,7 +47,7 @@ void spinner_stop(struct spinner *s)
 {
 	if (!s->ctx)
 		return;
-	store_release(&s->stop, 1);
+	store_relaxed(&s->stop, 1);
 	context_join(s->ctx);
 	s->ctx = NULL;
 }

@@ -66,7 +66,7 @@ static inline void write_page(struct victim *v, u64 page)
 		return;
 	stamp = r->published[page] + 1;
 	store_relaxed(&region_page(r, page)[CANARY_WORD], (u64)region_tag(r, page) << 32 | stamp);
-	/* Release: who sees the stamp sees the page. */
+	/* Release; pairs with the acquires of who reads: who sees the stamp sees the page. */
 	store_release(&r->published[page], stamp);
 }
 
@@ -125,7 +125,7 @@ static void victim_main(void *arg)
 
 	v->last = cycles_now();
 	while (!load_relaxed(&all->stop)) {
-		/* Acquire: what was arranged before the period began is seen in it. */
+		/* Acquire; pairs with victims_end_period(): what was arranged before is seen. */
 		u32 period = load_acquire(&all->period);
 
 		if (unlikely(period != v->seen))
@@ -152,7 +152,9 @@ void victims_end_period(struct victims *v)
 {
 	u32 period = v->period + 1;
 
+	/* Release; pairs with the acquire in victim_main(). */
 	store_release(&v->period, period);
+	/* Acquire; pairs with the release in begin_period(): the reports of the last one are there. */
 	for (unsigned i = 0; i < v->count; i++)
 		while (load_acquire(&v->victim[i]->seen) != period)
 			cpu_relax();
@@ -280,7 +282,7 @@ int victims_setup(struct bench *b, struct victims *v, struct region *region, uns
 
 void victims_stop(struct victims *v)
 {
-	store_release(&v->stop, 1);
+	store_relaxed(&v->stop, 1);
 	for (unsigned i = 0; i < v->count; i++) {
 		context_join(v->victim[i]->ctx);
 		kmem.free(v->victim[i], sizeof(*v->victim[i]));

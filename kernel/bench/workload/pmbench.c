@@ -222,6 +222,7 @@ static void measure(void *arg)
 	}
 	t->times.cycles = cycles_now() - start;
 	look_once(t, PMBENCH_POST_RUN);
+	/* Full barrier; pairs with the acquire in stopped(): what was measured is there. */
 	atomic_fetch_add(&s->running, -1U);
 }
 

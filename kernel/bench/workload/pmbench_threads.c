@@ -35,7 +35,7 @@ int pm_run(struct bench *b, struct pm_state *s, void (*fn)(void *thread), bool s
 	int rc = 0;
 
 	store_relaxed(&s->stop, 0);
-	store_release(&s->running, s->count);
+	store_relaxed(&s->running, s->count); /* spawning a thread publishes both */
 	for (unsigned i = 0; i < s->count; i++) {
 		struct pm_thread *t = s->thread[i];
 

@@ -20,7 +20,7 @@ TURNED = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==",
 
 
 def off_by_one(literal: str, at: int) -> Iterator[tuple[str, str]]:
-    """One more or one less, as chance by the place has it; less than nothing is not tried."""
+    """One more or one less, which of the two the place decides; never below zero."""
     digits = literal.rstrip("uUlL")
     value = int(digits, 8) if re.fullmatch(r"0\d+", digits) else int(digits, 0)
     more = not value or hashlib.sha256(f"{literal}{at}".encode()).digest()[0] & 1
@@ -185,7 +185,7 @@ class InPython(ast.NodeVisitor):
                 self.visit(part)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """Before Python 3.12 the places inside are not told."""
+        """Left alone: before Python 3.12 the parser does not tell where the parts of an f-string are."""
 
 
 def in_python(text: str) -> Iterator[Change]:
@@ -212,7 +212,7 @@ def find_breakages(root: Path, patterns: tuple[str, ...]) -> tuple[list[Site], d
 
 
 def in_order(sites: list[Site], seed: int) -> list[tuple[Site, str]]:
-    """With their names, in an order by chance that a change of one site leaves alone for the others."""
+    """With their names, in a random order by the seed; a site that changes or goes moves no other."""
     def rank(one: tuple[Site, str]) -> bytes:
         return hashlib.sha256(f"{seed} {one[1]}".encode()).digest()
 
