@@ -9,6 +9,7 @@
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include <mm/pay.h>
+#include <mm/rules.h>
 #include <mm/stats.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
@@ -160,8 +161,9 @@ static enum fault_result fault_absent(struct fault *f, struct area *area, struct
 
 /* ---- present entries ------------------------------------------------------------ */
 
-/* Give the entry more, unless it changed since it was looked at. */
-static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t (*change)(pte_t))
+/* Give the entry more, unless it changed since it was looked at. what: the part of it that may need a flush. */
+static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t (*change)(pte_t),
+				      enum entry_change what)
 {
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 
@@ -171,8 +173,8 @@ static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t 
 	if (same)
 		pt_change(pos.ptep, change);
 	spin_unlock(ptl);
-	if (same && pte_upgrade_needs_flush(f->seen, change(f->seen)))
-		tlb_flush_local(&f->as->ctx, f->va, pos.level);
+	if (same && rules.upgrade[what])
+		rule_flush_entry(&f->as->ctx, f->va, pos.level, rules.upgrade[what]);
 	return FAULT_DONE;
 }
 
@@ -186,17 +188,18 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 				       .ctx = &f->as->ctx,
 				       .start = f->va,
 				       .end = f->va + 1});
-		return fault_change(f, pos, pte_mk_writable);
+		return fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
 	}
 	if (f->write && !pte_is_dirty(f->seen)) /* ports whose software sets it */
-		return fault_change(f, pos, pte_mk_dirty);
+		return fault_change(f, pos, pte_mk_dirty, ENTRY_D_SET);
 	if (!pte_is_accessed(f->seen))
-		return fault_change(f, pos, pte_mk_young);
+		return fault_change(f, pos, pte_mk_young, ENTRY_A_SET);
 	/* Nobody takes execution from an entry but aspace_protect(), which takes it from the area, too. */
 	ASSERT(!f->exec || pte_is_executable(f->seen));
 	/* Somebody else repaired it, or this CPU held a stale entry that allowed less. */
 	count(spurious_faults);
-	tlb_flush_local(&f->as->ctx, f->va, pos.level);
+	if (f->write || f->exec) /* no entry that a CPU may hold refuses to be read */
+		rule_flush_entry(&f->as->ctx, f->va, pos.level, rules.fixup[f->attempt > 0]);
 	return FAULT_DONE;
 }
 

@@ -5,6 +5,7 @@
 #include <mm/deferral.h>
 #include <mm/knob.h>
 #include <mm/knobs.h>
+#include <mm/rules.h>
 #include <kernel/panic.h>
 
 struct knobs knobs;
@@ -146,6 +147,7 @@ static void changed(void)
 {
 	deferral_use(deferrals[knobs.defer]);
 	tlb_issues_late = knobs.transport == TRANSPORT_BCAST_LATE;
+	rules_use();
 }
 
 /* The port's native way: broadcast where the hardware does it, completed once per flush. */

@@ -5,6 +5,7 @@
 #include <mm/change.h>
 #include <mm/range.h>
 #include <mm/migrate_wait.h>
+#include <mm/rules.h>
 #include <mm/takedown.h>
 #include <arch/cpu.h>
 
@@ -122,8 +123,7 @@ static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot, unsigned l
 		prepare_code(old, level);
 	pt_protect(ptep, old, new, prot);
 	/* Where nothing but reading is left, what changed lost something. */
-	return !(prot & PROT_CHANGES) || pte_loses_rights(old, new) ||
-	       pte_upgrade_needs_flush(old, new);
+	return !(prot & PROT_CHANGES) || rule_needed(rules.flush, entry_changes(old, new, level));
 }
 
 /* A hint entry gets the new rights, too: they are what the next access will be given. PTL held. */

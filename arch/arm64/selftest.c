@@ -78,17 +78,10 @@ TEST(arm64, no_bbm_for_permissions_or_invalid_entries)
 	EXPECT(!pte_needs_bbm(pte_none(), rw, 0));
 }
 
-TEST(arm64, upgrades_that_may_fault_again)
+TEST(arm64, who_sets_accessed_and_dirty)
 {
-	pte_t rw = leaf(0x1000, PROT_WRITE), ro = leaf(0x1000, 0);
-
-	EXPECT(pte_upgrade_needs_flush(ro, rw));
-	EXPECT(pte_upgrade_needs_flush(ro, leaf(0x1000, PROT_EXEC)));
-	EXPECT(pte_upgrade_needs_flush(ro, leaf(0x1000, PROT_USER)));
-	EXPECT(!pte_upgrade_needs_flush(pte_mk_old(ro), ro));
-	EXPECT(!pte_upgrade_needs_flush(rw, ro));
-	EXPECT(!pte_upgrade_needs_flush(pte_mk_hint(rw), rw));
-	EXPECT_EQ(pte_upgrade_needs_flush(pte_mk_clean(rw), rw), !arm64_features.hw_dirty);
+	EXPECT(!pt_fault_drops());
+	EXPECT_EQ(pt_hw_dirty(), arm64_features.hw_dirty);
 }
 
 TEST(arm64, one_form_for_each_dirty_state)

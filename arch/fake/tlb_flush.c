@@ -410,11 +410,14 @@ bool fake_needs_bbm(pte_t old, pte_t new, unsigned level)
 	return fake_config.arm64 && pte_pa(old, level) != pte_pa(new, level);
 }
 
-bool fake_upgrade_needs_flush(pte_t old, pte_t new)
+bool fake_fault_drops_entry(void)
 {
-	return fake_config.arm64 && pte_is_present(old) &&
-	       ((!pte_is_writable(old) && pte_is_writable(new)) ||
-		(!pte_is_executable(old) && pte_is_executable(new)));
+	return !fake_config.arm64;
+}
+
+bool fake_hw_dirty(void)
+{
+	return !fake_config.arm64 || fake_config.hw_dirty;
 }
 
 /* ---- evidence, as the ports stamp it ------------------------------------------------------- */

@@ -108,6 +108,40 @@ bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot)
 	return false;
 }
 
+/* A translation that differs from what the entry says now. */
+static unsigned stale(const struct fake_held *held, const struct fake_held *now, bool present)
+{
+	unsigned how = 0;
+
+	if (!present || held->frame != now->frame || held->level != now->level ||
+	    (held->write && !now->write) || (held->exec && !now->exec) ||
+	    (held->write && held->dirty && !now->dirty))
+		how |= FAKE_EXCEEDS;
+	if (fake_config.arm64 && ((now->write && !held->write) || (now->exec && !held->exec) ||
+				  (!fake_config.hw_dirty && now->dirty && !held->dirty)))
+		how |= FAKE_REFUSES;
+	return how;
+}
+
+unsigned fake_stale(paddr_t root, vaddr_t va)
+{
+	struct fake_held now;
+	unsigned how = 0;
+	pte_t *entry;
+
+	fake_walk(root, va, &now, &entry);
+	for (unsigned c = 0; c < fake_config.cpus; c++) {
+		const struct cpu_tlb *t = &fake_tlbs[c];
+
+		for (unsigned v = 0; t->root == root && v < fake_va_count; v++)
+			for (unsigned i = 0; fake_vas[v] == va && i < t->tag[t->asid].set[v].count;
+			     i++)
+				how |= stale(&t->tag[t->asid].set[v].held[i], &now,
+					     pte_is_present(*entry));
+	}
+	return how;
+}
+
 bool fake_others_held(unsigned va_index, u64 frame, unsigned *cpu)
 {
 	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {

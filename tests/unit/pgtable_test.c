@@ -2,6 +2,7 @@
 #include <arch/cpu.h>
 #include <arch/platform.h>
 #include <mm/kmap.h>
+#include <mm/rules.h>
 #include <arch/pgtable.h>
 #include <kernel/ktest.h>
 #include <kernel/string.h>
@@ -183,4 +184,54 @@ TEST(kmap, reaches_what_the_cpu_can_address_and_no_further)
 	EXPECT_EQ((u64)kmap_device(limit, 1), 0);
 	EXPECT_EQ((u64)kmap_device(limit - PAGE_SIZE, PAGE_SIZE + 1), 0);
 	EXPECT_EQ((u64)kmap_device(~0UL, 2), 0);
+}
+
+/* The rule table knows this port's entries: one change each way, at each level. */
+TEST(pgtable, changes_are_told_apart)
+{
+	for (unsigned level = 0; level <= 1; level++) {
+		pte_t rwx = pte_mk_leaf(frame_at(level), PROT_READ | PROT_WRITE | PROT_EXEC, level);
+		pte_t other = pte_mk_leaf(2 * frame_at(level), pte_prot(rwx), level);
+		const struct {
+			pte_t from, to;
+			enum entry_change change;
+		} one[] = {
+			{pte_none(), rwx, ENTRY_APPEARED},
+			{rwx, pte_none(), ENTRY_WENT},
+			{pte_mk_hint(rwx), rwx, ENTRY_APPEARED},
+			{rwx, pte_mk_migration(rwx, level), ENTRY_WENT},
+			{rwx, other, ENTRY_FRAME},
+			{pte_mk_readonly(rwx), rwx, ENTRY_W_GAINED},
+			{rwx, pte_mk_readonly(rwx), ENTRY_W_LOST},
+			{pte_mk_noexec(rwx), rwx, ENTRY_X_GAINED},
+			{rwx, pte_mk_noexec(rwx), ENTRY_X_LOST},
+			{pte_mk_clean(rwx), rwx, ENTRY_D_SET},
+			{rwx, pte_mk_clean(rwx), ENTRY_D_CLEARED},
+			{pte_mk_old(rwx), rwx, ENTRY_A_SET},
+			{rwx, pte_mk_old(rwx), ENTRY_A_CLEARED},
+		};
+
+		for (unsigned i = 0; i < ARRAY_SIZE(one); i++)
+			EXPECT_EQ(entry_changes(one[i].from, one[i].to, level),
+				  ENTRY_BIT(one[i].change));
+		EXPECT_EQ(entry_changes(rwx, rwx, level), 0);
+	}
+	pte_t large = pte_mk_leaf(frame_at(1), PROT_READ, 1);
+
+	EXPECT_EQ(entry_changes(large, pte_mk_table(0x7000), 1), ENTRY_BIT(ENTRY_SIZE));
+	EXPECT_EQ(entry_changes(pte_mk_table(0x7000), pte_mk_table(0x8000), 1),
+		  ENTRY_BIT(ENTRY_FRAME));
+}
+
+/* What tells the two tables apart, on the machine at hand. */
+TEST(pgtable, gains_need_a_flush_where_a_fault_drops_nothing)
+{
+	enum rule_flush gain = pt_fault_drops() ? RULE_NONE : RULE_ALL;
+
+	EXPECT_EQ(rules_native(), strcmp(cpu_isa(), "arm64") ? &rules_x86 : &rules_arm64);
+	EXPECT_EQ(rules.flush[ENTRY_W_GAINED], gain);
+	EXPECT_EQ(rules.flush[ENTRY_X_GAINED], gain);
+	EXPECT_EQ(rules.flush[ENTRY_D_SET], pt_hw_dirty() ? RULE_NONE : RULE_ALL);
+	EXPECT_EQ(rules.flush[ENTRY_A_SET], RULE_NONE);
+	EXPECT_EQ(rules.flush[ENTRY_W_LOST], RULE_ALL);
 }

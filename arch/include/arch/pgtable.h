@@ -88,8 +88,10 @@ static inline bool pte_cmpxchg(pte_t *ptep, pte_t *old, pte_t new);
 static inline void pt_publish(void);
 /* Replacing old by new at this level must go through an invalid entry and a completed flush. */
 static inline bool pte_needs_bbm(pte_t old, pte_t new, unsigned level);
-/* A permission or access-bit upgrade of this leaf may leave stale entries that still fault: flush. */
-static inline bool pte_upgrade_needs_flush(pte_t old, pte_t new);
+/* A page fault drops what its CPU holds of the address: an entry that gained access refuses at most once. */
+static inline bool pt_fault_drops(void);
+/* Hardware sets accessed and dirty in an entry that allows the access. False: such an access faults. */
+static inline bool pt_hw_dirty(void);
 
 /* Root table of a new address space: fills what every address space shares (x86: the kernel half). */
 void pt_root_init(pte_t *root, const pte_t *kernel_root);
@@ -106,11 +108,4 @@ static inline pte_t pte_with_prot(pte_t leaf, prot_t prot)
 	if (!(prot & PROT_WRITE))
 		return pte_mk_readonly(pte);
 	return pte_is_writable(pte) ? pte : pte_mk_writable(pte);
-}
-
-/* Some access that the leaf `old` allows, `new` does not. */
-static inline bool pte_loses_rights(pte_t old, pte_t new)
-{
-	return (pte_is_writable(old) && !pte_is_writable(new)) ||
-	       (pte_is_executable(old) && !pte_is_executable(new));
 }

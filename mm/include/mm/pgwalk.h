@@ -115,8 +115,7 @@ static inline pte_t pt_take(pte_t *ptep, pte_t replacement)
 
 /*
  * Present -> present: the same frame, other rights or state. Bits that hardware sets meanwhile are
- * kept. Returns what was there. The caller flushes if rights were lost, or if
- * pte_upgrade_needs_flush(). Full barrier.
+ * kept. Returns what was there. The caller flushes what <mm/rules.h> asks for. Full barrier.
  */
 static inline pte_t pt_change(pte_t *ptep, pte_t (*change)(pte_t))
 {

@@ -89,7 +89,7 @@ def relaxed_bits(code: str) -> Iterator[tuple[int, int, str]]:
 
 RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     # Not the call of tlb_flush_rolled_over(): its body is one flush.
-    ("flush left out", statements(r"tlb_flush_(?!rolled_over)\w+|tlb_bcast_(?!prepare)\w+|tlb_gather_flush|flush_here|"
+    ("flush left out", statements(r"rule_flush_entry|tlb_flush_(?!rolled_over)\w+|tlb_bcast_(?!prepare)\w+|tlb_gather_flush|flush_here|"
                                   r"tlb_expire|flush_owing|zap_flush|context_leave")),
     ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry")),
     ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
@@ -140,8 +140,8 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("subscriber not told", statements(r"change_taken(?:_tell)?|change_end|change_tell_end|wait_for_others")),
     ("rollover without a flush", replaced(r"flush_due\) = true;", "flush_due);")),
     ("ASID not kept apart", replaced(r"used_test_and_set\(\(u16\)token\);", ";")),
-    ("upgrade without a flush", replaced(r"&& pte_upgrade_needs_flush\([^;{]+?\)\)\)", "&& false)")),
-    ("upgrade without a flush", replaced(r"return pte_upgrade_needs_flush\([^;]+;", "return false;")),
+    ("upgrade without a flush", replaced(r"&& rules\.upgrade\[what\]\)", "&& false)")),
+    ("upgrade without a flush", replaced(r"\|\| rule_needed\(rules\.[^;]+;", "|| false;")),
 ]
 
 

@@ -266,19 +266,13 @@ static inline bool pt_root_is_copied(void)
 	return false;
 }
 
-/*
- * Access flag set: no, entries that would fault for it are not cached (Arm ARM D8.5.5). Read-only
- * taken off, or execution or user access granted: the entry without it may be cached and faults.
- * Where hardware manages the dirty state it walks again instead of faulting on DBM entries.
- */
-static inline bool pte_upgrade_needs_flush(pte_t old, pte_t new)
+static inline bool pt_fault_drops(void)
 {
-	u64 granted =
-		(old.v & ~new.v &(PTE_RDONLY | PTE_PXN | PTE_UXN)) | (~old.v & new.v &PTE_USER);
+	return false; /* a permission fault leaves the entry that caused it in the TLB */
+}
 
-	if (!pte_is_present(old))
-		return false;
-	if (arm64_features.hw_dirty && (old.v & PTE_DBM))
-		granted &= ~PTE_RDONLY;
-	return granted;
+/* Where hardware manages the dirty state it walks again instead of faulting on DBM entries (Arm ARM D8.5.7). */
+static inline bool pt_hw_dirty(void)
+{
+	return arm64_features.hw_dirty;
 }

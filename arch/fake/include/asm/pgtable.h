@@ -29,7 +29,8 @@ enum fake_pte_flag {
 void fake_entry_store(pte_t *ptep, pte_t pte);
 pte_t fake_entry_xchg(pte_t *ptep, pte_t pte);
 bool fake_entry_cmpxchg(pte_t *ptep, pte_t *old, pte_t new);
-bool fake_upgrade_needs_flush(pte_t old, pte_t new);
+bool fake_fault_drops_entry(void);
+bool fake_hw_dirty(void);
 bool fake_needs_bbm(pte_t old, pte_t new, unsigned level);
 
 static inline u64 fake_frame_bits(paddr_t pa, unsigned shift)
@@ -236,7 +237,12 @@ static inline bool pt_root_is_copied(void)
 	return false; /* the modelled kernel runs on the host's mappings */
 }
 
-static inline bool pte_upgrade_needs_flush(pte_t old, pte_t new)
+static inline bool pt_fault_drops(void)
 {
-	return fake_upgrade_needs_flush(old, new);
+	return fake_fault_drops_entry();
+}
+
+static inline bool pt_hw_dirty(void)
+{
+	return fake_hw_dirty();
 }

@@ -332,6 +332,13 @@ bool fake_may_hold(u64 frame, bool write, unsigned *cpu);
 bool fake_may_walk(u64 frame, unsigned *cpu);
 /* Does any CPU hold, for this space and address, more than prot allows (0 = anything)? */
 bool fake_exceeds(paddr_t root, vaddr_t va, prot_t prot);
+/*
+ * How what CPUs that have this root loaded may hold of an address differs from its entry: it names
+ * another frame or allows more (FAKE_EXCEEDS), it refuses what the entry allows, and a fault will not
+ * drop it (FAKE_REFUSES). 0: it does not.
+ */
+enum { FAKE_EXCEEDS = 1, FAKE_REFUSES = 2 };
+unsigned fake_stale(paddr_t root, vaddr_t va);
 /* The frame was freed: entries of tags that are not loaded must never be used again. A root is watched no more. */
 void fake_frame_freed(u64 frame);
 /* Some CPU may use a translation of this watched address to another frame than this. */

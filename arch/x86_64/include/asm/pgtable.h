@@ -257,8 +257,12 @@ static inline bool pt_root_is_copied(void)
 	return true;
 }
 
-/* Taking a page fault drops the entries of its address (SDM vol. 3 4.10.4.1): a retry is enough. */
-static inline bool pte_upgrade_needs_flush(pte_t old __unused, pte_t new __unused)
+static inline bool pt_fault_drops(void)
 {
-	return false;
+	return true; /* SDM vol. 3 4.10.4.1 */
+}
+
+static inline bool pt_hw_dirty(void)
+{
+	return true; /* SDM vol. 3 4.8 */
 }
