@@ -50,7 +50,7 @@ SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can 
 # Scenarios for single places: every plan with one deviation.
 COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap-pin", "ack-order",
               "fault-upgrade", "same-upgrade", "two-migrators", "alias-full", "hint-scan", "hint-late",
-              "hint-dirty", "change-subscribe", "object-isolated")
+              "hint-dirty", "change-subscribe", "object-isolated", "pin-migrate", "p-migrate-late-scan-areas2")
 # With two, for orders that single files rely on: what one CPU does and another reads too early.
 LATR = re.compile(r"mm/(?:defer/latr|debt)\.c")
 NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers", LATR),
@@ -67,6 +67,7 @@ BOOTS = (("test *", "large=off poison=full check=full"),
          ("bench migrate --pages 512 --threads 3 --reps 2 --schemes baseline,batch", "check=reads"))
 BOOT_SECONDS = 120
 ORDERING = re.compile("weakened|barrier")  # rules whose mutants the emulator cannot tell apart
+TIMING = re.compile("weakened|barrier|wake")  # and those that show only if a CPU sleeps or looks at one moment
 
 
 def schemes_of(file: str) -> tuple[str, ...]:
@@ -214,7 +215,7 @@ class Judge:
         if not ORDERING.search(self.site.rule):
             self.races()
         schemes = schemes_of(self.site.file)
-        if not self.done and (ORDERING.search(self.site.rule) or LATR.match(self.site.file)):
+        if not self.done and (TIMING.search(self.site.rule) or LATR.match(self.site.file)):
             self.note(narrow(self.scratch, self.site.file))
         if not self.done:
             self.without(lambda checks: collisions(self.scratch, checks, schemes))
