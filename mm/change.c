@@ -90,8 +90,13 @@ void change_unsubscribe(struct aspace *as, struct change_subscriber *s)
 /* The end of a change that was told or counted, or what was told of one that does not begin. */
 void change_tell_end(const struct change *c)
 {
+	/*
+	 * Relaxed. The change's flush comes before it, and is a full barrier. A migrator that finds
+	 * it counted off took the entries of this space before it looked, under their locks: as the
+	 * change left them, or the change would have to wait for him.
+	 */
 	if (c->told & CHANGE_COUNTED)
-		atomic_fetch_add(&c->as->changing, -1U);
+		atomic_fetch_add_relaxed(&c->as->changing, -1U);
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++)
 		if (c->told >> i & 1) {
 			struct change_subscriber *s = load_relaxed(&c->as->subscriber[i]);
@@ -122,15 +127,17 @@ int change_tell_begin(struct change *c)
  * From here to the end no debt may be made in the range: what was read-only may
  * be written, and what was mapped be gone. Migrations of this space are kept out
  * by aspace.lock. Those that come through the reverse map note what they owe,
- * then look at `changing` (full barrier); we count, then pay. So they see us, and
- * let nothing wait, or we pay what they noted.
+ * then look at `changing`; we count, then pay. They note under a lock that the
+ * payment takes, too (deferral.entry_taken). So they have it before us, and we pay
+ * what they noted, or after us, see us, and let nothing wait. The additions can be
+ * relaxed, as that lock orders them.
  */
 void change_pay(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
 		vaddr_t end)
 {
 	change->as = as;
 	change->told |= CHANGE_COUNTED;
-	atomic_fetch_add(&as->changing, 1);
+	atomic_fetch_add_relaxed(&as->changing, 1);
 	pay_now(change_events[why], pay_range(&as->ctx, start, end));
 }
 

@@ -98,10 +98,9 @@ static bool is_quiet(struct area *area, vaddr_t va __unused, void *arg __unused)
 	return !load_relaxed(&area->aspace->changing);
 }
 
-/* Every entry was noted. But a space that is being changed has paid already: see change_pay(). */
+/* Every entry was noted. But a space that is being changed has paid already: see change_pay(), also for the order. */
 static bool may_wait(const struct walk *w)
 {
-	smp_mb();
 	return w->may_wait && rmap_walk(w->src, is_quiet, NULL) && deferral->may_defer(w->src);
 }
 

@@ -182,7 +182,8 @@ static u64 take_posted(struct ring *ring, struct cpumask *cpus)
 
 	for (u32 used = load_relaxed(&ring->used); used; used &= used - 1) {
 		struct state *s = &ring->state[__builtin_ctz(used)];
-		struct page *last = atomic_xchg(&s->frames, NULL), *first = last;
+		/* Acquire; pairs with the release in publish(). */
+		struct page *last = atomic_xchg_acquire(&s->frames, NULL), *first = last;
 
 		if (!first)
 			continue;

@@ -41,7 +41,8 @@ struct deferral {
 	 * The deferral notes here what it must know of it later. False: the page
 	 * cannot wait because of this entry, and its further entries are not shown.
 	 * The page may still turn out not to wait, and is flushed as a whole then; a
-	 * note that was made of it must do no harm. PTL held.
+	 * note that was made of it must do no harm. Whoever notes holds a lock that pay()
+	 * takes as well (debts.lock does): change_pay() relies on that order. PTL held.
 	 */
 	bool (*entry_taken)(const struct page *src, struct tlb_context *ctx, vaddr_t va, pte_t old);
 	/*
