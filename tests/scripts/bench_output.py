@@ -27,6 +27,7 @@ ONE = (
     "bench floor --reps 2 --warmup 1",
     "bench tlb --reps 2 --warmup 1",
     "bench mem --reps 2 --warmup 1 --schemes baseline,batch",
+    "bench page_fault1 --pages 64 --reps 2 --warmup 1; bench tlb_flush2 --pages 16 --reps 2 --warmup 0; bench mprotect_loop --reps 2 --warmup 0",
     "results",
     "bench migrate --threads 0 --pages 8 --reps 2 --membind 1 --keep", "numa", "drop",
     "bench migrate --threads 0 --pages 8 --reps 2 --time 1",

@@ -18,6 +18,7 @@
 #include "../../kernel/bench/harness/region.h"
 #include "../../kernel/bench/harness/trust.h"
 #include "../../kernel/bench/load/pattern.h"
+#include "bench_fixture.h"
 
 /* ---- statistics ------------------------------------------------------------------- */
 
@@ -189,24 +190,6 @@ TEST(bench, patterns_spread_as_they_should)
 static bool two_nodes_with_memory(void)
 {
 	return numa_node_count() >= 2 && pmm_node_has_memory(0) && pmm_node_has_memory(1);
-}
-
-static bool calm(const struct bench *b, unsigned busy)
-{
-	(void)b, (void)busy;
-	return true;
-}
-
-/* What is looked at here is no time: a busy host is not waited for, and no round measured again. */
-static unsigned run_calmly(int argc, char **argv, struct bench_outcome *out)
-{
-	bool (*real)(const struct bench *b, unsigned busy) = trust_calibration;
-
-	trust_calibration = calm;
-	unsigned rc = bench_quietly(argc, argv, out);
-
-	trust_calibration = real;
-	return rc;
 }
 
 static unsigned run_migrate(char *threads, char *schemes, char *pin, struct bench_outcome *out)

@@ -48,6 +48,15 @@ static int parse_cpus_option(const char *s, struct bench_params *p)
 	return 0;
 }
 
+/* How many threads there are where nobody says: at least one for each space that was asked for. */
+static u64 threads_unasked(const struct bench_params *p, const struct workload *w)
+{
+	u64 threads =
+		option_given("--procs") ? MAX(w->default_threads, p->procs) : w->default_threads;
+
+	return MIN(threads, (u64)p->cpu_count);
+}
+
 /* Thread i runs on the i-th other CPU unless --cpus, or the workload, says otherwise. */
 static unsigned assign_cpus(struct bench *b)
 {
@@ -69,7 +78,7 @@ static unsigned assign_cpus(struct bench *b)
 	if (!(w->takes & OPT_THREADS))
 		p->threads = 0;
 	else if (!option_given("--threads"))
-		p->threads = MIN(w->default_threads, p->cpu_count);
+		p->threads = threads_unasked(p, w);
 	if (p->threads > p->cpu_count && (!p->slice || !p->cpu_count))
 		return command_usage_error(
 			"bench", "--threads %lu: only %u CPUs beside initiator and console%s",

@@ -8,9 +8,13 @@
 
 const char *bench_time_unit(const char *unit)
 {
+	const char *per = strchr(unit, '/');
+
 	if (!det_mode)
 		return unit;
-	return strchr(unit, '/') ? "instructions/page" : "instructions";
+	if (!per)
+		return "instructions";
+	return strcmp(per, "/op") ? "instructions/page" : "instructions/op";
 }
 
 void bench_series_add(struct bench *b, const struct bench_series *row, const char *fmt, ...)

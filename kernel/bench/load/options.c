@@ -19,7 +19,9 @@ static void put_cpus(const struct bench_params *p, struct json *j)
 #define ASKED(field) &options_asked.field
 
 const struct bench_option options_load[] = {
-	{OPTION_NUMBER("--pages", ASKED(pages), 1, 1 << 24, 4096, "4 KiB pages"),
+	{OPTION_NUMBER(
+		 "--pages", ASKED(pages), 1, 1 << 24, 4096,
+		 "4 KiB pages; will-it-scale's tests: of each task, by default as the test says"),
 	 .group = OPT_PAGES, .key = "pages"},
 	{OPTION_NUMBER("--threads", ASKED(threads), 0, MAX_CPUS - 1, 3,
 		       "threads that use the pages"),

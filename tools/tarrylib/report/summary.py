@@ -295,7 +295,7 @@ def point_value(record: dict, point: dict, key: str) -> tuple[float | None, str]
     what, value = point["unit"], point.get(key)
     factor = worth(record, what, point["trust"])
     if point["trust"] == "path":
-        what = "insns/page" if "/" in what else "insns"
+        what = "/".join(["insns", *what.split("/")[1:]])
     return (None if factor is None or value is None else value * factor), what
 
 
