@@ -62,9 +62,10 @@ struct object *object_create(u64 page_count)
 	return object_create_of(&object_anon_ops, NULL, page_count);
 }
 
-void object_release(struct object *obj)
+/* Drop some of obj->refs. Full barrier. */
+static void release(struct object *obj, u32 refs)
 {
-	if (atomic_fetch_add(&obj->refs, -1U) != 1)
+	if (atomic_fetch_add(&obj->refs, -refs) != refs)
 		return;
 	u64 chunks = chunk_count(obj);
 
@@ -75,6 +76,11 @@ void object_release(struct object *obj)
 	if (chunks > 1)
 		kmem.free(obj->chunks, chunks * sizeof(*obj->chunks));
 	kmem.free(obj, sizeof(*obj));
+}
+
+void object_release(struct object *obj)
+{
+	release(obj, 1);
 }
 
 /* Nobody maps, fills or empties anything of it; a pin's owner may let go of a page at any moment. */
@@ -132,30 +138,67 @@ slot_t *object_chunk_create(struct object *obj, u64 chunk)
 
 /*
  * The frame has no references left, so nobody can find it through its object
- * any more (page_get() fails); take it out of the slot and let the object go.
+ * any more (page_get() fails): take it out of the slot. Its reference to the object
+ * is the caller's to release. That is a full barrier, before the frame is free: so nobody
+ * finds it here once it is somebody else's.
  */
-static void detach(struct page *page)
+static inline struct object *detach(struct page *page)
 {
 	struct object *obj = page->object;
-	slot_t *slot = object_slot(obj, page->index, false);
+	slot_t *slot = &obj->chunks[page->index / OBJECT_CHUNK][page->index % OBJECT_CHUNK];
 
 	ASSERT(slot_load(slot).v == slot_of_page(page).v && !load_relaxed(&page->mapcount));
-	/* object_release() is a full barrier: nobody finds the frame here once it is somebody else's. */
 	store_relaxed(&slot->v, slot_none().v);
 	page->object = NULL;
-	object_release(obj);
+	return obj;
+}
+
+/* True: that was the last one. */
+static inline bool put(struct page *page, u64 what)
+{
+	u64 refs = atomic_fetch_add(&page->refs, -what);
+
+	if (likely(refs == what))
+		return true;
+	ASSERT((u32)refs > (u32)what && refs >> 32 >= what >> 32);
+	return false;
 }
 
 void page_put(struct page *page, u64 what)
 {
-	u64 refs = atomic_fetch_add(&page->refs, -what);
-
-	ASSERT((u32)refs >= (u32)what && refs >> 32 >= what >> 32);
-	if (refs != what)
+	if (!put(page, what))
 		return;
 	if (page->object)
-		detach(page);
+		object_release(detach(page));
 	pmm_free(page);
+}
+
+void page_put_all(struct page **pages, unsigned n)
+{
+	struct page **const end = pages + n, **gone = pages, **from = pages;
+	struct object *obj = NULL; /* that pages from `from` on let go of */
+
+	if (n == 1) {
+		page_put(pages[0], PAGE_REF);
+		return;
+	}
+	for (struct page **at = pages; at < end; at++) {
+		struct page *page = *at;
+
+		if (!put(page, PAGE_REF))
+			continue;
+		if (unlikely(page->object != obj)) {
+			if (gone > from)
+				release(obj, (u32)(gone - from));
+			from = gone;
+			obj = page->object;
+		}
+		detach(page);
+		*gone++ = page;
+	}
+	if (gone > from)
+		release(obj, (u32)(gone - from));
+	pmm_free_bulk(pages, (unsigned)(gone - pages));
 }
 
 struct page *slot_page_get(const slot_t *slot, slot_t seen)

@@ -63,16 +63,16 @@ enum poison pmm_poison = POISON_MARK;
 
 /* ---- frames that are released ---------------------------------------------- */
 
-/* A stale reader of this frame finds poison where a workload's canary was. */
-static inline void poison_frames(struct page *page, unsigned order)
+/* A stale reader of this frame finds poison where a workload's canary was. how: pmm_poison. */
+static inline void poison_frames(struct page *page, unsigned order, enum poison how)
 {
 	u64 *word = page_to_virt(page);
 
 	_Static_assert(POISON_MARK_WORDS == 4,
 		       "written one by one: this is on the path of every move");
-	if (likely(pmm_poison == POISON_MARK))
+	if (likely(how == POISON_MARK))
 		word[0] = word[1] = word[2] = word[3] = POISON_WORD;
-	else if (pmm_poison == POISON_FULL)
+	else if (how == POISON_FULL)
 		for (u64 i = 0; i < (PAGE_SIZE << order) / sizeof(u64); i++)
 			word[i] = POISON_WORD;
 }
@@ -97,7 +97,7 @@ static void release_and_poison(struct page **pages, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		store_relaxed(&pages[i]->flags, 0U);
 		store_relaxed(&pages[i]->refs, 0UL); /* as free_one(): from here on anybody's */
-		poison_frames(pages[i], 0);
+		poison_frames(pages[i], 0, pmm_poison);
 	}
 }
 
@@ -343,39 +343,73 @@ unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)
 
 /* ---- free ---------------------------------------------------------------- */
 
-/* The oracle has agreed. From here on the frame is anybody's. */
+/* The oracle has agreed. From here on the block is anybody's. */
+static __noinline void free_block(struct page *page)
+{
+	struct pmm_node *n = &nodes[page->node];
+
+	poison_frames(page, page->order, pmm_poison);
+	store_relaxed(&page->refs, 0);
+	spin_lock(&n->lock);
+	buddy_free(n, page, page->order);
+	spin_unlock(&n->lock);
+}
+
+/* The same for n single frames of this node, at least one: to this CPU's cache. */
+static __always_inline void free_to_cache(struct page **pages, unsigned n, u32 node)
+{
+	struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
+	struct page *first = cache->first, **at = pages;
+	enum poison how = pmm_poison;
+
+	do {
+		struct page *page = *at;
+
+		poison_frames(page, 0, how);
+		store_relaxed(&page->refs, 0);
+		store_relaxed(&page->state, (u8)PAGE_CACHED);
+		page->next = first;
+		first = page;
+	} while (++at < pages + n);
+	cache->first = first;
+	cache->count += n;
+	u64 high = load_relaxed(&cache_high[node]);
+
+	if (unlikely(cache->count > high))
+		cache_shrink(cache, node, high / 2);
+}
+
 static __always_inline void free_one(struct page *page)
 {
-	u32 node = page->node;
+	if (likely(!page->order))
+		free_to_cache(&page, 1, page->node);
+	else
+		free_block(page);
+}
 
-	poison_frames(page, page->order);
-	store_relaxed(&page->refs, 0);
-	if (likely(!page->order)) {
-		struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
+static __noinline void check_held_back(const struct page *page)
+{
+	if (page->state != PAGE_QUARANTINE)
+		panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
+}
 
-		store_relaxed(&page->state, (u8)PAGE_CACHED);
-		page->next = cache->first;
-		cache->first = page;
-		u64 high = load_relaxed(&cache_high[node]);
-
-		if (unlikely(++cache->count > high))
-			cache_shrink(cache, node, high / 2);
-		return;
-	}
-	spin_lock(&nodes[node].lock);
-	buddy_free(&nodes[node], page, page->order);
-	spin_unlock(&nodes[node].lock);
+static inline void check_freed(const struct page *page)
+{
+	if (unlikely(page->state != PAGE_USED))
+		check_held_back(page);
 }
 
 void pmm_free_bulk(struct page **pages, unsigned n)
 {
+	u8 node = n ? pages[0]->node : 0,
+	   others = 0; /* bits of blocks, and of other nodes' frames */
 	u64 unmap = 0, words = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct page *page = pages[i];
 
-		if (unlikely(page->state != PAGE_USED && page->state != PAGE_QUARANTINE))
-			panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
+		check_freed(page);
+		others |= (u8)((page->node ^ node) | page->order);
 		if (ORACLE_BUILT) { /* with check=off too: a test would cost as much */
 			unmap |= page->unmap;
 			words += page->unmap_word;
@@ -383,8 +417,18 @@ void pmm_free_bulk(struct page **pages, unsigned n)
 	}
 	/* Before any of them is free: a 2 MiB page is its node's at once, and anybody's next. */
 	release(pages, n, unmap, words);
-	for (unsigned i = 0; i < n; i++)
-		free_one(pages[i]);
+	if (likely(n && !others))
+		free_to_cache(pages, n, node);
+	else
+		for (unsigned i = 0; i < n; i++)
+			free_one(pages[i]);
+}
+
+void pmm_free(struct page *page)
+{
+	check_freed(page);
+	release(&page, 1, page->unmap, page->unmap_word);
+	free_one(page);
 }
 
 void pmm_free_owing(struct page *page)
@@ -393,8 +437,7 @@ void pmm_free_owing(struct page *page)
 	u64 count = 1UL << page->order;
 	u32 flags = PG_OWES | (load_relaxed(&page->flags) & PG_ALIASED);
 
-	if (page->state != PAGE_USED && page->state != PAGE_QUARANTINE)
-		panic("frame %#lx freed in state %u", page_to_phys(page), page->state);
+	check_freed(page);
 	ASSERT(!load_relaxed(&page->mapcount));
 	/* Nobody's by now; the store that tells so is for when it leaves. */
 	atomic_xchg(&page->refs, 0UL);
@@ -409,11 +452,6 @@ void pmm_free_owing(struct page *page)
 	spin_lock(&n->lock);
 	buddy_free(n, page, page->order);
 	spin_unlock(&n->lock);
-}
-
-void pmm_free(struct page *page)
-{
-	pmm_free_bulk(&page, 1);
 }
 
 /* ---- numbers ------------------------------------------------------------- */

@@ -24,49 +24,93 @@ struct zap {
 static void zap_flush(struct zap *z)
 {
 	tlb_gather_flush(&z->gather);
-	for (unsigned i = 0; i < z->count; i++)
-		page_put(z->pages[i], PAGE_REF);
+	page_put_all(z->pages, z->count);
 	z->count = 0;
 }
 
-/*
- * A run of entries of one table, as far as the range goes. *va moves on; stops
- * early when the gather is full or an entry has to be waited for.
- */
-static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vaddr_t end)
+/* All entries of [start, end) were taken down, and a CPU may hold each. One alone is broadcast at once. */
+static inline void zap_gather(struct zap *z, vaddr_t start, vaddr_t end, unsigned level)
 {
-	struct spinlock *ptl = pt_lock_of(ptep);
+	if (end - start > PT_LEVEL_SIZE(level))
+		tlb_gather_add_range(&z->gather, &z->as->ctx, start, end, level);
+	else if (start < end)
+		tlb_gather_add(&z->gather, &z->as->ctx, start, level);
+}
+
+/* What an entry names. */
+static inline struct page *page_of(pte_t pte, unsigned level)
+{
+	return phys_to_page(pte_pa(pte, level));
+}
+
+/*
+ * Take down the entries of one table up to `end`; there is room for their pages. *va
+ * moves on. Returns the page that a migration entry names, at which it stops, or
+ * NULL. PTL held.
+ */
+static __always_inline struct page *zap_entries(struct zap *z, pte_t *ptep, unsigned level,
+						vaddr_t *va, vaddr_t end)
+{
 	u64 size = PT_LEVEL_SIZE(level);
+	vaddr_t at = *va, first = at; /* those from `first` on are down, and not yet gathered */
+	struct page **out = z->pages + z->count, *moving = NULL;
 
-	if (!z->gather.part[0].pages)
-		z->gather.part[0].level = (u8)level;
-	spin_lock(ptl);
-	for (; *va < end && z->count < ZAP_PAGES; *va += size, ptep++) {
+	for (; at < end; at += size, ptep++) {
 		pte_t old = pte_load(ptep);
+		bool cached = true;
 
-		if (pte_is_none(old))
-			continue;
-		struct page *page = phys_to_page(pte_pa(old, level));
-
-		if (unlikely(pte_is_migration(old))) {
-			migration_wait(page, ptl);
-			return;
+		if (unlikely(!pte_is_present(old))) {
+			if (pte_is_migration(old)) {
+				moving = page_of(old, level);
+				break;
+			}
+			cached = !pte_is_none(old) && aspace_may_be_cached(z->as, old);
+			if (!cached) {
+				zap_gather(z, first, at, level);
+				first = at + size;
+			}
+			if (pte_is_none(old))
+				continue;
 		}
+		struct page *page = page_of(old, level);
+
 		entry_take((struct takedown){.as = z->as,
 					     .page = page,
-					     .va = *va,
+					     .va = at,
 					     .ptep = ptep,
 					     .level = level,
 					     .old = old,
 					     .become = become_none,
-					     .cached = aspace_may_be_cached(z->as, old),
+					     .cached = cached,
 					     .alone = load_relaxed(&page->mapcount) == 1,
+					     .later = true,
 					     .site = ORACLE_SITE(ORACLE_RANGE),
 					     .gather = &z->gather});
 		atomic_fetch_add(&page->mapcount, -1U);
-		z->pages[z->count++] = page;
+		*out++ = page;
 	}
-	spin_unlock(ptl);
+	zap_gather(z, first, at, level);
+	z->count = (unsigned)(out - z->pages);
+	*va = at;
+	return moving;
+}
+
+/* The same with its lock; waits for a page that is being moved. */
+static void zap_run(struct zap *z, pte_t *ptep, unsigned level, vaddr_t *va, vaddr_t end)
+{
+	struct spinlock *ptl = pt_lock_of(ptep);
+
+	if (!z->gather.part[0].pages)
+		z->gather.part[0].level = (u8)level;
+	spin_lock(ptl);
+	/* No more than there is room for, if none of them is missing. */
+	u64 room = (u64)(ZAP_PAGES - z->count) << PT_LEVEL_SHIFT(level);
+	struct page *moving = zap_entries(z, ptep, level, va, MIN(end, *va + room));
+
+	if (unlikely(moving))
+		migration_wait(moving, ptl);
+	else
+		spin_unlock(ptl);
 }
 
 /* End of the run that shares a table with va, at most end. */
@@ -216,6 +260,14 @@ void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 
 /* ---- tables -------------------------------------------------------------------- */
 
+/* Flush what led to them; only then are they free (I8). */
+static void tables_flush(struct zap *z)
+{
+	tlb_gather_flush(&z->gather);
+	while (z->count)
+		page_put(z->pages[--z->count], PAGE_REF);
+}
+
 /*
  * Nothing of the range is mapped and the write side keeps faults out, so the
  * tables are empty. They are reused only after every CPU dropped its walk
@@ -255,7 +307,7 @@ void range_free_tables(struct aspace *as, vaddr_t start, vaddr_t end)
 		store_relaxed(&table->state, (u8)PAGE_USED);
 		z.pages[z.count++] = table;
 		if (z.count == ZAP_PAGES)
-			zap_flush(&z);
+			tables_flush(&z);
 	}
-	zap_flush(&z);
+	tables_flush(&z);
 }

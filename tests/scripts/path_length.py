@@ -12,7 +12,7 @@ OUTSIDE_COPY_MAX = 890  # instructions per 4 KiB page
 BASELINE_EXTRA_MAX = 170  # a local flush, a generation step, clock reads
 HUGE_OF_FLOOR = 0.95  # at least: 2 MiB pages cost hardly more than copying them
 # A stock general-purpose kernel in this emulator: 4,990, 70,127, 6,901 and 3,805.
-OPERATION_MAX = {"mprotect_1": 900, "mprotect_512": 14000, "munmap_1": 1200, "munmap_512": None, "drop_1": 700}
+OPERATION_MAX = {"mprotect_1": 900, "mprotect_512": 14000, "munmap_1": 1200, "munmap_512": 512 * 120, "drop_1": 700}
 # How flushes reach other CPUs; the first is the default.
 TRANSPORTS = {"x86_64": ("ipi",), "arm64": ("bcast-late", "bcast", "ipi")}
 SCHEMES = ("baseline", "batch")

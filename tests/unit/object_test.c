@@ -171,6 +171,42 @@ TEST(object, closes_with_its_last_area_and_pins_outlive_it)
 	pmm_drain_caches();
 }
 
+/*
+ * One unmapping of the pages of two objects, with holes between them and some pinned: those go with
+ * the pin, all others at once, and neither object is left over.
+ */
+TEST(object, pages_of_several_objects_go_together)
+{
+	enum { EACH = 24, PINNED = 5 }; /* more than one look of the oracle at single frames */
+	struct aspace *as = aspace_create("object", BOOT_NODE_NONE);
+	struct page *pinned[2 * PINNED];
+	int err = 0;
+
+	REQUIRE(as);
+	u64 before = pmm_used();
+	vaddr_t va = aspace_map(as, NULL, 0, 0, EACH << PAGE_SHIFT, RW, false, 0, &err);
+	vaddr_t next = aspace_map(as, NULL, 0, va + (EACH << PAGE_SHIFT), EACH << PAGE_SHIFT, RW,
+				  false, 0, &err);
+
+	REQUIRE(va && next);
+	for (u64 i = 0; i < 2 * EACH; i++)
+		if (i % 7 != 3)
+			EXPECT_EQ(aspace_populate(as, va + (i << PAGE_SHIFT), PAGE_SIZE, 0), 1);
+	for (u64 i = 0; i < 2 * PINNED; i++)
+		EXPECT_EQ(aspace_pin(as, va + (i * 4 << PAGE_SHIFT), true, &pinned[i]), 0);
+	EXPECT_EQ(aspace_unmap(as, va, 2 * EACH << PAGE_SHIFT), 0);
+	for (u64 i = 0; i < 2 * PINNED; i++) {
+		EXPECT_EQ(page_refs(pinned[i]), 1);
+		EXPECT_EQ(pinned[i]->mapcount, 0);
+		EXPECT(pinned[i]->object);
+	}
+	for (u64 i = 0; i < 2 * PINNED; i++)
+		page_put(pinned[i], PAGE_PIN);
+	EXPECT(pmm_used() <= before + 4); /* tables that the space keeps */
+	aspace_destroy(as);
+	pmm_drain_caches();
+}
+
 struct sleeper {
 	struct reader reader;
 	struct store *store;

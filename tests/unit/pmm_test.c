@@ -30,6 +30,30 @@ TEST(pmm, single_pages)
 	EXPECT_EQ(available(0), before);
 }
 
+/* Frames of two nodes and a block between them go back to where they came from, each to its node. */
+TEST(pmm, bulk_of_several_nodes_and_sizes)
+{
+	enum { EACH = 20, BLOCK = 3 };
+	u32 other = fixture_other_node(0);
+	unsigned n = 0;
+
+	if (other == BOOT_NODE_NONE)
+		SKIP("two nodes with memory are needed");
+	u64 here = available(0), there = available(other);
+
+	n += pmm_alloc_bulk(0, PMM_STRICT, pages, EACH);
+	pages[n++] = pmm_alloc(0, BLOCK, PMM_STRICT);
+	n += pmm_alloc_bulk(other, PMM_STRICT, pages + n, EACH);
+	REQUIRE(n == 2 * EACH + 1 && pages[EACH]);
+	EXPECT_EQ(available(0), here - EACH - (1 << BLOCK));
+	EXPECT_EQ(available(other), there - EACH);
+	pmm_free_bulk(pages, n);
+	EXPECT_EQ(available(0), here);
+	EXPECT_EQ(available(other), there);
+	pmm_free_bulk(pages, 0);
+	EXPECT_EQ(available(0), here);
+}
+
 /* Blocks are aligned to their size and merge again when both halves are free. */
 TEST(pmm, blocks_merge)
 {

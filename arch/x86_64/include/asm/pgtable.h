@@ -86,7 +86,7 @@ static inline bool pte_is_table(pte_t pte, unsigned level)
 
 static inline paddr_t pte_pa(pte_t pte, unsigned level __unused)
 {
-	u64 inverted = (pte.v & PTE_P) - 1; /* all ones if not present */
+	u64 inverted = pte.v & PTE_P ? 0 : ~0UL; /* nothing to compute where the caller knows */
 
 	return (pte.v ^ inverted) & PTE_FRAME;
 }
