@@ -8,7 +8,10 @@ static void load(void *as)
 	aspace_load(as);
 }
 
-/* Slots of spaces that are gone, and whose root page is this one's now, would count as well. */
+/*
+ * Slots of spaces that are gone, and whose root page is this one's now, would count as well; so would
+ * records of frames that are its own now.
+ */
 static void forget_former(const struct aspace *as)
 {
 	for (unsigned cpu = 0; cpu < 2; cpu++) {
@@ -17,6 +20,7 @@ static void forget_former(const struct aspace *as)
 		for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
 			if (i != ev->loaded && ev->slot[i].root == as->ctx.root)
 				ev->slot[i].root = 0;
+		*cpu_ptr(cpu, oracle_aliases) = (struct oracle_aliases){0};
 	}
 }
 
