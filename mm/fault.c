@@ -173,9 +173,28 @@ static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t 
 	if (same)
 		pt_change(pos.ptep, change);
 	spin_unlock(ptl);
-	if (same && rules.upgrade[what])
-		rule_flush_entry(&f->as->ctx, f->va, pos.level, rules.upgrade[what]);
+	if (same && rules.upgrade[what] &&
+	    rule_flush_entry(&f->as->ctx, f->va, pos.level, rules.upgrade[what]))
+		count(upgrade_flushes);
 	return FAULT_DONE;
+}
+
+/*
+ * The entry allows the access. Somebody else repaired it, or this CPU holds a stale one that
+ * allows less: what the rules have for that. If a retried fault leaves it out, the access
+ * faults once more at most, as that one is a first fault.
+ */
+static void fix_up(const struct fault *f, unsigned level)
+{
+	count(spurious_faults);
+	if (!f->write && !f->exec)
+		return; /* no entry that a CPU may hold refuses to be read */
+	enum rule_flush how = rules.fixup[f->attempt > 0];
+
+	if (rule_flush_entry(&f->as->ctx, f->va, level, how))
+		count(spurious_flushes);
+	else if (!how && !pt_fault_drops())
+		cpu_relax(); /* whoever gave the access may be about to flush */
 }
 
 /* The entry is present, but does not allow the access, or no longer refuses it. */
@@ -190,16 +209,20 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 				       .end = f->va + 1});
 		return fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
 	}
+	/* What is missing then, the access faults for once more, where hardware does not set it. */
+	if (unlikely(f->attempt && rules.leaves_retried)) {
+		if (!pt_hw_dirty() &&
+		    (!pte_is_accessed(f->seen) || (f->write && !pte_is_dirty(f->seen))))
+			count(extra_faults);
+		return FAULT_DONE;
+	}
 	if (f->write && !pte_is_dirty(f->seen)) /* ports whose software sets it */
 		return fault_change(f, pos, pte_mk_dirty, ENTRY_D_SET);
 	if (!pte_is_accessed(f->seen))
 		return fault_change(f, pos, pte_mk_young, ENTRY_A_SET);
 	/* Nobody takes execution from an entry but aspace_protect(), which takes it from the area, too. */
 	ASSERT(!f->exec || pte_is_executable(f->seen));
-	/* Somebody else repaired it, or this CPU held a stale entry that allowed less. */
-	count(spurious_faults);
-	if (f->write || f->exec) /* no entry that a CPU may hold refuses to be read */
-		rule_flush_entry(&f->as->ctx, f->va, pos.level, rules.fixup[f->attempt > 0]);
+	fix_up(f, pos.level);
 	return FAULT_DONE;
 }
 

@@ -177,15 +177,31 @@ static bool anything_staged(void)
 	return false;
 }
 
-void knobs_commit(void)
+u32 knob_next(const u32 *value)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (list[i]->value == value)
+			return in_force(&list[i]->next)->value;
+	panic("a variable that is no knob's");
+}
+
+int knobs_commit(char *err, size_t size)
 {
 	if (!anything_staged())
-		return;
+		return 0;
+	const char *why = knob_hooks.refuse ? knob_hooks.refuse() : NULL;
+
+	if (why) {
+		ksnprintf(err, size, "%s", why);
+		knobs_discard();
+		return -ENOTSUP;
+	}
 	knob_hooks.settle();
 	for (unsigned i = 0; i < count; i++)
 		if (list[i]->staged)
 			put(list[i], &list[i]->next);
 	knob_hooks.changed();
+	return 0;
 }
 
 void knobs_discard(void)
@@ -200,9 +216,7 @@ int knob_set(const char *name, const char *value, const char *source, char *err,
 {
 	int rc = knob_stage(name, value, source, err, size);
 
-	if (!rc)
-		knobs_commit();
-	return rc;
+	return rc ? rc : knobs_commit(err, size);
 }
 
 void knobs_save(void)

@@ -14,6 +14,10 @@ static const char *const switches[] = {"off", "on", NULL};
 static const char *const batch_flushes[] = {"range", "all", NULL};
 static const char *const hint_orders[] = {"early", "late", NULL};
 static const char *const splits[] = {"off", "shared", NULL};
+static const char *const models[] = {"native", "arm64", "x86", NULL};
+static const char *const spurious_whens[] = {"always", "rfc", "skip", "never", "local", NULL};
+static const char *const upgrades[] = {"all", "local", NULL};
+static const char *const protect_flushes[] = {"always", "filter", NULL};
 static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
 static const char *defer_names[DEFERRALS_MAX + 1]; /* from deferrals[] */
 
@@ -134,6 +138,30 @@ static struct knob table[] = {
 	 .def = 3,
 	 .summary = "of its CPU's time: what the scan may take; 3 as Linux (1 part in 32)",
 	 .decided_in = "mm/scan.c"},
+	{.name = "model",
+	 .unit = "",
+	 .value = &knobs.model,
+	 .choices = models,
+	 .summary = "whose rules say which change of an entry needs which flush",
+	 .decided_in = "mm/rules.c"},
+	{.name = "spurious",
+	 .unit = "",
+	 .value = &knobs.spurious,
+	 .choices = spurious_whens,
+	 .summary = "when a fault that changed nothing is followed by what the rules have for it",
+	 .decided_in = "mm/rules.c"},
+	{.name = "upgrade",
+	 .unit = "",
+	 .value = &knobs.upgrade,
+	 .choices = upgrades,
+	 .summary = "who flushes when an entry of the same frame gains access",
+	 .decided_in = "mm/rules.c"},
+	{.name = "protect_flush",
+	 .unit = "",
+	 .value = &knobs.protect_flush,
+	 .choices = protect_flushes,
+	 .summary = "entries that a change of protection flushes: all, or where access was lost",
+	 .decided_in = "mm/range.c"},
 };
 
 /* No debt outlives the rules it was made under. */
@@ -162,7 +190,8 @@ static void choose_native(void)
 
 void knobs_init(void)
 {
-	knob_hooks = (struct knob_hooks){.settle = settle, .changed = changed};
+	knob_hooks =
+		(struct knob_hooks){.refuse = rules_refuse, .settle = settle, .changed = changed};
 	for (unsigned n = 0; deferrals[n]; n++) {
 		if (n == DEFERRALS_MAX)
 			panic("more than %d deferrals", DEFERRALS_MAX);

@@ -3,6 +3,7 @@
  * leave through a small gather that flushes when it is full.
  */
 #include <mm/change.h>
+#include <mm/knob.h>
 #include <mm/range.h>
 #include <mm/migrate_wait.h>
 #include <mm/rules.h>
@@ -154,20 +155,22 @@ static inline void prepare_code(pte_t old, unsigned level)
 }
 
 /*
- * True: some CPU may still use the old rights, or would go on refusing the new
- * ones. PTL held; debts were paid by change_begin().
+ * True: to be flushed. Some CPU may still use the old rights, or would go on refusing the
+ * new ones; or everything is (protect_flush=always). PTL held; debts were paid by
+ * change_begin().
  */
-static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot, unsigned level)
+static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot, unsigned level, bool always)
 {
 	pte_t new = pte_with_prot(old, prot);
 
 	if (new.v == old.v)
-		return false;
+		return always;
 	if (unlikely(prot & PROT_EXEC))
 		prepare_code(old, level);
 	pt_protect(ptep, old, new, prot);
 	/* Where nothing but reading is left, what changed lost something. */
-	return !(prot & PROT_CHANGES) || rule_needed(rules.flush, entry_changes(old, new, level));
+	return !(prot & PROT_CHANGES) || always ||
+	       (entry_changes(old, new, level) & rules.shootdown);
 }
 
 /* A hint entry gets the new rights, too: they are what the next access will be given. PTL held. */
@@ -198,6 +201,7 @@ static __always_inline void protect_table(struct aspace *as, struct tlb_gather *
 {
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 	u64 size = PT_LEVEL_SIZE(pos.level);
+	bool always = knobs.protect_flush == PROTECT_FLUSH_ALWAYS;
 	vaddr_t first = ~0UL, last = 0;
 	struct page *moving = NULL;
 
@@ -208,7 +212,7 @@ static __always_inline void protect_table(struct aspace *as, struct tlb_gather *
 		pte_t old = pte_load(pos.ptep);
 
 		if (likely(pte_is_present(old))) {
-			if (!protect_entry(pos.ptep, old, prot, pos.level))
+			if (!protect_entry(pos.ptep, old, prot, pos.level, always))
 				continue;
 		} else if (unlikely(pte_is_migration(old))) {
 			moving = phys_to_page(pte_pa(old, pos.level));

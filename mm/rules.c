@@ -17,6 +17,7 @@
  * entry) are not up to any knob.
  */
 #include <mm/rules.h>
+#include <mm/knob.h>
 #include <mm/tlb.h>
 #include <kernel/panic.h>
 
@@ -144,16 +145,59 @@ const struct rule_set *rules_native(void)
 	return pt_fault_drops() ? &rules_x86 : &rules_arm64;
 }
 
+static const struct rule_set *set_of(u32 model)
+{
+	return model == RULES_NATIVE ? rules_native()
+	       : model == RULES_X86  ? &rules_x86
+				     : &rules_arm64;
+}
+
+/* By arm64's rules somebody has to flush: whoever gives access, or whoever faults for want of it. */
+const char *rules_refuse(void)
+{
+	if (set_of(knob_next(&knobs.model))->fixup == RULE_NONE ||
+	    knob_next(&knobs.upgrade) != UPGRADE_LOCAL ||
+	    knob_next(&knobs.spurious) != SPURIOUS_NEVER)
+		return NULL;
+	return "upgrade=local with spurious=never: by arm64's rules a CPU that keeps its old entry "
+	       "would fault for ever";
+}
+
+/* What follows a fault that changed nothing. */
+static enum rule_flush fixup_of(bool retried)
+{
+	/* No knob changes what the hardware does: without this, CPUs that keep such entries would fault for ever. */
+	if (rules.set->fixup == RULE_NONE)
+		return pt_fault_drops() ? RULE_NONE : RULE_LOCAL;
+	switch (knobs.spurious) {
+	case SPURIOUS_ALWAYS:
+		return rules.set->fixup;
+	case SPURIOUS_NEVER:
+		return RULE_NONE;
+	case SPURIOUS_LOCAL:
+		return RULE_LOCAL;
+	default:
+		return retried ? RULE_NONE : rules.set->fixup;
+	}
+}
+
 void rules_use(void)
 {
-	rules.set = rules_native();
+	rules.set = set_of(knobs.model);
+	rules.shootdown = 0;
 	for (unsigned c = 0; c < ENTRY_CHANGES; c++) {
 		const struct rule *r = &rules.set->rule[c];
 
 		rules.flush[c] = pt_hw_dirty() ? r->flush : r->by_faults;
-		rules.upgrade[c] = MIN(rules.flush[c], RULE_LOCAL);
+		rules.upgrade[c] = rules.flush[c];
+		if (ENTRY_BIT(c) & ENTRY_GAINS && knobs.upgrade == UPGRADE_LOCAL)
+			rules.upgrade[c] = MIN(rules.flush[c], RULE_LOCAL);
+		if (rules.upgrade[c] >= RULE_ALL)
+			rules.shootdown |= ENTRY_BIT(c);
 	}
-	rules.fixup[0] = rules.fixup[1] = MIN(rules.set->fixup, RULE_LOCAL);
+	rules.fixup[false] = fixup_of(false);
+	rules.fixup[true] = fixup_of(true);
+	rules.leaves_retried = knobs.spurious == SPURIOUS_RFC;
 }
 
 bool rule_flush_entry(struct tlb_context *ctx, vaddr_t va, unsigned level, enum rule_flush how)

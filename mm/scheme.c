@@ -108,9 +108,8 @@ int scheme_apply(const char *names, char *err, size_t size)
 	int rc = *names ? scheme_stage(names, err, size) : 0;
 
 	knobs_save();
-	if (rc)
-		knobs_discard();
-	else
-		knobs_commit();
+	if (!rc)
+		return knobs_commit(err, size);
+	knobs_discard();
 	return rc;
 }

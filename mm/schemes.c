@@ -3,9 +3,16 @@
 #include <arch/tlb.h>
 
 /* Checked against the sources of both versions, row by row: docs/linux.md. */
+static const struct scheme_case linux_6_1[] = {
+	/* pte_needs_flush(); flush_tlb_fix_spurious_fault() */
+	{"x86_64", NULL, "spurious=skip protect_flush=filter"},
+	{"arm64", NULL, "spurious=never protect_flush=always"},
+	{NULL, NULL, NULL},
+};
 static const struct scheme_case linux_6_12[] = {
 	/* arch_tlbbatch_should_defer(), arch_tlbbatch_flush() */
-	{"x86_64", NULL, "batch_alone=off batch_flush=all"},
+	{"x86_64", NULL, "batch_alone=off batch_flush=all spurious=skip protect_flush=filter"},
+	{"arm64", NULL, "spurious=never protect_flush=always"},
 	{"arm64", tlb_bcast_repeats, "batch=1"},
 	{NULL, NULL, NULL},
 };
@@ -14,21 +21,31 @@ static const struct scheme_case linux_6_12[] = {
 	"LRU, folio locks, cgroup charges, mmap_lock; sources freed one by one; 2 MiB pages that " \
 	"flush even from a hint entry, and are split where no large frame is free; scans by task " \
 	"and area; x86-64: lazy-TLB CPUs skipped instead of leaving the mask; arm64: range "       \
-	"instructions without a ceiling of 512 pages, flushes of upgrades by broadcast"
+	"instructions without a ceiling of 512 pages"
 
 const struct scheme_def scheme_defs[] = {
 	{"baseline", "the historical kernel: one shootdown per migrated page",
-	 "batch=1 batch_2m=1 defer=none hint=early", NULL, NULL},
+	 "batch=1 batch_2m=1 defer=none hint=early spurious=always upgrade=all "
+	 "protect_flush=always",
+	 NULL, NULL},
 	{"batch", "one shootdown per batch of pages (migrate_pages since 6.3)",
 	 "batch=512 batch_2m=8", NULL, NULL},
 	{"late-map", "hint faults move the page first and map it after that (since 5.13)",
 	 "hint=late", NULL, NULL},
 	{"like-linux-6.1", "what that kernel does: page by page, hint=late (since 5.13)",
-	 "batch=1 batch_2m=1 defer=none hint=late numa_split=off", NULL, LINUX_LACKS},
+	 "batch=1 batch_2m=1 defer=none hint=late numa_split=off upgrade=all", linux_6_1,
+	 LINUX_LACKS},
 	{"like-linux-6.12",
 	 "what that kernel does on this ISA: 4 KiB pages in batches of 512, hint=late",
-	 "batch=512 batch_2m=1 defer=none hint=late numa_split=off", linux_6_12,
+	 "batch=512 batch_2m=1 defer=none hint=late numa_split=off upgrade=all", linux_6_12,
 	 LINUX_LACKS "; synchronous retry passes; batches of up to 2*512-1 pages"},
+	{"skip-retry", "no flush after a fault that was retried and changed nothing (since 5.9)",
+	 "spurious=skip", NULL, NULL},
+	{"local-upgrade",
+	 "an entry that gains access is flushed here, elsewhere by who faults (arm64 since 6.19)",
+	 "upgrade=local spurious=local", NULL, NULL},
+	{"filter-protect", "changes of protection flush only where access was lost (since 5.19)",
+	 "protect_flush=filter", NULL, NULL},
 	{"latr", "frames wait until each CPU has flushed itself, at its tick or switch",
 	 "batch=512 batch_2m=8 defer=latr", NULL, NULL},
 	{"never", "no flush at all: the upper bound of what any scheme can win (UNSAFE)",

@@ -144,8 +144,8 @@ static unsigned run_set(int argc, char **argv)
 			rc = command_usage_error("set", "%s (nothing was changed)", err);
 	if (rc)
 		knobs_discard();
-	else
-		knobs_commit();
+	else if (knobs_commit(err, ERROR_LEN))
+		rc = command_usage_error("set", "%s (nothing was changed)", err);
 	return rc;
 }
 

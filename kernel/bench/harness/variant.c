@@ -17,10 +17,10 @@ int variant_enter(const struct bench *b, const struct bench_variant *v, char *er
 		return rc;
 	for (unsigned i = 0; i < b->vary_count && !rc; i++)
 		rc = knob_stage(b->vary[i].knob, v->vary_value[i], "vary", err, BENCH_ERROR_LEN);
-	if (!rc) {
-		knobs_commit();
+	if (!rc)
+		rc = knobs_commit(err, BENCH_ERROR_LEN);
+	if (!rc)
 		return 0;
-	}
 	knobs_discard();
 	scheme_restore();
 	return rc;

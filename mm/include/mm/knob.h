@@ -17,6 +17,33 @@ struct knobs {
 	u32 scan_size; /* 4 KiB pages per window */
 	u32 scan_min, scan_max; /* microseconds per pass */
 	u32 scan_load; /* percent of its CPU's time that the scan may take */
+	u32 model; /* enum rule_model */
+	u32 spurious; /* enum spurious_when */
+	u32 upgrade; /* enum upgrade_by */
+	u32 protect_flush; /* enum protect_flush */
+};
+
+/* Whose rules say which change of an entry needs which flush: <mm/rules.h>. */
+enum rule_model { RULES_NATIVE, RULES_ARM64, RULES_X86 };
+
+/* When the rules' fix-up runs after a fault that changed nothing. */
+enum spurious_when {
+	SPURIOUS_ALWAYS, /* as Linux before 5.9 */
+	SPURIOUS_RFC, /* first faults; a retried one leaves accessed and dirty alone, too */
+	SPURIOUS_SKIP, /* first faults (Linux since 5.9) */
+	SPURIOUS_NEVER,
+	SPURIOUS_LOCAL, /* always, but on this CPU only */
+};
+
+/* Who flushes when a fault gives an entry of the same frame more access. */
+enum upgrade_by {
+	UPGRADE_ALL, /* every CPU, where the rules ask for it */
+	UPGRADE_LOCAL, /* this one; others when they fault: the fix-up */
+};
+
+enum protect_flush {
+	PROTECT_FLUSH_ALWAYS, /* every entry of the range that is present, changed or not */
+	PROTECT_FLUSH_FILTER, /* those that lost something, or gained what faults do not repair */
 };
 
 enum batch_flush {
@@ -67,6 +94,8 @@ struct knob {
 
 /* What mm does when knobs change. Called in task context, no locks held. */
 struct knob_hooks {
+	/* Why the values that are about to be put in force do not go together, or NULL; see knob_next(). */
+	const char *(*refuse)(void);
 	void (*settle)(void); /* before values change: pay what is owed */
 	void (*changed)(void); /* put the values in force */
 };
@@ -105,8 +134,13 @@ int knob_stage_scheme(const char *name, const char *value, const char *scheme, c
 void knobs_stage_own(void);
 /* Stage every knob's default. */
 void knobs_stage_defaults(void);
-/* Put in force what is staged, if anything is. Settles all debts first; the rules of knob_set(). */
-void knobs_commit(void);
+/*
+ * Put in force what is staged, if anything is. Settles all debts first; the rules of knob_set(). 0, or
+ * -ENOTSUP with the reason in err: values do not go together, and nothing is staged any more.
+ */
+int knobs_commit(char *err, size_t size);
+/* What the knob with this variable is about to be: as staged, or as it is. */
+u32 knob_next(const u32 *value);
 /* Forget what is staged. */
 void knobs_discard(void);
 

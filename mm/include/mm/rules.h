@@ -59,7 +59,9 @@ struct rules {
 	const struct rule_set *set;
 	u8 flush[ENTRY_CHANGES]; /* of the table, for this machine's way of setting accessed and dirty */
 	u8 upgrade[ENTRY_CHANGES]; /* after a fault has given an entry more: enum rule_flush */
+	u32 shootdown; /* changes that are flushed everywhere: ENTRY_BIT()s */
 	u8 fixup[2]; /* after a fault that changed nothing: a first one, one that was retried */
+	bool leaves_retried; /* a retried fault leaves accessed and dirty alone */
 };
 extern struct rules rules;
 
@@ -69,6 +71,8 @@ u32 entry_changes(pte_t old, pte_t new, unsigned level);
 enum rule_flush rule_needed(const u8 flush[ENTRY_CHANGES], u32 changes);
 /* The table of the architecture that this machine has. */
 const struct rule_set *rules_native(void);
+/* Why the values that knobs are about to have do not go together, or NULL. */
+const char *rules_refuse(void);
 /* Put in force what follows from the machine and the knobs. Nobody handles a fault. Start-up, and when knobs change. */
 void rules_use(void);
 

@@ -51,6 +51,9 @@
 	X(flush_scanner) /* flush instructions for it, on any CPU */                                 \
 	X(bcast_scanner) /* broadcasts waited for */                                                 \
 	X(retried_faults) /* faults that started over, once or more often, each once */              \
+	X(spurious_flushes) /* flushes everywhere that followed a fault which changed nothing */     \
+	X(upgrade_flushes) /* and those as a fault gave an entry more access */                      \
+	X(extra_faults) /* retried ones that left accessed or dirty to another (spurious=rfc) */     \
 	X(oracle_checked) /* frames whose release was checked against the evidence */                \
 	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */
 

@@ -194,9 +194,11 @@ static bool set(const char *knob, const char *text)
 
 static void everything_default(void)
 {
+	char err[160];
+
 	host_mm();
 	knobs_stage_defaults();
-	knobs_commit();
+	CHECK_EQ(knobs_commit(err, sizeof(err)), 0);
 }
 
 /* Nothing of the scheme before is left; what was set by hand is under it, and stays if no scheme names it. */
@@ -245,13 +247,13 @@ TEST(knobs_change_all_or_none)
 	CHECK(knob_stage("range", "many", "set", err, sizeof(err)) < 0);
 	CHECK_STR(err, "range=many: not a number from 0 to 4096");
 	knobs_discard();
-	knobs_commit();
+	CHECK_EQ(knobs_commit(err, sizeof(err)), 0);
 	CHECK(!apply("batch+range=many") && !apply("batch+") && !apply("nothing"));
 	CHECK_EQ(settled, 0);
 	CHECK(value("batch") == 1 && !strcmp(source("batch"), "default"));
 	CHECK_EQ(knob_stage("batch", "4", "set", err, sizeof(err)), 0);
 	CHECK_EQ(scheme_stage("batch", err, sizeof(err)), 0);
-	knobs_commit();
+	CHECK_EQ(knobs_commit(err, sizeof(err)), 0);
 	CHECK_EQ(settled, 1);
 	CHECK_EQ(value("batch"), 512);
 	CHECK(apply("late-map"));

@@ -41,6 +41,10 @@ extern const struct scenario flush_cpus, stage2_shootdown;
 extern const struct scenario debts_grow, hint_dirty, share_unmap, destroy_lazy;
 /* ---- scenarios_exec.c ---- */
 extern const struct scenario exec_protect, exec_hint, exec_alias;
+/* ---- scenarios_rules.c ---- */
+extern const struct scenario spurious_always, spurious_rfc, spurious_skip, spurious_never,
+	spurious_local, upgrade_local, upgrade_local_skip, protect_filter, protect_filter_local,
+	model_arm64, model_x86, protect_dirty;
 /* ---- scenarios_debts.c ---- */
 extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, debts_ticks,
 	debts_ticks_paid, debts_two_payers, free_owing_frames, buddy_taken;

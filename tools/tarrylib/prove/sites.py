@@ -14,7 +14,7 @@ FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
-         "mm/defer/*.c")
+         "mm/rules.c", "mm/defer/*.c")
 
 @dataclass
 class Site:
@@ -140,8 +140,8 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("subscriber not told", statements(r"change_taken(?:_tell)?|change_end|change_tell_end|wait_for_others")),
     ("rollover without a flush", replaced(r"flush_due\) = true;", "flush_due);")),
     ("ASID not kept apart", replaced(r"used_test_and_set\(\(u16\)token\);", ";")),
-    ("upgrade without a flush", replaced(r"&& rules\.upgrade\[what\]\)", "&& false)")),
-    ("upgrade without a flush", replaced(r"\|\| rule_needed\(rules\.[^;]+;", "|| false;")),
+    ("upgrade without a flush", replaced(r"same && rules\.upgrade\[what\]", "false")),
+    ("upgrade without a flush", replaced(r"\|\|\s*\(entry_changes[^;]+;", "|| false;")),
 ]
 
 
