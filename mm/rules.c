@@ -11,10 +11,25 @@
  * both: the old entry names the same frame and allows less. So none of I1, I2, I4,
  * I5 and I7 depends on these flushes. What depends on them is progress, and it needs
  * one of two: whoever gave the entry more flushes it everywhere, or whoever faults
- * on it for nothing flushes it on his own CPU (the fix-up).
+ * on it for nothing flushes it on his own CPU (the fix-up). Values of the knobs
+ * `upgrade` and `spurious` that have neither are refused (rules_refuse()).
+ *
+ * Not after a retried fault (spurious=skip, rfc): if this CPU does hold such an
+ * entry, the access faults once more. That fault is a first one, as attempts are
+ * counted per call of the handler, and has its fix-up, unless it has to wait, too.
+ * So there is one fault more for each wait, and a wait ends because somebody else
+ * got on: no livelock. The same holds for accessed and dirty that rfc leaves alone.
+ *
+ * Never (spurious=never): the flush of whoever gave the access is under way when a
+ * CPU can fault for nothing, as it follows the entry's change before anything is
+ * waited for but acknowledgements. Until it arrives that CPU faults again, and
+ * answers requests in between.
+ *
+ * An open debt (I5) is no matter of gains: the old entry names another frame. So a
+ * fault pays before it makes an entry writable, whoever flushes after that.
  *
  * Rows that lose something (W, X, a dirty bit that was cleared, the frame, the
- * entry) are not up to any knob.
+ * entry) are not up to any knob: those flushes are I1, I2, I3 and I7.
  */
 #include <mm/rules.h>
 #include <mm/knob.h>

@@ -114,7 +114,6 @@ TEST(range_made_executable_or_not_is_flushed)
 	CHECK_EQ(counters(1)->flush_remote_page, before + 2);
 	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
 	CHECK_EQ(counters(1)->flush_remote_page, before + 2);
-	CHECK(set("protect_flush", "always"));
 	aspace_destroy(as);
 }
 

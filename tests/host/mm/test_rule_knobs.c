@@ -17,6 +17,13 @@ static bool set(const char *knob, const char *value)
 	return !knob_set(knob, value, "set", reason, sizeof(reason));
 }
 
+/* What a test begins with. */
+static bool baseline(void)
+{
+	return set("upgrade", "all") && set("spurious", "always") && set("model", "native") &&
+	       set("protect_flush", "always");
+}
+
 static void defaults(void)
 {
 	host_mm();
@@ -111,6 +118,7 @@ TEST(the_fix_up_runs_when_the_knob_says_so)
 {
 	static const char *const models[] = {"native", "arm64"};
 
+	CHECK(baseline());
 	for (unsigned m = 0; m < ARRAY_SIZE(models); m++)
 		for (unsigned i = 0; i < ARRAY_SIZE(spurious_rows); i++) {
 			CHECK(set("model", models[m]));
@@ -122,6 +130,7 @@ TEST(the_fix_up_runs_when_the_knob_says_so)
 /* Real CPUs of this kind would fault for ever without the local flush, whatever `spurious` says. */
 TEST(x86_rules_keep_a_local_flush_where_a_fault_drops_nothing)
 {
+	CHECK(baseline());
 	CHECK(set("model", "x86"));
 	for (unsigned i = 0; i < ARRAY_SIZE(spurious_rows); i++) {
 		CHECK(set("spurious", spurious_rows[i].value));
@@ -150,6 +159,7 @@ TEST(a_retried_fault_leaves_accessed_and_dirty_alone_only_with_rfc)
 	static pte_t (*const lacks[])(pte_t) = {clean, old};
 	struct mm_counters *c = cpu_ptr(0, mm_counters), before;
 
+	CHECK(baseline());
 	for (unsigned i = 0; i < ARRAY_SIZE(lacks); i++) {
 		CHECK(set("spurious", "rfc"));
 		before = *c;
@@ -190,6 +200,7 @@ static u64 upgrade_flushes_of_one(const char *upgrade, const char *spurious)
 
 TEST(who_flushes_an_upgrade_is_a_knob)
 {
+	CHECK(baseline());
 	CHECK(set("model", "arm64"));
 	CHECK_EQ(upgrade_flushes_of_one("all", "never"), 1);
 	CHECK_EQ(upgrade_flushes_of_one("local", "local"), 0);
@@ -206,6 +217,7 @@ TEST(nobody_flushes_an_upgrade_is_refused_by_arm64_rules)
 	const char *why = "upgrade=local with spurious=never: by arm64's rules a CPU that keeps "
 			  "its old entry would fault for ever";
 
+	CHECK(baseline());
 	CHECK(set("model", "arm64") && set("upgrade", "local"));
 	CHECK(!set("spurious", "never"));
 	CHECK_STR(reason, why);
@@ -217,8 +229,7 @@ TEST(nobody_flushes_an_upgrade_is_refused_by_arm64_rules)
 	CHECK(!set("model", "arm64"));
 	CHECK_EQ(knobs.model, RULES_X86);
 	CHECK_EQ(set("model", "native"), !fake_config.arm64);
-	defaults();
-	CHECK(set("model", "arm64"));
+	CHECK(baseline() && set("model", "arm64"));
 	CHECK_EQ(scheme_apply("spurious=never+upgrade=local", reason, sizeof(reason)), -ENOTSUP);
 	CHECK_STR(reason, why);
 	CHECK(knobs.upgrade == UPGRADE_ALL && knobs.spurious == SPURIOUS_ALWAYS);
@@ -250,6 +261,7 @@ TEST(a_change_of_protection_flushes_what_the_knob_and_the_rules_ask_for)
 {
 	const prot_t r = PROT_READ, rw = PROT_READ | PROT_WRITE, rx = PROT_READ | PROT_EXEC;
 
+	CHECK(baseline());
 	CHECK(set("protect_flush", "always"));
 	CHECK_EQ(shootdowns(r, r), 1);
 	CHECK_EQ(shootdowns(rw, rw), 1);
@@ -295,7 +307,7 @@ TEST(schemes_set_what_their_kernels_do_after_faults)
 		 PROTECT_FLUSH_ALWAYS, true},
 	};
 
-	defaults();
+	CHECK(baseline());
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		bool arm64 = fake_config.arm64;
 
@@ -307,4 +319,5 @@ TEST(schemes_set_what_their_kernels_do_after_faults)
 		CHECK_EQ(knobs.model, RULES_NATIVE);
 		scheme_restore();
 	}
+	defaults();
 }

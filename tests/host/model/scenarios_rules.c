@@ -13,10 +13,19 @@ static struct aspace *a;
 #define VA MODEL_VA
 #define VA2 (MODEL_VA + PAGE_SIZE)
 
+/* What a scenario does not set. */
+static void use_baseline(void)
+{
+	knobs.model = RULES_NATIVE;
+	knobs.spurious = SPURIOUS_ALWAYS;
+	knobs.upgrade = UPGRADE_ALL;
+	knobs.protect_flush = PROTECT_FLUSH_ALWAYS;
+}
+
 /* Two writable pages; of the second the entry does not say so yet, as copying on write would leave it. */
 static void setup_pages(void)
 {
-	rules_use();
+	rules_use(); /* what the scenario has set */
 	a = work_space("a", VA, 2, RW);
 	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
 		work_load(a, cpu);
@@ -86,6 +95,7 @@ static void end_pages(void)
 #define SCENARIO(ident, the_name, first, what, ...)                                                \
 	static void setup_##ident(void)                                                            \
 	{                                                                                          \
+		use_baseline();                                                                    \
 		__VA_ARGS__;                                                                       \
 		setup_pages();                                                                     \
 	}                                                                                          \

@@ -70,6 +70,11 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 	named = values_now();
 	/* Scenarios that take hint faults set it themselves, to either order: no scheme decides it. */
 	knobs.hint = MODEL_HINT_OPEN;
+	/* By x86's rules no flush follows an upgrade or a fault that changed nothing. */
+	if (pt_fault_drops() && knobs.model == RULES_NATIVE && knobs.spurious != SPURIOUS_RFC) {
+		knobs.spurious = SPURIOUS_ALWAYS;
+		knobs.upgrade = UPGRADE_ALL;
+	}
 	knobs.batch_2m = MIN(knobs.batch_2m, (u32)MODEL_LARGE); /* more makes no difference */
 	return true;
 }
