@@ -143,16 +143,6 @@ u32 entry_changes(pte_t old, pte_t new, unsigned level)
 	       flipped(pte_is_accessed(old), pte_is_accessed(new), ENTRY_A_SET, ENTRY_A_CLEARED);
 }
 
-enum rule_flush rule_needed(const u8 flush[ENTRY_CHANGES], u32 changes)
-{
-	u8 most = RULE_NONE;
-
-	for (unsigned c = 0; c < ENTRY_CHANGES; c++)
-		if (changes & ENTRY_BIT(c))
-			most = MAX(most, flush[c]);
-	return most;
-}
-
 /* ---- what holds now -------------------------------------------------------------- */
 
 const struct rule_set *rules_native(void)

@@ -67,8 +67,6 @@ extern struct rules rules;
 
 /* ENTRY_BIT() of each way in which old and new differ. Both are entries of this level. */
 u32 entry_changes(pte_t old, pte_t new, unsigned level);
-/* What a change needs by a table as it is: the most that any of its parts does. changes: ENTRY_BIT()s. */
-enum rule_flush rule_needed(const u8 flush[ENTRY_CHANGES], u32 changes);
 /* The table of the architecture that this machine has. */
 const struct rule_set *rules_native(void);
 /* Why the values that knobs are about to have do not go together, or NULL. */
