@@ -34,7 +34,8 @@ extern const struct scenario hint_scan_faults, hint_late_faults, hint_early_faul
 extern const struct scenario switch_shootdown, free_table, free_tables, destroy_space, initiators,
 	leave_return;
 /* ---- scenarios_asids.c ---- */
-extern const struct scenario rollover, rollover_load, rollover_leave, rollover_lazy;
+extern const struct scenario rollover, rollover_load, rollover_stay, rollover_leave, rollover_lazy,
+	slots_reused;
 /* ---- scenarios_core.c ---- */
 extern const struct scenario flush_cpus, stage2_shootdown;
 /* ---- scenarios_more.c ---- */
@@ -47,7 +48,7 @@ extern const struct scenario spurious_always, spurious_rfc, spurious_skip, spuri
 	model_arm64, model_x86, protect_dirty;
 /* ---- scenarios_debts.c ---- */
 extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, debts_ticks,
-	debts_ticks_paid, debts_two_payers, free_owing_frames, buddy_taken;
+	debts_ticks_paid, debts_two_payers, debts_reap, free_owing_frames, buddy_taken;
 /* ---- scenarios_object.c ---- */
 extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
 /* ---- scenarios_change.c ---- */

@@ -92,6 +92,79 @@ const struct scenario rollover_load = {
 	.end = end_four,
 };
 
+/* ---- more spaces than a CPU keeps tags for (x86 rules) ---------------------------------------- */
+
+static struct aspace *many[7];
+
+/* A page each, at the same address. */
+static void setup_seven_spaces(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = work_space("many", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(many[0], cpu);
+}
+
+static void through_all_seven(unsigned cpu)
+{
+	for (unsigned i = 0; i <= ARRAY_SIZE(many); i++) {
+		aspace_load(many[i % ARRAY_SIZE(many)]);
+		work_write(VA, cpu);
+		work_read(VA, cpu, cpu);
+	}
+}
+
+static void migrate_first(unsigned cpu)
+{
+	work_migrate(many[0], VA, 1, 1);
+	work_read(VA, cpu, cpu);
+}
+
+static void end_seven(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(many); i++)
+		work_expect_all(many[i], VA, 1);
+}
+
+const struct scenario slots_reused = {
+	.name = "slots-reused",
+	.summary = "a CPU goes through more spaces than it keeps entries of, and comes back to one "
+		   "that moves",
+	.cpus = 2,
+	.setup = setup_seven_spaces,
+	.program = {migrate_first, through_all_seven},
+	.end = end_seven,
+};
+
+/* ---- a CPU that stays while generations come and go ------------------------------------------ */
+
+static void roll_over_and_migrate(unsigned cpu)
+{
+	struct aspace *const spaces[] = {b, c, d, a, b, c, d, a};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(spaces); i++)
+		aspace_load(spaces[i]);
+	work_migrate(a, VA, 2, 1);
+	work_read(VA, cpu, 1);
+}
+
+static void stay(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		work_write(VA, cpu);
+		work_read(VA2, cpu, cpu);
+	}
+}
+
+const struct scenario rollover_stay = {
+	.name = "rollover-stay",
+	.summary = "a CPU stays in a space through several generations while its pages move",
+	.cpus = 2,
+	.setup = setup_four_spaces,
+	.program = {roll_over_and_migrate, stay},
+	.end = end_four,
+};
+
 /* ---- a CPU leaves the space whose pages move ---------------------------------------------- */
 
 /* Uses up the tags while the other CPU leaves a, comes back to a under another tag, and moves its pages. */

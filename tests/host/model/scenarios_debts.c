@@ -397,6 +397,36 @@ const struct scenario debts_ticks_paid = {
 	.end = NULL,
 };
 
+static void move_and_tick_elsewhere(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 1, 1);
+	tick_here();
+}
+
+static void tick_and_settle(unsigned cpu __unused)
+{
+	work_read_same(VA);
+	tick_here();
+	deferral_settle();
+	work_read_same(VA);
+}
+
+static void setup_elsewhere(void)
+{
+	setup_ticks();
+	work_load(b, 0); /* it has nothing to flush itself */
+}
+
+const struct scenario debts_reap = {
+	.name = "debts-reap",
+	.summary = "a CPU frees what all have flushed at their ticks while another pays for it",
+	.cpus = 2,
+	.reads_only = true,
+	.setup = setup_elsewhere,
+	.program = {move_and_tick_elsewhere, tick_and_settle},
+	.end = NULL,
+};
+
 static void move_and_settle_one(unsigned cpu __unused)
 {
 	work_migrate(a, VA, 1, 1);
