@@ -134,6 +134,8 @@ def read_config(all_schemes: list[str]) -> list[Mistake]:
         s = config[name]
         m = Mistake(name, " ".join(s["kind"].split()), " ".join(s.get("what", "").split()),
                     " ".join(s.get("why", "").split()))
+        if happened := " ".join(s.get("happened", "").split()):
+            m.what += f" (happened: {happened})"
         mistakes.append(m)
         if m.why:
             continue

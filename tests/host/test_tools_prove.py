@@ -162,7 +162,7 @@ def test_shared() -> None:
     for text, kind in (("lock order: a", "locks"), ("ends with the spinlock of", "locks"), ("x: I2: y", "invariants"), ("panic: oracle: z", "oracle"),
                        ("CPU 1 reads 3", "contents"), ("lost write", "contents"), ("deadlock", "progress"), ("no end", "progress"),
                        ("still a fault", "progress"), ("a.c:3: race: b", "races"), ("panic: b", "assertion"), ("references at the end", "end state"),
-                       ("after settling", "end state"), ("SIGSEGV", "crash")):
+                       ("after settling", "end state"), ("a subscriber is called that is gone", "subscribers"), ("SIGSEGV", "crash")):
         equal(f"kind.{text.replace(' ', '-').replace(':', '').lower()}", scratch.kind_of(text), kind)
     with in_tree({"Makefile": "all:\nbuild/good:\n\t@true\nbuild/bad:\n\t@echo wrong >&2; false\nbuild/arch:\n\t@test $(ARCH) = arm64\n",
                   "mm/a.c": "old", "tests/host/b.c": "kept", "docs/c": "not copied"}) as folder:
