@@ -81,6 +81,7 @@ def write_derived(results: res.Results) -> int:
                 [junit.Suite(b.name, b.seconds, res.verdicts(b)) for b in results.boots])
     exports.write_csv(folder / "bench.csv", results)
     exports.write_pmbench(folder, results)
+    exports.write_will_it_scale(folder, results)
     (folder / "metrics.prom").write_text(exports.prometheus(results), "utf-8")
     images = pictures.draw(results)
     (folder / "report.md").write_text(markdown(results, images), "utf-8")

@@ -21,13 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 os.chdir(ROOT)
-from tarrylib.report import figures, pmbench_xml, records  # noqa: E402
+from tarrylib.report import figures, pmbench_xml, records, will_it_scale  # noqa: E402
 from tarrylib.run import guest, ktap, qemu  # noqa: E402
 from tarrylib.run.settings import Settings, UsageError, parse, words  # noqa: E402
 
 __all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "guest", "held", "held_sample",
            "longest_waits", "main", "median", "note_verdicts", "noted", "phase_per_page", "pmbench_xml", "qemu", "records", "result",
-           "settings", "skip"]
+           "settings", "skip", "will_it_scale"]
 
 _out = ktap.Writer()
 result, skip = _out.result, _out.skip

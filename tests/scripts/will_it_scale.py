@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """The tests of will-it-scale: each operation does what the published test does, in one space and in several.
 
-Counts are exact here: faults and flushes per operation, what was verified, whom a flush had to reach.
+Counts are exact here: faults and flushes per operation, what was verified, whom a flush had to reach. The CSV file of a run
+of one task, whose path is known, is read by a program that knows only will-it-scale's format.
 """
 
-from common import Missing, boot, main, records, result, settings
+import subprocess
+import sys
+import tempfile
+
+from common import ROOT, Missing, boot, main, records, result, settings, will_it_scale
 
 TASKS = 3
 # name: (pages, faults per page, flushes per page at least, reads verified per page)
@@ -59,6 +64,21 @@ def check_reach(name: str, found: dict[str, dict]) -> None:
     result(f"{name}.alone", own["ipis_sent"] == 0, f"{own['ipis_sent']} interrupts")
 
 
+def csv_file() -> None:
+    """Where one CPU is busy, instructions are known, and so are operations in a second of virtual time."""
+    found = records.extract(boot("bench page_fault1 --threads 1 --pages 64 --rounds 2 --warmup 0").text).records
+    [one] = [record for record in found if "scale" in record]
+    rate = 10**9 / (one["median"] * one["ns_per_instruction"]) if one["trust"] == "path" else 0
+    with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+        file.write(will_it_scale.text([one]))
+        file.flush()
+        done = subprocess.run([sys.executable, ROOT / "tests/host/read_will_it_scale.py", file.name], capture_output=True, text=True,
+                              check=False)
+    fields = done.stdout.split()
+    result("csv.read", done.returncode == 0 and len(fields) == 4, done.stdout + done.stderr)
+    result("csv.rate", len(fields) == 4 and abs(int(fields[1]) - rate) <= rate / 1000, f"{fields}, {rate:.0f} by the median")
+
+
 def refusals() -> None:
     for what, words, says in (("spaces", "--threads 2 --procs 3", "--procs 3: there are only 2 tasks"),
                               ("one-task", "--threads 0 --procs 2", "--procs 2: there is only 1 task"),
@@ -85,6 +105,7 @@ def body() -> None:
     check_reach("mprotect_loop", found)
     ops = found["mprotect_loop.threads"]["scale"]["ops"]
     result("mprotect_loop.ops", ops == TASKS * LOOP * ROUNDS, f"{ops} operations")
+    csv_file()
     if settings().arch == "x86_64":
         refusals()
 

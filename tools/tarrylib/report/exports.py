@@ -1,4 +1,4 @@
-"""The same records in the forms that other tools read: CSV, Prometheus text, pmbench's XML."""
+"""The same records in the forms that other tools read: CSV, Prometheus text, pmbench's XML, will-it-scale's CSV."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import pmbench_xml
+from . import pmbench_xml, will_it_scale
 from .results import Results
 from .summary import label
 
@@ -71,6 +71,17 @@ def write_pmbench(folder: Path, results: Results) -> None:
             if "pmbench" in record and (text := pmbench_xml.text(record)):
                 name = re.sub(r"[^A-Za-z0-9.+_-]", "-", f"pmbench-{boot.name}-{record['variant']}")
                 (folder / f"{name}.xml").write_text(text, "utf-8")
+
+
+def write_will_it_scale(folder: Path, results: Results) -> None:
+    """will-it-scale-BOOT-TEST-VARIANT.csv for each of its tests with times, and its title beside it, as postprocess.py wants."""
+    for boot in results.boots:
+        for (test, variant), records in will_it_scale.groups(boot.records).items():
+            if text := will_it_scale.text(records):
+                # Without dots: what reads the files takes a name up to the first one.
+                name = re.sub(r"[^A-Za-z0-9+_-]", "-", f"will-it-scale-{boot.name}-{test}-{variant}")
+                (folder / f"{name}.csv").write_text(text, "utf-8")
+                (folder / f"{name}.title").write_text(f"{test}, {variant}, {records[0]['arch']}\n", "utf-8")
 
 
 # Prometheus text format 0.0.4: family -> (counter of a record, help); one sample per record.

@@ -323,10 +323,37 @@ def points_table(boot: Boot, record: dict) -> Table:
     return Table(f"{boot.name}: {boot.summary} ({label(record)})", header, rows, _caveats([record]))
 
 
+def tasks_table(boot: Boot, name: str, group: list[dict]) -> Table:
+    """A test of will-it-scale: what its tasks did, and what an operation took of the machine."""
+    what = next((unit(r) for r in group if unit(r)), "")
+    broadcasts = any(r["counters"].get("bcast_syncs") for r in group)
+    header = ["scheme", "tasks", "spaces", f"median {what or 'time'}/op", "interval", "ops/s", "faults/op", "retried/op",
+              "shootdowns/op", "syncs/op" if broadcasts else "ipis/op", "wrong"]
+    rows = []
+    for record in group:
+        c, did = record["counters"], record["scale"]
+
+        def per_op(key: str) -> str:
+            return number(c.get(key, 0) / did["ops"] if did["ops"] else None, 4)
+
+        rows.append([label(record), number(did["tasks"]), number(did["spaces"]), number(headline(record), 1),
+                     bounds(interval(record, record, record["trust"])), number(did["ops_per_s"]), per_op("page_faults"),
+                     per_op("retried_faults"), per_op("shootdowns"), per_op("bcast_syncs" if broadcasts else "ipis_sent"),
+                     number(c.get("stale_reads", 0))])
+    notes = ["an operation of one task; ops/s: of all tasks together; wrong: reads that failed the test's own assertion"]
+    return Table(f"{boot.name}: {name}", header, rows, notes + _caveats(group))
+
+
+def tasks_tables(boot: Boot, records: list[dict]) -> list[Table]:
+    names = dict.fromkeys(r["name"] for r in records)
+    return [tasks_table(boot, name, [r for r in records if r["name"] == name]) for name in names]
+
+
 def tables_of(boot: Boot) -> list[Table]:
     compared = [r for r in boot.records if is_comparison(r)]
-    others = [r for r in boot.records if not is_comparison(r)]
-    out = []
+    scaled = [r for r in boot.records if "scale" in r]
+    others = [r for r in boot.records if not is_comparison(r) and "scale" not in r]
+    out = tasks_tables(boot, scaled)
     if compared:
         balanced = any(r["counters"].get("hint_faults") for r in compared)
         out.append((numa_table if balanced else counts_table)(boot, compared))
@@ -337,7 +364,7 @@ def tables_of(boot: Boot) -> list[Table]:
         out[-1].notes = [floor_line(r) for r in floors] + out[-1].notes + _caveats(compared)
         others = [r for r in others if r["name"] != "floor"]
     # The floor beside another workload is in short; by itself it is the subject.
-    main = [r for r in others if r["name"] != "floor"] or others
+    main = [r for r in others if r["name"] != "floor"] or (others if not scaled else [])
     return out + [points_table(boot, r) for r in main]
 
 
