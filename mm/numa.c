@@ -76,8 +76,3 @@ u32 numa_node_of_cpu(unsigned cpu)
 {
 	return cpu_ptr(cpu, cpu_self)->node;
 }
-
-u32 numa_resolve(u32 node)
-{
-	return node == BOOT_NODE_NONE ? numa_node_of_cpu(cpu_id()) : node;
-}

@@ -121,19 +121,20 @@ static __always_inline pte_t *entry_of(const struct pt_format *fmt, pte_t *table
 static __always_inline struct pt_pos find(const struct pt_format *fmt, pte_t *root, vaddr_t va,
 					  unsigned level)
 {
-	pte_t *table = root;
+	pte_t *ptep = entry_of(fmt, root, va, fmt->start_level);
+	unsigned l = fmt->start_level;
 
-	for (unsigned l = fmt->start_level;; l--) {
-		pte_t *ptep = entry_of(fmt, table, va, l);
-
-		if (l == level)
-			return (struct pt_pos){ptep, l};
+	/* In an unrolled walk the levels are constants, and so are their shifts. */
+#pragma GCC unroll 4
+	for (unsigned step = 0; step < PT_LEVELS; step++) {
 		pte_t pte = pte_load(ptep);
 
-		if (!fmt->is_table(pte, l))
-			return (struct pt_pos){ptep, l};
-		table = phys_to_virt(fmt->pa(pte, l));
+		if (l == level || !fmt->is_table(pte, l))
+			break;
+		l--;
+		ptep = entry_of(fmt, phys_to_virt(fmt->pa(pte, l + 1)), va, l);
 	}
+	return (struct pt_pos){ptep, l};
 }
 
 struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level)
@@ -170,9 +171,9 @@ static bool table_install(const struct pt_format *fmt, pte_t *ptep, unsigned lev
 	return true;
 }
 
-/* pgwalk_create(); see there. Reads an entry again after it has hung a table there, as others may, too. */
-static __always_inline struct pt_pos create(const struct pt_format *fmt, pte_t *root, vaddr_t va,
-					    unsigned level, u32 node)
+/* Some tables may be missing. Reads an entry again after it has hung a table there, as others may, too. */
+static __noinline struct pt_pos create(const struct pt_format *fmt, pte_t *root, vaddr_t va,
+				       unsigned level, u32 node)
 {
 	pte_t *table = root;
 
@@ -198,8 +199,12 @@ static __always_inline struct pt_pos create(const struct pt_format *fmt, pte_t *
 struct pt_pos pgwalk_create(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level,
 			    u32 node)
 {
-	if (likely(fmt == &pt_stage1))
-		return create(&pt_stage1, root, va, level, node);
+	if (likely(fmt == &pt_stage1)) {
+		struct pt_pos pos = find(&pt_stage1, root, va, level);
+
+		if (likely(pos.level == level))
+			return pos; /* all tables are there, as nearly always */
+	}
 	return create(fmt, root, va, level, node);
 }
 

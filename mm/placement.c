@@ -38,12 +38,18 @@ static u32 interleaved(const struct area *area, u64 index)
 	return (u32)__builtin_ctzl(left);
 }
 
-struct page *area_alloc_page(const struct area *area, u64 index, unsigned order, unsigned flags)
+/* Where one node is not enough to say it. */
+static __noinline struct page *alloc_placed(const struct area *area, u64 index, unsigned order,
+					    unsigned flags)
 {
 	if (area->placement == PLACE_BIND)
 		return alloc_bound(area, order, flags);
-	u32 node = area->placement == PLACE_INTERLEAVE ? interleaved(area, index >> order)
-						       : numa_resolve(area->node);
+	return pmm_alloc(interleaved(area, index >> order), order, flags);
+}
 
-	return pmm_alloc(node, order, flags);
+struct page *area_alloc_page(const struct area *area, u64 index, unsigned order, unsigned flags)
+{
+	if (unlikely(area->placement != PLACE_PREFERRED))
+		return alloc_placed(area, index, order, flags);
+	return pmm_alloc(numa_resolve(area->node), order, flags);
 }

@@ -315,7 +315,7 @@ static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigne
 	return page;
 }
 
-static struct page *zeroed(struct page *page)
+static __noinline struct page *zeroed(struct page *page)
 {
 	for (u64 i = 0; page && i < 1UL << page->order; i++)
 		zero_page(page_to_virt(page + i));
@@ -329,7 +329,12 @@ struct page *pmm_alloc(u32 node, unsigned order, unsigned flags)
 
 	if (unlikely(!page))
 		page = alloc_elsewhere(node, order, flags);
-	return flags & PMM_ZERO ? zeroed(page) : page;
+	if (!(flags & PMM_ZERO))
+		return page;
+	if (unlikely(!page || order))
+		return zeroed(page);
+	zero_page(page_to_virt(page));
+	return page;
 }
 
 unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernel/bootinfo.h>
+#include <kernel/smp.h>
 
 /* Boot CPU, once, before the first question below. */
 void numa_init(const struct bootinfo *bi);
@@ -14,4 +15,7 @@ u32 numa_distance(u32 from, u32 to);
 /* Node of a CPU by our dense id, online or not. */
 u32 numa_node_of_cpu(unsigned cpu);
 /* The same node; for BOOT_NODE_NONE the node of this CPU. */
-u32 numa_resolve(u32 node);
+static inline u32 numa_resolve(u32 node)
+{
+	return node == BOOT_NODE_NONE ? this_cpu_ptr(cpu_self)->node : node;
+}
