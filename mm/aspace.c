@@ -120,6 +120,7 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 	area->node = node;
 	write_lock(&as->lock);
 	as->huge |= huge;
+	as->files |= area->object->tracked;
 	if (choose)
 		va = area_choose_va(as, len);
 	if (area_check_range(va, len, align))
@@ -219,6 +220,24 @@ int aspace_unmap(struct aspace *as, vaddr_t va, u64 len)
 	return err;
 }
 
+/*
+ * Entries of tracked pages are made writable by write faults alone, which mark the page
+ * dirty. Those that are writable already fault once more.
+ */
+static void protect_entries(struct aspace *as, vaddr_t va, vaddr_t end, prot_t prot)
+{
+	struct area *area;
+
+	if (likely(!as->files || !(prot & PROT_WRITE))) {
+		range_protect(as, va, end, prot);
+		return;
+	}
+	list_for_each_entry (area, &as->areas, link)
+		if (area->start >= va && area->end <= end)
+			range_protect(as, area->start, area->end,
+				      area->object->tracked ? prot & ~(prot_t)PROT_WRITE : prot);
+}
+
 int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
 {
 	struct change change;
@@ -235,7 +254,7 @@ int aspace_protect(struct aspace *as, vaddr_t va, u64 len, prot_t prot)
 		list_for_each_entry (area, &as->areas, link)
 			if (area->start >= va && area->end <= va + len)
 				area->prot = (area->prot & ~PROT_CHANGES) | prot;
-		range_protect(as, va, va + len, prot);
+		protect_entries(as, va, va + len, prot);
 		change_end(&change);
 	}
 	write_unlock(&as->lock);

@@ -14,17 +14,35 @@ static inline bool wanted(const struct migration *m, const struct page *page)
 	return m->req->from_nodes >> page->node & 1 && page->node != m->req->to_node;
 }
 
+/*
+ * A page that is on its way to its store stays: whoever locked it has a reference, so the move
+ * would fail after its flush. Not OK: it is not isolated by us.
+ */
+static inline enum migrate_reason isolate_to_move(struct page *page)
+{
+	if (unlikely(!page_isolate(page)))
+		return MIGRATE_RACED;
+	if (likely(!(load_relaxed(&page->flags) & PG_LOCKED)))
+		return MIGRATE_OK;
+	page_end_isolation(page);
+	return MIGRATE_WRITEBACK;
+}
+
 /* Isolate the page found at va, or note why it stays. PTL held, which keeps the page. */
 static inline void collect_page(struct migration *m, struct page *page, vaddr_t va)
 {
 	if (!wanted(m, page))
 		return;
-	if (unlikely(page_pins(page)))
+	if (unlikely(page_pins(page))) {
 		migration_note_failure(m, va, page->order, MIGRATE_PINNED);
-	else if (unlikely(!page_isolate(page)))
-		migration_note_failure(m, va, page->order, MIGRATE_RACED);
-	else
+		return;
+	}
+	enum migrate_reason reason = isolate_to_move(page);
+
+	if (likely(reason == MIGRATE_OK))
 		migration_add(m, page, va);
+	else
+		migration_note_failure(m, va, page->order, reason);
 }
 
 /*
@@ -89,8 +107,10 @@ static enum migrate_reason isolate_listed(const struct migration *m, struct page
 {
 	enum migrate_reason reason = MIGRATE_OK;
 
-	if (!m->req->isolated && !page_isolate(page))
-		return MIGRATE_RACED;
+	if (!m->req->isolated)
+		reason = isolate_to_move(page);
+	if (reason != MIGRATE_OK)
+		return reason;
 	if (page_pins(page))
 		reason = MIGRATE_PINNED;
 	else if (!page->object)

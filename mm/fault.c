@@ -4,6 +4,7 @@
  */
 #include <mm/aspace.h>
 #include <mm/fault.h>
+#include <mm/file_fault.h>
 #include <mm/hint.h>
 #include <mm/migrate_wait.h>
 #include <mm/numa.h>
@@ -76,11 +77,16 @@ static __noinline enum fault_result fault_store(struct fault *f, const struct ar
 										  : FAULT_RETRY;
 }
 
-/* No lock held: what FAULT_WAIT asked for. The page stays until the fault ends, so that it finds it. */
-static __noinline enum fault_result fault_wait_for_store(struct fault *f)
+/*
+ * No lock held: what FAULT_WAIT asked for. A page from the store stays until the fault ends, so that
+ * it finds it.
+ */
+static __noinline enum fault_result wait_for_page(struct fault *f)
 {
 	struct page *page = f->fill.page;
 
+	if (!f->fill.obj)
+		return file_fault_wait(f);
 	if (object_fill_end(&f->fill))
 		return FAULT_ERROR;
 	if (page) {
@@ -111,12 +117,14 @@ static enum fault_result fault_absent(struct fault *f, struct area *area, struct
 		return FAULT_ERROR;
 	slot_t seen = slot_load(slot);
 
-	if (slot_is_page(seen)) {
-		page = slot_page_get(slot, seen);
-	} else if (likely(slot_is_none(seen) && area->object->ops->zeroes)) {
+	if (likely(slot_is_none(seen) && area->object->ops->zeroes)) {
 		page = new_page(area, slot, index, order, f->strict);
 		if (!page && slot_is_none(slot_load(slot)))
 			return order ? fault_absent_small(f, area) : FAULT_ERROR;
+	} else if (index >= load_relaxed(&area->object->size)) {
+		return FAULT_ERROR; /* beyond the end of the file */
+	} else if (slot_is_page(seen)) {
+		page = slot_page_get(slot, seen);
 	} else {
 		return fault_store(f, area, slot, seen, index);
 	}
@@ -148,10 +156,15 @@ static enum fault_result fault_absent(struct fault *f, struct area *area, struct
 	bool won = pte_is_none(pte_load(pos.ptep));
 
 	if (won) {
+		prot_t prot = area->prot;
+
 		atomic_fetch_add(&page->mapcount, 1);
-		if (unlikely(area->prot & PROT_EXEC))
+		if (unlikely(area->object->tracked))
+			won = file_fault_map(f, page, slot, &prot);
+		if (unlikely(prot & PROT_EXEC))
 			code_sync(page_to_virt(page), PT_LEVEL_SIZE(pos.level));
-		pt_install(pos.ptep, pte_mk_leaf(page_to_phys(page), area->prot, pos.level));
+		if (likely(won))
+			pt_install(pos.ptep, pte_mk_leaf(page_to_phys(page), prot, pos.level));
 	}
 	spin_unlock(ptl);
 	if (!won)
@@ -170,6 +183,10 @@ static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t 
 	spin_lock(ptl);
 	bool same = pte_load(pos.ptep).v == f->seen.v;
 
+	if (same && unlikely(f->dirties) && !file_fault_write(f)) {
+		spin_unlock(ptl);
+		return FAULT_WAIT;
+	}
 	if (same)
 		pt_change(pos.ptep, change);
 	spin_unlock(ptl);
@@ -207,6 +224,7 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 				       .ctx = &f->as->ctx,
 				       .start = f->va,
 				       .end = f->va + 1});
+		f->dirties = area->object->tracked;
 		return fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
 	}
 	/* What is missing then, the access faults for once more, where hardware does not set it. */
@@ -318,7 +336,7 @@ bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
 		result = fault_locked(&f);
 		if (likely(result < FAULT_RETRY))
 			break;
-		if (result == FAULT_WAIT && fault_wait_for_store(&f) == FAULT_ERROR) {
+		if (result == FAULT_WAIT && wait_for_page(&f) == FAULT_ERROR) {
 			result = FAULT_ERROR;
 			break;
 		}
@@ -380,7 +398,7 @@ static bool populate_one(struct aspace *as, vaddr_t va, u32 node, u64 *bytes)
 		result = populate_locked(&f, node, bytes);
 		read_unlock(&as->lock);
 		if (result == FAULT_WAIT)
-			result = fault_wait_for_store(&f);
+			result = wait_for_page(&f);
 	} while (result == FAULT_RETRY);
 	fault_end(&f);
 	return result == FAULT_DONE;

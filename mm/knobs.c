@@ -165,6 +165,14 @@ static struct knob table[] = {
 	 .def = PROTECT_FLUSH_FILTER,
 	 .summary = "entries that a change of protection flushes: all, or where access was lost",
 	 .decided_in = "mm/range.c"},
+	{.name = "store_ns",
+	 .unit = "ns",
+	 .value = &knobs.store_ns,
+	 .min = 0,
+	 .max = 1000000000,
+	 .def = 0,
+	 .summary = "time that reading a page from a store or writing it there takes",
+	 .decided_in = "mm/store.c"},
 };
 
 /* No debt outlives the rules it was made under. */

@@ -170,6 +170,9 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	dst->index = src->index;
 	dst->mapcount = mappings;
 	dst->last = src->last;
+	if (unlikely(load_relaxed(&src->flags) &
+		     PG_DIRTY)) /* nobody marks it any more: it is frozen */
+		atomic_fetch_or_relaxed(&dst->flags, (u32)PG_DIRTY);
 	src->mapcount = 0;
 	src->object = NULL;
 	slot_store(object_slot(dst->object, dst->index, false), slot_of_page(dst));
@@ -180,8 +183,13 @@ static void undo_pair(struct migration *m, unsigned i)
 {
 	struct page *src = m->src[i];
 
+	bool locked = load_relaxed(&src->flags) & PG_LOCKED;
+
 	map_pair(m, i, src);
-	migration_drop(m, i, page_pins(src) ? MIGRATE_PINNED : MIGRATE_RACED);
+	migration_drop(m, i,
+		       page_pins(src) ? MIGRATE_PINNED
+		       : locked	      ? MIGRATE_WRITEBACK
+				      : MIGRATE_RACED);
 }
 
 /* Entries of pair i that are migration entries now. */

@@ -2,8 +2,8 @@
 #include <mm/migrate_batch.h>
 #include <mm/stats.h>
 
-const char *const migrate_reason_names[MIGRATE_REASONS] = {"ok",   "pinned",  "raced",	"no_memory",
-							   "gone", "scanned", "refused"};
+const char *const migrate_reason_names[MIGRATE_REASONS] = {
+	"ok", "pinned", "raced", "no_memory", "gone", "scanned", "refused", "writeback"};
 const char *const migrate_phase_names[PHASE_COUNT] = {"unmap", "flush", "copy", "map", "other"};
 
 /* Only what lies in the range asked about: a 2 MiB page moves whole if a part of it does. */

@@ -44,7 +44,8 @@ struct object *object_create_of(const struct object_ops *ops, void *store, u64 p
 	obj->ops = ops;
 	obj->store = store;
 	obj->page_refs = ops->page_refs;
-	obj->page_count = page_count;
+	obj->tracked = ops->tracked;
+	obj->page_count = obj->size = page_count;
 	obj->users = obj->refs = 1;
 	list_init(&obj->areas);
 	obj->chunks = &obj->only_chunk;
@@ -188,15 +189,16 @@ void page_put_all(struct page **pages, unsigned n)
 		if (!put(page, PAGE_REF))
 			continue;
 		if (unlikely(page->object != obj)) {
-			if (gone > from)
+			if (obj && gone > from)
 				release(obj, (u32)(gone - from));
 			from = gone;
 			obj = page->object;
 		}
-		detach(page);
+		if (likely(obj)) /* not one that has left its file meanwhile */
+			detach(page);
 		*gone++ = page;
 	}
-	if (gone > from)
+	if (obj && gone > from)
 		release(obj, (u32)(gone - from));
 	pmm_free_bulk(pages, (unsigned)(gone - pages));
 }
@@ -231,8 +233,7 @@ static void slot_wait(slot_t *slot)
 	store_relaxed(mine, NULL);
 }
 
-/* Ours, and busy: what it is from now on. */
-static void slot_settle(slot_t *slot, slot_t now)
+void slot_settle(slot_t *slot, slot_t now)
 {
 	ASSERT(slot_is_busy(slot_load(slot)) && !slot_is_busy(now));
 	slot_store(slot, now);

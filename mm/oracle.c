@@ -41,6 +41,7 @@ static const char *const oracle_files[ORACLE_FILES] = {
 	[ORACLE_SCAN] = "mm/scan.c",
 	[ORACLE_SPLIT] = "mm/split.c",
 	[ORACLE_SHARED] = "mm/migrate_shared.c",
+	[ORACLE_RMAP] = "mm/rmap_edit.c",
 };
 
 /* Who frees the frame: the nearest caller that is neither the allocator nor the oracle. */

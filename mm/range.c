@@ -124,6 +124,7 @@ void range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
 {
 	struct zap z;
 
+	owing_begins(as);
 	z.as = as;
 	z.count = 0;
 	tlb_gather_init(&z.gather, &as->ctx, 0);
@@ -142,7 +143,10 @@ void range_zap(struct aspace *as, vaddr_t start, vaddr_t end)
 		if (z.count == ZAP_PAGES)
 			zap_flush(&z);
 	}
+	if (aspace_owes(as)) /* what we found taken down may not be flushed yet */
+		tlb_gather_add_range(&z.gather, &as->ctx, start, end, 0);
 	zap_flush(&z);
+	owing_ends(as);
 }
 
 /* ---- protection -------------------------------------------------------------- */
@@ -248,6 +252,7 @@ void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 {
 	struct tlb_gather g;
 
+	owing_begins(as);
 	tlb_gather_init(&g, &as->ctx, 0);
 	for (vaddr_t va = start; va < end;) {
 		struct pt_pos pos = pgwalk_find(as->root, va, 0);
@@ -259,7 +264,10 @@ void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 		protect_run(as, &g, pos, &va,
 			    pos.level ? va + PT_LEVEL_SIZE(pos.level) : run_end(va, 0, end), prot);
 	}
+	if (aspace_owes(as)) /* nor what we found lowered */
+		tlb_gather_add_range(&g, &as->ctx, start, end, 0);
 	tlb_gather_flush(&g);
+	owing_ends(as);
 }
 
 /* ---- tables -------------------------------------------------------------------- */

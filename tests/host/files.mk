@@ -83,7 +83,7 @@ HOST_TESTS += test_mm_arm64
 test_mm_arm64_INCLUDES := $(FAKE_INCLUDES)
 test_mm_arm64_CFLAGS = $$(LOCKS) -DHOST_ARM64
 test_mm_arm64_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) \
-		$(wildcard tests/host/mm/test_arm64*.c) $(addprefix tests/host/mm/,test_rules.c test_rule_knobs.c test_schemes.c) tests/host/mm/test_stage2.c $(FAKE_MM)
+		$(wildcard tests/host/mm/test_arm64*.c) $(addprefix tests/host/mm/,test_rules.c test_rule_knobs.c test_schemes.c test_file.c test_clean.c test_file_drop.c) tests/host/mm/test_stage2.c $(FAKE_MM)
 
 # Places that take locks are known by macros, which the file that defines some of the functions does without.
 FAKE_PROGRAMS := test_mm test_mm_arm64 explore explore_races litmus_x86_64 litmus_arm64

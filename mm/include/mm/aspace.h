@@ -28,9 +28,11 @@ struct aspace {
 	struct area *recent; /* the area found last: only a guess, checked before use */
 	pte_t *root;
 	bool huge; /* under lock: some area had 2 MiB pages */
+	bool files; /* under lock: some area had tracked pages */
 	u32 id;
 	const char *name;
 	u32 flush_pending; /* scan windows between their first entry change and the end of their flush; atomic */
+	u32 owing; /* who has lowered entries and not flushed yet: see aspace_owes(); atomic */
 	u32 changing; /* changes that have paid the space's debts and have not ended; atomic; see mm/change.c */
 	bool subscribed; /* some subscriber is not NULL */
 	struct change_subscriber *subscriber[CHANGE_SUBSCRIBERS]; /* see mm/change.c */

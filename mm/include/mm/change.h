@@ -141,3 +141,34 @@ static inline bool aspace_may_be_cached(const struct aspace *as, pte_t taken)
 {
 	return likely(pte_is_present(taken)) || load_relaxed(&as->flush_pending);
 }
+
+/*
+ * Whoever takes entries of a space down, or takes rights from them, and flushes later, owes
+ * from before the first entry until after the flush: unmap and protect, which have
+ * the write side of aspace.lock, cleaning and dropping pages, which come through the
+ * reverse map. Each of them may find an entry that another one has lowered and not
+ * flushed yet. What a CPU may still do does not show in the entry then, so the flush
+ * must not be left out (I9). Migrations and scans leave entries that show it: see
+ * aspace_may_be_cached().
+ */
+static inline void owing_begins(struct aspace *as)
+{
+	/* The write of the first entry comes after, under its PTL; partner: aspace_owes(). */
+	atomic_fetch_add_relaxed(&as->owing, 1);
+}
+
+static inline void owing_ends(struct aspace *as)
+{
+	/* Full barrier: the flush comes before; partner: the acquire in aspace_owes(). */
+	atomic_fetch_add(&as->owing, -1U);
+}
+
+/*
+ * Somebody else may owe the flush of an entry that was read under its PTL since our
+ * owing_begins(). Acquire: if not, that flush is complete, and what was written until
+ * then is there. Another one of ours in the same space counts as somebody else.
+ */
+static inline bool aspace_owes(const struct aspace *as)
+{
+	return unlikely(load_acquire(&as->owing) > 1);
+}

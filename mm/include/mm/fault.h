@@ -11,7 +11,8 @@ struct fault {
 	unsigned attempt; /* how often it started over */
 	pte_t seen; /* the entry as it was read once; all decisions follow from this value */
 	u64 start; /* cycles_now() at entry */
-	struct object_fill fill; /* what FAULT_WAIT waits for */
+	struct object_fill fill; /* what FAULT_WAIT waits for; obj NULL: for the lock of `page` */
+	bool dirties; /* the change under way makes an entry of a tracked page writable */
 	struct page *
 		filled; /* a page that was waited for: our reference keeps it until the fault has mapped it */
 };

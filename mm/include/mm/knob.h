@@ -21,6 +21,7 @@ struct knobs {
 	u32 spurious; /* enum spurious_when */
 	u32 upgrade; /* enum upgrade_by */
 	u32 protect_flush; /* enum protect_flush */
+	u32 store_ns; /* ns that an access to a store takes */
 };
 
 /* Whose rules say which change of an entry needs which flush: <mm/rules.h>. */

@@ -14,6 +14,7 @@ enum migrate_reason {
 	MIGRATE_GONE, /* freed, or mapped elsewhere, before we came */
 	MIGRATE_SCANNED, /* a scan's flush is pending, and the request asked not to flush (`unflushed`) */
 	MIGRATE_REFUSED, /* a subscriber to changes of a space that maps it has refused */
+	MIGRATE_WRITEBACK, /* its contents were on their way to its store, or written by file_write() */
 	MIGRATE_REASONS
 };
 extern const char *const migrate_reason_names[MIGRATE_REASONS];

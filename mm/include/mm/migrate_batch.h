@@ -144,7 +144,7 @@ static inline void migration_map_entry(pte_t *ptep, struct page *to, unsigned le
 	struct spinlock *ptl = pt_lock_of(ptep);
 
 	spin_lock(ptl);
-	/* Nobody else changes a migration entry: whoever finds one waits for us. */
+	/* Others wait for us; they only take write access from it, under the PTL (mm/clean.c). */
 	pte_t pte = pte_from_migration(pte_load(ptep), page_to_phys(to), level);
 
 	if (unlikely(pte_is_executable(pte))) /* the copy is what is fetched from now on */

@@ -27,6 +27,11 @@ struct object_ops {
 	 */
 	u32 page_refs;
 	/*
+	 * Entries of its pages are writable only while the page is dirty: <mm/clean.h>. Such
+	 * pages leave by object_drop_page(), not by object_empty().
+	 */
+	bool tracked;
+	/*
 	 * Read the contents of an absent page. was: what its slot held, the store's
 	 * reference or nothing. May wait. 0, or an error: the slot is as before then.
 	 */
@@ -63,7 +68,9 @@ struct object {
 	struct list areas;
 	unsigned area_count;
 	struct area *sole; /* the area, while there is exactly one: saves walking the list */
-	u64 page_count; /* size in 4 KiB pages */
+	bool tracked; /* ops->tracked: the same, for faults */
+	u64 page_count; /* slots: the size in 4 KiB pages when it was made */
+	u64 size; /* in pages, at most page_count: nothing beyond it is filled or mapped. Atomic; only shrinks */
 	bool huge; /* it has 2 MiB pages; then only one area maps it */
 	slot_t **chunks; /* [index / 512] -> 512 slots; allocated on demand, never moved */
 	slot_t *only_chunk; /* what `chunks` points to where one chunk is enough */
@@ -91,6 +98,9 @@ void object_release(struct object *obj);
  * locks held; waits for the store.
  */
 int object_empty(struct object *obj, u64 index);
+
+/* For who has marked a slot busy: what it is from now on. Wakes who waits for it. Full barrier. */
+void slot_settle(slot_t *slot, slot_t now);
 
 /* An absent page on its way in. Begun under the space's lock, finished without it. */
 struct object_fill {

@@ -7,9 +7,7 @@
  * and says how many debts that were; they are counted by event (debts_forced). If
  * there is no deferral, or it does not hear the event, pay() is a load and a test.
  *
- * Code that does something new of this kind adds a line below. Expected are copy on
- * write (before the copy is mapped), a write to a file (before the page is written),
- * and truncation (before pages leave the object).
+ * Code that does something new of this kind adds a line below.
  */
 #pragma once
 
@@ -32,6 +30,9 @@ struct tlb_context;
 	X(drop, DROP) /* range: contents go, the area stays */                                      \
 	X(hint, HINT) /* range: entries are about to become hint entries */                         \
 	X(exit, EXIT) /* context: the space is about to go */                                       \
+	X(copy, COPY) /* page, range: a copy of the page is about to be mapped there instead */     \
+	X(file_write, FILE_WRITE) /* page: the kernel is about to write it */                       \
+	X(truncate, TRUNCATE) /* page: it is about to leave its object */                           \
 	X(free, FREE) /* all: frames that were not deferred are freed; they may have been lent */   \
 	X(pressure, PRESSURE) /* node, order: an allocation fails unless frames come back */        \
 	X(knob, KNOB) /* all: the rules are about to change */                                      \

@@ -54,6 +54,9 @@
 	X(spurious_flushes) /* flushes everywhere that followed a fault which changed nothing */     \
 	X(upgrade_flushes) /* and those as a fault gave an entry more access */                      \
 	X(extra_faults) /* retried ones that left accessed or dirty to another (spurious=rfc) */     \
+	X(read_in) /* pages that a store gave */                                                     \
+	X(written_back) /* pages that a store took */                                                \
+	X(store_errors) /* accesses to a store that failed */                                        \
 	X(oracle_checked) /* frames whose release was checked against the evidence */                \
 	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */
 

@@ -133,6 +133,13 @@ static void check_old_readers(u64 frame)
 				frame, cpu, moved[i]);
 }
 
+/* A page that is written after it was cleaned is dirty, or will not have been cleaned before the flush. */
+static void check_tracked(const struct page *page, u64 frame)
+{
+	if (page->object && page->object->tracked && !(page->flags & (PG_DIRTY | PG_LOCKED)))
+		fake_fail("I3: store into frame %#lx, which is not marked dirty", frame);
+}
+
 static void work_stored(const u64 *word, unsigned va_index)
 {
 	u64 frame = fake_frame_of(word);
@@ -143,6 +150,7 @@ static void work_stored(const u64 *word, unsigned va_index)
 			  model_page_of(frame)->state);
 	if (frames[frame].moved_to)
 		fake_fail("I4: store into frame %#lx after it was replaced", frame);
+	check_tracked(model_page_of(frame), frame);
 	frames[frame].changed = true;
 	frames[frame].written = true;
 	check_old_readers(frame);
@@ -186,7 +194,7 @@ static void check_mapped_page(struct pt_pos pos, vaddr_t va)
 	if (page->order != (pos.level ? HUGE_ORDER : 0))
 		fake_fail("frame %#lx at the end: of order %u, mapped at level %u",
 			  page_to_phys(page) >> PAGE_SHIFT, page->order, pos.level);
-	if ((page->flags & ~(u32)PG_ALIASED) || page_pins(page) ||
+	if ((page->flags & ~(u32)(PG_ALIASED | PG_DIRTY)) || page_pins(page) ||
 	    page_refs(page) != page_expected_refs(page, page->mapcount))
 		fake_fail("frame %#lx at the end: flags %u, %u pins, %u references, %u mappings",
 			  page_to_phys(page) >> PAGE_SHIFT, page->flags, page_pins(page),

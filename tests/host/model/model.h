@@ -51,6 +51,9 @@ extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick
 	debts_ticks_paid, debts_two_payers, debts_reap, free_owing_frames, buddy_taken;
 /* ---- scenarios_object.c ---- */
 extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
+/* ---- scenarios_file.c ---- */
+extern const struct scenario file_cleans, file_clean_moves, file_clean_drops, file_clean_hints,
+	file_writes, file_invalidates, file_truncates, file_truncates_early;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers;
 /* ---- scenarios_large.c ---- */
@@ -115,6 +118,9 @@ void work_load(struct aspace *as, unsigned cpu);
 bool work_write(vaddr_t va, unsigned cpu);
 /* The same by a device that was given the pinned frame. */
 void work_device_write(vaddr_t va, struct page *page, unsigned cpu);
+/* The same by file_write(), and a read by file_read(), of the page that is mapped at va. */
+void work_file_write(struct object *file, vaddr_t va, unsigned cpu);
+void work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whose);
 /* Load a CPU's word of a page and check the stamp. False: fault refused. */
 bool work_read(vaddr_t va, unsigned cpu, unsigned whose);
 /* The same as code. False: it may not be executed. */

@@ -7,6 +7,7 @@
 #include "model.h"
 
 #include <kernel/atomic.h>
+#include <mm/file.h>
 
 #define MAGIC 0x57aUL
 
@@ -267,6 +268,38 @@ bool work_read(vaddr_t va, unsigned cpu, unsigned whose)
 	check_stamp(page, whose, value, cpu, told,
 		    &history[page].word[whose].seen[cpu][slot_at(va)]);
 	return true;
+}
+
+/* In the file, of this CPU's word of the page that is mapped at va. */
+static u64 file_at(vaddr_t va, unsigned word)
+{
+	const struct area *area = aspace_find(container_of(tlb_loaded(), struct aspace, ctx), va);
+
+	return (area->offset << PAGE_SHIFT) + (word_va(va, word) - area->start);
+}
+
+void work_file_write(struct object *file, vaddr_t va, unsigned cpu)
+{
+	unsigned page = page_here(va);
+	struct word *w = &history[page].word[cpu];
+	u64 value = stamp_of(page, cpu, ++w->issued);
+
+	if (file_write(file, file_at(va, cpu), &value, sizeof(value)) != sizeof(value))
+		fake_fail("page %u cannot be written by the kernel", page);
+	w->done = w->issued;
+	fake_mb(); /* as a device's, above */
+	store_release(&w->told, w->issued);
+}
+
+void work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whose)
+{
+	unsigned page = page_here(va);
+	u64 told = load_acquire(&history[page].word[whose].told), value = 0;
+	u16 seen = 0;
+
+	if (file_read(file, file_at(va, whose), &value, sizeof(value)) != sizeof(value))
+		fake_fail("page %u cannot be read by the kernel", page);
+	check_stamp(page, whose, value, cpu, told, &seen);
 }
 
 bool work_execute(vaddr_t va, unsigned cpu, unsigned whose)

@@ -1,0 +1,166 @@
+/*
+ * Pages that leave their file: lock the page, isolate it, mark its slot busy, take down
+ * every entry, flush, and only then empty the slot. In this order:
+ *
+ * The lock waits for the store and for file_write(), and keeps entries from becoming writable.
+ * Isolated, the page is not moved meanwhile, and no debt of it is made after PAY_TRUNCATE.
+ * Who finds the slot busy waits, so nothing is mapped where a flush is still owed (I6). A fault that
+ * found the page before looks at the slot again under the PTL: file_fault_map().
+ * References of others, such as of a read under way, keep the frame until they are gone,
+ * but it is no page of the file any more. It is freed after the flush (I1).
+ */
+#include <mm/clean.h>
+#include <mm/file.h>
+#include <mm/page_lock.h>
+#include <mm/pay.h>
+#include <mm/rmap_edit.h>
+#include <kernel/error.h>
+#include <kernel/panic.h>
+
+/* A page on its way out: locked, isolated, with a reference of ours, its slot busy. */
+struct leaving {
+	struct object *file;
+	struct page *page;
+	slot_t *slot;
+	u32 taken; /* entries that were taken down */
+};
+
+static void isolate(struct page *page)
+{
+	/* A migrator has it: it fails, as we have a reference, or did not begin. */
+	while (!page_isolate(page))
+		cpu_relax();
+}
+
+/* No CPU reaches the page any more, unless somebody refused. */
+static int unmap(struct leaving *l)
+{
+	struct rmap_edit edit;
+
+	pay(PAY_TRUNCATE, pay_page(l->page));
+	rmap_edit_begin(&edit, CHANGE_DROP);
+	read_lock(&l->file->lock);
+	/* Full barrier: the slot is busy before an entry is looked at; partner: file_fault_map(). */
+	smp_mb();
+	int err = rmap_edit_unmap(&edit, l->page, &l->taken);
+
+	rmap_edit_end(&edit);
+	read_unlock(&l->file->lock);
+	return err;
+}
+
+/* The slot is empty, the page nobody's. */
+static void leave(struct leaving *l)
+{
+	struct object *file = l->file;
+
+	l->page->object = NULL;
+	atomic_fetch_and(&l->page->flags, ~(u32)PG_DIRTY);
+	slot_settle(l->slot, slot_none());
+	object_release(file); /* not the last: we are a user */
+	page_put(l->page, file->page_refs * PAGE_REF);
+}
+
+/* The page is locked, and ours to drop. */
+static int drop_locked(struct leaving *l, bool pins_stay)
+{
+	isolate(l->page);
+	slot_store(l->slot, slot_busy());
+	int err = unmap(l);
+
+	/* The entries were exchanged before (full barrier); a pinner looks at its entry again (I10). */
+	if (!err && pins_stay && page_pins(l->page))
+		err = -EBUSY;
+	if (err)
+		slot_settle(l->slot, slot_of_page(l->page));
+	else
+		leave(l);
+	page_end_isolation(l->page);
+	rmap_put_taken(l->page, l->taken);
+	return err;
+}
+
+/* The slot's page with a reference, once nobody moves, fills or drops it. NULL: there is none. */
+static struct page *settled_page(struct object *file, slot_t *slot)
+{
+	struct object_fill wait;
+
+	for (;;) {
+		slot_t seen = slot_load(slot);
+		struct page *page = slot_is_page(seen) ? slot_page_get(slot, seen) : NULL;
+
+		if (page || slot_is_none(seen))
+			return page;
+		if (slot_is_busy(seen)) {
+			object_wait_begin(&wait, file, slot);
+			object_fill_end(&wait);
+		} else {
+			cpu_relax();
+		}
+	}
+}
+
+static int drop_page(struct object *file, struct page *page, slot_t *slot, enum file_drop how,
+		     bool pins_stay)
+{
+	struct leaving l = {.file = file, .page = page, .slot = slot};
+	int err = 0;
+
+	for (;;) {
+		if (how == FILE_KEEP && (err = page_clean(file, page)))
+			return err;
+		page_lock(page);
+		bool ours = page->object == file;
+
+		/* Written again since it was cleaned: once more. */
+		if (ours && how == FILE_KEEP && load_relaxed(&page->flags) & PG_DIRTY) {
+			page_unlock(page);
+			continue;
+		}
+		if (ours)
+			err = drop_locked(&l, pins_stay);
+		page_unlock(page);
+		return err;
+	}
+}
+
+static int drop_range(struct object *file, u64 first, u64 end, enum file_drop how, bool pins_stay)
+{
+	int result = 0;
+
+	for (u64 i = first; i < end; i++) {
+		slot_t *slot = object_slot(file, i, false);
+
+		if (!slot) {
+			i = ALIGN_DOWN(i, OBJECT_CHUNK) + OBJECT_CHUNK - 1;
+			continue;
+		}
+		struct page *page = settled_page(file, slot);
+
+		if (!page)
+			continue;
+		int err = drop_page(file, page, slot, how, pins_stay);
+
+		page_put(page, PAGE_REF);
+		result = result ? result : err;
+	}
+	return result;
+}
+
+int file_invalidate(struct object *file, u64 first, u64 count, enum file_drop how)
+{
+	ASSERT(first <= file->page_count && count <= file->page_count - first);
+	return drop_range(file, first, first + count, how, true);
+}
+
+int file_truncate(struct object *file, u64 pages)
+{
+	u64 was = load_relaxed(&file->size);
+
+	do {
+		if (pages > was)
+			return -EINVAL;
+		/* Full barrier: shorter before we look for pages; partner: file_fault_map(), get_page() in mm/file.c. */
+	} while (!atomic_cmpxchg(&file->size, &was, pages));
+	return drop_range(file, pages, file->page_count, FILE_DISCARD, false);
+}

@@ -1,0 +1,50 @@
+/*
+ * Faults on pages of files: an entry becomes writable only together with the dirty mark
+ * of its page, and not while the page is locked. The access that wanted to write then
+ * waits, without any lock, and starts over.
+ */
+#include <mm/file_fault.h>
+#include <mm/page_lock.h>
+#include <kernel/panic.h>
+
+bool file_fault_map(const struct fault *f, struct page *page, const slot_t *slot, prot_t *prot)
+{
+	/*
+	 * Whoever takes the page out of its file marks the slot busy, then looks at each
+	 * entry under its PTL. If our table is too new to be found there, the barrier of the
+	 * mapcount comes after the table, and ours is the side that sees. A file gets
+	 * shorter before it is looked for pages beyond its end, so of such a page that came
+	 * too late for that we see here that it is one.
+	 */
+	if (slot_load(slot).v != slot_of_page(page).v ||
+	    page->index >= load_relaxed(&page->object->size)) {
+		atomic_fetch_add(&page->mapcount, -1U);
+		return false;
+	}
+	/* A page that is locked is mapped for reading; the access faults again, and waits then. */
+	if (!f->write || !page_begin_write(page))
+		*prot &= ~(prot_t)PROT_WRITE;
+	return true;
+}
+
+bool file_fault_write(struct fault *f)
+{
+	struct page *page = phys_to_page(pte_pa(f->seen, 0));
+
+	f->dirties = false;
+	if (page_begin_write(page))
+		return true;
+	/* The entry names it and cannot go, as we hold the PTL: so it has a reference for us to add to. */
+	bool got = page_get(page, PAGE_REF);
+
+	ASSERT(got);
+	f->fill = (struct object_fill){.page = page};
+	return false;
+}
+
+enum fault_result file_fault_wait(struct fault *f)
+{
+	page_lock_wait(f->fill.page);
+	page_put(f->fill.page, PAGE_REF);
+	return FAULT_RETRY;
+}

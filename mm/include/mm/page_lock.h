@@ -1,0 +1,49 @@
+/*
+ * The lock of a page of a file, PG_LOCKED. Whoever has it is the only one who writes
+ * the page by the kernel, or hands it to its store, or takes it out of its file. While
+ * it is held, no entry of the page becomes writable: see page_begin_write().
+ *
+ * It is held across accesses to the store, so its waiters sleep. It comes before
+ * object.lock and every spinlock; nobody waits for it with aspace.lock or object.lock held.
+ */
+#pragma once
+
+#include <mm/page.h>
+
+/* Wait for the lock and take it. The caller has a reference. Task context, no locks. Full barrier. */
+void page_lock(struct page *page);
+/*
+ * The same if the page is dirty, which it is not any more then. False: it is clean, and not
+ * locked. One step, so that a write comes before it, or finds the lock: see page_begin_write().
+ */
+bool page_lock_dirty(struct page *page);
+/* Release the lock and wake who waits for it. Full barrier. Any context. */
+void page_unlock(struct page *page);
+/* Wait until nobody has the lock, without taking it. The same rules as page_lock(). */
+void page_lock_wait(struct page *page);
+
+/*
+ * A writable entry of the page is about to be made, with the PTL of the entry held: the
+ * page is dirty from now on. False: it is locked, so the entry must stay read-only. Full
+ * barrier.
+ *
+ * Whoever cleans the page takes DIRTY and sets LOCKED in one step, then looks at every
+ * entry under its PTL. So if this comes first, the cleaner finds the entry (or its table,
+ * as both sides have a full barrier); if it comes second, it sees LOCKED.
+ */
+static inline bool page_begin_write(struct page *page)
+{
+	u32 flags = load_relaxed(&page->flags);
+
+	do {
+		if (flags & PG_LOCKED)
+			return false;
+	} while (!atomic_cmpxchg(&page->flags, &flags, flags | PG_DIRTY));
+	return true;
+}
+
+/* The page's contents are newer than its store's. The caller has the lock. */
+static inline void page_mark_dirty(struct page *page)
+{
+	atomic_fetch_or(&page->flags, PG_DIRTY);
+}

@@ -1,0 +1,53 @@
+/*
+ * Changing every entry of a page, in all spaces that map it: for whoever cleans pages
+ * or takes them out of their object. Several pages may share the flush.
+ *
+ *	rmap_edit_begin(&e, CHANGE_PROTECT);
+ *	err = rmap_edit_page(&e, page, fn, arg);	for each page, its object's read side held
+ *	rmap_edit_end(&e);				flushed; now let go of the objects
+ */
+#pragma once
+
+#include <mm/change.h>
+
+enum { RMAP_EDIT_CHANGES = 8 }; /* spaces between two flushes: what fits well on a stack */
+
+struct rmap_edit {
+	enum change_reason why;
+	struct tlb_gather gather;
+	struct change change[RMAP_EDIT_CHANGES]; /* begun and not ended */
+	struct aspace *as[RMAP_EDIT_CHANGES]; /* of each, and owing */
+	unsigned changes;
+};
+
+/* A place where the page may be mapped. */
+struct rmap_place {
+	struct aspace *as;
+	struct page *page;
+	vaddr_t va;
+	pte_t *ptep;
+	pte_t old; /* what is there; hardware may set bits of it */
+	bool names; /* the page, as a leaf or a hint entry; a migration entry may be one of its older frame */
+};
+
+/* Change an entry, and add its flush to the gather. The entry's PTL is held. */
+typedef void rmap_edit_fn(struct rmap_edit *e, const struct rmap_place *at, void *arg);
+
+void rmap_edit_begin(struct rmap_edit *e, enum change_reason why);
+/*
+ * fn for each place that has a page table, inside a change of its space. 0, or the
+ * error of a subscriber who refused: further places were left as they were. The page is
+ * a small one, with what rmap_walk() asks for. Task context, no spinlock; may flush and wait.
+ */
+int rmap_edit_page(struct rmap_edit *e, struct page *page, rmap_edit_fn *fn, void *arg);
+/* Flush what is gathered and end the changes. */
+void rmap_edit_end(struct rmap_edit *e);
+
+/*
+ * Take down the entries of a page that the caller has isolated, so that it does not begin to
+ * move; waits for a move that is about to end. *taken: how many there were. Their references and their count in page.mapcount
+ * remain; rmap_put_taken() drops both, which must come after the flush. Errors and rules
+ * as above.
+ */
+int rmap_edit_unmap(struct rmap_edit *e, struct page *page, u32 *taken);
+void rmap_put_taken(struct page *page, u32 taken);

@@ -1,0 +1,77 @@
+/*
+ * Stores: where the pages of a file are while they are not in memory. A store is
+ * a row of pages that can be read and written, each access taking its time.
+ *
+ *   pattern   contents are computed, so a file may be larger than memory
+ *   memory    contents are kept in the frames of a node, and checked
+ *
+ * A store for anonymous pages that leave memory will be a third one. It will be told
+ * references instead of indexes (object_ops.write).
+ */
+#pragma once
+
+#include <mm/page.h>
+
+struct store;
+
+struct store_ops {
+	const char *name;
+	/* Read the page of an index into `to`. 0 or -EIO: `to` may hold anything then. */
+	int (*read)(struct store *s, u64 index, void *to);
+	/* Write it. Nobody changes `from` meanwhile. 0 or -EIO: it has to be written again before it is read. */
+	int (*write)(struct store *s, u64 index, const void *from);
+	/* How long an access takes, in ns, besides the work of this CPU. NULL: what the knob store_ns says. */
+	u64 (*takes_ns)(const struct store *s, u64 index);
+	/* Nobody uses the store any more: free it. */
+	void (*close)(struct store *s);
+};
+
+struct store {
+	const struct store_ops *ops;
+	u64 page_count;
+};
+
+/*
+ * Read a page from the store, or write it there, and wait as long as that takes.
+ * index: below page_count. 0, or the store's error, which is counted. Task context,
+ * interrupts on, no locks: the wait may be long. Different pages may be accessed at
+ * the same time, one page by one caller only.
+ */
+int store_read(struct store *s, u64 index, struct page *page);
+int store_write(struct store *s, u64 index, const struct page *page);
+
+/* ---- mm/store_pattern.c ---- */
+
+enum { PATTERN_VERSION_BITS = 16 };
+
+/*
+ * The word at a place (0 to PAGE_SIZE / 8 - 1) of a page of pattern file `id`. Its
+ * low PATTERN_VERSION_BITS are the version, so a reader that finds one sees which it is.
+ */
+u64 pattern_word(u64 id, u64 index, u64 version, unsigned place);
+/* A store of any size without memory. Its version is 0. NULL: no memory for the store itself. */
+struct store *pattern_store_create(u64 id, u64 page_count);
+/*
+ * All pages change by themselves, as those of a file that a server changes: from now
+ * on they are read in the next version. What is in memory is the caller's to invalidate.
+ * A write must bring what the store would give, or it fails with -EIO.
+ */
+void pattern_store_step(struct store *s);
+
+/* ---- mm/store_memory.c ---- */
+
+/*
+ * Pages begin as zeroes. Each that was written is kept in a frame of `node`, or of
+ * the nearest with room. Checked is
+ *   that a page did not change while it was written (its sum before, of the copy, and after),
+ *   that what is read is what was written (its sum),
+ *   that its stamp, the word at place 0, does not go back.
+ * What fails the check is counted, and is an error of the access.
+ */
+struct store *memory_store_create(u64 page_count, u32 node);
+/* The page changes by itself: each of its words becomes `word`. 0 or -ENOMEM. Any task context, no locks. */
+int memory_store_change(struct store *s, u64 index, u64 word);
+/* Accesses that failed a check since the store was made. */
+u64 memory_store_wrong(const struct store *s);
+/* The word at a place of a page, as the store has it. Any task context. */
+u64 memory_store_word(struct store *s, u64 index, unsigned place);

@@ -1,0 +1,59 @@
+/*
+ * The lock of a page: see page_lock.h. A waiter says which page it waits for, then
+ * looks (full barrier in wait_turn()); who unlocks clears the bit (full barrier),
+ * then looks who waits. So one of the two sees the other.
+ */
+#include <mm/page_lock.h>
+#include <kernel/panic.h>
+#include <kernel/smp.h>
+
+static PERCPU(struct page *, waits_for_page); /* whose lock this CPU waits for; NULL = none */
+
+static bool is_locked(const struct page *page)
+{
+	return load_relaxed(&page->flags) & PG_LOCKED;
+}
+
+void page_lock_wait(struct page *page)
+{
+	struct page **mine = this_cpu_ptr(waits_for_page);
+
+	store_relaxed(mine, page);
+	/* Relaxed: the caller looks again, by an atomic. */
+	wait_until(!is_locked(page), "a locked page");
+	store_relaxed(mine, NULL);
+}
+
+void page_lock(struct page *page)
+{
+	while (atomic_fetch_or(&page->flags, PG_LOCKED) & PG_LOCKED)
+		page_lock_wait(page);
+}
+
+bool page_lock_dirty(struct page *page)
+{
+	u32 flags = load_relaxed(&page->flags);
+
+	for (;;) {
+		if (flags & PG_LOCKED) {
+			page_lock_wait(page);
+			flags = load_relaxed(&page->flags);
+			continue;
+		}
+		if (!(flags & PG_DIRTY))
+			return false;
+		if (atomic_cmpxchg(&page->flags, &flags, (flags & ~(u32)PG_DIRTY) | PG_LOCKED))
+			return true;
+	}
+}
+
+void page_unlock(struct page *page)
+{
+	/* Full barrier: before it what was done under the lock; partner: the one in wait_turn(). */
+	u32 was = atomic_fetch_and(&page->flags, ~(u32)PG_LOCKED);
+
+	ASSERT(was & PG_LOCKED);
+	for_each_online_cpu (cpu)
+		if (load_relaxed(cpu_ptr(cpu, waits_for_page)) == page)
+			cpu_wake(cpu);
+}

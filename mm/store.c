@@ -1,0 +1,47 @@
+/* Stores: what all of them have in common, the time an access takes and the counts. */
+#include <mm/knob.h>
+#include <mm/stats.h>
+#include <mm/store.h>
+#include <kernel/clock.h>
+#include <kernel/panic.h>
+
+/*
+ * The store is at work, this CPU has to wait. It goes on to answer shootdowns, and
+ * halts for no time: only a timer could wake it, and that belongs to others. The
+ * clock is the cycle counter, which is virtual in deterministic runs.
+ */
+static void wait_for(const struct store *s, u64 index)
+{
+	u64 ns = s->ops->takes_ns ? s->ops->takes_ns(s, index) : knobs.store_ns;
+	u64 begun = cycles_now(), takes = ns_to_cycles(ns);
+
+	ASSERT_MAY_WAIT();
+	while (cycles_now() - begun < takes)
+		cpu_relax();
+}
+
+int store_read(struct store *s, u64 index, struct page *page)
+{
+	ASSERT(index < s->page_count);
+	wait_for(s, index);
+	int err = s->ops->read(s, index, page_to_virt(page));
+
+	if (err)
+		count(store_errors);
+	else
+		count(read_in);
+	return err;
+}
+
+int store_write(struct store *s, u64 index, const struct page *page)
+{
+	ASSERT(index < s->page_count);
+	wait_for(s, index);
+	int err = s->ops->write(s, index, page_to_virt(page));
+
+	if (err)
+		count(store_errors);
+	else
+		count(written_back);
+	return err;
+}

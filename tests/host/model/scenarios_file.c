@@ -1,0 +1,346 @@
+/* Scenarios of files: pages that are cleaned, dropped, moved and written by the kernel while others use them. */
+#include "model.h"
+
+#include <kernel/atomic.h>
+#include <kernel/bootinfo.h>
+#include <kernel/error.h>
+#include <mm/clean.h>
+#include <mm/file.h>
+#include <mm/hint.h>
+#include <mm/knob.h>
+#include <mm/page_lock.h>
+#include <string.h>
+
+static struct aspace *a, *b;
+static struct object *file;
+
+#define VA MODEL_VA
+#define VA2 (MODEL_VA + PAGE_SIZE)
+
+/* ---- the store: whole pages, in memory that no CPU translates ------------------------- */
+
+enum { PAGES = 2 };
+static u64 stored[PAGES][PAGE_SIZE / sizeof(u64)];
+
+static int read_page(struct store *s, u64 index, void *to)
+{
+	(void)s;
+	fake_point(44);
+	memcpy(to, stored[index], PAGE_SIZE);
+	fake_point(44);
+	return 0;
+}
+
+/* In two halves: a store of anybody that comes between them tears the page. */
+static int write_page(struct store *s, u64 index, const void *from)
+{
+	enum { HALF = PAGE_SIZE / 2 };
+	u64 frame = fake_frame_of(from);
+	unsigned cpu;
+
+	(void)s;
+	if (fake_may_hold(frame, true, &cpu))
+		fake_fail("I2: page %lu is stored while CPU %u may hold it writable", index, cpu);
+	if (fake_store_under_way(frame))
+		fake_fail("I2: page %lu is stored while a store into it is on its way", index);
+	memcpy(stored[index], from, HALF);
+	fake_point(45);
+	memcpy((char *)stored[index] + HALF, (const char *)from + HALF, HALF);
+	fake_point(45);
+	if (memcmp(stored[index], from, PAGE_SIZE))
+		fake_fail("I2: the store is handed a torn page %lu", index);
+	return 0;
+}
+
+static void close_store(struct store *s __unused)
+{
+}
+
+static const struct store_ops ops = {
+	.name = "model", .read = read_page, .write = write_page, .close = close_store};
+static struct store store = {.ops = &ops, .page_count = PAGES};
+
+/* Two pages that two spaces map, dirty; CPU 2 uses the second space. */
+static void setup(void)
+{
+	file = file_create(&store);
+	a = work_space_of("a", file, VA, PAGES, RW);
+	for (unsigned i = 0; i < PAGES; i++) /* their contents were put there */
+		page_mark_dirty(phys_to_page(pte_pa(*aspace_entry(a, VA + i * PAGE_SIZE), 0)));
+	b = aspace_create("b", 1);
+	work_alias(b, a, VA, MODEL_FAR, PAGES, RW);
+	work_load(a, 0);
+	work_load(a, 1);
+	work_load(b, 2);
+}
+
+/* What was written is in the store in the end, and in memory. */
+static void expect_stored(void)
+{
+	int err = file_sync(file);
+
+	if (err)
+		fake_fail("the file cannot be written back at the end: %d", err);
+	aspace_populate(a, VA, PAGES * PAGE_SIZE, BOOT_NODE_NONE);
+	work_expect_all(a, VA, PAGES);
+	for (unsigned i = 0; i < PAGES; i++) {
+		const char *page =
+			page_to_virt(phys_to_page(pte_pa(*aspace_entry(a, VA + i * PAGE_SIZE), 0)));
+
+		/* Freeing marks the first words of a frame; here they are as the store gave them. */
+		if (memcmp(page, stored[i], PAGE_SIZE))
+			fake_fail("lost write: page %u is clean, and the store has other contents",
+				  i);
+	}
+}
+
+static void expect(const char *what, int err)
+{
+	if (err && err != -EBUSY && err != -ENOENT)
+		fake_fail("%s: %d", what, err);
+}
+
+/* ---- cleaning ---------------------------------------------------------------------------- */
+
+static void clean_twice(unsigned cpu)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		expect("cleaning", file_clean(file, 0));
+		work_read(VA, cpu, 1);
+	}
+}
+
+static void write_three(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++)
+		work_write(VA, cpu);
+	work_read(VA, cpu, 2);
+}
+
+static void write_far(unsigned cpu)
+{
+	work_write(MODEL_FAR, cpu);
+	work_read(MODEL_FAR, cpu, 1);
+	work_write(MODEL_FAR, cpu);
+}
+
+const struct scenario file_cleans = {
+	.name = "file-clean",
+	.summary = "a page is cleaned twice while it is written through two spaces",
+	.cpus = 3,
+	.setup = setup,
+	.program = {clean_twice, write_three, write_far},
+	.end = expect_stored,
+};
+
+static void move_far(unsigned cpu)
+{
+	work_migrate(b, MODEL_FAR, PAGES, 1);
+	work_write(MODEL_FAR, cpu);
+	work_migrate(b, MODEL_FAR, PAGES, 0);
+}
+
+const struct scenario file_clean_moves = {
+	.name = "file-clean-migrate",
+	.summary = "a page is cleaned while it is written and moves there and back",
+	.cpus = 3,
+	.setup = setup,
+	.program = {clean_twice, write_three, move_far},
+	.end = expect_stored,
+};
+
+static void setup_threads(void)
+{
+	setup();
+	work_load(a, 2);
+}
+
+/* Another thread of the writer's space takes its entry away, and lowers it. */
+static void drop_and_protect(unsigned cpu)
+{
+	aspace_drop(a, VA, PAGE_SIZE);
+	work_write(VA, cpu);
+	aspace_protect(a, VA, PAGE_SIZE, PROT_READ);
+	work_expect_at_most(a, VA, PROT_READ);
+	aspace_protect(a, VA, PAGE_SIZE, RW);
+	work_write(VA, cpu);
+}
+
+/* It may meet the time when the area is read-only. */
+static void write_if_allowed(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++)
+		work_write(VA, cpu);
+}
+
+const struct scenario file_clean_drops = {
+	.name = "file-clean-unmap",
+	.summary =
+		"a page is cleaned while an unmap and a protect of its entry still owe their flush",
+	.cpus = 3,
+	.setup = setup_threads,
+	.program = {clean_twice, write_if_allowed, drop_and_protect},
+	.end = expect_stored,
+};
+
+static void scan(unsigned cpu)
+{
+	hint_mark(a, VA, VA + PAGE_SIZE);
+	work_write(VA, cpu);
+	hint_mark(a, VA, VA + PAGE_SIZE);
+}
+
+static void setup_scanned(void)
+{
+	knobs.hint = HINT_EARLY;
+	setup_threads();
+	aspace_drop(b, MODEL_FAR, PAGE_SIZE);
+}
+
+const struct scenario file_clean_hints = {
+	.name = "file-clean-hint",
+	.summary = "a page is cleaned while a scan makes its entry a hint entry",
+	.cpus = 3,
+	.setup = setup_scanned,
+	.program = {clean_twice, write_three, scan},
+	.end = expect_stored,
+};
+
+/* ---- without a mapping --------------------------------------------------------------------- */
+
+static void write_file(unsigned cpu)
+{
+	work_file_write(file, VA, cpu);
+	work_file_write(file, VA, cpu);
+	work_read(VA, cpu, 1);
+}
+
+static void write_and_read(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_file_read(file, VA, cpu, 0);
+	work_read(VA, cpu, 0);
+	work_write(VA, cpu);
+}
+
+static void clean_and_move(unsigned cpu)
+{
+	expect("cleaning", file_clean(file, 0));
+	work_migrate(b, MODEL_FAR, 1, 1);
+	work_read(MODEL_FAR, cpu, 0);
+}
+
+const struct scenario file_writes = {
+	.name = "file-write",
+	.summary = "the kernel writes and reads a page that is mapped, moved and cleaned",
+	.cpus = 3,
+	.setup = setup,
+	.program = {write_file, write_and_read, clean_and_move},
+	.end = expect_stored,
+};
+
+/* ---- pages that leave ------------------------------------------------------------------------ */
+
+static void invalidate(unsigned cpu)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		expect("invalidating", file_invalidate(file, 0, 1, FILE_KEEP));
+		work_read(VA, cpu, 1);
+	}
+}
+
+static void read_far(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++)
+		work_read(MODEL_FAR, cpu, 1);
+	work_write(MODEL_FAR, cpu);
+}
+
+const struct scenario file_invalidates = {
+	.name = "file-invalidate",
+	.summary =
+		"a page is invalidated twice while it is written in one space and read in another",
+	.cpus = 3,
+	.setup = setup,
+	.program = {invalidate, write_three, read_far},
+	.end = expect_stored,
+};
+
+static u32 shorter; /* file_truncate() has returned; release and acquire */
+
+static void truncate(unsigned cpu)
+{
+	expect("truncating", file_truncate(file, 1));
+	store_release(&shorter, 1U);
+	work_read(VA, cpu, 1);
+}
+
+static void expect_refused(bool was, bool went)
+{
+	if (was && went)
+		fake_fail("I7: an access beyond the end of the file went through");
+}
+
+static void write_last(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		bool was = load_acquire(&shorter);
+
+		expect_refused(was, work_write(VA2, cpu));
+	}
+	work_write(VA, cpu);
+}
+
+static void read_last(unsigned cpu)
+{
+	bool was = load_acquire(&shorter);
+
+	expect_refused(was, work_read(MODEL_FAR + PAGE_SIZE, cpu, 1));
+	work_migrate(b, MODEL_FAR, PAGES, 1);
+	was = load_acquire(&shorter);
+	expect_refused(was, work_read(MODEL_FAR + PAGE_SIZE, cpu, 1));
+}
+
+static bool is_mapped(struct aspace *as, vaddr_t va)
+{
+	const pte_t *entry = aspace_entry(as, va);
+
+	return entry && !pte_is_none(*entry);
+}
+
+static void expect_short(void)
+{
+	slot_t *slot = object_slot(file, 1, false);
+
+	if (is_mapped(a, VA2) || is_mapped(b, MODEL_FAR + PAGE_SIZE))
+		fake_fail("I7: a page beyond the end of the file is mapped at the end");
+	if (slot && slot_is_busy(slot_load(slot)))
+		fake_fail("a slot is busy at the end");
+}
+
+const struct scenario file_truncates = {
+	.name = "file-truncate",
+	.summary = "a file gets shorter while its last page is written, read and moved",
+	.cpus = 3,
+	.setup = setup,
+	.program = {truncate, write_last, read_last},
+	.end = expect_short,
+};
+
+/* Nothing is mapped, so tables, pages and entries come while the page leaves. */
+static void setup_absent(void)
+{
+	setup();
+	file_sync(file);
+	aspace_unmap(b, MODEL_FAR, PAGES * PAGE_SIZE);
+	work_alias(b, a, VA, MODEL_FAR, PAGES, RW);
+}
+
+const struct scenario file_truncates_early = {
+	.name = "file-truncate-fault",
+	.summary = "a file gets shorter while its last page is mapped for the first time",
+	.cpus = 3,
+	.setup = setup_absent,
+	.program = {truncate, write_last, read_last},
+	.end = expect_short,
+};

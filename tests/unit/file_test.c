@@ -1,0 +1,217 @@
+/* Files: written by several CPUs while they are cleaned, invalidated and moved; every value is found in the end. */
+#include "mm_fixture.h"
+#include <kernel/clock.h>
+#include <kernel/error.h>
+#include <kernel/smp.h>
+#include <mm/clean.h>
+#include <mm/file.h>
+#include <mm/hint.h>
+#include <mm/knob.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+enum {
+	PAGES = 16,
+	ROUNDS = 60, /* of the whole file; the store's own checks look at each page of each */
+	WRITERS = 3, /* other CPUs that write, at most */
+	FIRST_WORD = 1, /* of a page's words, word 0 is its stamp: the store wants it to rise */
+};
+
+struct writer {
+	vaddr_t va;
+	unsigned number; /* its word of each page */
+	const u32 *stop; /* atomic */
+	u64 rounds; /* its last value */
+	u64 wrong;
+};
+
+static u64 *word_at(vaddr_t va, u64 page, unsigned number)
+{
+	return (u64 *)(va + (page << PAGE_SHIFT)) + FIRST_WORD + number;
+}
+
+/* Each CPU has a word of its own in each page, which holds what it wrote last. */
+static void write_until_stopped(void *arg)
+{
+	struct writer *w = arg;
+
+	while (!load_acquire(w->stop)) {
+		for (u64 i = 0; i < PAGES; i++) {
+			u64 *word = word_at(w->va, i, w->number);
+
+			w->wrong += load_relaxed(word) != w->rounds;
+			store_relaxed(word, w->rounds + 1);
+		}
+		w->rounds++;
+		context_yield();
+	}
+}
+
+static void clean_and_drop(struct fixture *fx, struct object *file, unsigned round)
+{
+	for (u64 i = 0; i < PAGES; i++) {
+		int err = i % 4 == round % 4 ? file_invalidate(file, i, 1, FILE_KEEP)
+					     : file_clean(file, i);
+
+		EXPECT(!err || err == -EBUSY || err == -ENOENT);
+	}
+	if (round % 3 == 0)
+		hint_mark(fx->as, fx->va, fx->va + fx->len);
+	if (round % 5 == 0)
+		EXPECT_EQ(aspace_drop(fx->as, fx->va, fx->len / 2), 0);
+	for (u32 node = 0; round % 4 == 0 && node < numa_node_count(); node++)
+		if (pmm_node_has_memory(node))
+			fixture_migrate(fx, node, NULL);
+}
+
+static void expect_stored(struct object *file, const struct writer *writers, unsigned count)
+{
+	EXPECT_EQ(file_sync(file), 0);
+	EXPECT_EQ(memory_store_wrong(file->store), 0);
+	for (unsigned n = 0; n < count; n++) {
+		EXPECT_EQ(writers[n].wrong, 0);
+		for (u64 i = 0; i < PAGES; i++)
+			EXPECT_EQ(memory_store_word(file->store, i, FIRST_WORD + n),
+				  writers[n].rounds);
+	}
+}
+
+/* Nothing that is written is lost, whatever becomes of the page meanwhile, and the store is handed no torn page. */
+TEST(file, writes_are_kept_while_pages_are_cleaned_dropped_and_moved)
+{
+	struct fixture fx = {.len = PAGES << PAGE_SHIFT};
+	struct writer writers[WRITERS] = {0};
+	struct context *running[WRITERS] = {NULL};
+	unsigned count = 0;
+	u32 stop = 0;
+	int err;
+
+	fx.as = aspace_create("file", BOOT_NODE_NONE);
+	struct store *store = memory_store_create(PAGES, BOOT_NODE_NONE);
+	struct object *file = store ? file_create(store) : NULL;
+
+	REQUIRE(fx.as && file);
+	fx.va = aspace_map(fx.as, file, 0, 0, fx.len, RW, false, BOOT_NODE_NONE, &err);
+	REQUIRE(fx.va);
+	for_each_online_cpu (cpu)
+		if (cpu != cpu_id() && count < WRITERS) {
+			writers[count] =
+				(struct writer){.va = fx.va, .number = count, .stop = &stop};
+			running[count] = context_spawn(cpu, "writer", write_until_stopped,
+						       &writers[count], fx.as);
+			count++;
+		}
+	for (unsigned round = 0; round < ROUNDS; round++)
+		clean_and_drop(&fx, file, round);
+	store_release(&stop, 1U);
+	for (unsigned n = 0; n < count; n++)
+		if (running[n])
+			context_join(running[n]);
+	expect_stored(file, writers, count);
+	aspace_destroy(fx.as);
+	EXPECT_EQ(file_close(file), 0);
+	pmm_drain_caches();
+}
+
+/* A file that is larger than memory, read in one mapping, page by page. */
+TEST(file, pattern_file_larger_than_memory_is_verified)
+{
+	enum { ID = 5, STEP = 4099, READS = 64 };
+	struct pmm_node_stats stats;
+	u64 frames = 0, wrong = 0;
+	int err;
+
+	for (u32 node = 0; node < numa_node_count(); node++) {
+		pmm_node_stats(node, &stats);
+		frames += stats.total;
+	}
+	u64 pages = 2 * frames;
+	struct aspace *as = aspace_create("pattern", BOOT_NODE_NONE);
+	struct object *file = file_create(pattern_store_create(ID, pages));
+
+	REQUIRE(as && file);
+	vaddr_t va = aspace_map(as, file, 0, 0, pages << PAGE_SHIFT, PROT_READ, false,
+				BOOT_NODE_NONE, &err);
+
+	REQUIRE(va);
+	aspace_load(as);
+	for (u64 n = 0; n < READS; n++) {
+		u64 index = n * STEP * 64 % pages;
+
+		wrong += load_relaxed((u64 *)(va + (index << PAGE_SHIFT)) + n) !=
+			 pattern_word(ID, index, 0, (unsigned)n);
+	}
+	aspace_load(NULL);
+	EXPECT_EQ(wrong, 0);
+	EXPECT_EQ(file_truncate(file, 1), 0);
+	aspace_destroy(as);
+	EXPECT_EQ(file_close(file), 0);
+	pmm_drain_caches();
+}
+
+TEST(file, store_takes_the_time_that_the_knob_says)
+{
+	enum { NS = 200000 };
+	char err[80];
+	u64 word = 1;
+	struct store *store = memory_store_create(1, BOOT_NODE_NONE);
+	struct object *file = store ? file_create(store) : NULL;
+
+	REQUIRE(file);
+	EXPECT_EQ(knob_set("store_ns", "200000", "set", err, sizeof(err)), 0);
+	u64 begun = cycles_now();
+
+	EXPECT_EQ(file_write(file, 8, &word, sizeof(word)), sizeof(word)); /* which reads it in */
+	EXPECT(cycles_now() - begun >= ns_to_cycles(NS));
+	EXPECT_EQ(file_sync(file), 0);
+	EXPECT(cycles_now() - begun >= ns_to_cycles(2 * NS));
+	EXPECT_EQ(knob_set("store_ns", "0", "set", err, sizeof(err)), 0);
+	EXPECT_EQ(file_close(file), 0);
+	pmm_drain_caches();
+}
+
+struct blocked {
+	vaddr_t va;
+	u32 done; /* atomic */
+};
+
+static void write_once(void *arg)
+{
+	struct blocked *b = arg;
+
+	store_relaxed((u64 *)b->va + FIRST_WORD, 2UL);
+	atomic_fetch_add(&b->done, 1U);
+}
+
+/* A writer that finds its page on the way to the store sleeps, and is woken when it is there. */
+TEST(file, writer_is_woken_when_the_page_is_stored)
+{
+	struct store *store = memory_store_create(1, BOOT_NODE_NONE);
+	struct object *file = store ? file_create(store) : NULL;
+	struct aspace *as = aspace_create("file", BOOT_NODE_NONE);
+	struct context *writer = NULL;
+	char text[80];
+	int err;
+
+	REQUIRE(as && file);
+	struct blocked b = {
+		.va = aspace_map(as, file, 0, 0, PAGE_SIZE, RW, false, BOOT_NODE_NONE, &err)};
+	u64 word = 1;
+
+	REQUIRE(b.va);
+	EXPECT_EQ(file_write(file, 8, &word, sizeof(word)), sizeof(word));
+	EXPECT_EQ(knob_set("store_ns", "3000000", "set", text, sizeof(text)), 0);
+	for_each_online_cpu (cpu)
+		if (cpu != cpu_id() && !writer)
+			writer = context_spawn(cpu, "writer", write_once, &b, as);
+	EXPECT_EQ(file_sync(file), 0);
+	if (writer)
+		context_join(writer);
+	EXPECT_EQ(knob_set("store_ns", "0", "set", text, sizeof(text)), 0);
+	EXPECT_EQ(b.done, writer ? 1 : 0);
+	EXPECT_EQ(file_sync(file), 0);
+	EXPECT_EQ(memory_store_word(store, 0, FIRST_WORD), writer ? 2 : 1);
+	aspace_destroy(as);
+	EXPECT_EQ(file_close(file), 0);
+	pmm_drain_caches();
+}
