@@ -83,6 +83,36 @@ const struct scenario fault_move = {
 	.program = {fault_first, fault_and_move},
 };
 
+/* ---- two faults of one page ------------------------------------------------------------------- */
+
+static void setup_empty(void)
+{
+	a = work_space("a", VA, 2, RW);
+	load_everywhere(a);
+	work_drop_begins(VA);
+	aspace_drop(a, VA, PAGE_SIZE);
+}
+
+static void move_both(unsigned cpu __unused)
+{
+	work_migrate(a, VA, 2, 1);
+}
+
+static void fault_in(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_read(VA, cpu, 1);
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario fault_fault = {
+	.name = "fault-fault",
+	.summary = "two CPUs fault the same page in while a third moves what it finds",
+	.cpus = 3,
+	.setup = setup_empty,
+	.program = {move_both, fault_in, fault_in},
+};
+
 /* ---- a frame that comes back to the slot it was in ---------------------------------------- */
 
 static void setup_comes_back(void)
@@ -350,11 +380,6 @@ static void setup_lazy_upgrade(void)
 	load_everywhere(a);
 	pt_change(pgwalk_find(a->root, VA, 0).ptep, pte_mk_readonly);
 	tlb_flush_context(&a->ctx);
-}
-
-static void move_both(unsigned cpu __unused)
-{
-	work_migrate(a, VA, 2, 1);
 }
 
 static void upgrade_by_fault(unsigned cpu)

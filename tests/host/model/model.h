@@ -55,7 +55,7 @@ extern const struct scenario object_empties, object_fills, object_wakes, object_
 extern const struct scenario file_cleans, file_clean_moves, file_clean_drops, file_clean_hints,
 	file_writes, file_invalidates, file_truncates, file_truncates_early;
 /* ---- scenarios_change.c ---- */
-extern const struct scenario change_subscribers;
+extern const struct scenario change_subscribers, change_heard;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
@@ -64,9 +64,9 @@ extern const struct scenario frames_write, frames_unmap, frames_destroy, frames_
 /* ---- scenarios_four.c ---- */
 extern const struct scenario four_protect, four_initiators, four_shared;
 /* ---- collisions.c ---- */
-extern const struct scenario fault_table, fault_move, alias_protect, alias_drop, alias_split,
-	unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade, alias_full, switch_one,
-	switch_two;
+extern const struct scenario fault_table, fault_fault, fault_move, alias_protect, alias_drop,
+	alias_split, unmap_pin, ack_order, fault_again, fault_upgrade, same_upgrade, alias_full,
+	switch_one, switch_two;
 
 /* ---- product.c ---- */
 /* Makes the scenarios of the product. Once, before the rest. */

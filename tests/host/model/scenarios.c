@@ -384,30 +384,6 @@ static const struct scenario migrate_dirty = {
 	.end = end_clean,
 };
 
-/* ---- populating ------------------------------------------------------------------------------------ */
-
-static void setup_empty(void)
-{
-	setup_two_writable();
-	work_drop_begins(VA);
-	aspace_drop(a, VA, PAGE_SIZE);
-}
-
-static void fault_in(unsigned cpu)
-{
-	work_write(VA, cpu);
-	work_read(VA, cpu, 1);
-	work_read(VA, cpu, cpu);
-}
-
-static const struct scenario fault_fault = {
-	.name = "fault-fault",
-	.summary = "two CPUs fault the same page in while a third moves what it finds",
-	.cpus = 3,
-	.setup = setup_empty,
-	.program = {migrate_two, fault_in, fault_in},
-};
-
 const struct scenario *const scenarios[] = {
 	&migrate_write,
 	&migrate_read,
@@ -513,5 +489,6 @@ const struct scenario *const scenarios[] = {
 	&file_truncates,
 	&file_truncates_early,
 	&change_subscribers,
+	&change_heard,
 	NULL,
 };
