@@ -181,6 +181,7 @@ TEST(cpus_flush_all_contexts_in_one_shootdown)
 	CHECK_EQ(counters(0)->shootdowns, mine.shootdowns + 1);
 	CHECK_EQ(counters(0)->shootdowns_nonglobal, mine.shootdowns_nonglobal + 1);
 	CHECK_EQ(counters(0)->flush_local_full, mine.flush_local_full + 1);
+	CHECK_EQ(counters(0)->ipis_sent, mine.ipis_sent + 1); /* none to itself */
 	CHECK_EQ(counters(1)->ipis_received, theirs.ipis_received + 1);
 	CHECK_EQ(counters(1)->flush_remote_full, theirs.flush_remote_full + 1);
 	CHECK(flushed_at(0, as) > clock);
