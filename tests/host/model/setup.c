@@ -4,6 +4,7 @@
 #include <kernel/trap.h>
 #include <mm/deferral.h>
 #include <mm/knob.h>
+#include <mm/rules.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
 
@@ -47,6 +48,23 @@ static struct values values_now(void)
 	return values;
 }
 
+/*
+ * Scenarios of the rule table set its knobs themselves, to each value. For all others no scheme decides
+ * them, but a setting of its own in the scheme's name does: batch+spurious=never.
+ */
+static void use_rule_defaults(void)
+{
+	static const char *const names[] = {"spurious", "upgrade", "protect_flush"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		struct knob *k = knob_find(names[i]);
+
+		if (strcmp(knob_source(k), "scheme"))
+			*k->value = k->def;
+	}
+	rules_use();
+}
+
 bool setup_machine(const struct variant *v, unsigned cpus, bool large, const char *scheme_name,
 		   char *err, size_t size)
 {
@@ -70,11 +88,7 @@ bool setup_machine(const struct variant *v, unsigned cpus, bool large, const cha
 	named = values_now();
 	/* Scenarios that take hint faults set it themselves, to either order: no scheme decides it. */
 	knobs.hint = MODEL_HINT_OPEN;
-	/* By x86's rules no flush follows an upgrade or a fault that changed nothing. */
-	if (pt_fault_drops() && knobs.model == RULES_NATIVE && knobs.spurious != SPURIOUS_RFC) {
-		knobs.spurious = SPURIOUS_ALWAYS;
-		knobs.upgrade = UPGRADE_ALL;
-	}
+	use_rule_defaults();
 	knobs.batch_2m = MIN(knobs.batch_2m, (u32)MODEL_LARGE); /* more makes no difference */
 	return true;
 }
@@ -177,12 +191,12 @@ static void add_differing(const struct values *a, const struct values *b, char *
 	}
 }
 
-bool setup_is_alike(const char *a, const char *b, const char *rules, char *differing, size_t size)
+bool setup_is_alike(const char *a, const char *b, const char *of, char *differing, size_t size)
 {
 	for (unsigned i = 0; i < variant_count; i++) {
 		struct outcome of_a, of_b;
 
-		if (strcmp(variants[i].rules, rules))
+		if (strcmp(variants[i].rules, of))
 			continue;
 		of_a = outcome_of(&variants[i], a);
 		of_b = outcome_of(&variants[i], b);
