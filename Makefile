@@ -149,12 +149,14 @@ $(O)/tarry.asm: $(O)/tarry.debug
 asm: $(O)/tarry.asm
 
 # --- host programs: the parsers and mm/ under the sanitizers ------------------
-# Of each NAME: NAME_SRCS; NAME_CFLAGS are added, NAME_INCLUDES and NAME_FLAGS replace these.
+# Of each NAME: NAME_SRCS; NAME_CFLAGS are added, NAME_INCLUDES and NAME_FLAGS replace these. Those of the sources that
+# are in NAME_SHARED, too, are compiled once for NAME and the program NAME_WITH, by the flags of that.
 HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	       -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS)
 HOST_INCLUDES := -Iboot/include -Ikernel/include -Itests/host
+host_objects = $(foreach s,$($(1)_SRCS),$(HOST)/$(if $(filter $(s),$($(1)_SHARED)),$($(1)_WITH),$(1)).obj/$(s).o)
 define host_program
-$(HOST)/$(1): $($(1)_SRCS:%=$(HOST)/$(1).obj/%.o)
+$(HOST)/$(1): $(call host_objects,$(1))
 	@$$(call say,HOSTLD,$$@)
 	$$(Q)$$(HOSTCC) $(or $($(1)_FLAGS),$$(HOST_CFLAGS)) -o $$@ $$^
 $(HOST)/$(1).obj/%.c.o: %.c Makefile

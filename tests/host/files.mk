@@ -9,11 +9,15 @@ test_acpi_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_acpi.c 
 		  tests/host/test_acpi_fuzz.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_fdt
+test_fdt_WITH := test_acpi
+test_fdt_SHARED := tests/host/check.c tests/host/tables.c $(BOOT_PARSERS)
 test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/host/test_fdt.c \
 		 tests/host/test_fdt_fuzz.c tests/host/test_fdt_limits.c tests/host/test_fdt_slow.c \
 		 boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_multiboot2
+test_multiboot2_WITH := test_acpi
+test_multiboot2_SHARED := $(test_fdt_SHARED)
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
 			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/multiboot2.c boot/pvh.c \
 			boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
@@ -43,6 +47,8 @@ test_errata_x86_64_INCLUDES := -Iarch/x86_64/include -Ikernel/include -Itests/ho
 test_errata_x86_64_SRCS := tests/host/check.c tests/host/test_errata_x86_64.c arch/x86_64/errata.c
 
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
+topology_WITH := test_acpi
+topology_SHARED := $(BOOT_PARSERS)
 topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c \
 		 $(BOOT_PARSERS)
 
@@ -80,13 +86,15 @@ test_mm_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) tests/host
 
 # What only the arm64 rules have: broadcasts, upgrades that need a flush, tags with an owner.
 HOST_TESTS += test_mm_arm64
+test_mm_arm64_WITH := test_mm
+test_mm_arm64_SHARED := tests/host/check.c $(FAKE_MM)
 test_mm_arm64_INCLUDES := $(FAKE_INCLUDES)
-test_mm_arm64_CFLAGS = $$(LOCKS) -DHOST_ARM64
+test_mm_arm64_CFLAGS := -DHOST_ARM64
 test_mm_arm64_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) \
 		$(wildcard tests/host/mm/test_arm64*.c) $(addprefix tests/host/mm/,test_rules.c test_rule_knobs.c test_schemes.c test_file.c test_clean.c test_file_drop.c) tests/host/mm/test_stage2.c $(FAKE_MM)
 
 # Places that take locks are known by macros, which the file that defines some of the functions does without.
-FAKE_PROGRAMS := test_mm test_mm_arm64 explore explore_races litmus_x86_64 litmus_arm64
+FAKE_PROGRAMS := test_mm explore explore_races
 $(FAKE_PROGRAMS:%=$(HOST)/%.obj/kernel/core/rwlock.c.o): LOCKS := -DFAKE_LOCKS_THEMSELVES
 
 # The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
@@ -109,11 +117,15 @@ $(foreach d,mm/% kernel/core/% tests/host/model/scenarios_change.c,$(HOST)/explo
 LITMUS_MODEL := $(addprefix tests/host/litmus/,main.c search.c) \
 		$(addprefix tests/litmus/,common.c litmus.c space.c) kernel/lib/glob.c $(FAKE_MM)
 HOST_TESTS += litmus_x86_64 litmus_arm64
+litmus_x86_64_WITH := explore
+litmus_arm64_WITH := explore
+litmus_x86_64_SHARED := $(explore_SRCS)
+litmus_arm64_SHARED := $(explore_SRCS)
 litmus_x86_64_INCLUDES := $(FAKE_INCLUDES)
 litmus_x86_64_FLAGS = $(explore_FLAGS)
-litmus_x86_64_CFLAGS = $$(LOCKS) -DLITMUS_ONE_RUN
+litmus_x86_64_CFLAGS := -DLITMUS_ONE_RUN
 litmus_x86_64_SRCS := $(addprefix tests/litmus/x86_64/,one.c more.c) $(LITMUS_MODEL)
 litmus_arm64_INCLUDES := $(FAKE_INCLUDES)
 litmus_arm64_FLAGS = $(explore_FLAGS)
-litmus_arm64_CFLAGS = $$(LOCKS) -DLITMUS_ONE_RUN -DMODEL_ARM64
+litmus_arm64_CFLAGS := -DLITMUS_ONE_RUN -DMODEL_ARM64
 litmus_arm64_SRCS := $(addprefix tests/litmus/arm64/,single.c two.c more.c) $(LITMUS_MODEL)

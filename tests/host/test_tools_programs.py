@@ -194,10 +194,12 @@ GENERIC_MAKE = """\
 print-HOST_TESTS:
 \t@echo test_a explore
 print-test_a_SRCS:
-\t@echo boot/a.c
+\t@echo tests/a.c
+print-test_a_WITH:
+\t@echo explore
 build/host/test_a: boot/a.c boot/b.h
-\t@mkdir -p build/host/test_a.obj; grep -q BROKEN boot/a.c && { echo wrong >&2; exit 1; } || true
-\t@echo "x: boot/a.c boot/b.h" > build/host/test_a.obj/a.d
+\t@mkdir -p build/host/explore.obj/tests; grep -q BROKEN boot/a.c && { echo wrong >&2; exit 1; } || true
+\t@echo "x: tests/a.c boot/a.c boot/b.h" > build/host/explore.obj/tests/a.c.d
 \t@(echo '#!/bin/sh'; echo "grep -q 'n < 3' <<'END' || { echo not ok 1 limit; exit 1; }"; cat boot/a.c; echo END) > $@; chmod +x $@
 build/%:
 \t@mkdir -p $(@D); echo x > $@

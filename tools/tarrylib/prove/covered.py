@@ -64,8 +64,10 @@ class Work:
             raise SystemExit(f"error: mutants: {errors}")
         programs = {}
         for name in names:
-            sources = first.run(["make", "-s", "SETUP=no", f"print-{name}_SRCS"])[1].split()
-            included = "".join(p.read_text() for p in (folder / f"0/build/host/{name}.obj").rglob("*.d"))
+            sources, other = (first.run(["make", "-s", "SETUP=no", f"print-{name}_{what}"])[1].split()
+                              for what in ("SRCS", "WITH"))  # some objects may be another program's, too
+            built = [folder / f"0/build/host/{owner}.obj/{source}.d" for owner in (name, *other) for source in sources]
+            included = "".join(path.read_text() for path in built if path.exists())
             programs[name] = sources + re.findall(r"\S+\.[ch]\b", included)
         cheapest = dict(sorted(programs.items(), key=lambda item: len(item[1])))
         works = [Work(first, cheapest, boots)]
