@@ -77,10 +77,11 @@ IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(A
 all: $(IMAGES)
 
 # --- kernel ------------------------------------------------------------------
-# A changed flag rebuilds everything; an unchanged one leaves the file, and its time, alone.
+# A changed flag rebuilds everything; an unchanged one leaves the file, and its time, alone. Warnings change no object,
+# nor does where the tree lies: a copy of it goes on with the objects that are copied, too.
 stamp = mkdir -p $(@D); printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
 $(O)/flags: FORCE | setup-build
-	@$(call stamp,$(CC) $(CFLAGS) $(INCLUDES) $(LDFLAGS))
+	@$(call stamp,$(CC) $(filter-out -ffile-prefix-map=% $(WARNINGS),$(CFLAGS)) $(INCLUDES) $(LDFLAGS))
 
 # What this build is called, compiled into VERSION_SRC only.
 VERSION_SRC ?= kernel/core/main.c

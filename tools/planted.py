@@ -168,6 +168,7 @@ class Bench(Scratch):
     def __init__(self, folder: Path, programs: set[str]):
         super().__init__(ROOT, folder)
         self.programs = sorted(programs)
+        self.take_built(ROOT, *(f"host/{p}.obj" for p in programs | {"explore"}))  # whose objects others are linked with
         self.build([])
         for program in self.programs:
             os.rename(folder / f"build/host/{program}", folder / f"build/host/{program}.clean")

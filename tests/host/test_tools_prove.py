@@ -170,6 +170,12 @@ def test_shared() -> None:
         equal("scratch.copied", [(folder / "copy" / n).exists() for n in ("Makefile", "mm/a.c", "tests/host/b.c", "docs/c", "linker.ld")],
               [True, True, True, False, False])
         equal("scratch.texts", (folder / "copy/mm/a.c").read_text(), "new")
+        (folder / "build/host/t.obj/mm").mkdir(parents=True)
+        (folder / "build/host/t.obj/mm/a.o").touch()
+        os.utime(folder / "build/host/t.obj/mm/a.o", ns=(7, 7))
+        copy.take_built(folder, "host/t.obj", "host/none.obj")
+        equal("scratch.take-built", ((copy.folder / "build/host/t.obj/mm/a.o").stat().st_mtime_ns, (copy.folder / "build/host/none.obj").exists()),
+              (7, False))
         copy.put("mm/a.c", "newer")
         equal("scratch.original-untouched", (folder / "mm/a.c").read_text(), "old\n")
         equal("scratch.make", (copy.make("good"), "wrong" in copy.make("bad"), copy.make("arch", arch="arm64")), ("", True, ""))

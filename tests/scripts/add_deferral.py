@@ -58,8 +58,7 @@ def add(tree: Path) -> None:
 
 
 def build(tree: Path) -> None:
-    # CURDIR is part of the flags, as file names in the debug information are cut by it.
-    done = subprocess.run(["make", "-s", "-j2", "SETUP=no", f"CURDIR={ROOT}", f"ARCH={settings().arch}",
+    done = subprocess.run(["make", "-s", "-j2", "SETUP=no", f"ARCH={settings().arch}",
                            "all", "build/host/explore"], cwd=tree, capture_output=True, text=True, check=False,
                           env={k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "BUILD")})
     result("builds", done.returncode == 0, done.stderr[-300:])

@@ -80,8 +80,7 @@ def build(tree: Path) -> None:
     (tree / f"kernel/bench/workload/{NAME}.c").write_text(SOURCE)
     with (tree / LIST).open("a") as sources:
         sources.write(LINE)
-    # CURDIR is part of the flags, as file names in the debug information are cut by it.
-    done = subprocess.run(["make", "-s", "-j2", "SETUP=no", f"CURDIR={ROOT}", f"ARCH={settings().arch}", "all"],
+    done = subprocess.run(["make", "-s", "-j2", "SETUP=no", f"ARCH={settings().arch}", "all"],
                           cwd=tree, capture_output=True, text=True, check=False,
                           env={k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "BUILD")})
     result("builds", done.returncode == 0, done.stderr[-300:])

@@ -118,6 +118,7 @@ def modelled(scratch: Scratch, name: str, rules: str, *mistake: str) -> None:
 def body() -> None:
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         scratch = Scratch(ROOT, Path(folder))
+        scratch.take_built(ROOT, "x86_64", f"{EXPLORER}.obj")
         early_free(scratch)
         without_oracle(scratch)
         for name, (rules, *mistake) in PLANTS.items():

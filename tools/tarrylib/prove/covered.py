@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +50,7 @@ class Work:
         first = Scratch(root, folder / "0")
         code, out = first.run(["make", "-s", "SETUP=no", "print-HOST_TESTS"])
         names = [name for name in out.split() if name.startswith("test_")]
-        if (root / "build/host").exists():  # what is up to date there is here
-            for name in names:
-                if (root / f"build/host/{name}.obj").exists():
-                    shutil.copytree(root / f"build/host/{name}.obj", folder / f"0/build/host/{name}.obj")
+        first.take_built(root, *(f"host/{name}.obj" for name in names))
         errors = "" if code == 0 else out
         errors = errors or first.make(*(f"host/{name}" for name in names))
         if boots:

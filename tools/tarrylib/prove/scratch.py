@@ -54,6 +54,13 @@ class Scratch:
         shutil.copytree(self.folder, folder)
         return other
 
+    def take_built(self, root: Path, *names: str) -> None:
+        """What is built of these, by their names below build/: what is up to date there is so here, too."""
+        built = root / os.environ.get("BUILD", "build")
+        for name in names:
+            if (built / name).is_dir():
+                shutil.copytree(built / name, self.folder / "build" / name)
+
     def put(self, file: str, text: str) -> None:
         (self.folder / file).write_text(text)
 
