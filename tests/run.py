@@ -25,23 +25,33 @@ from tarrylib.run import cases, junit, ktap  # noqa: E402
 from tarrylib.run.settings import UsageError, host_cpus  # noqa: E402
 
 
-class Slots:
-    """Weights of the cases that run at the same time sum to at most the host's CPUs."""
+class Queue:
+    """Cases in the order in which they begin. The weights of those that run at the same time sum to at most the total.
 
-    def __init__(self, total: int):
+    Those that keep several CPUs busy come first, since they wait longest for enough that are free, and meanwhile the
+    others fill the gaps. Of the same weight the longest come first, so that no long one is left over at the end.
+    """
+
+    def __init__(self, todo: list[cases.Case], total: int):
+        self.todo = sorted(todo, key=lambda case: (-case.weight, -case.seconds))
         self.total = self.free = total
         self.changed = threading.Condition()
 
-    def take(self, weight: int) -> int:
-        weight = min(weight, self.total)
-        with self.changed:
-            self.changed.wait_for(lambda: self.free >= weight)
-            self.free -= weight
-        return weight
+    def _fits(self) -> cases.Case | None:
+        return next((case for case in self.todo if min(case.weight, self.total) <= self.free), None)
 
-    def give(self, weight: int) -> None:
+    def take(self) -> cases.Case | None:
+        """The next case, as soon as one fits; None: there is no more."""
         with self.changed:
-            self.free += weight
+            self.changed.wait_for(lambda: self._fits() or not self.todo)
+            if case := self._fits():
+                self.todo.remove(case)
+                self.free -= min(case.weight, self.total)
+            return case
+
+    def give(self, case: cases.Case) -> None:
+        with self.changed:
+            self.free += min(case.weight, self.total)
             self.changed.notify_all()
 
 
@@ -73,18 +83,17 @@ class Reporter:
 
 def run_all(todo: list[cases.Case], jobs: int, report: Reporter) -> None:
     """Every case has an outcome afterwards, whatever became of it."""
-    slots = Slots(jobs)
+    queue = Queue(todo, jobs)
     threads = []
 
-    def work(case: cases.Case, weight: int) -> None:
+    def work(case: cases.Case) -> None:
         try:
             report.add(case.run())
         finally:
-            slots.give(weight)
+            queue.give(case)
 
-    for case in todo:  # in the order of the file; the first that fits next
-        weight = slots.take(case.weight)
-        thread = threading.Thread(target=work, args=(case, weight), daemon=True)
+    while case := queue.take():
+        thread = threading.Thread(target=work, args=(case,), daemon=True)
         thread.start()
         threads.append(thread)
     for thread in threads:
@@ -115,7 +124,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="glob on case names")
     parser.add_argument("--host", default="", help="host test programs")
     parser.add_argument("--no-host", action="store_true", help="no tests of host tools either")
-    parser.add_argument("--jobs", type=int, default=max(1, host_cpus()))
+    # One more than there are CPUs: what waits for a console, a disk or another virtual CPU leaves its own to somebody.
+    parser.add_argument("--jobs", type=int, default=host_cpus() + 1, help="host CPUs to fill")
     parser.add_argument("--cases", default=ROOT / "tests/cases.cfg", type=Path)
     parser.add_argument("--list", action="store_true", help="print the cases and stop")
     args = parser.parse_args()

@@ -326,7 +326,11 @@ det = 1
 script = tests/scripts/x.py
 smp = 3
 weight = 5
+seconds = 30
 timeout = 7
+[by-default]
+groups = other
+script = tests/scripts/y.py
 [twice]
 groups = other
 """
@@ -348,17 +352,19 @@ def test_cases(machine: Machine) -> None:
 
     equal("cases.quick", names("quick"), ["x86_64/default", "x86_64/only-x86", "x86_64/script", "arm64/default", "arm64/script"])
     equal("cases.slow", names("slow"), ["x86_64/only-x86", "x86_64/slow", "arm64/slow"])
-    equal("cases.all", len(names("all")), 9)
+    equal("cases.all", len(names("all")), 11)
     equal("cases.none", names("none"), [])
     loaded = {case.name: case for case in cases.load(config, ["x86_64"], "all", machine.folder, logs)}
-    equal("cases.weights", [loaded[f"x86_64/{n}"].weight for n in ("default", "only-x86", "slow", "script")], [2, 1, 1, 5])
+    equal("cases.weights", [loaded[f"x86_64/{n}"].weight for n in ("default", "only-x86", "slow", "script", "by-default")], [2, 1, 1, 5, 1])
+    equal("cases.seconds", [loaded[f"x86_64/{n}"].seconds for n in ("default", "script")], [5, 30])
     equal("cases.commands", [loaded[f"x86_64/{n}"].settings.cmd for n in ("default", "only-x86")], ["test *", "show"])
     script = loaded["x86_64/script"]
     equal("cases.script", (script.argv[1:], script.timeout, script.environ),
           (["tests/scripts/x.py", "SMP=3", "TIMEOUT=7", "ARCH=x86_64", f"BUILD={machine.folder}"], 7,
            {"TARRY_LOG": str(logs / "x86_64-script")}))
     for name, text, says in (("unknown-key", "[a]\nspeed = 1\n", "cases.cfg [a]: unknown key speed"),
-                             ("bad-value", "[a]\nsmp = 0\n", "cases.cfg [a]: SMP=0"), ("no-section", "smp = 1\n", "cases.cfg")):
+                             ("bad-value", "[a]\nsmp = 0\n", "cases.cfg [a]: SMP=0"),
+                             ("bad-seconds", "[a]\nseconds = some\n", "cases.cfg [a]: could not convert"), ("no-section", "smp = 1\n", "cases.cfg")):
         config.write_text(text)
         refused(f"cases.{name}", says, names, "quick")
     refused("cases.no-file", "nowhere", cases.load, Path("/nowhere"), ["x86_64"], "quick", machine.folder, logs)
@@ -369,7 +375,7 @@ def test_cases(machine: Machine) -> None:
 
     def boots(text: str, status: int, **values: str) -> tuple[str, tuple[int, int, int], str]:
         machine.says(f"{FIRST}|{text}", status)
-        return outcome(cases.BootCase("x86_64/a", logs, 1, machine.settings(CMD="x", **values)))
+        return outcome(cases.BootCase("x86_64/a", logs, 1, settings=machine.settings(CMD="x", **values)))
 
     equal("case.boot-passes", boots("1..1|ok 1 a|TARRY-END rc=0|", 1), ("passed", (1, 0, 0), ""))
     equal("case.boot-skips", boots("1..1|ok 1 a # SKIP why|TARRY-END rc=4|", 9), ("skipped", (0, 0, 1), "why"))
@@ -380,14 +386,14 @@ def test_cases(machine: Machine) -> None:
     equal("case.boot-without-tests", boots("TARRY-END rc=0|", 1), ("failed", (0, 1, 0), "no test ran"))
     equal("case.boot-dies", boots("1..1|ok 1 a|", 1)[:2], ("failed", (1, 1, 0)))
     machine.says("nothing|", 1)
-    case = cases.BootCase("x86_64/b", logs, 1, machine.settings())
+    case = cases.BootCase("x86_64/b", logs, 1, settings=machine.settings())
     equal("case.no-boot", outcome(case)[:2], ("no boot", (0, 1, 0)))
     equal("case.log", "nothing" in case.log.read_text() and "# exit status 125" in case.log.read_text(), True)
     machine.says(f"{FIRST}|", 1, stays=30)
-    equal("case.timeout", outcome(cases.BootCase("x86_64/c", logs, 1, machine.settings(TIMEOUT="1")))[:2], ("timed out", (0, 1, 0)))
+    equal("case.timeout", outcome(cases.BootCase("x86_64/c", logs, 1, settings=machine.settings(TIMEOUT="1")))[:2], ("timed out", (0, 1, 0)))
     os.environ["GUEST_STAYS"] = "0"
     saved, qemu.OVMF_CODE = qemu.OVMF_CODE, Path("/nonexistent")
-    equal("case.cannot-run", outcome(cases.BootCase("x86_64/d", logs, 1, machine.settings(ARCH="x86_64", ACCEL="kvm")))[0]
+    equal("case.cannot-run", outcome(cases.BootCase("x86_64/d", logs, 1, settings=machine.settings(ARCH="x86_64", ACCEL="kvm")))[0]
           if not Path("/dev/kvm").exists() else "skipped", "skipped")
     qemu.OVMF_CODE = saved
 
@@ -437,10 +443,17 @@ def test_runner(machine: Machine) -> None:
           ["passed     c0                                     1.5 s  1 passed",
            "failed     c1                                     1.5 s  1 failed",
            "           not ok t: first", "             second", "           log: log"])
-    slots = runner.Slots(3)
-    equal("runner.slots", (slots.take(2), slots.free, slots.take(1), slots.free), (2, 1, 1, 0))
-    slots.give(3)
-    equal("runner.slots-at-most-all", (slots.take(9), slots.free), (3, 0))
+    todo = [cases.Case(name, machine.folder, weight, seconds)
+            for name, weight, seconds in (("a", 1, 5), ("long", 1, 70), ("b", 2, 5), ("slow", 2, 9), ("wide", 9, 1), ("c", 1, 5))]
+    queue, running = runner.Queue(todo, 3), []
+    for done in ("wide", "slow", "b", "long", "a", "c"):
+        while (fits := queue._fits()) is not None:
+            running.append(queue.take())
+            equal(f"runner.queue.{fits.name}", (running[-1], queue.free >= 0), (fits, True))
+        running.append("|")
+        queue.give(next(case for case in todo if case.name == done))
+    equal("runner.queue", "".join(r if r == "|" else f" {r.name} " for r in running), " wide | slow  long | b | a  c |||")
+    equal("runner.queue-empty", (queue.take(), queue.free), (None, 3))
     junit.write(machine.folder / "j.xml", [junit.Suite("s<", 1.25, [
         ktap.Test("a", ktap.PASS), ktap.Test("b", ktap.FAIL, "x & \x01\ny"), ktap.Test("c", ktap.FAIL), ktap.Test("d", ktap.SKIP, "w")])])
     equal("junit", "\n".join((machine.folder / "j.xml").read_text().splitlines()[2:]).split("\n<"),

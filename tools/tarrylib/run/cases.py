@@ -22,7 +22,9 @@ PASSED, FAILED, SKIPPED = PASS, FAIL, SKIP
 TIMED_OUT, DIED = "timed out", "no boot"
 
 HOST_TIMEOUT = 900  # seconds for one host program; the explorer needs some 100 of CPU time, no other more than 30
-OWN_KEYS = {"arch", "groups", "script", "weight", "summary"}
+OWN_KEYS = {"arch", "groups", "script", "weight", "seconds", "summary"}
+# About how long the longest host programs take on an idle host of two CPUs, in seconds; cases.cfg has those of cases.
+HOST_SECONDS = {"explore": 75, "litmus_arm64": 25, "explore_races": 15, "litmus_x86_64": 15, "test_faults": 10}
 DEFAULT_CMD = "test *"
 
 
@@ -41,6 +43,7 @@ class Case:
     name: str
     logs: Path
     weight: int = 1  # host CPUs that it keeps busy
+    seconds: float = 5  # about how long it takes: only the order in which cases begin depends on that
 
     def run(self) -> Outcome:
         begin = time.monotonic()
@@ -133,7 +136,9 @@ def host_cases(programs: list[str], logs: Path) -> list[Case]:
     """The tests of host tools, then the programs that were built."""
     scripts = [Path("tests/host_tools.py"), *sorted(Path("tests/host").glob("test_*.py"))]
     todo = [[sys.executable, str(script)] for script in scripts] + [[p] for p in programs]
-    return [ProgramCase("host/" + Path(argv[-1]).stem, logs, argv=argv) for argv in todo]
+    names = [Path(argv[-1]).stem for argv in todo]
+    return [ProgramCase(f"host/{name}", logs, seconds=HOST_SECONDS.get(name, Case.seconds), argv=argv)
+            for name, argv in zip(names, todo)]
 
 
 def missing(planned: list[Case], outcomes: list[Outcome], logs: Path) -> list[Outcome]:
@@ -186,11 +191,15 @@ def _case(path: Path, name: str, section: dict[str, str], arch: str, build: Path
         settings = parse(values)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from error
-    # A deterministic guest runs on one host thread; others on as many as they have busy CPUs.
-    weight = int(section.get("weight", 1 if settings.det or settings.smp == 1 else 2))
+    # A deterministic guest runs on one host thread; others on as many as they have busy CPUs. Scripts mostly wait.
+    alone = settings.det or settings.smp == 1 or "script" in section
+    try:
+        weight, seconds = int(section.get("weight", 1 if alone else 2)), float(section.get("seconds", Case.seconds))
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
     full_name = f"{arch}/{name}"
     if "script" not in section:
-        return BootCase(full_name, logs, weight, settings)
+        return BootCase(full_name, logs, weight, seconds, settings=settings)
     argv = [sys.executable, section["script"], *(f"{k}={v}" for k, v in values.items())]
     log_prefix = str(logs / f"{arch}-{name}")
-    return ProgramCase(full_name, logs, weight, argv, settings.timeout, {"TARRY_LOG": log_prefix})
+    return ProgramCase(full_name, logs, weight, seconds, argv, settings.timeout, {"TARRY_LOG": log_prefix})
