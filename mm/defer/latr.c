@@ -139,7 +139,8 @@ static void publish(struct page *frames, const struct cpumask *cpus, u64 owed)
 	/* Relaxed: tlb_expire_lazy() was a full barrier after the entries were taken down. */
 	for (unsigned w = 0; w < cpu_words; w++)
 		store_relaxed(&s->cpus.bits[w], cpus->bits[w]);
-	s->owed = owed;
+	/* Relaxed: a payer that has taken the last frames may read it only now. It is only counted. */
+	store_relaxed(&s->owed, owed);
 	/* Release: who takes the frames sees the names, or that their CPUs have flushed. */
 	store_release(&s->frames, frames);
 	/* Relaxed: payers see it by the lock that they wait for. */
@@ -190,7 +191,7 @@ static u64 take_posted(struct ring *ring, struct cpumask *cpus)
 		/* A name that is off was taken off after its flush; acquire pairs with that. */
 		for (unsigned w = 0; w < cpu_words; w++)
 			cpus->bits[w] |= load_acquire(&s->cpus.bits[w]);
-		owed += s->owed;
+		owed += load_relaxed(&s->owed);
 		while (last->next)
 			last = last->next;
 		last->next = ring->paying;

@@ -401,6 +401,7 @@ static void move_and_tick_elsewhere(unsigned cpu __unused)
 {
 	work_migrate(a, VA, 1, 1);
 	tick_here();
+	work_migrate(a, VA2, 1, 1);
 }
 
 static void tick_and_settle(unsigned cpu __unused)
