@@ -51,10 +51,10 @@ static void keep(struct page *page, u64 unmap, u64 unmap_word)
 
 void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vaddr_t va, u64 site)
 {
-	u64 clock = load_relaxed(&evidence_clock);
+	u64 unmap = ctx->tag + load_relaxed(&evidence_clock);
 
 	if (oracle_checks())
-		keep(page, ctx->tag + clock, evidence_word(va, clock) + site);
+		keep(page, unmap, evidence_word(va, unmap) + site);
 }
 
 /*
@@ -63,10 +63,11 @@ void oracle_unmapped_alias(struct page *page, const struct tlb_context *ctx, vad
  */
 void oracle_unmapped_again(struct page *page, u64 unmap, u64 unmap_word)
 {
-	const struct oracle_unmap old = {page, page->unmap, page->unmap_word};
+	const struct oracle_unmap old = {page, page->unmap ^ unmap, page->unmap_word};
 	bool same = (old.unmap ^ unmap) >> ORACLE_STAMP_BITS == 0 &&
 		    oracle_va(old.unmap, old.unmap_word) == oracle_va(unmap, unmap_word);
 
+	page->unmap = unmap;
 	if (!same && oracle_checks() && oracle_ask(&old) != ORACLE_CLEAN)
 		keep(page, old.unmap, old.unmap_word);
 }

@@ -78,7 +78,7 @@ static inline u64 evidence_word(vaddr_t va, u64 stamp)
 /*
  * The latest page flushes of one CPU, oldest first, and the sum of all words ever
  * logged. Whoever frees many pages can compute what their flushes must have added
- * to the sum, and compares the two instead of reading every word (mm/oracle.c).
+ * to the sum, and compares the two instead of reading every word (mm/oracle_many.c).
  *
  * Only its CPU writes it; every CPU reads it. Flushes of this CPU's own TLB are
  * logged with interrupts off, so their stamps ascend. Broadcasts are logged with
@@ -213,7 +213,7 @@ static inline void evidence_page_alone(void)
 			      log->sum - log->word[(u16)(log->at - sizeof(u64)) / sizeof(u64)]);
 }
 
-/* Every non-global entry of a slot was flushed on this CPU. Release: pairs with flushed_whole(), mm/oracle.c. */
+/* Every non-global entry of a slot was flushed on this CPU. Release: pairs with evidence_slot_covers(). */
 static inline void evidence_slot(u64 stamp, unsigned slot)
 {
 	if (stamp)

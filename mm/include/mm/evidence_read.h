@@ -19,6 +19,15 @@ static inline bool evidence_is_range(u64 word)
 }
 
 /*
+ * Was everything of the slot flushed after `stamp`? Acquire: the flush comes before its stamp; pairs with
+ * the releases in evidence_slot() and evidence_nonglobal().
+ */
+static inline bool evidence_slot_covers(const struct tlb_evidence *ev, unsigned slot, u64 stamp)
+{
+	return load_acquire(&ev->slot[slot].flushed) > stamp;
+}
+
+/*
  * The stamp of record i if it is a complete broadcast of this ASID, else 0. *lost is raised to the
  * stamp of the complete broadcast that the record replaced.
  */

@@ -25,26 +25,30 @@ static inline bool oracle_checks(void)
 }
 
 /*
- * page.unmap: the evidence clock in the low 40 bits, above it the context's id and
+ * page.unmap: the evidence clock in the low 39 bits, above it the context's id and
  * the complement of the id. So the OR of many records shows whether all are of one
- * context: its two halves are then still complements.
+ * context: its two halves are then still complements. The top bit is set in every
+ * record. So the XOR of two records shows that they were two.
  */
-enum { ORACLE_STAMP_BITS = 40, ORACLE_ID_BITS = 12 };
+enum { ORACLE_STAMP_BITS = 39, ORACLE_ID_BITS = 12 };
+#define ORACLE_RECORD (1UL << 63)
 #define ORACLE_STAMP_MASK ((1UL << ORACLE_STAMP_BITS) - 1)
 #define ORACLE_ID_MASK ((1UL << ORACLE_ID_BITS) - 1)
 _Static_assert(TLB_CONTEXT_IDS == 1 << ORACLE_ID_BITS, "room for every id");
+_Static_assert((int)ORACLE_STAMP_BITS + 2 * (int)ORACLE_ID_BITS == 63, "below the top bit");
 
 static inline u64 oracle_tag(u16 id)
 {
-	return (id | (~(u64)id & ORACLE_ID_MASK) << ORACLE_ID_BITS) << ORACLE_STAMP_BITS;
+	return ORACLE_RECORD | (id | (~(u64)id & ORACLE_ID_MASK) << ORACLE_ID_BITS)
+				       << ORACLE_STAMP_BITS;
 }
 
 /*
  * page.unmap_word: the word that a flush of the page would leave in the log if it
- * had the stamp of the unmap, plus the site. Sums of such words can be compared
- * with the sum of a log. The site is the statement that took the entry down: the
- * number of its file in oracle_files[], and its line. It fits between clock and
- * address.
+ * had page.unmap for a stamp, plus the site. Sums of such words can be compared
+ * with the sum of a log, as tag and site are the same for all pages of a batch. The
+ * site is the statement that took the entry down: the number of its file in
+ * oracle_files[], and its line. It fits below the address.
  */
 enum oracle_file {
 	ORACLE_OTHER,
@@ -67,13 +71,16 @@ _Static_assert(ORACLE_FILES <= 1 << ORACLE_FILE_BITS, "room for every file");
 	((u64)(file) << ORACLE_LINE_BITS |                                                         \
 	 (__LINE__ + 0 * sizeof(char[__LINE__ < 1 << ORACLE_LINE_BITS ? 1 : -1])))
 
-/* The frame has a record already, of another entry or an older one of this: keep it if it is still needed. */
+/*
+ * The frame had a record already, of another entry or an older one of this: it is kept if it is still
+ * needed. page.unmap is the XOR of the old one and `unmap`; it is set to `unmap`.
+ */
 void oracle_unmapped_again(struct page *page, u64 unmap, u64 unmap_word);
 
 /*
  * The only entry that named the page was just taken down by an exchange, which is
  * a full barrier. That it was the only one was read before the exchange, relaxed.
- * Whoever took down an entry before has left its record by then. Two stores, with
+ * Whoever took down an entry before has left its record by then. With
  * check=off too, as a test would cost as much. PTL held.
  */
 static inline void oracle_unmapped(struct page *page, const struct tlb_context *ctx, vaddr_t va,
@@ -81,13 +88,14 @@ static inline void oracle_unmapped(struct page *page, const struct tlb_context *
 {
 	if (!ORACLE_BUILT)
 		return;
-	u64 clock = load_relaxed(&evidence_clock);
-	u64 unmap = ctx->tag + clock, word = evidence_word(va, clock) + site;
+	u64 unmap = ctx->tag + load_relaxed(&evidence_clock),
+	    word = evidence_word(va, unmap) + site;
 
-	if (unlikely(page->unmap))
+	page->unmap ^=
+		unmap; /* a test before a store would be longer: this is on the path of every page */
+	if (unlikely(!(page->unmap & ORACLE_RECORD)))
 		oracle_unmapped_again(page, unmap, word);
 	page->unmap_word = word;
-	page->unmap = unmap;
 }
 
 /*
@@ -123,7 +131,7 @@ void oracle_release_root(paddr_t root);
  */
 void oracle_check_keep(const struct tlb_context *ctx, asid_t asid);
 
-/* ---- between mm/oracle.c, mm/oracle_log.c and mm/oracle_alias.c ---- */
+/* ---- between mm/oracle.c, mm/oracle_many.c, mm/oracle_log.c and mm/oracle_alias.c ---- */
 
 /* One entry that was taken down: as page.unmap and page.unmap_word. */
 struct oracle_unmap {
@@ -138,17 +146,26 @@ static inline u64 oracle_stamp(u64 unmap)
 
 static inline vaddr_t oracle_va(u64 unmap, u64 unmap_word)
 {
-	return (unmap_word - oracle_stamp(unmap)) >> EVIDENCE_VA_SHIFT & PAGE_MASK;
+	return (unmap_word - unmap) >> EVIDENCE_VA_SHIFT & PAGE_MASK;
 }
 
 static inline u64 oracle_site(u64 unmap, u64 unmap_word)
 {
-	return (unmap_word - oracle_stamp(unmap)) & ORACLE_SITE_MASK;
+	return (unmap_word - unmap) & ORACLE_SITE_MASK;
 }
 
 static inline bool oracle_is_table(u64 unmap, u64 unmap_word)
 {
 	return oracle_site(unmap, unmap_word) >> ORACLE_LINE_BITS == ORACLE_TABLE;
+}
+
+/*
+ * Root of the context of a record. The context may be destroyed at any moment, so only its root is
+ * read, by id. 0: it is gone; every CPU has left it, and flushes the slot before it uses it again.
+ */
+static inline paddr_t oracle_root(u64 unmap)
+{
+	return tlb_root_by_id((u16)(unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK));
 }
 
 /* Entries of pages with several mappings that this CPU took down; read by those who release one. */
@@ -189,5 +206,7 @@ enum oracle_verdict oracle_walk(struct oracle_walk *w, u32 slot, vaddr_t va, u64
 enum oracle_verdict oracle_ask(const struct oracle_unmap *u);
 /* The same as the frame is released: panics if a CPU may use the entry now, counts what is unknown. */
 void oracle_demand(const struct oracle_unmap *u);
+/* The same of one slot of one CPU. */
+void oracle_demand_slot(const struct oracle_unmap *u, unsigned cpu, unsigned slot);
 /* The frame is released: oracle_demand() for the records of its other mappings. */
 void oracle_alias_release(const struct page *page);

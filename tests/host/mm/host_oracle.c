@@ -37,8 +37,9 @@ struct aspace *oracle_loaded_on_both(vaddr_t *va)
 
 struct oracle_unmap oracle_taken(struct aspace *as, vaddr_t va)
 {
-	return (struct oracle_unmap){host_page(as, va), as->ctx.tag + evidence_clock,
-				     evidence_word(va, evidence_clock)};
+	u64 unmap = as->ctx.tag + evidence_clock;
+
+	return (struct oracle_unmap){host_page(as, va), unmap, evidence_word(va, unmap)};
 }
 
 void oracle_flush(struct aspace *as, vaddr_t va, unsigned level)
