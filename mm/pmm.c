@@ -5,14 +5,11 @@
  */
 #include <mm/pmm.h>
 #include <mm/buddy.h>
-#include <mm/early.h>
-#include <mm/mm.h>
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/deferral.h>
 #include <mm/pay.h>
 #include <kernel/kmem.h>
-#include <kernel/option.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
 
@@ -20,8 +17,6 @@ enum {
 	CACHE_BATCH_ORDER = 6, /* 64 pages per trip to the node's lock */
 	CACHE_HIGH = 256, /* pages a CPU keeps per node; over that it gives half of them back */
 };
-
-static struct pmm_node nodes[MAX_NODES];
 
 struct pmm_cache {
 	struct page *first; /* linked by next */
@@ -56,7 +51,7 @@ static inline void set_cache_high(struct pmm_node *n)
 	u64 high = n->free_pages < n->watermark_min ? 0 : CACHE_HIGH;
 
 	if (cache_batch_order)
-		store_relaxed(&cache_high[n - nodes], high);
+		store_relaxed(&cache_high[n - pmm_nodes], high);
 }
 
 enum poison pmm_poison = POISON_MARK;
@@ -180,7 +175,7 @@ static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned lea
 /* Fill this CPU's cache of a node. False: there is no memory under these rules. */
 static __noinline bool cache_refill(struct pmm_cache *cache, u32 node, unsigned flags)
 {
-	struct pmm_node *n = &nodes[node];
+	struct pmm_node *n = &pmm_nodes[node];
 	unsigned order = cache_batch_order;
 	struct page *block = take_block(n, &order, 0, n->watermark_min);
 
@@ -212,7 +207,7 @@ static void free_run(struct pmm_node *n, struct page *first, struct page *last)
 /* What was freed in order of address comes off the cache in reverse: neighbours merge before the buddy sees them. */
 static void cache_shrink(struct pmm_cache *cache, u32 node, u64 keep)
 {
-	struct pmm_node *n = &nodes[node];
+	struct pmm_node *n = &pmm_nodes[node];
 
 	spin_lock(&n->lock);
 	while (cache->count > keep) {
@@ -254,7 +249,7 @@ static inline struct page *take(struct page *page)
 /* A block of more than one frame, without going through a cache. */
 static __noinline struct page *alloc_block(u32 node, unsigned order, unsigned flags)
 {
-	struct pmm_node *n = &nodes[node];
+	struct pmm_node *n = &pmm_nodes[node];
 
 	ASSERT(order <= PMM_MAX_ORDER);
 	struct page *page =
@@ -294,7 +289,7 @@ static bool obtainable(struct pmm_node *n, unsigned order, unsigned flags)
 /* Once more, after the deferral has paid for what it holds. May wait. */
 static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
 {
-	if (!obtainable(&nodes[node], order, flags))
+	if (!obtainable(&pmm_nodes[node], order, flags))
 		return NULL;
 	u64 start = cycles_now();
 
@@ -351,7 +346,7 @@ unsigned pmm_alloc_bulk(u32 node, unsigned flags, struct page **out, unsigned n)
 /* The oracle has agreed. From here on the block is anybody's. */
 static __noinline void free_block(struct page *page)
 {
-	struct pmm_node *n = &nodes[page->node];
+	struct pmm_node *n = &pmm_nodes[page->node];
 
 	poison_frames(page, page->order, pmm_poison);
 	store_relaxed(&page->refs, 0);
@@ -438,7 +433,7 @@ void pmm_free(struct page *page)
 
 void pmm_free_owing(struct page *page)
 {
-	struct pmm_node *n = &nodes[page->node];
+	struct pmm_node *n = &pmm_nodes[page->node];
 	u64 count = 1UL << page->order;
 	u32 flags = PG_OWES | (load_relaxed(&page->flags) & PG_ALIASED);
 
@@ -463,7 +458,7 @@ void pmm_free_owing(struct page *page)
 
 void pmm_node_stats(u32 node, struct pmm_node_stats *stats)
 {
-	struct pmm_node *n = &nodes[node];
+	struct pmm_node *n = &pmm_nodes[node];
 
 	memset(stats, 0, sizeof(*stats));
 	spin_lock(&n->lock);
@@ -478,85 +473,4 @@ void pmm_node_stats(u32 node, struct pmm_node_stats *stats)
 	spin_unlock(&n->lock);
 	for_each_online_cpu (cpu)
 		stats->cached += load_relaxed(&(*cpu_ptr(cpu, pmm_caches))[node].count);
-}
-
-u64 pmm_used(void)
-{
-	u64 used = 0;
-
-	for (u32 node = 0; node < numa_node_count(); node++) {
-		struct pmm_node_stats s;
-
-		pmm_node_stats(node, &s);
-		used += s.total - s.free - s.cached;
-	}
-	return used;
-}
-
-void pmm_set_quarantined(u32 node, s64 delta)
-{
-	spin_lock(&nodes[node].lock);
-	nodes[node].quarantined += (u64)delta;
-	ASSERT(nodes[node].quarantined <= nodes[node].total);
-	spin_unlock(&nodes[node].lock);
-}
-
-bool pmm_node_has_memory(u32 node)
-{
-	return nodes[node].total;
-}
-
-/* ---- start-up ------------------------------------------------------------ */
-
-/* Start-up: RAM of one node, as the largest aligned blocks that it makes. */
-static void add_free_run(paddr_t base, paddr_t end, u32 node)
-{
-	u64 pfn = ALIGN_UP(base, PAGE_SIZE) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
-	struct pmm_node *n = &nodes[node];
-
-	for (u64 i = pfn; i < last; i++)
-		page_array[i].node = (u8)node;
-	while (pfn < last) {
-		unsigned order = PMM_MAX_ORDER;
-
-		while (pfn & ((1UL << order) - 1) || pfn + (1UL << order) > last)
-			order--;
-		n->total += 1UL << order;
-		buddy_free(n, page_array + pfn, order);
-		pfn += 1UL << order;
-	}
-}
-
-/* Start-up: a piece of RAM, cut where the node changes. */
-static void add_free_memory(paddr_t base, u64 len)
-{
-	paddr_t end = base + len;
-
-	while (base < end) {
-		paddr_t stop;
-		u32 node = numa_node_of(base, end, &stop);
-
-		add_free_run(base, stop, node);
-		base = stop;
-	}
-}
-
-/* Small enough not to matter, large enough that tables and stacks never starve: 1/128, 32..4096 pages. */
-static void set_watermarks(void)
-{
-	for (u32 i = 0; i < numa_node_count(); i++) {
-		struct pmm_node *n = &nodes[i];
-
-		n->watermark_min = MIN(MAX(n->total / 128, 32UL), 4096UL);
-		n->watermark_low = n->watermark_min * 2;
-	}
-}
-
-static const char *const poison_names[] = {"off", "mark", "full", NULL};
-
-void pmm_init(void)
-{
-	pmm_poison = (enum poison)option_choice("poison", poison_names, POISON_MARK);
-	early_hand_over(add_free_memory);
-	set_watermarks();
 }

@@ -1,4 +1,4 @@
-/* Between mm/buddy.c and mm/pmm.c: the free frames of a node, in blocks of 2^order. */
+/* Between mm/buddy.c, mm/pmm.c and mm/pmm_nodes.c: the free frames of a node, in blocks of 2^order. */
 #pragma once
 
 #include <mm/pmm.h>
@@ -14,6 +14,7 @@ struct pmm_node {
 	u64 owing; /* of the free ones, frames with PG_OWES; read without the lock */
 	u64 watermark_min, watermark_low;
 } __aligned(CACHE_LINE);
+extern struct pmm_node pmm_nodes[MAX_NODES];
 
 /* Both need the node's lock, except at start-up, when no other CPU runs. */
 /* Give back a block of 2^order frames that nobody uses. It merges with its buddies as long as those are free. */
