@@ -1,6 +1,8 @@
 /* Builds flattened device trees for tests (Devicetree Specification 0.4, chapter 5). */
 #include "dt.h"
 
+#include <boot/fdt.h>
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,13 @@ void dt_begin(struct dt *d)
 {
 	d->structs_len = d->strings_len = d->reservations_len = 0;
 	dt_node(d, "");
+}
+
+void dt_begin_wide(struct dt *d)
+{
+	dt_begin(d);
+	dt_cells(d, "#address-cells", 1, 2);
+	dt_cells(d, "#size-cells", 1, 2);
 }
 
 void dt_node(struct dt *d, const char *name)
@@ -135,4 +144,28 @@ uint8_t *dt_finish(struct dt *d, size_t *len)
 	memcpy(blob + HEADER + reservations, d->structs, d->structs_len);
 	memcpy(blob + HEADER + reservations + d->structs_len, d->strings, d->strings_len);
 	return blob;
+}
+
+int dt_read(struct dt *d, struct bootinfo *bi, size_t *len)
+{
+	uint8_t *blob = dt_finish(d, len);
+	int err = fdt_parse(blob, *len, bi);
+
+	free(blob);
+	return err;
+}
+
+void dt_device(struct dt *d, const char *name, const char *compatible, uint32_t base, uint32_t len)
+{
+	dt_node(d, name);
+	dt_string(d, "compatible", compatible);
+	dt_cells(d, "reg", 4, 0, base, 0, len);
+}
+
+void dt_psci(struct dt *d, const char *method)
+{
+	dt_node(d, "psci");
+	dt_string(d, "compatible", "arm,psci-1.0");
+	dt_string(d, "method", method);
+	dt_close(d);
 }

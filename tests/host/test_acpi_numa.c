@@ -480,31 +480,39 @@ static const char *finish_with_slit(u64 count, const u8 *matrix, size_t bytes)
 	return run_finish(&r);
 }
 
+/* Nodes of domains first, first + 1, ..., and a SLIT of `count` domains: what must hold does. */
+static void parse_slit(unsigned nodes, u32 first, u64 count, const u8 *matrix, size_t bytes)
+{
+	run_begin(&r);
+	add_nodes(nodes, first);
+	CHECK(finish_with_slit(count, matrix, bytes) == NULL);
+}
+
+/* All distances of n nodes, row by row. */
+static void check_distances(unsigned n, const u8 *expected)
+{
+	CHECK_EQ(r.bi.node_count, n);
+	for (unsigned i = 0; i < n * n; i++)
+		CHECK_EQ(r.bi.distance[i / n][i % n], expected[i]);
+}
+
 TEST(slit_asymmetric_and_unreachable)
 {
 	static const u8 m[] = {10, 21, 255, 31, 10, 17, 28, 16, 10};
 
-	run_begin(&r);
-	add_nodes(3, 0);
-	CHECK(finish_with_slit(3, m, sizeof(m)) == NULL);
+	parse_slit(3, 0, 3, m, sizeof(m));
 	CHECK(r.bi.distance_known);
 	CHECK_EQ(r.bi.warning_count, 0);
-	CHECK_EQ(r.bi.distance[0][1], 21);
-	CHECK_EQ(r.bi.distance[1][0], 31);
-	CHECK_EQ(r.bi.distance[0][2], 255);
-	CHECK_EQ(r.bi.distance[2][1], 16);
+	check_distances(3, m);
 }
 
 TEST(slit_goes_by_domain)
 {
 	static const u8 m[] = {1, 2, 3, 4, 10, 40, 5, 50, 10}; /* domain 0 does not exist */
 
-	run_begin(&r);
-	add_nodes(2, 1);
-	CHECK(finish_with_slit(3, m, sizeof(m)) == NULL);
+	parse_slit(2, 1, 3, m, sizeof(m));
 	CHECK_EQ(r.bi.warning_count, 0);
-	CHECK_EQ(r.bi.distance[0][1], 40);
-	CHECK_EQ(r.bi.distance[1][0], 50);
+	check_distances(2, (const u8[]){10, 40, 50, 10});
 }
 
 TEST(slit_missing)
@@ -513,8 +521,7 @@ TEST(slit_missing)
 	add_nodes(2, 0);
 	CHECK(run_finish(&r) == NULL);
 	CHECK(!r.bi.distance_known);
-	CHECK_EQ(r.bi.distance[0][0], 10);
-	CHECK_EQ(r.bi.distance[0][1], 20);
+	check_distances(2, (const u8[]){10, 20, 20, 10});
 	CHECK(run_warned(&r, "SLIT: missing"));
 	CHECK(!r.bi.broken);
 }
@@ -525,9 +532,7 @@ TEST(slit_too_small_for_its_matrix)
 	static const u64 counts[] = {3, 1000, 1ull << 32, 1ull << 63, ~0ull};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
-		run_begin(&r);
-		add_nodes(2, 0);
-		CHECK(finish_with_slit(counts[i], m, sizeof(m)) == NULL);
+		parse_slit(2, 0, counts[i], m, sizeof(m));
 		CHECK(!r.bi.distance_known);
 		CHECK_EQ(r.bi.distance[0][1], 20);
 		CHECK(run_warned(&r, "SLIT+0x24"));
@@ -539,17 +544,10 @@ TEST(slit_smaller_than_the_srat)
 {
 	static const u8 m[] = {10, 30, 31, 10};
 
-	run_begin(&r);
-	add_nodes(3, 0);
-	CHECK(finish_with_slit(2, m, sizeof(m)) == NULL);
-	CHECK_EQ(r.bi.distance[0][1], 30);
-	CHECK_EQ(r.bi.distance[1][0], 31);
-	CHECK_EQ(r.bi.distance[0][2], 20);
-	CHECK_EQ(r.bi.distance[2][2], 10);
+	parse_slit(3, 0, 2, m, sizeof(m));
+	check_distances(3, (const u8[]){10, 30, 20, 31, 10, 20, 20, 20, 10});
 	CHECK(run_warned(&r, "SLIT+0x24: 2 domains, but the SRAT has domain 2"));
-	run_begin(&r);
-	add_nodes(2, 5);
-	CHECK(finish_with_slit(2, m, sizeof(m)) == NULL);
+	parse_slit(2, 5, 2, m, sizeof(m));
 	CHECK(!r.bi.distance_known);
 }
 
@@ -557,11 +555,8 @@ TEST(slit_longer_than_its_matrix)
 {
 	static const u8 m[] = {10, 30, 31, 10, 1, 2, 3};
 
-	run_begin(&r);
-	add_nodes(2, 0);
-	CHECK(finish_with_slit(2, m, sizeof(m)) == NULL);
-	CHECK_EQ(r.bi.distance[0][1], 30);
-	CHECK_EQ(r.bi.distance[1][0], 31);
+	parse_slit(2, 0, 2, m, sizeof(m));
+	check_distances(2, m);
 	CHECK(run_warned(&r, "SLIT: 3 bytes behind its matrix"));
 	CHECK(!r.bi.broken);
 }
@@ -570,14 +565,8 @@ TEST(slit_values_out_of_range)
 {
 	static const u8 m[] = {11, 9, 30, 0, 10, 31, 32, 33, 255};
 
-	run_begin(&r);
-	add_nodes(3, 0);
-	CHECK(finish_with_slit(3, m, sizeof(m)) == NULL);
-	CHECK_EQ(r.bi.distance[0][0], 10);
-	CHECK_EQ(r.bi.distance[0][1], 20);
-	CHECK_EQ(r.bi.distance[1][0], 20);
-	CHECK_EQ(r.bi.distance[2][2], 10);
-	CHECK_EQ(r.bi.distance[2][1], 33);
+	parse_slit(3, 0, 3, m, sizeof(m));
+	check_distances(3, (const u8[]){10, 20, 30, 20, 10, 31, 32, 33, 10});
 	CHECK_EQ(r.bi.warning_count, 1);
 	CHECK(run_warned(&r, "SLIT+0x2c: distance 11 is not valid (4 such)"));
 }
@@ -587,13 +576,8 @@ TEST(slit_whose_nodes_are_all_local)
 {
 	static const u8 m[] = {10, 10, 10, 10};
 
-	run_begin(&r);
-	add_nodes(2, 0);
-	CHECK(finish_with_slit(2, m, sizeof(m)) == NULL);
-	CHECK_EQ(r.bi.distance[0][0], 10);
-	CHECK_EQ(r.bi.distance[0][1], 20);
-	CHECK_EQ(r.bi.distance[1][0], 20);
-	CHECK_EQ(r.bi.distance[1][1], 10);
+	parse_slit(2, 0, 2, m, sizeof(m));
+	check_distances(2, (const u8[]){10, 20, 20, 10});
 	CHECK(run_warned(&r, "SLIT+0x2d: distance 10 is not valid (2 such)"));
 }
 

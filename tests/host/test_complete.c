@@ -101,41 +101,49 @@ static const char *offered(const char *line)
 	return text;
 }
 
-TEST(completion_of_verbs_and_arguments)
-{
-	CHECK_STR(offered(""), "bare keep");
-	CHECK_STR(offered("bare; k"), "keep");
-	CHECK_STR(offered("nothing x"), "");
-	CHECK_STR(offered("bare x"), "");
-	CHECK_STR(offered("bare -"), "");
-	CHECK_STR(offered("keep "), "cat dog");
-	CHECK_STR(offered("keep \"a;b\" b"), "bone");
+/* What is typed, and what is offered then. */
+static const struct {
+	const char *line, *offered;
+} cases[] = {
+	/* verbs and arguments */
+	{"", "bare keep"},
+	{"bare; k", "keep"},
+	{"nothing x", ""},
+	{"bare x", ""},
+	{"bare -", ""},
+	{"keep ", "cat dog"},
+	{"keep \"a;b\" b", "bone"},
 	/* Options and their values are no arguments. */
-	CHECK_STR(offered("keep --loud --count 3 --where=here d"), "dog");
-	CHECK_STR(offered("keep dog --colour red "), "bone");
-}
+	{"keep --loud --count 3 --where=here d", "dog"},
+	{"keep dog --colour red ", "bone"},
+	/* options: only those that apply */
+	{"keep --", "--colour --loud --where --names --count"},
+	{"keep dog --l", "--loud"},
+	{"keep cat --l", ""},
+	{"keep cat --c", "--colour --count"},
+	{"keep --colour red cat --l", ""},
+	/* values */
+	{"keep --colour gr", "green grey"},
+	{"keep --colour=gr", "green grey"},
+	{"keep --where ", "here there"},
+	{"keep cat --where=t", "there"},
+	{"keep --names ", "ann bob"},
+	{"keep --names ann+b", "bob"},
+	{"keep --names=ann+b", "bob"},
+	{"keep --count ", ""},
+	{"keep --count=", ""},
+	{"keep --loud c", "cat"}, /* takes no value */
+	{"keep --colour red c", "cat"},
+	{"keep --unknown=x", ""},
+};
 
-TEST(completion_offers_only_options_that_apply)
+TEST(completion)
 {
-	CHECK_STR(offered("keep --"), "--colour --loud --where --names --count");
-	CHECK_STR(offered("keep dog --l"), "--loud");
-	CHECK_STR(offered("keep cat --l"), "");
-	CHECK_STR(offered("keep cat --c"), "--colour --count");
-	CHECK_STR(offered("keep --colour red cat --l"), "");
-}
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *got = offered(cases[i].line);
 
-TEST(completion_of_values)
-{
-	CHECK_STR(offered("keep --colour gr"), "green grey");
-	CHECK_STR(offered("keep --colour=gr"), "green grey");
-	CHECK_STR(offered("keep --where "), "here there");
-	CHECK_STR(offered("keep cat --where=t"), "there");
-	CHECK_STR(offered("keep --names "), "ann bob");
-	CHECK_STR(offered("keep --names ann+b"), "bob");
-	CHECK_STR(offered("keep --names=ann+b"), "bob");
-	CHECK_STR(offered("keep --count "), "");
-	CHECK_STR(offered("keep --count="), "");
-	CHECK_STR(offered("keep --loud c"), "cat"); /* takes no value */
-	CHECK_STR(offered("keep --colour red c"), "cat");
-	CHECK_STR(offered("keep --unknown=x"), "");
+		if (strcmp(got, cases[i].offered))
+			printf("# typed: %s\n", cases[i].line);
+		CHECK_STR(got, cases[i].offered);
+	}
 }

@@ -75,7 +75,9 @@ static void board(void)
 	bi.console = bi.default_console = bi.uarts[0].console;
 }
 
+enum machine { PC, BOARD };
 struct expected {
+	enum machine on; /* a board has no ports */
 	const char *word;
 	enum boot_console_type type;
 	u64 base;
@@ -83,11 +85,11 @@ struct expected {
 	u8 width;
 };
 
-static void check_word(bool has_ports, const struct expected *e)
+static void check_word(const struct expected *e)
 {
 	struct boot_console c;
 	const char *remark;
-	const char *refused = console_parse(&bi, has_ports, e->word, &c, &remark);
+	const char *refused = console_parse(&bi, e->on == PC, e->word, &c, &remark);
 
 	if (refused || remark)
 		printf("%s: %s\n", e->word, refused ? refused : remark);
@@ -99,51 +101,45 @@ static void check_word(bool has_ports, const struct expected *e)
 	CHECK_EQ(c.reg_stride, e->width);
 }
 
-TEST(words_of_a_pc)
+TEST(words_of_a_pc_and_of_a_board)
 {
 	static const struct expected words[] = {
-		{"ttyS0", BOOT_CONSOLE_16550_IO, 0x3f8, 115200, 0},
-		{"ttyS1,115200n8", BOOT_CONSOLE_16550_IO, 0x2f8, 115200, 0},
-		{"ttyS2,9600", BOOT_CONSOLE_16550_IO, 0x3e8, 9600, 0},
-		{"ttyS3,57600n", BOOT_CONSOLE_16550_IO, 0x2e8, 57600, 0},
-		{"uart8250,io,0x3f8", BOOT_CONSOLE_16550_IO, 0x3f8, 115200, 1},
-		{"uart,io,0xd000,9600n8", BOOT_CONSOLE_16550_IO, 0xd000, 9600, 1},
-		{"uart8250,mmio,0xfe032000,115200n8", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 115200,
-		 1},
-		{"uart8250,mmio32,0xfe032000", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 0, 4},
-		{"uart8250,mmio32native,0xfe032000", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 0, 4},
-		{"uart8250,0xfe032000", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 0, 1},
-		{"mmio32:0xfe032000,9600", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 9600, 4},
-		{"io:0x2f8", BOOT_CONSOLE_16550_IO, 0x2f8, 115200, 1},
-		{"pl011,0xfe032000", BOOT_CONSOLE_PL011, 0xfe032000, 0, 4},
-		{"none", BOOT_CONSOLE_NONE, 0, 0, 0},
-		{"null", BOOT_CONSOLE_NONE, 0, 0, 0},
-		{"", BOOT_CONSOLE_NONE, 0, 0, 0},
+		{PC, "ttyS0", BOOT_CONSOLE_16550_IO, 0x3f8, 115200, 0},
+		{PC, "ttyS1,115200n8", BOOT_CONSOLE_16550_IO, 0x2f8, 115200, 0},
+		{PC, "ttyS2,9600", BOOT_CONSOLE_16550_IO, 0x3e8, 9600, 0},
+		{PC, "ttyS3,57600n", BOOT_CONSOLE_16550_IO, 0x2e8, 57600, 0},
+		{PC, "uart8250,io,0x3f8", BOOT_CONSOLE_16550_IO, 0x3f8, 115200, 1},
+		{PC, "uart,io,0xd000,9600n8", BOOT_CONSOLE_16550_IO, 0xd000, 9600, 1},
+		{PC, "uart8250,mmio,0xfe032000,115200n8", BOOT_CONSOLE_16550_MMIO, 0xfe032000,
+		 115200, 1},
+		{PC, "uart8250,mmio32,0xfe032000", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 0, 4},
+		{PC, "uart8250,mmio32native,0xfe032000", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 0, 4},
+		{PC, "uart8250,0xfe032000", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 0, 1},
+		{PC, "mmio32:0xfe032000,9600", BOOT_CONSOLE_16550_MMIO, 0xfe032000, 9600, 4},
+		{PC, "io:0x2f8", BOOT_CONSOLE_16550_IO, 0x2f8, 115200, 1},
+		{PC, "pl011,0xfe032000", BOOT_CONSOLE_PL011, 0xfe032000, 0, 4},
+		{PC, "none", BOOT_CONSOLE_NONE, 0, 0, 0},
+		{PC, "null", BOOT_CONSOLE_NONE, 0, 0, 0},
+		{PC, "", BOOT_CONSOLE_NONE, 0, 0, 0},
+		{BOARD, "ttyAMA0", BOOT_CONSOLE_PL011, 0x9000000, 0, 0},
+		{BOARD, "ttyAMA0,38400n8", BOOT_CONSOLE_PL011, 0x9000000, 38400, 0},
+		{BOARD, "ttyAMA3", BOOT_CONSOLE_SBSA, 0x9040000, 0, 0},
+		{BOARD, "ttyS0,9600", BOOT_CONSOLE_16550_MMIO, 0xfe215000, 9600, 4},
+		{BOARD, "pl011,mmio32,0x9000000,115200", BOOT_CONSOLE_PL011, 0x9000000, 115200, 4},
+		{BOARD, "sbsa,0x9040000", BOOT_CONSOLE_SBSA, 0x9040000, 0, 4},
 	};
 
-	begin();
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		check_word(true, &words[i]);
-}
-
-TEST(words_of_a_board)
-{
-	static const struct expected words[] = {
-		{"ttyAMA0", BOOT_CONSOLE_PL011, 0x9000000, 0, 0},
-		{"ttyAMA0,38400n8", BOOT_CONSOLE_PL011, 0x9000000, 38400, 0},
-		{"ttyAMA3", BOOT_CONSOLE_SBSA, 0x9040000, 0, 0},
-		{"ttyS0,9600", BOOT_CONSOLE_16550_MMIO, 0xfe215000, 9600, 4},
-		{"pl011,mmio32,0x9000000,115200", BOOT_CONSOLE_PL011, 0x9000000, 115200, 4},
-		{"sbsa,0x9040000", BOOT_CONSOLE_SBSA, 0x9040000, 0, 4},
-	};
-
-	board();
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		check_word(false, &words[i]);
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (words[i].on == PC)
+			begin();
+		else
+			board();
+		check_word(&words[i]);
+	}
 	begin(); /* SPCR names one UART and its speed; that is not taken for the boot line's */
 	bi.console = (struct boot_console){
 		.type = BOOT_CONSOLE_SBSA, .base = 0x100002600000, .baud = 115200};
-	check_word(false, &(struct expected){"ttyAMA0", BOOT_CONSOLE_SBSA, 0x100002600000, 0, 0});
+	check_word(&(struct expected){BOARD, "ttyAMA0", BOOT_CONSOLE_SBSA, 0x100002600000, 0, 0});
 }
 
 TEST(what_is_wrong_is_said_by_name_and_reason)

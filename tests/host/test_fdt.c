@@ -39,9 +39,7 @@ static void memory(u64 base, u64 len, int domain)
 static void begin(void)
 {
 	memset(&r, 0, sizeof(r));
-	dt_begin(&d);
-	dt_cells(&d, "#address-cells", 1, 2);
-	dt_cells(&d, "#size-cells", 1, 2);
+	dt_begin_wide(&d);
 }
 
 static void cpus_begin(void)
@@ -87,21 +85,11 @@ static void devices(void)
 	dt_close(&d);
 }
 
-static int parse(const void *blob, size_t len)
-{
-	int err = fdt_parse(blob, len, &r.bi);
-
-	return err;
-}
-
 static int finish(void)
 {
 	size_t len;
-	u8 *blob = dt_finish(&d, &len);
-	int err = parse(blob, len);
 
-	free(blob);
-	return err;
+	return dt_read(&d, &r.bi, &len);
 }
 
 TEST(a_whole_machine)
@@ -366,9 +354,7 @@ TEST(what_has_no_driver_is_named)
 	dt_node(&d, "chosen");
 	dt_string(&d, "stdout-path", "/serial@30890000:115200n8");
 	dt_close(&d);
-	dt_node(&d, "serial@30890000");
-	dt_string(&d, "compatible", "fsl,imx8mm-uart");
-	dt_cells(&d, "reg", 4, 0, 0x30890000, 0, 0x10000);
+	dt_device(&d, "serial@30890000", "fsl,imx8mm-uart", 0x30890000, 0x10000);
 	dt_close(&d);
 	dt_node(&d, "psci");
 	dt_string(&d, "compatible", "arm,psci");
@@ -530,14 +516,10 @@ TEST(uarts_have_numbers_and_clocks)
 	begin();
 	devices();
 	serial_on_a_bus(NULL);
-	dt_node(&d, "uart@1");
-	dt_string(&d, "compatible", "arm,pl011");
-	dt_cells(&d, "reg", 4, 0, 0xa000000, 0, 0x1000);
+	dt_device(&d, "uart@1", "arm,pl011", 0xa000000, 0x1000);
 	dt_cells(&d, "clocks", 2, 7, 8);
 	dt_close(&d);
-	dt_node(&d, "uart@2");
-	dt_string(&d, "compatible", "ns16550a");
-	dt_cells(&d, "reg", 4, 0, 0xb000000, 0, 0x1000);
+	dt_device(&d, "uart@2", "ns16550a", 0xb000000, 0x1000);
 	dt_cells(&d, "clock-frequency", 1, 1843200);
 	dt_close(&d);
 	dt_node(&d, "uart@3");
@@ -577,9 +559,7 @@ TEST(more_uarts_than_are_remembered)
 		char name[16];
 
 		snprintf(name, sizeof(name), "uart@%x", i);
-		dt_node(&d, name);
-		dt_string(&d, "compatible", "arm,pl011");
-		dt_cells(&d, "reg", 4, 0, 0x9000000 + i * 0x1000, 0, 0x1000);
+		dt_device(&d, name, "arm,pl011", 0x9000000 + i * 0x1000, 0x1000);
 		dt_close(&d);
 	}
 	CHECK_EQ(finish(), 0);

@@ -53,10 +53,7 @@ static void machine(void)
 	dt_cells(&d, "reg", 4, 0, 0x10000, 0xa0000, 0x40000);
 	dt_close(&d);
 	dt_close(&d);
-	dt_node(&d, "psci");
-	dt_string(&d, "compatible", "arm,psci-1.0");
-	dt_string(&d, "method", "smc");
-	dt_close(&d);
+	dt_psci(&d, "smc");
 	dt_node(&d, "timer");
 	dt_string(&d, "compatible", "arm,armv8-timer");
 	dt_bytes(&d, "interrupt-names", "phys\0virt", 10);

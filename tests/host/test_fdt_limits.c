@@ -13,19 +13,14 @@ static struct run r;
 static void begin(void)
 {
 	memset(&r, 0, sizeof(r));
-	dt_begin(&d);
-	dt_cells(&d, "#address-cells", 1, 2);
-	dt_cells(&d, "#size-cells", 1, 2);
+	dt_begin_wide(&d);
 }
 
 static int finish(void)
 {
 	size_t len;
-	u8 *blob = dt_finish(&d, &len);
-	int err = fdt_parse(blob, len, &r.bi);
 
-	free(blob);
-	return err;
+	return dt_read(&d, &r.bi, &len);
 }
 
 static void memory(u32 base, u32 len)
@@ -347,9 +342,7 @@ TEST(limits_fdt_numbers)
 {
 	for (unsigned len = 3; len <= 5; len++) {
 		begin();
-		dt_node(&d, "uart");
-		dt_string(&d, "compatible", "ns16550a");
-		dt_cells(&d, "reg", 4, 0, 0x1000, 0, 8);
+		dt_device(&d, "uart", "ns16550a", 0x1000, 8);
 		dt_bytes(&d, "reg-io-width", "\0\0\0\4\0", len);
 		dt_close(&d);
 		finish();
@@ -486,13 +479,9 @@ TEST(limits_fdt_redistributors)
 static u64 console_of(const char *path, size_t len)
 {
 	begin();
-	dt_node(&d, "uart@1");
-	dt_string(&d, "compatible", "arm,pl011");
-	dt_cells(&d, "reg", 4, 0, 1, 0, 1);
+	dt_device(&d, "uart@1", "arm,pl011", 1, 1);
 	dt_close(&d);
-	dt_node(&d, "uart@22");
-	dt_string(&d, "compatible", "ns16550a");
-	dt_cells(&d, "reg", 4, 0, 0x22, 0, 1);
+	dt_device(&d, "uart@22", "ns16550a", 0x22, 1);
 	dt_cells(&d, "reg-shift", 1, 3);
 	dt_close(&d);
 	dt_node(&d, "aliases");

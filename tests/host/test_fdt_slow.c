@@ -24,19 +24,15 @@ static struct run r;
 static void begin(void)
 {
 	memset(&r, 0, sizeof(r));
-	dt_begin(&d);
-	dt_cells(&d, "#address-cells", 1, 2);
-	dt_cells(&d, "#size-cells", 1, 2);
+	dt_begin_wide(&d);
 }
 
 /* Parsed, and within its steps? */
 static bool finish(void)
 {
 	size_t len;
-	u8 *blob = dt_finish(&d, &len);
-	int err = fdt_parse(blob, len, &r.bi);
+	int err = dt_read(&d, &r.bi, &len);
 
-	free(blob);
 	if (r.bi.fdt_steps > len / 4 * STEPS_PER_WORD)
 		printf("# %lu steps for %zu words\n", r.bi.fdt_steps, len / 4);
 	return !err && r.bi.fdt_steps && r.bi.fdt_steps <= len / 4 * STEPS_PER_WORD;
@@ -46,9 +42,7 @@ static bool finish(void)
 static void uarts(unsigned base)
 {
 	for (unsigned i = 0; i < CHILDREN; i++) {
-		dt_node(&d, "serial");
-		dt_string(&d, "compatible", "ns16550a");
-		dt_cells(&d, "reg", 4, 0, base + i, 0, 1);
+		dt_device(&d, "serial", "ns16550a", base + i, 1);
 		dt_close(&d);
 	}
 }
@@ -124,9 +118,7 @@ TEST(ranges_up_to_the_limit)
 		dt_cells(&d, "#address-cells", 1, 2);
 		dt_cells(&d, "#size-cells", 1, 2);
 		dt_bytes(&d, "ranges", ranges, (size_t)n * 24);
-		dt_node(&d, "serial");
-		dt_string(&d, "compatible", "arm,pl011");
-		dt_cells(&d, "reg", 4, 0, 0x10000010, 0, 16);
+		dt_device(&d, "serial", "arm,pl011", 0x10000010, 16);
 		dt_close(&d);
 		dt_close(&d);
 		CHECK(finish());
@@ -191,10 +183,7 @@ static void others(void)
 	dt_cells(&d, "reg", 1, 0);
 	dt_close(&d);
 	dt_close(&d);
-	dt_node(&d, "psci");
-	dt_string(&d, "compatible", "arm,psci-1.0");
-	dt_string(&d, "method", "smc");
-	dt_close(&d);
+	dt_psci(&d, "smc");
 	dt_node(&d, "gic");
 	dt_string(&d, "compatible", "arm,gic-400");
 	dt_cells(&d, "reg", 8, 0, 0x8000000, 0, 0x1000, 0, 0x8010000, 0, 0x1000);

@@ -562,17 +562,12 @@ def test_symbols(machine: Machine) -> None:
 
 
 def main() -> int:
-    test_limits()
-    test_quotas()
-    test_command()
-    test_iso()
+    for test in test_limits, test_quotas, test_command, test_iso:
+        test()
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(folder)
-        test_boots(machine)
-        test_cases(machine)
-        test_runner(machine)
-        test_launcher(machine)
-        test_symbols(machine)
+        for test_on in test_boots, test_cases, test_runner, test_launcher, test_symbols:
+            test_on(machine)
     return OUT.end()
 
 

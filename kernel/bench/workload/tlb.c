@@ -22,6 +22,11 @@ static const unsigned huge_counts[] = {1, 4, TLB_HUGE_BLOCKS};
 static const unsigned full_counts[] = {0, 64, 512}; /* entries cached when everything is flushed */
 static const unsigned range_counts[] = {8, 32, 512};
 
+static const struct tlb_state *state_of(const struct bench *b)
+{
+	return b->state;
+}
+
 /* The same for several numbers, which the name ends with. */
 static void add_counts(struct bench *b, int (*measure)(struct bench *b, u64 arg, u64 *value),
 		       const unsigned *counts, unsigned n, const char *name)
@@ -68,37 +73,29 @@ static u64 walk_ring(vaddr_t at, unsigned loads)
 	return cycles_now() - start;
 }
 
-static u64 access_cost(struct bench *b, vaddr_t base, u64 step, u64 count)
+static int access_at(struct bench *b, vaddr_t base, u64 step, u64 count, u64 *value)
 {
 	vaddr_t ring = link_ring(b->state, base, step, (unsigned)count, b->params.seed);
 
 	walk_ring(ring, (unsigned)count); /* once around: what can be cached is */
-	return tlb_bench_cost(walk_ring(ring, ACCESSES), ACCESSES);
+	*value = tlb_bench_cost(walk_ring(ring, ACCESSES), ACCESSES);
+	return 0;
 }
 
 static int access_small(struct bench *b, u64 count, u64 *value)
 {
-	const struct tlb_state *s = b->state;
-
-	*value = access_cost(b, s->small, PAGE_SIZE, count);
-	return 0;
+	return access_at(b, state_of(b)->small, PAGE_SIZE, count, value);
 }
 
 static int access_huge(struct bench *b, u64 count, u64 *value)
 {
-	const struct tlb_state *s = b->state;
-
-	*value = access_cost(b, s->huge, HUGE_SIZE, count);
-	return 0;
+	return access_at(b, state_of(b)->huge, HUGE_SIZE, count, value);
 }
 
 /* The same steps of 4 KiB in one block of the direct map, which large pages map. */
 static int access_direct(struct bench *b, u64 count, u64 *value)
 {
-	const struct tlb_state *s = b->state;
-
-	*value = access_cost(b, (vaddr_t)page_to_virt(s->block[0]), PAGE_SIZE, count);
-	return 0;
+	return access_at(b, (vaddr_t)page_to_virt(state_of(b)->block[0]), PAGE_SIZE, count, value);
 }
 
 /* How many of the counts, which grow, are at most `most`. */
@@ -151,20 +148,12 @@ static int page_cached(struct bench *b, u64 pages, u64 *value)
 	return 0;
 }
 
-/* Flushed by the row before. */
-static int page_not_cached(struct bench *b, u64 pages, u64 *value)
+/* From page `first` on. At 0 the row before has flushed them; behind the last there are none. */
+static int page_not_cached(struct bench *b, u64 first, u64 *value)
 {
-	const struct tlb_state *s = b->state;
+	u64 cycles = flush_pages(state_of(b), state_of(b)->small + (first << PAGE_SHIFT));
 
-	*value = tlb_bench_cost(flush_pages(s, s->small), pages);
-	return 0;
-}
-
-static int page_not_mapped(struct bench *b, u64 pages, u64 *value)
-{
-	const struct tlb_state *s = b->state;
-
-	*value = tlb_bench_cost(flush_pages(s, s->small + (s->small_pages << PAGE_SHIFT)), pages);
+	*value = tlb_bench_cost(cycles, TLB_FLUSHED);
 	return 0;
 }
 
@@ -195,11 +184,11 @@ static int flush_range_of(struct bench *b, u64 pages, u64 *value)
 	return 0;
 }
 
-static void declare_flushes(struct bench *b)
+static void declare_flushes(struct bench *b, const struct tlb_state *s)
 {
 	tlb_bench_add(b, 1, page_cached, TLB_FLUSHED, "flush_page_cached");
-	tlb_bench_add(b, 1, page_not_cached, TLB_FLUSHED, "flush_page_not_cached");
-	tlb_bench_add(b, 1, page_not_mapped, TLB_FLUSHED, "flush_page_not_mapped");
+	tlb_bench_add(b, 1, page_not_cached, 0, "flush_page_not_cached");
+	tlb_bench_add(b, 1, page_not_cached, s->small_pages, "flush_page_not_mapped");
 	add_counts(b, flush_all_of, full_counts, ARRAY_SIZE(full_counts), "flush_all_of");
 	add_counts(b, flush_range_of, range_counts, ARRAY_SIZE(range_counts), "flush_range");
 }
@@ -303,7 +292,7 @@ static int tlb_setup(struct bench *b)
 				  node);
 	aspace_load(s->as);
 	declare_accesses(b, s);
-	declare_flushes(b);
+	declare_flushes(b, s);
 	declare_refills(b);
 	tlb_bench_declare_others(b);
 	return 0;

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-COPIED = ("arch", "boot", "kernel", "mm", "tests", "tools", "Makefile", "linker.ld")
+COPIED = ("arch", "boot", "docs", "kernel", "mm", "tests", "tools", "Makefile", "README.md", "linker.ld")
 
 CPU_SECONDS = 60  # of one process of a check, which takes 2 s where nothing is broken
 WALL_SECONDS = 900  # for hosts with more to do; what a check does ends by CPU_SECONDS
