@@ -165,9 +165,9 @@ def test_shared() -> None:
                        ("after settling", "end state"), ("a subscriber is called that is gone", "subscribers"), ("SIGSEGV", "crash")):
         equal(f"kind.{text.replace(' ', '-').replace(':', '').lower()}", scratch.kind_of(text), kind)
     with in_tree({"Makefile": "all:\nbuild/good:\n\t@true\nbuild/bad:\n\t@echo wrong >&2; false\nbuild/arch:\n\t@test $(ARCH) = arm64\n",
-                  "mm/a.c": "old", "tests/host/b.c": "kept", "docs/c": "not copied"}) as folder:
+                  "mm/a.c": "old", "tests/host/b.c": "kept", "notes/c": "not copied"}) as folder:
         copy = scratch.Scratch(folder, folder / "copy", {"mm/a.c": "new"})
-        equal("scratch.copied", [(folder / "copy" / n).exists() for n in ("Makefile", "mm/a.c", "tests/host/b.c", "docs/c", "linker.ld")],
+        equal("scratch.copied", [(folder / "copy" / n).exists() for n in ("Makefile", "mm/a.c", "tests/host/b.c", "notes/c", "linker.ld")],
               [True, True, True, False, False])
         equal("scratch.texts", (folder / "copy/mm/a.c").read_text(), "new")
         (folder / "build/host/t.obj/mm").mkdir(parents=True)
