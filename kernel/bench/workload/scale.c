@@ -15,7 +15,10 @@
 #include <mm/numa.h>
 #include "scale.h"
 
-enum { DIGITS = 1 }; /* decimals of a time per operation */
+enum {
+	DIGITS = 1, /* decimals of a time per operation */
+	WORDS_LOOKED_AT = 256, /* behind the first of a page: another one of each page */
+};
 
 /* ---- for tests ------------------------------------------------------------------ */
 
@@ -25,13 +28,42 @@ void scale_note_wrong(struct scale_task *t, u64 page, u64 found, u64 expected)
 		t->first_wrong = (struct scale_wrong){page, found, expected, t->id, t->cpu};
 }
 
-int scale_map_anonymous(struct scale_task *t)
+struct store *scale_memory_store(const struct scale_task *t)
+{
+	return memory_store_create(t->pages, numa_node_of_cpu(t->cpu));
+}
+
+struct store *scale_pattern_store(const struct scale_task *t)
+{
+	return pattern_store_create(t->id, t->pages);
+}
+
+int scale_map(struct scale_task *t, struct object *obj, prot_t prot)
 {
 	int err = 0;
 
-	t->base = aspace_map(t->as, NULL, 0, 0, t->pages << PAGE_SHIFT, PROT_READ | PROT_WRITE,
-			     false, BOOT_NODE_NONE, &err);
+	t->base = aspace_map(t->as, obj, 0, 0, t->pages << PAGE_SHIFT, prot, false, BOOT_NODE_NONE,
+			     &err);
 	return err;
+}
+
+int scale_map_anonymous(struct scale_task *t)
+{
+	return scale_map(t, NULL, PROT_READ | PROT_WRITE);
+}
+
+int scale_map_file(struct scale_task *t)
+{
+	return scale_map(t, t->file, PROT_READ | PROT_WRITE);
+}
+
+int scale_write_page(struct scale_task *t, u64 page)
+{
+	u64 *words = scale_page(t, page);
+
+	store_relaxed(&words[0], scale_stamp(t, page));
+	scale_expect(t, page, load_relaxed(&words[1 + page % WORDS_LOOKED_AT]), 0);
+	return 0;
 }
 
 int scale_unmap(struct scale_task *t)
@@ -250,6 +282,8 @@ static int fit_pages(struct bench *b, const struct scale_test *test)
 
 	for (u32 node = 0; node < numa_node_count(); node++)
 		room += region_room(node);
+	if (test->store)
+		room /= 2; /* the store keeps as much as the file has */
 	if (option_given("--pages"))
 		return p->pages * tasks <= room
 			       ? 0
@@ -289,6 +323,18 @@ static int add_space(struct bench *b, unsigned i)
 	return run->space[i] ? 0 : -ENOMEM;
 }
 
+/* It stays as long as the task: the published tests unlink theirs, so nobody else has it. */
+static int add_file(struct scale_task *t)
+{
+	t->store = t->run->test->store(t);
+	if (!t->store)
+		return -ENOMEM;
+	t->file = file_create(t->store);
+	if (!t->file)
+		t->store->ops->close(t->store);
+	return t->file ? 0 : -ENOMEM;
+}
+
 static int add_task_of(struct bench *b, unsigned i)
 {
 	struct scale *run = b->state;
@@ -305,7 +351,7 @@ static int add_task_of(struct bench *b, unsigned i)
 		.pages = b->params.pages,
 	};
 	run->task[i] = t;
-	return 0;
+	return run->test->store ? add_file(t) : 0;
 }
 
 int scale_setup(struct bench *b)
@@ -328,6 +374,24 @@ int scale_setup(struct bench *b)
 	return !rc || b->error[0] ? rc : bench_fail(b, rc, "no memory for %u tasks", tasks);
 }
 
+/* Write back what is dirty: the store must have what the last lap wrote, and have found nothing wrong before. */
+static u64 wrong_in_store(const struct scale_task *t)
+{
+	u64 wrong = file_sync(t->file) ? t->pages : 0;
+
+	for (u64 i = 0; i < t->pages && !wrong; i++)
+		wrong += memory_store_word(t->store, i, 0) != scale_stamp(t, i);
+	return wrong + memory_store_wrong(t->store);
+}
+
+static void remove_file(struct bench *b, const struct scale_task *t)
+{
+	if (t->file && t->run->test->kept && t->run->verify && b->reps_done && !t->err)
+		b->damaged += wrong_in_store(t);
+	if (t->file)
+		object_put(t->file);
+}
+
 void scale_teardown(struct bench *b)
 {
 	struct scale *run = b->state;
@@ -337,6 +401,8 @@ void scale_teardown(struct bench *b)
 		if (run->space[i])
 			aspace_destroy(run->space[i]);
 	for (unsigned i = 0; i < run->tasks; i++)
-		if (run->task[i])
+		if (run->task[i]) {
+			remove_file(b, run->task[i]);
 			kmem.free(run->task[i], sizeof(*run->task[i]));
+		}
 }

@@ -7,6 +7,7 @@
 
 #include <harness/part.h>
 #include <harness/workload.h>
+#include <mm/file.h>
 #include <mm/aspace.h>
 
 struct scale;
@@ -24,7 +25,9 @@ struct scale_task {
 	struct aspace *as; /* loaded while it runs */
 	u64 pages; /* of its memory */
 	u64 lap; /* how often its memory was mapped: part of what it writes */
-	vaddr_t base; /* its memory, mapped by begin() */
+	struct store *store; /* NULL: the test has no files */
+	struct object *file; /* its own, of this store */
+	vaddr_t base; /* its memory, from begin() to end() */
 	struct context *ctx; /* NULL: it runs on the initiator */
 	u32 ready; /* it waits for the round to begin; release/acquire */
 	/* ---- of the round ---- */
@@ -42,6 +45,9 @@ struct scale_test {
 	u64 pages; /* of a task, unless --pages says otherwise */
 	u64 ops; /* per lap; 0: one for each page */
 	const char *operation; /* what one is, for the table */
+	/* The store of a task's file. NULL: no memory. Not set: the test has no files. */
+	struct store *(*store)(const struct scale_task *t);
+	bool kept; /* that is a memory store, and each lap writes its stamps to every page */
 	/* What a lap begins and ends with: mapping memory, unmapping it. */
 	int (*begin)(struct scale_task *t);
 	int (*op)(struct scale_task *t, u64 number);
@@ -93,8 +99,18 @@ static inline void scale_expect(struct scale_task *t, u64 page, u64 found, u64 e
 		scale_note_wrong(t, page, found, expected);
 }
 
+/* store() */
+struct store *scale_memory_store(const struct scale_task *t);
+struct store *scale_pattern_store(const struct scale_task *t);
+
+/* Map all of an object, NULL: anonymous memory, at t->base. 0 or a code. */
+int scale_map(struct scale_task *t, struct object *obj, prot_t prot);
 /* begin(): anonymous memory; nothing is there yet. */
 int scale_map_anonymous(struct scale_task *t);
+/* begin(): all of the task's file, shared, writable. */
+int scale_map_file(struct scale_task *t);
+/* op(): write the page first, then look at another word of it, which must be zero. */
+int scale_write_page(struct scale_task *t, u64 page);
 /* end(): unmap what begin() mapped. */
 int scale_unmap(struct scale_task *t);
 /* end(): the same, after looking for this lap's stamp in each page. */
