@@ -85,6 +85,8 @@ static __noinline enum fault_result wait_for_page(struct fault *f)
 {
 	struct page *page = f->fill.page;
 
+	if (f->throttle)
+		return file_fault_throttle(f);
 	if (!f->fill.obj)
 		return file_fault_wait(f);
 	if (object_fill_end(&f->fill))
@@ -169,7 +171,8 @@ static enum fault_result fault_absent(struct fault *f, struct area *area, struct
 	spin_unlock(ptl);
 	if (!won)
 		page_put(page, PAGE_REF);
-	return FAULT_DONE; /* if somebody else won, the access decides again */
+	/* If somebody else won, the access decides again. */
+	return unlikely(f->throttle) ? FAULT_WAIT : FAULT_DONE;
 }
 
 /* ---- present entries ------------------------------------------------------------ */
@@ -193,7 +196,7 @@ static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t 
 	if (same && rules.upgrade[what] &&
 	    rule_flush_entry(&f->as->ctx, f->va, pos.level, rules.upgrade[what]))
 		count(upgrade_flushes);
-	return FAULT_DONE;
+	return unlikely(f->throttle) ? FAULT_WAIT : FAULT_DONE;
 }
 
 /*

@@ -1,5 +1,6 @@
 /* Files: objects with a store, and reading and writing them without a mapping. */
 #include <mm/clean.h>
+#include <mm/dirty.h>
 #include <mm/file.h>
 #include <mm/numa.h>
 #include <mm/page_lock.h>
@@ -182,5 +183,7 @@ s64 file_write(struct object *file, u64 at, const void *from, u64 len)
 		part = MIN(len - done, PAGE_SIZE - (at + done) % PAGE_SIZE);
 		err = write_part(file, at + done, (const char *)from + done, part);
 	}
+	if (dirty_over(file))
+		dirty_throttle(file);
 	return done || err == -ENOENT ? (s64)done : err;
 }

@@ -10,6 +10,7 @@
  * but it is no page of the file any more. It is freed after the flush (I1).
  */
 #include <mm/clean.h>
+#include <mm/dirty.h>
 #include <mm/file.h>
 #include <mm/page_lock.h>
 #include <mm/pay.h>
@@ -55,7 +56,8 @@ static void leave(struct leaving *l)
 	struct object *file = l->file;
 
 	l->page->object = NULL;
-	atomic_fetch_and(&l->page->flags, ~(u32)PG_DIRTY);
+	if (atomic_fetch_and(&l->page->flags, ~(u32)PG_DIRTY) & PG_DIRTY)
+		dirty_ends(file);
 	slot_settle(l->slot, slot_none());
 	object_release(file); /* not the last: we are a user */
 	page_put(l->page, file->page_refs * PAGE_REF);

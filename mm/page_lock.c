@@ -42,8 +42,10 @@ bool page_lock_dirty(struct page *page)
 		}
 		if (!(flags & PG_DIRTY))
 			return false;
-		if (atomic_cmpxchg(&page->flags, &flags, (flags & ~(u32)PG_DIRTY) | PG_LOCKED))
-			return true;
+		if (!atomic_cmpxchg(&page->flags, &flags, (flags & ~(u32)PG_DIRTY) | PG_LOCKED))
+			continue;
+		dirty_ends(page->object); /* locked, it stays in its file; out of it, it was not dirty */
+		return true;
 	}
 }
 

@@ -13,6 +13,9 @@ struct fault {
 	u64 start; /* cycles_now() at entry */
 	struct object_fill fill; /* what FAULT_WAIT waits for; obj NULL: for the lock of `page` */
 	bool dirties; /* the change under way makes an entry of a tracked page writable */
+	bool throttled; /* it has written back, which it does once: a later attempt goes on whatever the budget */
+	struct object *
+		throttle; /* a file over its budget, of which FAULT_WAIT makes it a user; else NULL */
 	struct page *
 		filled; /* a page that was waited for: our reference keeps it until the fault has mapped it */
 };
@@ -21,7 +24,7 @@ enum fault_result {
 	FAULT_DONE, /* the access may be tried again */
 	FAULT_ERROR, /* not allowed, or no memory */
 	FAULT_RETRY, /* something changed meanwhile: start over */
-	FAULT_WAIT, /* release the space's lock, wait for f->fill, start over */
+	FAULT_WAIT, /* release the space's lock, wait for f->fill or write f->throttle back, start over */
 };
 /*
  * Handle a page fault at va, however long it waits. True: the access may be tried

@@ -22,6 +22,7 @@ struct knobs {
 	u32 upgrade; /* enum upgrade_by */
 	u32 protect_flush; /* enum protect_flush */
 	u32 store_ns; /* ns that an access to a store takes */
+	u32 dirty_pages; /* of a file, that may be dirty before who writes more writes back; 0: any number */
 };
 
 /* Whose rules say which change of an entry needs which flush: <mm/rules.h>. */

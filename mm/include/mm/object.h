@@ -71,6 +71,8 @@ struct object {
 	bool tracked; /* ops->tracked: the same, for faults */
 	u64 page_count; /* slots: the size in 4 KiB pages when it was made */
 	u64 size; /* in pages, at most page_count: nothing beyond it is filled or mapped. Atomic; only shrinks */
+	u32 dirty; /* pages that are; atomic: see <mm/dirty.h> */
+	u64 writeback; /* index, modulo page_count, at which writeback goes on; atomic */
 	bool huge; /* it has 2 MiB pages; then only one area maps it */
 	slot_t **chunks; /* [index / 512] -> 512 slots; allocated on demand, never moved */
 	slot_t *only_chunk; /* what `chunks` points to where one chunk is enough */

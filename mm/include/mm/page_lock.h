@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include <mm/page.h>
+#include <mm/dirty.h>
 
 /* Wait for the lock and take it. The caller has a reference. Task context, no locks. Full barrier. */
 void page_lock(struct page *page);
@@ -39,11 +39,15 @@ static inline bool page_begin_write(struct page *page)
 		if (flags & PG_LOCKED)
 			return false;
 	} while (!atomic_cmpxchg(&page->flags, &flags, flags | PG_DIRTY));
+	if (!(flags & PG_DIRTY))
+		dirty_begins(
+			page->object); /* it stays in its file, as its entry cannot be taken down */
 	return true;
 }
 
 /* The page's contents are newer than its store's. The caller has the lock. */
 static inline void page_mark_dirty(struct page *page)
 {
-	atomic_fetch_or(&page->flags, PG_DIRTY);
+	if (!(atomic_fetch_or(&page->flags, PG_DIRTY) & PG_DIRTY))
+		dirty_begins(page->object);
 }

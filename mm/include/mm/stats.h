@@ -54,6 +54,7 @@
 	X(spurious_flushes) /* flushes everywhere that followed a fault which changed nothing */     \
 	X(upgrade_flushes) /* and those as a fault gave an entry more access */                      \
 	X(extra_faults) /* retried ones that left accessed or dirty to another (spurious=rfc) */     \
+	X(throttled) /* times that a writer over the budget of dirty pages wrote back */             \
 	X(read_in) /* pages that a store gave */                                                     \
 	X(written_back) /* pages that a store took */                                                \
 	X(store_errors) /* accesses to a store that failed */                                        \

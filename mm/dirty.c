@@ -1,0 +1,36 @@
+/*
+ * Dirty throttling: writers over the budget write back themselves. All who do for one
+ * file share a place in it, and take turns to move it on: each cleans other pages, and the
+ * oldest dirty ones come first where a file is written from its beginning to its end.
+ */
+#include <mm/clean.h>
+#include <mm/dirty.h>
+#include <mm/page.h>
+#include <mm/stats.h>
+
+/* Written back in one go: one fault in so many is retried where all of them make a page dirty. */
+enum { WRITEBACK_PAGES = 4 };
+
+/* Only a guess, made without a reference: the page may be gone. file_clean() looks again. */
+static bool looks_dirty(struct object *file, u64 index)
+{
+	slot_t *slot = object_slot(file, index, false);
+	slot_t seen = slot ? slot_load(slot) : slot_none();
+
+	return slot_is_page(seen) && load_relaxed(&slot_page(seen)->flags) & PG_DIRTY;
+}
+
+void dirty_throttle(struct object *file)
+{
+	unsigned written = 0;
+
+	count(throttled);
+	for (u64 tried = 0; tried < file->page_count; tried++) {
+		u64 index = atomic_fetch_add_relaxed(&file->writeback, 1UL) % file->page_count;
+
+		if (looks_dirty(file, index))
+			written += !file_clean(file, index);
+		if (written >= WRITEBACK_PAGES && !dirty_over(file))
+			return;
+	}
+}
