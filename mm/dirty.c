@@ -8,8 +8,11 @@
 #include <mm/page.h>
 #include <mm/stats.h>
 
-/* Written back in one go: one fault in so many is retried where all of them make a page dirty. */
-enum { WRITEBACK_PAGES = 4 };
+/*
+ * A writer writes back until so many more pages may become dirty, or a quarter of the budget: then one
+ * fault in so many waits where each makes a page dirty.
+ */
+enum { HEADROOM = 4 };
 
 /* Only a guess, made without a reference: the page may be gone. file_clean() looks again. */
 static bool looks_dirty(struct object *file, u64 index)
@@ -22,15 +25,16 @@ static bool looks_dirty(struct object *file, u64 index)
 
 void dirty_throttle(struct object *file)
 {
-	unsigned written = 0;
+	u32 budget = knobs.dirty_pages, most = budget - MIN(budget / 4, HEADROOM - 1U);
 
 	count(throttled);
-	for (u64 tried = 0; tried < file->page_count; tried++) {
+	for (u64 tried = 0; tried < file->page_count && load_relaxed(&file->dirty) > most;
+	     tried++) {
 		u64 index = atomic_fetch_add_relaxed(&file->writeback, 1UL) % file->page_count;
 
 		if (looks_dirty(file, index))
-			written += !file_clean(file, index);
-		if (written >= WRITEBACK_PAGES && !dirty_over(file))
-			return;
+			file_clean(
+				file,
+				index); /* what fails stays dirty, and is tried again another time */
 	}
 }

@@ -15,7 +15,11 @@ TASKS = 3
 # name: (pages, faults per page, flushes per page at least, reads verified per page)
 TESTS = {
     "page_fault1": (64, 1, 0, 2),
+    "page_fault3": (64, 1, 0, 2),
     "tlb_flush2": (64, 2, 1, 1),
+    "tlb_flush3": (64, 2, 1, 1),
+    "write1": (64, 0, 0, 1),
+    "file_scan": (64, 1, 0, 1),
 }
 LOOP = 512  # operations of a lap of mprotect_loop
 ROUNDS = 2
@@ -102,6 +106,7 @@ def body() -> None:
         if name.split(".")[0] in TESTS:
             check_counts(name, record)
     check_reach("tlb_flush2", found)
+    check_reach("tlb_flush3", found)
     check_reach("mprotect_loop", found)
     ops = found["mprotect_loop.threads"]["scale"]["ops"]
     result("mprotect_loop.ops", ops == TASKS * LOOP * ROUNDS, f"{ops} operations")

@@ -1,13 +1,16 @@
 /* The tests of will-it-scale: small runs of each, and what an assertion of theirs does with a wrong page. */
 #include <kernel/command.h>
 #include <kernel/ktest.h>
+#include <kernel/printf.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
+#include <mm/knob.h>
+#include <mm/stats.h>
 #include "../../kernel/bench/harness/region.h"
 #include "../../kernel/bench/workload/scale.h"
 #include "bench_fixture.h"
 
-enum { TASK_PAGES = 8, SAMPLES = 2 };
+enum { TASK_PAGES = 8, SAMPLES = 2 }; /* as run_test() asks for */
 
 static const struct scale_test *find_test(const char *name)
 {
@@ -34,7 +37,8 @@ static unsigned run_test(char *name, char *how, char *tasks, struct bench_outcom
 	return run_calmly((int)ARRAY_SIZE(argv) - 1, argv, out);
 }
 
-static char *const names[] = {"page_fault1", "tlb_flush2", "mprotect_loop"};
+static char *const names[] = {"page_fault1", "page_fault3", "tlb_flush2",   "tlb_flush3",
+			      "write1",	     "file_scan",   "mprotect_loop"};
 
 TEST(scale, tasks_in_one_space_do_every_operation)
 {
@@ -63,6 +67,29 @@ TEST(scale, tasks_in_spaces_of_their_own_do_every_operation)
 		EXPECT_EQ(out.stale_reads, 0);
 	}
 	results_clear();
+}
+
+/* With a budget of fewer pages than a task has, writers write back, and what they wrote is in the store in the end. */
+TEST(scale, writers_over_the_budget_lose_nothing)
+{
+	static char *const writers[] = {"page_fault3", "tlb_flush3", "write1"};
+	char *tasks = cpumask_weight(&cpu_online) > 2 ? "2" : "0";
+	struct bench_outcome out;
+	struct mm_counters before, after;
+	char err[80], was[16];
+
+	ksnprintf(was, sizeof(was), "%u", knobs.dirty_pages);
+	REQUIRE(!knob_set("dirty_pages", "3", "set", err, sizeof(err)));
+	for (unsigned i = 0; i < ARRAY_SIZE(writers); i++) {
+		mm_counters_read(&before);
+		EXPECT_EQ(run_test(writers[i], "--threads", tasks, &out), RC_PASS);
+		mm_counters_read(&after);
+		EXPECT_EQ(out.stale_reads, 0);
+		EXPECT(after.throttled > before.throttled);
+		EXPECT(after.written_back >= before.written_back + out.units / 2);
+	}
+	results_clear();
+	EXPECT_EQ(knob_set("dirty_pages", was, "set", err, sizeof(err)), 0);
 }
 
 TEST(scale, more_spaces_than_tasks_are_refused)

@@ -28,8 +28,8 @@ static inline bool dirty_over(const struct object *file)
 }
 
 /*
- * Write back until the file is within its budget, and some pages more, so that not every writer has
+ * Write back until the file is within its budget, and some pages below, so that not every writer has
  * to. Gives up when each page was tried, as stores may fail and pages be pinned. The
- * caller is a user. Task context, no locks.
+ * caller is a user. Task context, no locks; waits for the store.
  */
 void dirty_throttle(struct object *file);

@@ -53,7 +53,8 @@ extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick
 extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
 /* ---- scenarios_file.c ---- */
 extern const struct scenario file_cleans, file_clean_moves, file_clean_drops, file_clean_hints,
-	file_writes, file_invalidates, file_truncates, file_truncates_early;
+	file_throttles, file_throttle_moves, file_writes, file_invalidates, file_truncates,
+	file_truncates_early;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_heard;
 /* ---- scenarios_large.c ---- */

@@ -484,6 +484,8 @@ const struct scenario *const scenarios[] = {
 	&file_clean_moves,
 	&file_clean_drops,
 	&file_clean_hints,
+	&file_throttles,
+	&file_throttle_moves,
 	&file_writes,
 	&file_invalidates,
 	&file_truncates,

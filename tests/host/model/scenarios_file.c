@@ -81,6 +81,8 @@ static void expect_stored(void)
 
 	if (err)
 		fake_fail("the file cannot be written back at the end: %d", err);
+	if (file->dirty)
+		fake_fail("%u pages count as dirty when all are clean", file->dirty);
 	aspace_populate(a, VA, PAGES * PAGE_SIZE, BOOT_NODE_NONE);
 	work_expect_all(a, VA, PAGES);
 	for (unsigned i = 0; i < PAGES; i++) {
@@ -203,6 +205,71 @@ const struct scenario file_clean_hints = {
 	.cpus = 3,
 	.setup = setup_scanned,
 	.program = {clean_twice, write_three, scan},
+	.end = expect_stored,
+};
+
+/* ---- throttling: over the budget, faults write back and are retried -------------------------- */
+
+static void setup_budget(void)
+{
+	knobs.dirty_pages = 1;
+	setup();
+}
+
+static void write_both(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_write(VA2, cpu);
+	work_write(VA, cpu);
+	work_read(VA2, cpu, 1);
+}
+
+static void write_both_far(unsigned cpu)
+{
+	work_write(MODEL_FAR + PAGE_SIZE, cpu);
+	work_write(MODEL_FAR, cpu);
+	work_read(MODEL_FAR, cpu, 0);
+}
+
+const struct scenario file_throttles = {
+	.name = "file-throttle",
+	.summary = "three writers over the budget write back each other's pages, and are retried",
+	.cpus = 3,
+	.setup = setup_budget,
+	.program = {write_both, write_both, write_both_far},
+	.end = expect_stored,
+};
+
+/* What a retried fault may find: the entry moved, hinted, lowered, gone. */
+static void change_both(unsigned cpu)
+{
+	hint_mark(a, VA, VA + 2 * PAGE_SIZE);
+	aspace_drop(a, VA2, PAGE_SIZE);
+	work_write(VA2, cpu);
+	aspace_protect(a, VA, PAGE_SIZE, PROT_READ);
+	aspace_protect(a, VA, PAGE_SIZE, RW);
+}
+
+static void move_both(unsigned cpu)
+{
+	work_migrate(b, MODEL_FAR, PAGES, 1);
+	work_write(MODEL_FAR, cpu);
+	work_migrate(b, MODEL_FAR, PAGES, 0);
+}
+
+static void setup_budget_scanned(void)
+{
+	knobs.hint = HINT_EARLY;
+	setup_budget();
+}
+
+const struct scenario file_throttle_moves = {
+	.name = "file-throttle-migrate",
+	.summary = "a writer over the budget is retried while its entry moves, is hinted, lowered "
+		   "and dropped",
+	.cpus = 3,
+	.setup = setup_budget_scanned,
+	.program = {write_both, change_both, move_both},
 	.end = expect_stored,
 };
 
