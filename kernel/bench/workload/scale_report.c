@@ -4,6 +4,7 @@
 #include <kernel/printk.h>
 #include <report/figures.h>
 #include <report/table.h>
+#include <mm/rules.h>
 #include "scale.h"
 
 enum { TEXT = 24, WIDTH = 10, INTERVAL = 20 };
@@ -60,27 +61,50 @@ static void count_rows(const struct bench *b)
 {
 	bool bcast = broadcasts(b);
 	const struct table_column columns[] = {
-		{"operations", "number", WIDTH}, {"faults", "per op", WIDTH},
-		{"retried", "per op", WIDTH},	 {"spurious", "per op", WIDTH},
-		{"shootdowns", "per op", WIDTH}, {bcast ? "syncs" : "IPIs", "per op", WIDTH},
-		{"verified", "reads", WIDTH},	 {"wrong", "reads", 6},
+		{"operations", "number", WIDTH},
+		{"faults", "per op", WIDTH},
+		{"retried", "per op", WIDTH},
+		{"spurious", "per op", WIDTH},
+		{"fix-ups", "per op", WIDTH},
+		{"shootdowns", "per op", WIDTH},
+		{bcast ? "syncs" : "IPIs", "per op", WIDTH},
+		{"verified", "reads", WIDTH},
+		{"wrong", "reads", 6},
 	};
 
 	table_heading(b, "counts", columns, ARRAY_SIZE(columns));
 	for (unsigned i = 0; i < b->variant_count; i++) {
 		const struct bench_variant *v = &b->variant[i];
 		const struct mm_counters *c = &v->totals.mm;
-		char t[5][TEXT];
+		char t[6][TEXT];
 
 		if (v->skipped[0])
 			continue;
-		kprintf("%-*s %10lu %10s %10s %10s %10s %10s %10lu %6lu\n", table_label_width(b),
-			v->label, v->totals.units, per_op(t[0], c->page_faults, v),
-			per_op(t[1], c->retried_faults, v), per_op(t[2], c->spurious_faults, v),
+		kprintf("%-*s %10lu %10s %10s %10s %10s %10s %10s %10lu %6lu\n",
+			table_label_width(b), v->label, v->totals.units,
+			per_op(t[0], c->page_faults, v), per_op(t[1], c->retried_faults, v),
+			per_op(t[2], c->spurious_faults, v), per_op(t[5], c->spurious_flushes, v),
 			per_op(t[3], c->shootdowns, v),
 			per_op(t[4], bcast ? c->bcast_syncs : c->ipis_sent, v),
 			v->felt.reads_verified, v->felt.stale_reads);
 	}
+}
+
+/* Why faults that changed nothing were not followed by a flush, where there were some. */
+static void print_fixups(const struct bench *b)
+{
+	u64 spurious = 0;
+
+	for (unsigned i = 0; i < b->variant_count; i++)
+		spurious += b->variant[i].totals.mm.spurious_faults;
+	if (spurious && rules.set->fixup == RULE_NONE)
+		kprintf("fix-ups: none by the rules of %s, whose faults drop what the CPU holds of "
+			"the address\n",
+			rules.set->name);
+	else if (spurious)
+		kprintf("fix-ups: flushes everywhere after a fault that changed nothing, by the "
+			"rules of %s and the knob `spurious`\n",
+			rules.set->name);
 }
 
 static void time_rows(const struct bench *b)
@@ -133,6 +157,7 @@ void scale_table(struct bench *b)
 		run->tasks == 1 ? "" : "s", run->spaces, run->spaces == 1 ? "" : "s",
 		b->params.pages, run->test->operation);
 	count_rows(b);
+	print_fixups(b);
 	if (b->trust != TRUST_COUNTS)
 		time_rows(b);
 	else if (det_mode)

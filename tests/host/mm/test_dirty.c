@@ -313,7 +313,8 @@ TEST(dirty_writer_gives_up_where_nothing_can_be_written_back)
 	*host_word(as, va + 3 * PAGE_SIZE, true) = 4;
 	CHECK(!host_is_dirty(as, va));
 	CHECK_EQ(host_stored(&s, 0), 1);
-	CHECK_EQ(s.file->dirty, 2); /* its own was next, and written back and made dirty again: that is allowed */
+	CHECK_EQ(s.file->dirty,
+		 2); /* its own was next, and written back and made dirty again: that is allowed */
 	knobs.dirty_pages = 0;
 	CHECK(host_file_gone(&s, as, before));
 }
