@@ -171,7 +171,8 @@ static struct knob table[] = {
 	 .min = 0,
 	 .max = 1 << 24,
 	 .def = 256,
-	 .summary = "of a file that may be dirty; whoever writes more has to write some back first; 0 = "
+	 .summary = "of a file that may be dirty; whoever writes more has to write some back "
+		    "first; 0 = "
 		    "any number",
 	 .decided_in = "mm/dirty.c"},
 	{.name = "store_ns",
