@@ -32,9 +32,8 @@ void dirty_throttle(struct object *file)
 	     tried++) {
 		u64 index = atomic_fetch_add_relaxed(&file->writeback, 1UL) % file->page_count;
 
+		/* A page that fails stays dirty, and its turn comes again. */
 		if (looks_dirty(file, index))
-			file_clean(
-				file,
-				index); /* what fails stays dirty, and is tried again another time */
+			file_clean(file, index);
 	}
 }

@@ -106,6 +106,33 @@ static inline void fault_end(struct fault *f)
 		page_put(f->filled, PAGE_REF);
 }
 
+/*
+ * The entry for a page that the fault has a reference to, which the mapping takes
+ * over. False: somebody else has put one there, or the page has left its file.
+ */
+static inline bool map_page(struct fault *f, const struct area *area, struct pt_pos pos,
+			    const slot_t *slot, struct page *page)
+{
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+	spin_lock(ptl);
+	bool won = pte_is_none(pte_load(pos.ptep));
+
+	if (won) {
+		prot_t prot = area->prot;
+
+		atomic_fetch_add(&page->mapcount, 1);
+		if (unlikely(area->object->tracked))
+			won = file_fault_map(f, page, slot, &prot);
+		if (unlikely(prot & PROT_EXEC))
+			code_sync(page_to_virt(page), PT_LEVEL_SIZE(pos.level));
+		if (likely(won))
+			pt_install(pos.ptep, pte_mk_leaf(page_to_phys(page), prot, pos.level));
+	}
+	spin_unlock(ptl);
+	return won;
+}
+
 /* Nothing is mapped: find or make the page and map it. Read side of aspace.lock held. */
 static enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos pos)
 {
@@ -152,24 +179,7 @@ static enum fault_result fault_absent(struct fault *f, struct area *area, struct
 					.start = va,
 					.end = va + PT_LEVEL_SIZE(pos.level),
 					.write = area->prot & PROT_WRITE});
-	struct spinlock *ptl = pt_lock_of(pos.ptep);
-
-	spin_lock(ptl);
-	bool won = pte_is_none(pte_load(pos.ptep));
-
-	if (won) {
-		prot_t prot = area->prot;
-
-		atomic_fetch_add(&page->mapcount, 1);
-		if (unlikely(area->object->tracked))
-			won = file_fault_map(f, page, slot, &prot);
-		if (unlikely(prot & PROT_EXEC))
-			code_sync(page_to_virt(page), PT_LEVEL_SIZE(pos.level));
-		if (likely(won))
-			pt_install(pos.ptep, pte_mk_leaf(page_to_phys(page), prot, pos.level));
-	}
-	spin_unlock(ptl);
-	if (!won)
+	if (!map_page(f, area, pos, slot, page))
 		page_put(page, PAGE_REF);
 	/* If somebody else won, the access decides again. */
 	return unlikely(f->throttle) ? FAULT_WAIT : FAULT_DONE;

@@ -44,8 +44,8 @@ bool page_lock_dirty(struct page *page)
 			return false;
 		if (!atomic_cmpxchg(&page->flags, &flags, (flags & ~(u32)PG_DIRTY) | PG_LOCKED))
 			continue;
-		dirty_ends(
-			page->object); /* locked, it stays in its file; out of it, it was not dirty */
+		/* Locked, it stays in its file; had it left before, it were not dirty. */
+		dirty_ends(page->object);
 		return true;
 	}
 }
