@@ -122,6 +122,8 @@ static void task_main(void *arg)
 	struct scale *run = t->run;
 
 	store_release(&t->ready, 1);
+	/* The starter may have halted: where CPUs are emulated, one can take long to begin. */
+	cpu_wake(run->starter);
 	/* It is not long, and a halted CPU would have to be woken in the measured part. */
 	while (!load_acquire(&run->go))
 		cpu_relax();
