@@ -5,9 +5,18 @@
  */
 #include <mm/page_lock.h>
 #include <kernel/panic.h>
+#include <kernel/printk.h>
 #include <kernel/smp.h>
 
 static PERCPU(struct page *, waits_for_page); /* whose lock this CPU waits for; NULL = none */
+static PERCPU(struct page *, has_page_lock); /* the last one that it took. For the watchdog */
+
+static void page_lock_blame(void *page)
+{
+	for_each_online_cpu (cpu)
+		if (load_relaxed(cpu_ptr(cpu, has_page_lock)) == page)
+			printk("page %#lx: locked by cpu %u\n", page_to_phys(page), cpu);
+}
 
 static bool is_locked(const struct page *page)
 {
@@ -20,14 +29,20 @@ void page_lock_wait(struct page *page)
 
 	store_relaxed(mine, page);
 	/* Relaxed: the caller looks again, by an atomic. */
-	wait_until(!is_locked(page), "a locked page");
+	wait_until_blame(!is_locked(page), "a locked page", page_lock_blame, page);
 	store_relaxed(mine, NULL);
+}
+
+static void note_holder(struct page *page)
+{
+	store_relaxed(this_cpu_ptr(has_page_lock), page);
 }
 
 void page_lock(struct page *page)
 {
 	while (atomic_fetch_or(&page->flags, PG_LOCKED) & PG_LOCKED)
 		page_lock_wait(page);
+	note_holder(page);
 }
 
 bool page_lock_dirty(struct page *page)
@@ -46,12 +61,14 @@ bool page_lock_dirty(struct page *page)
 			continue;
 		/* Locked, it stays in its file; had it left before, it were not dirty. */
 		dirty_ends(page->object);
+		note_holder(page);
 		return true;
 	}
 }
 
 void page_unlock(struct page *page)
 {
+	store_relaxed(this_cpu_ptr(has_page_lock), NULL);
 	/* Full barrier: before it what was done under the lock; partner: the one in wait_turn(). */
 	u32 was = atomic_fetch_and(&page->flags, ~(u32)PG_LOCKED);
 

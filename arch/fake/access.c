@@ -145,7 +145,8 @@ static bool do_access(vaddr_t va, enum access access, u64 *value)
 		if (!handled)
 			return false;
 	}
-	fake_fail("address %#lx: still a fault after %d were handled", va, FAULTS);
+	fake_fail("CPU %u, address %#lx: still a fault after %d were handled", cpu_id(), va,
+		  FAULTS);
 	return false;
 }
 

@@ -28,7 +28,10 @@ NAMED = re.compile(r"panic: watchdog: cpu (\d) waited for (?:shootdown; CPU (\d)
 
 
 # Whoever waits for the lock of a waiter may give up first: it names the lock, and a writer that has it.
-LOCKED = re.compile(r"panic: watchdog: cpu \d waited for (?:a read lock|a write lock|readers to leave); rwlock ")
+LOCKED = re.compile(r"panic: watchdog: cpu \d waited for (?:(?:a read lock|a write lock|readers to leave); rwlock |"
+                    r"a locked page; page \S+: locked by cpu \d)")
+# Where whoever gave access is to flush it, the CPU that does not hear faults until it does: it is named by that.
+FAULTING = re.compile(r"CPU (\d), address \S+: still a fault after \d+ were handled$")
 
 
 def explore(*argv: str) -> tuple[int, str]:
@@ -38,6 +41,9 @@ def explore(*argv: str) -> tuple[int, str]:
 
 
 def is_named(text: str, silent: str) -> bool:
+    faulting = FAULTING.match(text)
+    if faulting:
+        return faulting[1] == silent
     match = NAMED.match(text)
     if not match or LOCKED.match(text):
         return bool(match)

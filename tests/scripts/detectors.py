@@ -22,10 +22,8 @@ ORDERINGS = 20000
 
 # The frames of a range go back before their flush.
 EARLY_FREE = ("mm/range.c", """	tlb_gather_flush(&z->gather);
-	for (unsigned i = 0; i < z->count; i++)
-		page_put(z->pages[i], PAGE_REF);
-""", """	for (unsigned i = 0; i < z->count; i++)
-		page_put(z->pages[i], PAGE_REF);
+	page_put_all(z->pages, z->count);
+""", """	page_put_all(z->pages, z->count);
 	tlb_gather_flush(&z->gather);
 """)
 

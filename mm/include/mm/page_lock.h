@@ -17,7 +17,7 @@ void page_lock(struct page *page);
  * locked. One step, so that a write comes before it, or finds the lock: see page_begin_write().
  */
 bool page_lock_dirty(struct page *page);
-/* Release the lock and wake who waits for it. Full barrier. Any context. */
+/* Release the lock and wake who waits for it. Full barrier. On the CPU that took it. */
 void page_unlock(struct page *page);
 /* Wait until nobody has the lock, without taking it. The same rules as page_lock(). */
 void page_lock_wait(struct page *page);
@@ -40,8 +40,8 @@ static inline bool page_begin_write(struct page *page)
 			return false;
 	} while (!atomic_cmpxchg(&page->flags, &flags, flags | PG_DIRTY));
 	if (!(flags & PG_DIRTY))
-		dirty_begins(
-			page->object); /* it stays in its file, as its entry cannot be taken down */
+		/* It stays in its file, as its entry cannot be taken down. */
+		dirty_begins(page->object);
 	return true;
 }
 
