@@ -45,9 +45,12 @@ PLANTS = {
     "broadcast-not-prepared": ("arm64", "mm/tlb_bcast.c", "	tlb_bcast_prepare();\n", ""),
     "broadcast-not-completed": ("arm64", "mm/gather.c", "	tlb_bcast_sync();\n", ""),
     "only-the-last-mapping-flushed": (
-        "x86", "mm/range.c", "					     .site = ORACLE_SITE(ORACLE_RANGE),\n",
-        "					     .site = ORACLE_SITE(ORACLE_RANGE),\n"
-        "					     .later = load_relaxed(&page->mapcount) > 1,\n"),
+        "x86", "mm/range.c", "		atomic_fetch_add(&page->mapcount, -1U);\n",
+        "		if (load_relaxed(&page->mapcount) > 1) {\n"
+        "			zap_gather(z, first, at, level);\n"
+        "			first = at + size;\n"
+        "		}\n"
+        "		atomic_fetch_add(&page->mapcount, -1U);\n"),
 }
 BOTH_PLACES = re.compile(r"panic: .*oracle: frame \S+ freed by \w+\+\S+ while CPU \d+ may still hold it: "
                          r"context \d+, va \S+, unmapped by mm/range\.c:\d+ at \d+, debts \d+ frames, "
