@@ -158,12 +158,30 @@ static inline void prepare_code(pte_t old, unsigned level)
 		code_sync(phys_to_virt(pte_pa(old, level)), PT_LEVEL_SIZE(level));
 }
 
+/* What protect_entry() found last: entries with the same attributes change alike. */
+struct alike {
+	u64 attributes; /* 0: none yet; no entry that is present has none */
+	bool flush;
+};
+
+static inline bool needs_flush(pte_t old, pte_t new, unsigned level, struct alike *alike)
+{
+	u64 attributes = old.v ^ pte_pa(old, level);
+
+	if (unlikely(attributes != alike->attributes)) {
+		alike->attributes = attributes;
+		alike->flush = entry_changes(old, new, level) & rules.shootdown;
+	}
+	return alike->flush;
+}
+
 /*
  * True: to be flushed. Some CPU may still use the old rights, or would go on refusing the
  * new ones; or everything is (protect_flush=always). PTL held; debts were paid by
  * change_begin().
  */
-static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot, unsigned level, bool always)
+static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot, unsigned level, bool always,
+				 struct alike *alike)
 {
 	pte_t new = pte_with_prot(old, prot);
 
@@ -173,8 +191,7 @@ static inline bool protect_entry(pte_t *ptep, pte_t old, prot_t prot, unsigned l
 		prepare_code(old, level);
 	pt_protect(ptep, old, new, prot);
 	/* Where nothing but reading is left, what changed lost something. */
-	return !(prot & PROT_CHANGES) || always ||
-	       (entry_changes(old, new, level) & rules.shootdown);
+	return !(prot & PROT_CHANGES) || always || needs_flush(old, new, level, alike);
 }
 
 /* A hint entry gets the new rights, too: they are what the next access will be given. PTL held. */
@@ -208,6 +225,7 @@ static __always_inline void protect_table(struct aspace *as, struct tlb_gather *
 	bool always = knobs.protect_flush == PROTECT_FLUSH_ALWAYS;
 	vaddr_t first = ~0UL, last = 0;
 	struct page *moving = NULL;
+	struct alike alike = {0};
 
 	spin_lock(ptl);
 	vaddr_t at = *va;
@@ -216,7 +234,7 @@ static __always_inline void protect_table(struct aspace *as, struct tlb_gather *
 		pte_t old = pte_load(pos.ptep);
 
 		if (likely(pte_is_present(old))) {
-			if (!protect_entry(pos.ptep, old, prot, pos.level, always))
+			if (!protect_entry(pos.ptep, old, prot, pos.level, always, &alike))
 				continue;
 		} else if (unlikely(pte_is_migration(old))) {
 			moving = phys_to_page(pte_pa(old, pos.level));

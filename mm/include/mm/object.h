@@ -28,7 +28,7 @@ struct object_ops {
 	u32 page_refs;
 	/*
 	 * Entries of its pages are writable only while the page is dirty: <mm/clean.h>. Such
-	 * pages leave by object_drop_page(), not by object_empty().
+	 * pages leave by file_invalidate() and file_truncate(), not by object_empty().
 	 */
 	bool tracked;
 	/*

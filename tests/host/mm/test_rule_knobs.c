@@ -1,5 +1,5 @@
 /* The knobs of the rule table: who flushes after which fault, and after which change of protection. */
-#include "host_mm.h"
+#include "host_file.h"
 
 #include <fake/machine.h>
 #include <kernel/error.h>
@@ -284,6 +284,31 @@ TEST(a_change_of_protection_flushes_what_the_knob_and_the_rules_ask_for)
 	CHECK_EQ(shootdowns(r, rx), 0);
 	CHECK_EQ(shootdowns(rw, r), 1);
 	defaults();
+}
+
+/* One range, two kinds of entries: what was found out for the one does not hold for the other. */
+TEST(filtered_protection_looks_at_each_kind_of_entry)
+{
+	struct mm_counters *c = cpu_ptr(0, mm_counters);
+	struct test_store s = {0};
+	u64 in_use = host_in_use();
+	vaddr_t va;
+	struct aspace *as = host_file_space(&s, FILE_PAGES, RW, &va);
+
+	CHECK(baseline() && set("protect_flush", "filter") && set("model", "x86"));
+	for (unsigned writable = 0; writable < 2; writable++) {
+		/* Pages that were only read have entries that are read-only: they gain execution, and lose nothing. */
+		for (unsigned i = 0; i < FILE_PAGES; i++)
+			host_word(as, va + i * PAGE_SIZE, writable && i == FILE_PAGES - 1);
+		u64 before = c->shootdowns;
+
+		CHECK_EQ(aspace_protect(as, va, FILE_PAGES * PAGE_SIZE, PROT_READ | PROT_EXEC), 0);
+		CHECK_EQ(c->shootdowns - before, writable);
+		CHECK_EQ(aspace_protect(as, va, FILE_PAGES * PAGE_SIZE, RW), 0);
+		aspace_drop(as, va, FILE_PAGES * PAGE_SIZE);
+	}
+	defaults();
+	CHECK(host_file_gone(&s, as, in_use));
 }
 
 TEST(schemes_set_what_their_kernels_do_after_faults)
