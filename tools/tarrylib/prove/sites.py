@@ -14,7 +14,9 @@ FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
-         "mm/rules.c", "mm/defer/*.c")
+         "mm/rules.c", "mm/defer/*.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/page_lock.c", "mm/rmap_edit.c",
+         "mm/store*.c", "mm/include/mm/page_lock.h", "mm/include/mm/slot.h", "mm/include/mm/object.h")
+
 
 @dataclass
 class Site:
@@ -127,6 +129,18 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("recheck left out", replaced(r"load_relaxed\(&src->mapcount\) != 1", "false")),
     ("recheck left out", replaced(r"!freeze\(m, i\)", "(freeze(m, i), false)")),
     ("bits lost", replaced(r"\bgot\.v != t\.old\.v", "false")),
+    ("recheck left out", replaced(r"(?:load_relaxed\(slot\)|slot_load\(slot\))\.v == seen\.v", "true")),
+    ("recheck left out", replaced(r"slot_load\(slot\)\.v != slot_of_page\(page\)\.v", "false")),
+    ("recheck left out", replaced(r"(?:page->)?index >= load_relaxed\(&[\w>-]+->size\)", "false")),
+    ("recheck left out", replaced(r"\(?\*?\bpage\)?->object == file(?=[;) ])", "true")),
+    ("recheck left out", replaced(r"load_relaxed\(&page->flags\) & PG_DIRTY(?=\))", "false")),
+    ("pins not looked at", replaced(r"\bpage_pins\([\w>-]+\)", "false")),
+    ("locked page gets a writable entry", replaced(r"(?<=if \()flags & PG_LOCKED(?=\)\n\t\t\treturn false)", "false")),
+    ("owed flush left out", replaced(r"!aspace_owes\([\w>.-]+\)", "true")),
+    ("owed flush left out", statements(r"owing_begins")),
+    ("dirty mark left out", statements(r"page_mark_dirty")),
+    ("older frame not looked for", replaced(r"pte_is_migration\(at->old\)\)(?= && lower)", "false)")),
+    ("older frame not looked for", replaced(r"t->again \|= [^;]+;", ";")),
     ("isolation not exclusive", replaced(r"!page_isolate\(page\)", "(page_isolate(page), false)")),
     ("isolation not exclusive", replaced(r"wanted && page_isolate\(page\)",
                                          "(page_isolate(page), wanted)")),
