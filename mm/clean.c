@@ -77,10 +77,11 @@ int page_clean(struct object *file, struct page *page)
 {
 	if (!page_lock_dirty(page))
 		return 0;
-	/* Dropped from the file while we waited for the lock: it has no store any more. */
-	int err = page->object == file ? write_protect(file, page) : 0;
+	/* It was dirty, so it had not left the file; and does not, while it is locked. */
+	ASSERT(page->object == file);
+	int err = write_protect(file, page);
 
-	if (!err && page->object == file)
+	if (!err)
 		err = store_write(file->store, page->index, page);
 	if (err)
 		page_mark_dirty(page);

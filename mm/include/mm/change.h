@@ -159,16 +159,20 @@ static inline void owing_begins(struct aspace *as)
 
 static inline void owing_ends(struct aspace *as)
 {
-	/* Full barrier: the flush comes before; partner: the acquire in aspace_owes(). */
-	atomic_fetch_add(&as->owing, -1U);
+	/*
+	 * Relaxed. Where others were asked, or a broadcast waited for, the flush ends with a full
+	 * barrier. What this CPU did itself by the old entry came before it released the PTL.
+	 */
+	atomic_fetch_add_relaxed(&as->owing, -1U);
 }
 
 /*
  * Somebody else may owe the flush of an entry that was read under its PTL since our
- * owing_begins(). Acquire: if not, that flush is complete, and what was written until
- * then is there. Another one of ours in the same space counts as somebody else.
+ * owing_begins(). If not, that flush is complete. Another one of ours in the same space counts
+ * as somebody else. Relaxed: what stands on that flush comes after the caller's release of
+ * aspace.lock, or of the object's read side, and each of them is a full barrier.
  */
 static inline bool aspace_owes(const struct aspace *as)
 {
-	return unlikely(load_acquire(&as->owing) > 1);
+	return unlikely(load_relaxed(&as->owing) > 1);
 }
