@@ -56,7 +56,8 @@ static void leave(struct leaving *l)
 	struct object *file = l->file;
 
 	l->page->object = NULL;
-	if (atomic_fetch_and(&l->page->flags, ~(u32)PG_DIRTY) & PG_DIRTY)
+	/* Relaxed: whoever looks at the file of a page has its lock. */
+	if (atomic_fetch_and_relaxed(&l->page->flags, ~(u32)PG_DIRTY) & PG_DIRTY)
 		dirty_ends(file);
 	slot_settle(l->slot, slot_none());
 	object_release(file); /* not the last: we are a user */

@@ -57,7 +57,9 @@ bool page_lock_dirty(struct page *page)
 		}
 		if (!(flags & PG_DIRTY))
 			return false;
-		if (!atomic_cmpxchg(&page->flags, &flags, (flags & ~(u32)PG_DIRTY) | PG_LOCKED))
+		/* Acquire: what the last one did under the lock; and see page_begin_write(). */
+		if (!atomic_cmpxchg_acquire(&page->flags, &flags,
+					    (flags & ~(u32)PG_DIRTY) | PG_LOCKED))
 			continue;
 		/* Locked, it stays in its file; had it left before, it were not dirty. */
 		dirty_ends(page->object);

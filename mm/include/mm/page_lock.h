@@ -24,12 +24,12 @@ void page_lock_wait(struct page *page);
 
 /*
  * A writable entry of the page is about to be made, with the PTL of the entry held: the
- * page is dirty from now on. False: it is locked, so the entry must stay read-only. Full
- * barrier.
+ * page is dirty from now on. False: it is locked, so the entry must stay read-only.
  *
  * Whoever cleans the page takes DIRTY and sets LOCKED in one step, then looks at every
- * entry under its PTL. So if this comes first, the cleaner finds the entry (or its table,
- * as both sides have a full barrier); if it comes second, it sees LOCKED.
+ * entry under its PTL. So if this comes first, the cleaner finds the entry. It finds its table, too,
+ * however new: the mapcount was counted between the table and this, a full barrier. If this comes
+ * second, it sees LOCKED. Both steps are of one word, so acquire is all that the cleaner's needs.
  */
 static inline bool page_begin_write(struct page *page)
 {
@@ -38,7 +38,7 @@ static inline bool page_begin_write(struct page *page)
 	do {
 		if (flags & PG_LOCKED)
 			return false;
-	} while (!atomic_cmpxchg(&page->flags, &flags, flags | PG_DIRTY));
+	} while (!atomic_cmpxchg_acquire(&page->flags, &flags, flags | PG_DIRTY));
 	if (!(flags & PG_DIRTY))
 		/* It stays in its file, as its entry cannot be taken down. */
 		dirty_begins(page->object);
@@ -48,6 +48,7 @@ static inline bool page_begin_write(struct page *page)
 /* The page's contents are newer than its store's. The caller has the lock. */
 static inline void page_mark_dirty(struct page *page)
 {
-	if (!(atomic_fetch_or(&page->flags, PG_DIRTY) & PG_DIRTY))
+	/* Relaxed: whoever cleans the page takes the lock, too. */
+	if (!(atomic_fetch_or_relaxed(&page->flags, PG_DIRTY) & PG_DIRTY))
 		dirty_begins(page->object);
 }

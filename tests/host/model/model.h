@@ -53,8 +53,10 @@ extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick
 extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
 /* ---- scenarios_file.c ---- */
 extern const struct scenario file_cleans, file_clean_moves, file_clean_drops, file_clean_hints,
-	file_throttles, file_throttle_moves, file_writes, file_invalidates, file_truncates,
-	file_truncates_early;
+	file_throttles, file_throttle_moves, file_writes;
+/* ---- scenarios_leave.c ---- */
+extern const struct scenario file_invalidates, file_drops_early, file_drop_writes, file_drop_moves,
+	file_truncates, file_truncates_early, file_cut_writes, file_cut_unmaps, file_debts;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_heard;
 /* ---- scenarios_large.c ---- */
@@ -119,9 +121,21 @@ void work_load(struct aspace *as, unsigned cpu);
 bool work_write(vaddr_t va, unsigned cpu);
 /* The same by a device that was given the pinned frame. */
 void work_device_write(vaddr_t va, struct page *page, unsigned cpu);
-/* The same by file_write(), and a read by file_read(), of the page that is mapped at va. */
-void work_file_write(struct object *file, vaddr_t va, unsigned cpu);
-void work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whose);
+/*
+ * The same by file_write(), and a read by file_read(), of the page that is mapped at va. False:
+ * it is beyond the end.
+ */
+bool work_file_write(struct object *file, vaddr_t va, unsigned cpu);
+bool work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whose);
+/*
+ * A new file of two pages, dirty, that two new spaces map, at MODEL_VA and at MODEL_FAR. CPUs 0 and 1
+ * use the first one, CPU 2 the second. Nothing else may be mapped.
+ */
+struct object *work_file(struct aspace **first, struct aspace **second);
+/* What was written is in the file's store in the end, and in memory. */
+void work_expect_stored(void);
+/* What was done to a page succeeded, or somebody was in the way. */
+void work_expect(const char *what, int err);
 /* Load a CPU's word of a page and check the stamp. False: fault refused. */
 bool work_read(vaddr_t va, unsigned cpu, unsigned whose);
 /* The same as code. False: it may not be executed. */

@@ -420,5 +420,7 @@ const struct scenario *const scenarios[] = {
 	&file_clean_moves,   &file_clean_drops,	   &file_clean_hints,
 	&file_throttles,     &file_throttle_moves, &file_writes,
 	&file_invalidates,   &file_truncates,	   &file_truncates_early,
+	&file_drop_writes,   &file_drop_moves,	   &file_drops_early,
+	&file_cut_writes,    &file_cut_unmaps,	   &file_debts,
 	&change_subscribers, &change_heard,	   NULL,
 };

@@ -1,4 +1,4 @@
-/* Scenarios of files: pages that are cleaned, dropped, moved and written by the kernel while others use them. */
+/* Scenarios of files: pages that are cleaned, moved and written by the kernel while others use them. */
 #include "model.h"
 
 #include <kernel/atomic.h>
@@ -60,22 +60,26 @@ static const struct store_ops ops = {
 	.name = "model", .read = read_page, .write = write_page, .close = close_store};
 static struct store store = {.ops = &ops, .page_count = PAGES};
 
-/* Two pages that two spaces map, dirty; CPU 2 uses the second space. */
-static void setup(void)
+struct object *work_file(struct aspace **first, struct aspace **second)
 {
 	file = file_create(&store);
-	a = work_space_of("a", file, VA, PAGES, RW);
+	a = *first = work_space_of("a", file, VA, PAGES, RW);
 	for (unsigned i = 0; i < PAGES; i++) /* their contents were put there */
 		page_mark_dirty(phys_to_page(pte_pa(*aspace_entry(a, VA + i * PAGE_SIZE), 0)));
-	b = aspace_create("b", 1);
+	b = *second = aspace_create("b", 1);
 	work_alias(b, a, VA, MODEL_FAR, PAGES, RW);
 	work_load(a, 0);
 	work_load(a, 1);
 	work_load(b, 2);
+	return file;
 }
 
-/* What was written is in the store in the end, and in memory. */
-static void expect_stored(void)
+static void setup(void)
+{
+	work_file(&a, &b);
+}
+
+void work_expect_stored(void)
 {
 	int err = file_sync(file);
 
@@ -96,7 +100,7 @@ static void expect_stored(void)
 	}
 }
 
-static void expect(const char *what, int err)
+void work_expect(const char *what, int err)
 {
 	if (err && err != -EBUSY && err != -ENOENT)
 		fake_fail("%s: %d", what, err);
@@ -107,7 +111,7 @@ static void expect(const char *what, int err)
 static void clean_twice(unsigned cpu)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		expect("cleaning", file_clean(file, 0));
+		work_expect("cleaning", file_clean(file, 0));
 		work_read(VA, cpu, 1);
 	}
 }
@@ -132,7 +136,7 @@ const struct scenario file_cleans = {
 	.cpus = 3,
 	.setup = setup,
 	.program = {clean_twice, write_three, write_far},
-	.end = expect_stored,
+	.end = work_expect_stored,
 };
 
 static void move_far(unsigned cpu)
@@ -148,7 +152,7 @@ const struct scenario file_clean_moves = {
 	.cpus = 3,
 	.setup = setup,
 	.program = {clean_twice, write_three, move_far},
-	.end = expect_stored,
+	.end = work_expect_stored,
 };
 
 static void setup_threads(void)
@@ -182,7 +186,7 @@ const struct scenario file_clean_drops = {
 	.cpus = 3,
 	.setup = setup_threads,
 	.program = {clean_twice, write_if_allowed, drop_and_protect},
-	.end = expect_stored,
+	.end = work_expect_stored,
 };
 
 static void scan(unsigned cpu)
@@ -205,7 +209,7 @@ const struct scenario file_clean_hints = {
 	.cpus = 3,
 	.setup = setup_scanned,
 	.program = {clean_twice, write_three, scan},
-	.end = expect_stored,
+	.end = work_expect_stored,
 };
 
 /* ---- throttling: over the budget, faults write back and are retried -------------------------- */
@@ -237,7 +241,7 @@ const struct scenario file_throttles = {
 	.cpus = 3,
 	.setup = setup_budget,
 	.program = {write_both, write_both, write_both_far},
-	.end = expect_stored,
+	.end = work_expect_stored,
 };
 
 /* What a retried fault may find: the entry moved, hinted, lowered, gone. */
@@ -270,7 +274,7 @@ const struct scenario file_throttle_moves = {
 	.cpus = 3,
 	.setup = setup_budget_scanned,
 	.program = {write_both, change_both, move_both},
-	.end = expect_stored,
+	.end = work_expect_stored,
 };
 
 /* ---- without a mapping --------------------------------------------------------------------- */
@@ -292,7 +296,7 @@ static void write_and_read(unsigned cpu)
 
 static void clean_and_move(unsigned cpu)
 {
-	expect("cleaning", file_clean(file, 0));
+	work_expect("cleaning", file_clean(file, 0));
 	work_migrate(b, MODEL_FAR, 1, 1);
 	work_read(MODEL_FAR, cpu, 0);
 }
@@ -303,111 +307,5 @@ const struct scenario file_writes = {
 	.cpus = 3,
 	.setup = setup,
 	.program = {write_file, write_and_read, clean_and_move},
-	.end = expect_stored,
-};
-
-/* ---- pages that leave ------------------------------------------------------------------------ */
-
-static void invalidate(unsigned cpu)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		expect("invalidating", file_invalidate(file, 0, 1, FILE_KEEP));
-		work_read(VA, cpu, 1);
-	}
-}
-
-static void read_far(unsigned cpu)
-{
-	for (unsigned i = 0; i < 3; i++)
-		work_read(MODEL_FAR, cpu, 1);
-	work_write(MODEL_FAR, cpu);
-}
-
-const struct scenario file_invalidates = {
-	.name = "file-invalidate",
-	.summary =
-		"a page is invalidated twice while it is written in one space and read in another",
-	.cpus = 3,
-	.setup = setup,
-	.program = {invalidate, write_three, read_far},
-	.end = expect_stored,
-};
-
-static u32 shorter; /* file_truncate() has returned; release and acquire */
-
-static void truncate(unsigned cpu)
-{
-	expect("truncating", file_truncate(file, 1));
-	store_release(&shorter, 1U);
-	work_read(VA, cpu, 1);
-}
-
-static void expect_refused(bool was, bool went)
-{
-	if (was && went)
-		fake_fail("I7: an access beyond the end of the file went through");
-}
-
-static void write_last(unsigned cpu)
-{
-	for (unsigned i = 0; i < 3; i++) {
-		bool was = load_acquire(&shorter);
-
-		expect_refused(was, work_write(VA2, cpu));
-	}
-	work_write(VA, cpu);
-}
-
-static void read_last(unsigned cpu)
-{
-	bool was = load_acquire(&shorter);
-
-	expect_refused(was, work_read(MODEL_FAR + PAGE_SIZE, cpu, 1));
-	work_migrate(b, MODEL_FAR, PAGES, 1);
-	was = load_acquire(&shorter);
-	expect_refused(was, work_read(MODEL_FAR + PAGE_SIZE, cpu, 1));
-}
-
-static bool is_mapped(struct aspace *as, vaddr_t va)
-{
-	const pte_t *entry = aspace_entry(as, va);
-
-	return entry && !pte_is_none(*entry);
-}
-
-static void expect_short(void)
-{
-	slot_t *slot = object_slot(file, 1, false);
-
-	if (is_mapped(a, VA2) || is_mapped(b, MODEL_FAR + PAGE_SIZE))
-		fake_fail("I7: a page beyond the end of the file is mapped at the end");
-	if (slot && slot_is_busy(slot_load(slot)))
-		fake_fail("a slot is busy at the end");
-}
-
-const struct scenario file_truncates = {
-	.name = "file-truncate",
-	.summary = "a file gets shorter while its last page is written, read and moved",
-	.cpus = 3,
-	.setup = setup,
-	.program = {truncate, write_last, read_last},
-	.end = expect_short,
-};
-
-/* Nothing is mapped, so tables, pages and entries come while the page leaves. */
-static void setup_absent(void)
-{
-	setup();
-	file_sync(file);
-	aspace_unmap(b, MODEL_FAR, PAGES * PAGE_SIZE);
-	work_alias(b, a, VA, MODEL_FAR, PAGES, RW);
-}
-
-const struct scenario file_truncates_early = {
-	.name = "file-truncate-fault",
-	.summary = "a file gets shorter while its last page is mapped for the first time",
-	.cpus = 3,
-	.setup = setup_absent,
-	.program = {truncate, write_last, read_last},
-	.end = expect_short,
+	.end = work_expect_stored,
 };

@@ -278,28 +278,36 @@ static u64 file_at(vaddr_t va, unsigned word)
 	return (area->offset << PAGE_SHIFT) + (word_va(va, word) - area->start);
 }
 
-void work_file_write(struct object *file, vaddr_t va, unsigned cpu)
+bool work_file_write(struct object *file, vaddr_t va, unsigned cpu)
 {
 	unsigned page = page_here(va);
 	struct word *w = &history[page].word[cpu];
 	u64 value = stamp_of(page, cpu, ++w->issued);
+	s64 done = file_write(file, file_at(va, cpu), &value, sizeof(value));
 
-	if (file_write(file, file_at(va, cpu), &value, sizeof(value)) != sizeof(value))
+	if (done && done != sizeof(value))
 		fake_fail("page %u cannot be written by the kernel", page);
+	if (!done)
+		return false;
 	w->done = w->issued;
 	fake_mb(); /* as a device's, above */
 	store_release(&w->told, w->issued);
+	return true;
 }
 
-void work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whose)
+bool work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whose)
 {
 	unsigned page = page_here(va);
 	u64 told = load_acquire(&history[page].word[whose].told), value = 0;
 	u16 seen = 0;
 
-	if (file_read(file, file_at(va, whose), &value, sizeof(value)) != sizeof(value))
+	s64 done = file_read(file, file_at(va, whose), &value, sizeof(value));
+
+	if (done && done != sizeof(value))
 		fake_fail("page %u cannot be read by the kernel", page);
-	check_stamp(page, whose, value, cpu, told, &seen);
+	if (done)
+		check_stamp(page, whose, value, cpu, told, &seen);
+	return done;
 }
 
 bool work_execute(vaddr_t va, unsigned cpu, unsigned whose)
