@@ -8,9 +8,6 @@
 #include <kernel/error.h>
 #include <kernel/smp.h>
 
-/* Milliseconds from CPU_ON to C code; a virtual CPU may have to wait for its host. */
-enum { START_TIMEOUT_MS = 500 };
-
 #define MPIDR_MT (1UL << 24) /* Aff0 numbers the threads of a core */
 
 /* One for each CPU: one that comes too late still finds its own. */
@@ -32,7 +29,7 @@ static void clean_to_memory(const void *p, size_t size)
 /* The awaited CPU needs nothing from us but that we leave its arguments alone. */
 static bool wait_arrived(const struct secondary_args *args)
 {
-	u64 end = cycles_now() + cycles_hz() / 1000 * START_TIMEOUT_MS;
+	u64 end = cycles_now() + cycles_hz() / 1000 * CPU_START_TIMEOUT_MS;
 
 	while (!load_acquire(&args->arrived)) {
 		if (cycles_now() > end)

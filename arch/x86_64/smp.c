@@ -14,14 +14,9 @@
 #include <kernel/smp.h>
 
 enum {
-	/*
-	 * Microseconds from SIPI to C code at which a CPU counts as dead. Real ones
-	 * take well under 1 ms; a virtual one may have to wait for its host.
-	 */
-	START_TIMEOUT_US = 200000,
-	/* The second SIPI, for a CPU that missed the first; one that runs ignores it. */
+	/* Microseconds until the second SIPI, for a CPU that missed the first; one that runs ignores it. */
 	START_AGAIN_US = 1000,
-	/* Between INIT and SIPI, for CPUs older than those that need no pause (family 15 of Intel). */
+	/* Microseconds between INIT and SIPI, for CPUs older than those that need no pause (family 15 of Intel). */
 	START_INIT_OLD_US = 10000,
 };
 
@@ -58,7 +53,7 @@ static bool secondary_kick(u32 apic_id)
 	if (secondary_wait(START_AGAIN_US))
 		return true;
 	apic_command(apic_id, startup);
-	return secondary_wait(START_TIMEOUT_US - START_AGAIN_US);
+	return secondary_wait(CPU_START_TIMEOUT_MS * 1000 - START_AGAIN_US);
 }
 
 int cpu_start(unsigned cpu, u64 hw_id, void *stack_top, u64 offset)

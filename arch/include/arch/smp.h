@@ -13,6 +13,12 @@ enum ipi {
 };
 
 /*
+ * For so long the port waits until a CPU that it has told to start runs C code. Real ones take less
+ * than a millisecond; a virtual one may have to wait for its host, which has other work.
+ */
+enum { CPU_START_TIMEOUT_MS = 2000 };
+
+/*
  * Start a CPU. It calls secondary_main(cpu) (kernel/core/smp.c) on stack_top
  * with interrupts off, the kernel's page tables loaded and its per-CPU base
  * set. 0, or -ETIMEDOUT if it did not reach C, or another error. Boot CPU only.
