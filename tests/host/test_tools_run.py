@@ -313,12 +313,15 @@ def test_boots(machine: Machine) -> None:
 
 # --- cases ------------------------------------------------------------------------------------
 CASES = """
+[DEFAULT]
+quick = x=1
 [default]
 [only-x86]
 arch = x86_64
 groups = quick slow
 smp = 1
 cmd = show
+args = y=2
 [slow]
 groups = slow
 det = 1
@@ -357,6 +360,9 @@ def test_cases(machine: Machine) -> None:
     loaded = {case.name: case for case in cases.load(config, ["x86_64"], "all", machine.folder, logs)}
     equal("cases.weights", [loaded[f"x86_64/{n}"].weight for n in ("default", "only-x86", "slow", "script", "by-default")], [2, 1, 1, 5, 1])
     equal("cases.seconds", [loaded[f"x86_64/{n}"].seconds for n in ("default", "script")], [5, 30])
+    quick = cases.load(config, ["x86_64"], "quick", machine.folder, logs)
+    equal("cases.quick-args", ([case.settings.args for case in quick[:2]], loaded["x86_64/only-x86"].settings.args, quick[2].argv == loaded[quick[2].name].argv),
+          ([("x=1",), ("y=2", "x=1")], ("y=2",), True))
     equal("cases.commands", [loaded[f"x86_64/{n}"].settings.cmd for n in ("default", "only-x86")], ["test *", "show"])
     script = loaded["x86_64/script"]
     equal("cases.script", (script.argv[1:], script.timeout, script.environ),

@@ -9,8 +9,10 @@
 #include <kernel/string.h>
 
 enum {
-	RUNS = 256, /* of each test, when all tests of the kernel run; litmus.runs=N for more */
-	TWIN_TRIES = 40, /* a twin's outcome may be a matter of luck: so often RUNS more */
+	RUNS = 256, /* of each test, when all tests of the kernel run; litmus.runs=N for N */
+	/* A twin's outcome may be a matter of luck: so often as many more, and at least so many. */
+	TWIN_TRIES = 40,
+	TWIN_RUNS = TWIN_TRIES * RUNS,
 };
 
 static struct litmus_result result; /* console's CPU only */
@@ -35,7 +37,7 @@ static void check_twin(struct litmus_space *space, const struct litmus_test *tes
 			 test->twin ? test->twin : "named") ||
 	    twin->hidden || twin == shown || strcmp(cpu_accel(), "tcg"))
 		return;
-	for (u64 seed = 0; seed < TWIN_TRIES; seed++) {
+	for (u64 seed = 0; seed < TWIN_TRIES || seed * runs() < TWIN_RUNS; seed++) {
 		if (!EXPECT_EQ(litmus_run_test(space, twin, runs(), seed, &result), 0))
 			return;
 		if (result.skipped || result.asked) {
