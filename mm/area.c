@@ -20,35 +20,62 @@ struct area *area_find_slowly(struct aspace *as, vaddr_t va)
 	return NULL;
 }
 
-/* Object's lock held. */
+/* Whoever walks the areas of an object also walks those of its shadows, with its lock alone. Lower first. */
+static inline void lock_areas(struct object *obj)
+{
+	if (unlikely(obj->is_shadow))
+		write_lock(&obj->lower->lock);
+	write_lock(&obj->lock);
+}
+
+static inline void unlock_areas(struct object *obj)
+{
+	write_unlock(&obj->lock);
+	if (unlikely(obj->is_shadow))
+		write_unlock(&obj->lower->lock);
+}
+
+static inline void update_sole(struct object *obj)
+{
+	bool one = obj->area_count == 1 && (obj->is_shadow || !obj->shadows);
+
+	store_relaxed(&obj->sole,
+		      one ? container_of(obj->areas.next, struct area, object_link) : NULL);
+}
+
+void object_update_sole(struct object *obj)
+{
+	update_sole(obj);
+}
+
+/* The areas' locks held. */
 static void object_link_locked(struct area *area)
 {
 	struct object *obj = area->object;
 
 	list_add_tail(&obj->areas, &area->object_link);
-	store_relaxed(&obj->sole, ++obj->area_count == 1 ? area : NULL);
+	obj->area_count++;
+	update_sole(obj);
 }
 
-/* Takes the object's lock. */
+/* Takes the areas' locks. */
 static void object_link(struct area *area)
 {
-	write_lock(&area->object->lock);
+	lock_areas(area->object);
 	object_link_locked(area);
-	write_unlock(&area->object->lock);
+	unlock_areas(area->object);
 }
 
-/* Takes the object's lock; waits for migrations that hold its read side. */
+/* Takes the areas' locks; waits for migrations that hold their read sides. */
 static void object_unlink(struct area *area)
 {
 	struct object *obj = area->object;
 
-	write_lock(&obj->lock);
+	lock_areas(obj);
 	list_del(&area->object_link);
 	obj->area_count--;
-	store_relaxed(&obj->sole, obj->area_count == 1
-					  ? container_of(obj->areas.next, struct area, object_link)
-					  : NULL);
-	write_unlock(&obj->lock);
+	update_sole(obj);
+	unlock_areas(obj);
 }
 
 /* Write side held. The area that follows va, or the list head's container. */
@@ -139,9 +166,9 @@ int area_split(struct aspace *as, vaddr_t va)
 	upper->nodes = area->nodes;
 	list_add_tail(area_position(as, upper->start), &upper->link);
 	/* In one step for migrators of other spaces, who walk the object's areas: each page is in one of the two. */
-	write_lock(&area->object->lock);
+	lock_areas(area->object);
 	area->end = va;
 	object_link_locked(upper);
-	write_unlock(&area->object->lock);
+	unlock_areas(area->object);
 	return 0;
 }

@@ -51,7 +51,7 @@ static bool lower(const struct rmap_place *at)
 static void clean_at(struct rmap_edit *e, const struct rmap_place *at, void *arg __unused)
 {
 	/* A migration entry names the frame that the page was in: it may be in its slot already. */
-	bool cached = (at->names || pte_is_migration(at->old)) && lower(at);
+	bool cached = (at->names || at->moves) && lower(at);
 
 	if (!cached && !aspace_owes(at->as))
 		return;

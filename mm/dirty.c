@@ -30,7 +30,7 @@ void dirty_throttle(struct object *file)
 	count(throttled);
 	for (u64 tried = 0; tried < file->page_count && load_relaxed(&file->dirty) > most;
 	     tried++) {
-		u64 index = atomic_fetch_add_relaxed(&file->writeback, 1UL) % file->page_count;
+		u64 index = atomic_fetch_add_relaxed(&file->writeback, 1U) % file->page_count;
 
 		/* A page that fails stays dirty, and its turn comes again. */
 		if (looks_dirty(file, index))

@@ -3,6 +3,7 @@
  * either finishes, or waits without any lock and starts over (attempt + 1).
  */
 #include <mm/aspace.h>
+#include <mm/cow.h>
 #include <mm/fault.h>
 #include <mm/file_fault.h>
 #include <mm/hint.h>
@@ -62,19 +63,49 @@ static enum fault_result fault_absent_small(struct fault *f, struct area *area)
 }
 
 /* The page has to come from the object's store, or is on its way: without the space's lock. */
-static __noinline enum fault_result fault_store(struct fault *f, const struct area *area,
-						slot_t *slot, slot_t seen, u64 index)
+static enum fault_result fault_store(struct fault *f, const struct area *area,
+				     const struct place *at)
 {
-	if (slot_is_busy(seen)) {
-		object_wait_begin(&f->fill, area->object, slot);
+	if (slot_is_busy(at->seen)) {
+		object_wait_begin(&f->fill, at->obj, at->slot);
 		return FAULT_WAIT;
 	}
-	struct page *page = area_alloc_page(area, index, 0, f->strict ? PMM_STRICT : PMM_FALLBACK);
+	struct page *page =
+		area_alloc_page(area, at->index, 0, f->strict ? PMM_STRICT : PMM_FALLBACK);
 
 	if (!page)
 		return FAULT_ERROR;
-	return object_fill_begin(&f->fill, area->object, index, slot, seen, page) ? FAULT_WAIT
-										  : FAULT_RETRY;
+	return object_fill_begin(&f->fill, at->obj, at->index, at->slot, at->seen, page)
+		       ? FAULT_WAIT
+		       : FAULT_RETRY;
+}
+
+/* A write to a page that a shadow shows: what is mapped here makes way before the copy is made. */
+static enum fault_result fault_copy(struct fault *f, const struct area *area, struct pt_pos pos,
+				    const struct place *at)
+{
+	if (!at->slot)
+		return FAULT_ERROR;
+	enum fault_result result = fault_store(f, area, at);
+
+	return result == FAULT_WAIT && f->fill.page ? cow_unmap_below(f, pos) : result;
+}
+
+/* The area's object has no page here. FAULT_DONE: *page is one that it shows of another object, or NULL: look again. */
+static __noinline enum fault_result fault_behind(struct fault *f, struct area *area,
+						 struct pt_pos pos, struct place at,
+						 struct page **page)
+{
+	if (at.obj->is_shadow && slot_is_none(at.seen)) {
+		if (f->write)
+			return fault_copy(f, area, pos, &at);
+		if (!cow_look_below(&at) || at.index >= load_relaxed(&at.obj->size))
+			return FAULT_ERROR;
+	}
+	if (!slot_is_page(at.seen))
+		return fault_store(f, area, &at);
+	*page = slot_page_get(at.slot, at.seen);
+	return FAULT_DONE;
 }
 
 /*
@@ -123,7 +154,8 @@ static inline bool map_page(struct fault *f, const struct area *area, struct pt_
 
 		atomic_fetch_add(&page->mapcount, 1);
 		if (unlikely(area->object->tracked))
-			won = file_fault_map(f, page, slot, &prot);
+			won = area->object->is_shadow ? cow_fault_map(f, area, page, slot, &prot)
+						      : file_fault_map(f, page, slot, &prot);
 		if (unlikely(prot & PROT_EXEC))
 			code_sync(page_to_virt(page), PT_LEVEL_SIZE(pos.level));
 		if (likely(won))
@@ -155,7 +187,11 @@ static enum fault_result fault_absent(struct fault *f, struct area *area, struct
 	} else if (slot_is_page(seen)) {
 		page = slot_page_get(slot, seen);
 	} else {
-		return fault_store(f, area, slot, seen, index);
+		struct place at = {area->object, index, slot, seen};
+		enum fault_result result = fault_behind(f, area, pos, at, &page);
+
+		if (result != FAULT_DONE)
+			return result;
 	}
 	/*
 	 * The page in the slot has the other size. Either somebody put a 2 MiB page there, found a table
@@ -227,17 +263,27 @@ static void fix_up(const struct fault *f, unsigned level)
 		cpu_relax(); /* whoever gave the access may be about to flush */
 }
 
+/* A write fault on a page of an area that tracks them. False: copy it first, by *at. */
+static bool may_be_written(struct fault *f, struct area *area, struct place *at)
+{
+	f->dirties = !area->object->is_shadow;
+	return f->dirties || !cow_must_copy(f, area, at);
+}
+
 /* The entry is present, but does not allow the access, or no longer refuses it. */
 static enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos)
 {
 	if (f->write && !pte_is_writable(f->seen) && area->prot & PROT_WRITE) {
+		struct place at;
+
+		if (unlikely(area->object->tracked) && !may_be_written(f, area, &at))
+			return fault_copy(f, area, pos, &at);
 		/* Debts of the page first: nobody may read the old frame once this one is written (I5). */
 		pay(PAY_WRITE_UPGRADE,
 		    (struct pay_scope){.page = phys_to_page(pte_pa(f->seen, pos.level)),
 				       .ctx = &f->as->ctx,
 				       .start = f->va,
 				       .end = f->va + 1});
-		f->dirties = area->object->tracked;
 		return fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
 	}
 	/* What is missing then, the access faults for once more, where hardware does not set it. */

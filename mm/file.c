@@ -82,11 +82,7 @@ static int fill_page(struct object *file, u64 index, slot_t *slot, slot_t seen, 
 	return err;
 }
 
-/*
- * Get the page of an index, read from the store if it is absent, with a reference in *page. -ENOENT:
- * beyond the end.
- */
-static int get_page(struct object *file, u64 index, struct page **page)
+int file_get_page(struct object *file, u64 index, struct page **page)
 {
 	int err = 0;
 
@@ -118,7 +114,7 @@ static int get_page(struct object *file, u64 index, struct page **page)
 static int read_part(struct object *file, u64 at, void *to, u64 len)
 {
 	struct page *page;
-	int err = get_page(file, at >> PAGE_SHIFT, &page);
+	int err = file_get_page(file, at >> PAGE_SHIFT, &page);
 
 	if (err)
 		return err;
@@ -134,7 +130,7 @@ static int read_part(struct object *file, u64 at, void *to, u64 len)
 static int lock_page_at(struct object *file, u64 index, struct page **page)
 {
 	for (;;) {
-		int err = get_page(file, index, page);
+		int err = file_get_page(file, index, page);
 
 		if (err)
 			return err;

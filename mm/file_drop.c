@@ -163,7 +163,7 @@ int file_truncate(struct object *file, u64 pages)
 	do {
 		if (pages > was)
 			return -EINVAL;
-		/* Full barrier: shorter before we look for pages; partner: file_fault_map(), get_page() in mm/file.c. */
+		/* Full barrier: shorter before we look for pages; partner: file_fault_map(), file_get_page(). */
 	} while (!atomic_cmpxchg(&file->size, &was, pages));
 	return drop_range(file, pages, file->page_count, FILE_DISCARD, false);
 }

@@ -264,7 +264,20 @@ bool object_fill_begin(struct object_fill *fill, struct object *obj, u64 index, 
 	return true;
 }
 
-/* We have marked the slot busy: fill it, or set it back to what it was. */
+/* We have marked the slot busy: set it back to what it was. */
+static void unclaim(const struct object_fill *fill)
+{
+	slot_settle(fill->slot, fill->was);
+	page_put(fill->page, PAGE_REF);
+}
+
+void object_fill_cancel(struct object_fill *fill)
+{
+	unclaim(fill);
+	object_put(fill->obj);
+}
+
+/* We have marked the slot busy: fill it. */
 static int fill_slot(const struct object_fill *fill)
 {
 	struct object *obj = fill->obj;
@@ -272,8 +285,7 @@ static int fill_slot(const struct object_fill *fill)
 	int err = obj->ops->fill(obj, fill->index, fill->was, page);
 
 	if (err) {
-		slot_settle(fill->slot, fill->was);
-		page_put(page, PAGE_REF);
+		unclaim(fill);
 		return err;
 	}
 	page->object = obj;

@@ -1,12 +1,8 @@
 /* The reverse map: see rmap.h. */
 #include <mm/rmap.h>
 
-bool rmap_walk(const struct page *page, bool (*fn)(struct area *area, vaddr_t va, void *arg),
-	       void *arg)
+static bool walk_areas(const struct object *obj, u64 index, rmap_fn *fn, void *arg)
 {
-	/* Once, before fn() may map the page and somebody who walks here, too, replaces it. */
-	struct object *obj = page->object;
-	u64 index = page->index;
 	struct area *area;
 
 	list_for_each_entry (area, &obj->areas, object_link) {
@@ -16,4 +12,24 @@ bool rmap_walk(const struct page *page, bool (*fn)(struct area *area, vaddr_t va
 			return false;
 	}
 	return true;
+}
+
+bool rmap_walk(const struct page *page, rmap_fn *fn, void *arg)
+{
+	/* Once, before fn() may map the page and somebody who walks here, too, replaces it. */
+	const struct object *obj = page->object;
+	u64 index = page->index;
+
+	if (!walk_areas(obj, index, fn, arg))
+		return false;
+	for (const struct object *s = obj->is_shadow ? NULL : obj->shadows; unlikely(s);
+	     s = s->shadows)
+		if (index >= s->lower_at && !walk_areas(s, index - s->lower_at, fn, arg))
+			return false;
+	return true;
+}
+
+bool rmap_walk_writers(const struct page *page, rmap_fn *fn, void *arg)
+{
+	return walk_areas(page->object, page->index, fn, arg);
 }

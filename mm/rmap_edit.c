@@ -2,6 +2,7 @@
 #include <mm/rmap.h>
 #include <mm/rmap_edit.h>
 #include <mm/takedown.h>
+#include <kernel/error.h>
 #include <kernel/panic.h>
 
 void rmap_edit_begin(struct rmap_edit *e, enum change_reason why)
@@ -33,6 +34,17 @@ static bool names(pte_t pte, const struct page *page)
 	return (pte_is_present(pte) || pte_is_hint(pte)) && pte_pa(pte, 0) == page_to_phys(page);
 }
 
+/* As the page, but not a copy of it in a shadow. PTL held. */
+static bool may_be_moving(pte_t pte, const struct page *page)
+{
+	if (!pte_is_migration(pte))
+		return false;
+	/* The frame that the page has left has no object any more. */
+	const struct object *of = load_relaxed(&phys_to_page(pte_pa(pte, 0))->object);
+
+	return !of || of == page->object;
+}
+
 static bool edit_at(struct area *area, vaddr_t va, void *arg)
 {
 	struct walk *w = arg;
@@ -55,6 +67,7 @@ static bool edit_at(struct area *area, vaddr_t va, void *arg)
 	spin_lock(pt_lock_of(pos.ptep));
 	at.old = pte_load(pos.ptep);
 	at.names = names(at.old, w->page);
+	at.moves = may_be_moving(at.old, w->page);
 	w->fn(e, &at, w->arg);
 	spin_unlock(pt_lock_of(pos.ptep));
 	return true;
@@ -65,7 +78,10 @@ int rmap_edit_page(struct rmap_edit *e, struct page *page, rmap_edit_fn *fn, voi
 	struct walk w = {.e = e, .page = page, .fn = fn, .arg = arg};
 
 	ASSERT(!page->order);
-	rmap_walk(page, edit_at, &w);
+	if (e->why == CHANGE_PROTECT)
+		rmap_walk_writers(page, edit_at, &w);
+	else
+		rmap_walk(page, edit_at, &w);
 	return w.err;
 }
 
@@ -81,7 +97,7 @@ static void take_at(struct rmap_edit *e, const struct rmap_place *at, void *arg)
 	struct taking *t = arg;
 
 	/* It moved here a moment ago, and this entry still names the frame that it left. */
-	t->again |= pte_is_migration(at->old);
+	t->again |= at->moves;
 	if (!at->names) {
 		if (aspace_owes(at->as)) /* it may have been mapped here, and not be flushed yet */
 			tlb_gather_add(&e->gather, &at->as->ctx, at->va, 0);
@@ -112,6 +128,55 @@ int rmap_edit_unmap(struct rmap_edit *e, struct page *page, u32 *taken)
 		err = rmap_edit_page(e, page, take_at, &t);
 	}
 	*taken = t.taken;
+	return err;
+}
+
+/* PTL held. The page that the entry named, NULL: none. */
+static struct page *take_one(struct aspace *as, vaddr_t va, pte_t *ptep, pte_t old,
+			     struct tlb_gather *gather)
+{
+	if (pte_is_none(old))
+		return NULL;
+	struct page *page = phys_to_page(pte_pa(old, 0));
+
+	entry_take((struct takedown){.as = as,
+				     .page = page,
+				     .va = va,
+				     .ptep = ptep,
+				     .old = old,
+				     .become = become_none,
+				     .cached = aspace_may_be_cached(as, old),
+				     .alone = load_relaxed(&page->mapcount) == 1,
+				     .site = ORACLE_SITE(ORACLE_RMAP),
+				     .gather = gather});
+	return page;
+}
+
+int rmap_take_entry(struct aspace *as, vaddr_t va, pte_t *ptep, enum change_reason why)
+{
+	struct spinlock *ptl = pt_lock_of(ptep);
+	struct page *page = NULL;
+	struct tlb_gather gather;
+	struct change change;
+	int err = change_begin(&change, as, why, va, va + PAGE_SIZE);
+
+	if (err)
+		return err;
+	tlb_gather_init(&gather, &as->ctx, 0);
+	owing_begins(as);
+	spin_lock(ptl);
+	pte_t old = pte_load(ptep);
+
+	if (pte_is_migration(old))
+		err = -EAGAIN;
+	else
+		page = take_one(as, va, ptep, old, &gather);
+	spin_unlock(ptl);
+	tlb_gather_flush(&gather);
+	owing_ends(as);
+	change_end(&change);
+	if (page)
+		rmap_put_taken(page, 1);
 	return err;
 }
 

@@ -104,6 +104,7 @@ static void fake_copy_page(void *dst, const void *src)
 		fake_hooks.copied(fake_frame_of(dst), fake_frame_of(src));
 	frame_changes(dst);
 	memcpy(dst, src, PAGE_SIZE);
+	fake_frame_use(fake_frame_of(dst)); /* it may be copied on before anybody maps it */
 	fake_touch(src, false);
 	fake_touch(dst, true);
 }

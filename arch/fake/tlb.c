@@ -304,6 +304,11 @@ void fake_watch(paddr_t root, vaddr_t va)
 	}
 }
 
+void fake_frame_use(u64 frame)
+{
+	used[frame] = true;
+}
+
 bool fake_frame_used(u64 frame)
 {
 	return used[frame];

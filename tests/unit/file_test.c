@@ -4,6 +4,7 @@
 #include <kernel/error.h>
 #include <kernel/smp.h>
 #include <mm/clean.h>
+#include <mm/cow.h>
 #include <mm/file.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
@@ -45,6 +46,28 @@ static void write_until_stopped(void *arg)
 		w->rounds++;
 		context_yield();
 	}
+}
+
+/* On every other CPU, as far as there are writers. */
+static void start_writers(const struct fixture *fx, struct writer *writers,
+			  struct context **running, unsigned *count, const u32 *stop)
+{
+	for_each_online_cpu (cpu)
+		if (cpu != cpu_id() && *count < WRITERS) {
+			struct writer *w = &writers[*count];
+
+			*w = (struct writer){.va = fx->va, .number = *count, .stop = stop};
+			running[(*count)++] =
+				context_spawn(cpu, "writer", write_until_stopped, w, fx->as);
+		}
+}
+
+static void stop_writers(struct context **running, unsigned count, u32 *stop)
+{
+	store_release(stop, 1U);
+	for (unsigned n = 0; n < count; n++)
+		if (running[n])
+			context_join(running[n]);
 }
 
 static void clean_and_drop(struct fixture *fx, struct object *file, unsigned round)
@@ -93,21 +116,62 @@ TEST(file, writes_are_kept_while_pages_are_cleaned_dropped_and_moved)
 	REQUIRE(fx.as && file);
 	fx.va = aspace_map(fx.as, file, 0, 0, fx.len, RW, false, BOOT_NODE_NONE, &err);
 	REQUIRE(fx.va);
-	for_each_online_cpu (cpu)
-		if (cpu != cpu_id() && count < WRITERS) {
-			writers[count] =
-				(struct writer){.va = fx.va, .number = count, .stop = &stop};
-			running[count] = context_spawn(cpu, "writer", write_until_stopped,
-						       &writers[count], fx.as);
-			count++;
-		}
+	start_writers(&fx, writers, running, &count, &stop);
 	for (unsigned round = 0; round < ROUNDS; round++)
 		clean_and_drop(&fx, file, round);
-	store_release(&stop, 1U);
-	for (unsigned n = 0; n < count; n++)
-		if (running[n])
-			context_join(running[n]);
+	stop_writers(running, count, &stop);
 	expect_stored(file, writers, count);
+	aspace_destroy(fx.as);
+	EXPECT_EQ(file_close(file), 0);
+	pmm_drain_caches();
+}
+
+/* The file's pages move and leave memory under a private view; copies move, too. */
+static void move_and_drop(struct fixture *fx, struct object *file, unsigned round)
+{
+	EXPECT_EQ(file_invalidate(file, round % PAGES, 1, FILE_KEEP), 0);
+	if (round % 3 == 0)
+		hint_mark(fx->as, fx->va, fx->va + fx->len);
+	for (u32 node = 0; round % 4 == 0 && node < numa_node_count(); node++)
+		if (pmm_node_has_memory(node))
+			fixture_migrate(fx, node, NULL);
+}
+
+static void expect_unwritten(struct object *file, unsigned count)
+{
+	u64 words[FIRST_WORD + WRITERS];
+
+	for (u64 i = 0; i < PAGES; i++) {
+		EXPECT_EQ(file_read(file, i << PAGE_SHIFT, words, sizeof(words)), sizeof(words));
+		for (unsigned n = 0; n < count; n++)
+			EXPECT_EQ(words[FIRST_WORD + n], 0);
+	}
+}
+
+/* What is written privately is kept, and is not in the file. */
+TEST(file, private_writes_are_kept_and_stay_private)
+{
+	struct fixture fx = {.len = PAGES << PAGE_SHIFT};
+	struct writer writers[WRITERS] = {0};
+	struct context *running[WRITERS] = {NULL};
+	unsigned count = 0;
+	u32 stop = 0;
+	int err;
+
+	fx.as = aspace_create("private", BOOT_NODE_NONE);
+	struct store *store = memory_store_create(PAGES, BOOT_NODE_NONE);
+	struct object *file = store ? file_create(store) : NULL;
+
+	REQUIRE(fx.as && file);
+	fx.va = aspace_map_private(fx.as, file, 0, 0, fx.len, RW, BOOT_NODE_NONE, &err);
+	REQUIRE(fx.va);
+	start_writers(&fx, writers, running, &count, &stop);
+	for (unsigned round = 0; round < ROUNDS; round++)
+		move_and_drop(&fx, file, round);
+	stop_writers(running, count, &stop);
+	for (unsigned n = 0; n < count; n++)
+		EXPECT_EQ(writers[n].wrong, 0);
+	expect_unwritten(file, count);
 	aspace_destroy(fx.as);
 	EXPECT_EQ(file_close(file), 0);
 	pmm_drain_caches();

@@ -68,6 +68,8 @@ bool area_range_is_free(struct aspace *as, vaddr_t start, vaddr_t end);
  * a further user of obj. NULL: no memory. aspace.lock is not needed for this one.
  */
 struct area *area_create(struct aspace *as, struct object *obj, vaddr_t va, u64 len);
+/* Find object.sole anew: areas or shadows have come or gone. object.lock held for writing. */
+void object_update_sole(struct object *obj);
 /* Put the area into the space and its object's list. Waits for migrations that hold the object's read side. */
 void area_insert(struct aspace *as, struct area *area);
 /* Take the area out of both and free it; its entries are gone already. Waits as area_insert(). */

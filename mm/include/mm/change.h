@@ -19,6 +19,7 @@ enum change_reason {
 	CHANGE_MIGRATE,
 	CHANGE_HINT,
 	CHANGE_SPLIT, /* same frames, same rights */
+	CHANGE_COPY, /* a page makes way for a copy of it */
 };
 
 struct change {
@@ -73,6 +74,7 @@ extern u32 change_subscriptions;
 static const enum pay_event change_events[] = {
 	[CHANGE_UNMAP] = PAY_UNMAP,	[CHANGE_PROTECT] = PAY_PROTECT, [CHANGE_DROP] = PAY_DROP,
 	[CHANGE_MIGRATE] = PAY_MIGRATE, [CHANGE_HINT] = PAY_HINT,	[CHANGE_SPLIT] = PAY_SPLIT,
+	[CHANGE_COPY] = PAY_COPY,
 };
 
 /* ---- the slow paths of change_begin() and change_end() ---- */

@@ -34,6 +34,12 @@ s64 file_read(struct object *file, u64 at, void *to, u64 len);
 s64 file_write(struct object *file, u64 at, const void *from, u64 len);
 
 /*
+ * Get the page of an index, read from the store if it is absent, with a reference in *page.
+ * 0, -ENOENT (beyond the end), -ENOMEM, or the store's error. The caller is a user. Task context, no locks.
+ */
+int file_get_page(struct object *file, u64 index, struct page **page);
+
+/*
  * Write every dirty page to the store. 0: each page that was dirty when it was asked is
  * written; else the first error, with that page still dirty: see file_clean(). The caller is
  * a user. Task context, no locks.

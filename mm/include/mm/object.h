@@ -27,8 +27,9 @@ struct object_ops {
 	 */
 	u32 page_refs;
 	/*
-	 * Entries of its pages are writable only while the page is dirty: <mm/clean.h>. Such
-	 * pages leave by file_invalidate() and file_truncate(), not by object_empty().
+	 * Entries of its areas become writable by write faults alone. They copy a page that a
+	 * shadow shows (<mm/cow.h>), and mark one of a file dirty (<mm/clean.h>). Files' pages
+	 * leave by file_invalidate() and file_truncate(), not by object_empty().
 	 */
 	bool tracked;
 	/*
@@ -55,28 +56,41 @@ extern const struct object_ops object_anon_ops;
 
 struct object {
 	/*
-	 * Guards areas, area_count, sole. The read side may be held across a wait. It
-	 * keeps the areas of all spaces that map the object, and so their contexts and
-	 * tables, while a page's entries are down.
+	 * Guards areas, area_count, sole, shadows. The read side may be held across a wait.
+	 * It keeps the areas of all spaces that map the object or a shadow of it, and so their
+	 * contexts and tables, while a page's entries are down.
 	 */
 	struct rwlock lock;
 	u32 users; /* areas, the creator, whoever fills or empties a slot. The last one closes it. Atomic */
 	u32 refs; /* pages that name it, and one for all users together. The last one frees it. Atomic */
 	u32 page_refs; /* ops->page_refs: a copy here, as each move of a page needs it */
 	const struct object_ops *ops;
-	void *store; /* for ops */
+	union {
+		struct { /* of an object with a store */
+			void *store; /* for ops */
+			u32 dirty; /* pages that are; atomic: see <mm/dirty.h> */
+			u32 writeback; /* index, modulo page_count, at which writeback goes on; atomic */
+		};
+		struct { /* of a shadow; set when it is made */
+			struct object *lower; /* shown where its own slots hold nothing */
+			u64 lower_at; /* the page there where it begins */
+		};
+	};
 	struct list areas;
 	unsigned area_count;
-	struct area *sole; /* the area, while there is exactly one: saves walking the list */
 	bool tracked; /* ops->tracked: the same, for faults */
+	bool huge; /* it has 2 MiB pages; then only one area maps it */
+	bool is_shadow; /* it has a lower object, and no shadows */
+	struct area *sole; /* the area, while there is exactly one and no shadow: no list to walk */
+	struct object *shadows; /* the first one; of a shadow: the next one of the same object */
 	u64 page_count; /* slots: the size in 4 KiB pages when it was made */
 	u64 size; /* in pages, at most page_count: nothing beyond it is filled or mapped. Atomic; only shrinks */
-	u32 dirty; /* pages that are; atomic: see <mm/dirty.h> */
-	u64 writeback; /* index, modulo page_count, at which writeback goes on; atomic */
-	bool huge; /* it has 2 MiB pages; then only one area maps it */
 	slot_t **chunks; /* [index / 512] -> 512 slots; allocated on demand, never moved */
 	slot_t *only_chunk; /* what `chunks` points to where one chunk is enough */
 };
+
+_Static_assert(sizeof(struct object) <= 128,
+	       "of two cache lines: it is zeroed with each anonymous mapping");
 
 /* A new object of page_count (at least 1) 4 KiB pages; the caller is its user. NULL: no memory. Task context. */
 struct object *object_create_of(const struct object_ops *ops, void *store, u64 page_count);
@@ -128,6 +142,8 @@ void object_wait_begin(struct object_fill *fill, struct object *obj, slot_t *slo
  * the store's error, and the page is freed. Task context, interrupts on, no locks.
  */
 int object_fill_end(struct object_fill *fill);
+/* Instead: give up a slot that was claimed. It is as before, and the page is freed. Any lock of a space may be held. */
+void object_fill_cancel(struct object_fill *fill);
 
 /* What page.refs is if there are so many mappings of the page and nobody else has a reference. */
 static inline u64 page_expected_refs(const struct page *page, u64 mappings)

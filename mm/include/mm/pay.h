@@ -30,7 +30,7 @@ struct tlb_context;
 	X(drop, DROP) /* range: contents go, the area stays */                                      \
 	X(hint, HINT) /* range: entries are about to become hint entries */                         \
 	X(exit, EXIT) /* context: the space is about to go */                                       \
-	X(copy, COPY) /* page, range: a copy of the page is about to be mapped there instead */     \
+	X(copy, COPY) /* range: a copy of its page is about to be mapped there instead */           \
 	X(file_write, FILE_WRITE) /* page: the kernel is about to write it */                       \
 	X(truncate, TRUNCATE) /* page: it is about to leave its object */                           \
 	X(free, FREE) /* all: frames that were not deferred are freed; they may have been lent */   \

@@ -27,7 +27,8 @@ struct rmap_place {
 	vaddr_t va;
 	pte_t *ptep;
 	pte_t old; /* what is there; hardware may set bits of it */
-	bool names; /* the page, as a leaf or a hint entry; a migration entry may be one of its older frame */
+	bool names; /* the page, as a leaf or a hint entry */
+	bool moves; /* it is a migration entry of the page, or of its older frame */
 };
 
 /* Change an entry, and add its flush to the gather. The entry's PTL is held. */
@@ -35,7 +36,8 @@ typedef void rmap_edit_fn(struct rmap_edit *e, const struct rmap_place *at, void
 
 void rmap_edit_begin(struct rmap_edit *e, enum change_reason why);
 /*
- * fn for each place that has a page table, inside a change of its space. 0, or the
+ * fn for each place that has a page table, inside a change of its space; for CHANGE_PROTECT
+ * without those that never let anybody write it: rmap_walk_writers(). 0, or the
  * error of a subscriber who refused: further places were left as they were. The page is
  * a small one, with what rmap_walk() asks for. Task context, no spinlock; may flush and wait.
  */
@@ -51,3 +53,11 @@ void rmap_edit_end(struct rmap_edit *e);
  */
 int rmap_edit_unmap(struct rmap_edit *e, struct page *page, u32 *taken);
 void rmap_put_taken(struct page *page, u32 taken);
+
+/*
+ * Take down what is at one place, in a change of its own, and flush it; nothing may be mapped there
+ * until this returns. 0: nothing is there, and no CPU holds what was. -EAGAIN: a page under
+ * migration, which is to be waited for; or a subscriber's refusal. Its table stays: either side of aspace.lock is
+ * held. Task context, no spinlock; waits for the flush.
+ */
+int rmap_take_entry(struct aspace *as, vaddr_t va, pte_t *ptep, enum change_reason why);

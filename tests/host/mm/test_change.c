@@ -25,7 +25,7 @@ struct counting {
 		vaddr_t start, end;
 	} open[OPEN_MAX];
 	unsigned opened; /* now */
-	unsigned begun[CHANGE_SPLIT + 1], taken, wrong, refused;
+	unsigned begun[CHANGE_COPY + 1], taken, wrong, refused;
 	int refuse; /* what begin() returns */
 	vaddr_t refuse_at; /* if the range holds it; 0: any */
 };

@@ -4,6 +4,7 @@
  * masks and generations that decide whether to flush.
  */
 #include <mm/deferral.h>
+#include <mm/migrate_batch.h>
 #include "model.h"
 
 #include <kernel/atomic.h>
@@ -48,10 +49,34 @@ static bool refuses_content(u64 to, u64 from)
 	return memcmp(phys_to_virt(to << PAGE_SHIFT), phys_to_virt(from << PAGE_SHIFT), PAGE_SIZE);
 }
 
+/* Is it a migration that copies? Others may copy a page that somebody is about to move. */
+static bool is_moved_to(u64 to, u64 from)
+{
+	const struct page *src = model_page_of(from);
+	const struct migration *m = src->migration;
+
+	return load_relaxed(&src->flags) & PG_ISOLATED && m && src->slot < m->count &&
+	       m->dst[src->slot] + (page_of(from) - src) == page_of(to);
+}
+
+/* A copy of its own contents, which does not replace the frame: somebody else may write that meanwhile. */
+static void before_copy_on_write(u64 to)
+{
+	unsigned cpu;
+
+	if (fake_may_hold(to, false, &cpu))
+		fake_fail("I1: frame %#lx gets new contents while CPU %u may hold it", to, cpu);
+	frames[to] = (struct frame){.unsynced = true};
+}
+
 static void before_copy(u64 to, u64 from)
 {
 	unsigned cpu;
 
+	if (!is_moved_to(to, from)) {
+		before_copy_on_write(to);
+		return;
+	}
 	if (fake_may_hold(from, true, &cpu))
 		fake_fail("I2: frame %#lx is copied while CPU %u may hold it writable", from, cpu);
 	if (fake_store_under_way(from))
@@ -136,7 +161,8 @@ static void check_old_readers(u64 frame)
 /* A page that is written after it was cleaned is dirty, or will not have been cleaned before the flush. */
 static void check_tracked(const struct page *page, u64 frame)
 {
-	if (page->object && page->object->tracked && !(page->flags & (PG_DIRTY | PG_LOCKED)))
+	if (page->object && page->object->tracked && !page->object->is_shadow &&
+	    !(page->flags & (PG_DIRTY | PG_LOCKED)))
 		fake_fail("I3: store into frame %#lx, which is not marked dirty", frame);
 }
 

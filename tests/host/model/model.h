@@ -57,6 +57,9 @@ extern const struct scenario file_cleans, file_clean_moves, file_clean_drops, fi
 /* ---- scenarios_leave.c ---- */
 extern const struct scenario file_invalidates, file_drops_early, file_drop_writes, file_drop_moves,
 	file_truncates, file_truncates_early, file_cut_writes, file_cut_unmaps, file_debts;
+/* ---- scenarios_cow.c ---- */
+extern const struct scenario cow_faults, cow_migrates, cow_migrates_own, cow_hints, cow_invalidates,
+	cow_truncates, cow_throttles, cow_cut_writes, cow_cut_early;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_heard;
 /* ---- scenarios_large.c ---- */
@@ -106,6 +109,9 @@ struct aspace *work_large(const char *name, vaddr_t va, vaddr_t other);
 /* The same pages of another space, or another address of the same. */
 void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
 		prot_t prot);
+/* The same in a private mapping. */
+void work_private(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
+		  prot_t prot);
 /* A page of an object by its index there, which is its number in the history, too. */
 void work_map(struct aspace *as, struct object *obj, unsigned page, vaddr_t va);
 /* One more page of 4 KiB in an area of its own, like those of work_space(). */
@@ -131,6 +137,7 @@ bool work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whos
  * A new file of two pages, dirty, that two new spaces map, at MODEL_VA and at MODEL_FAR. CPUs 0 and 1
  * use the first one, CPU 2 the second. Nothing else may be mapped.
  */
+struct store *file_store(void); /* the one below it, of two pages, whose accesses are checked */
 struct object *work_file(struct aspace **first, struct aspace **second);
 /* What was written is in the file's store in the end, and in memory. */
 void work_expect_stored(void);
@@ -154,6 +161,9 @@ void work_migrate_told(struct aspace *as, vaddr_t va, unsigned pages, u32 to, bo
 void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages);
 /* The same of a page that may not be mapped at the end, or only `mapped`, or whose contents went. */
 void work_expect_kept(struct aspace *as, vaddr_t va, bool mapped);
+/* Of this mapped page, a word's last stamp is there at the end; or the word was never written. */
+void work_expect_word(struct aspace *as, vaddr_t va, unsigned word);
+void work_expect_unwritten(struct aspace *as, vaddr_t va, unsigned word);
 /* A call that promised less access has returned (I7). */
 void work_expect_at_most(struct aspace *as, vaddr_t va, prot_t prot);
 

@@ -422,5 +422,8 @@ const struct scenario *const scenarios[] = {
 	&file_invalidates,   &file_truncates,	   &file_truncates_early,
 	&file_drop_writes,   &file_drop_moves,	   &file_drops_early,
 	&file_cut_writes,    &file_cut_unmaps,	   &file_debts,
+	&cow_faults,	     &cow_migrates,	   &cow_migrates_own,
+	&cow_hints,	     &cow_invalidates,	   &cow_throttles,
+	&cow_truncates,	     &cow_cut_writes,	   &cow_cut_early,
 	&change_subscribers, &change_heard,	   NULL,
 };

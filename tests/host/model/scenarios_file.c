@@ -25,6 +25,7 @@ static u64 stored[PAGES][PAGE_SIZE / sizeof(u64)];
 static int read_page(struct store *s, u64 index, void *to)
 {
 	(void)s;
+	fake_frame_use(fake_frame_of(to)); /* it may be copied before anybody maps it */
 	fake_point(44);
 	memcpy(to, stored[index], PAGE_SIZE);
 	fake_point(44);
@@ -59,6 +60,11 @@ static void close_store(struct store *s __unused)
 static const struct store_ops ops = {
 	.name = "model", .read = read_page, .write = write_page, .close = close_store};
 static struct store store = {.ops = &ops, .page_count = PAGES};
+
+struct store *file_store(void)
+{
+	return &store;
+}
 
 struct object *work_file(struct aspace **first, struct aspace **second)
 {

@@ -7,6 +7,7 @@
 #include "model.h"
 
 #include <kernel/atomic.h>
+#include <mm/cow.h>
 #include <mm/file.h>
 
 #define MAGIC 0x57aUL
@@ -153,18 +154,41 @@ struct aspace *work_large(const char *name, vaddr_t va, vaddr_t other)
 	return as;
 }
 
+/* Other addresses show the same pages of the history. */
+static void alias_note(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va,
+		       unsigned pages, int err)
+{
+	if (err)
+		fake_fail("scenario: alias: %d", err);
+	for (unsigned p = 0; p < pages; p++)
+		map_note(as, va + p * PAGE_SIZE, page_at(of, from + p * PAGE_SIZE));
+}
+
+static u64 index_of(const struct area *area, vaddr_t va)
+{
+	return area->offset + ((va - area->start) >> PAGE_SHIFT);
+}
+
 void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
 		prot_t prot)
 {
 	struct area *area = aspace_find(of, from);
 	int err = 0;
 
-	aspace_map(as, area->object, area->offset + ((from - area->start) >> PAGE_SHIFT), va,
-		   (u64)pages << PAGE_SHIFT, prot, false, 0, &err);
-	if (err)
-		fake_fail("scenario: alias: %d", err);
-	for (unsigned p = 0; p < pages; p++)
-		map_note(as, va + p * PAGE_SIZE, page_at(of, from + p * PAGE_SIZE));
+	aspace_map(as, area->object, index_of(area, from), va, (u64)pages << PAGE_SHIFT, prot,
+		   false, 0, &err);
+	alias_note(as, of, from, va, pages, err);
+}
+
+void work_private(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
+		  prot_t prot)
+{
+	struct area *area = aspace_find(of, from);
+	int err = 0;
+
+	aspace_map_private(as, area->object, index_of(area, from), va, (u64)pages << PAGE_SHIFT,
+			   prot, 0, &err);
+	alias_note(as, of, from, va, pages, err);
 }
 
 void work_map(struct aspace *as, struct object *obj, unsigned page, vaddr_t va)
@@ -414,6 +438,28 @@ void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages)
 					  page, w, value, n);
 		}
 	}
+}
+
+static void expect_stamp(struct aspace *as, vaddr_t va, unsigned word, u64 n)
+{
+	pte_t pte = pte_load(pgwalk_find(as->root, va, 0).ptep);
+	unsigned page = page_at(as, va);
+
+	if (!pte_is_present(pte) && !pte_is_hint(pte))
+		fake_fail("page %u is not mapped at the end in %s", page, as->name);
+	else if (*direct(as, word_va(va, word)) != stamp_of(page, word, n))
+		fake_fail("page %u word %u holds %#lx at the end in %s, not stamp %lu", page, word,
+			  *direct(as, word_va(va, word)), as->name, n);
+}
+
+void work_expect_word(struct aspace *as, vaddr_t va, unsigned word)
+{
+	expect_stamp(as, va, word, history[page_at(as, va)].word[word].issued);
+}
+
+void work_expect_unwritten(struct aspace *as, vaddr_t va, unsigned word)
+{
+	expect_stamp(as, va, word, 0);
 }
 
 void work_expect_kept(struct aspace *as, vaddr_t va, bool expected)

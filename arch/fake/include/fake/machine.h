@@ -302,7 +302,9 @@ void fake_watch_reset(void);
 bool fake_walk(paddr_t root, vaddr_t va, struct fake_held *found, pte_t **entry);
 /* An entry in memory changed: what walkers can reach now. */
 void fake_entry_changed(void);
-/* Did a watched address ever map this frame? Workloads can have touched no other. */
+/* This frame's contents matter from now on, though no watched address has mapped it. */
+void fake_frame_use(u64 frame);
+/* Did that happen, or did a watched address ever map it? Nobody can tell what is in any other. */
 bool fake_frame_used(u64 frame);
 /* May a walk of this CPU find nothing there: now, or one that ran ahead, to not before `from`? */
 enum fake_absence { FAKE_PRESENT, FAKE_WAS_ABSENT, FAKE_ABSENT };

@@ -1,0 +1,147 @@
+/*
+ * Copy on write. A copy is the fill of a shadow's slot: mark the slot busy, take down the
+ * entry of the page below, flush, copy, and only then let the slot name the copy.
+ *
+ * Why it is safe. Whoever finds the slot busy waits, so nothing is mapped before the flush
+ * is complete (I6, and arm64's break-before-make). A fault that has found the page below
+ * looks at the shadow's slot again under the PTL. The slot is marked before the entry is
+ * looked at under the same PTL, so either that fault sees the mark, or its entry is taken
+ * down. So no CPU reads the page below once the copy may be written, and what is written
+ * is never lost: the page below is not written through this area at all.
+ *
+ * An entry that is gone already was flushed before the copy is made: unmap and drop have the
+ * write side of aspace.lock, and whoever takes the page below out of its file keeps its slot
+ * busy until then. That one in turn finds by aspace_owes() that our flush is still to come.
+ *
+ * A page below that is under migration is waited for with the slot as it was. Debts are
+ * paid before the entry is taken down (PAY_COPY): a CPU might still read an older frame
+ * of the page, at an address where the copy will be written (I5).
+ *
+ * The page below is read with a reference, so it does not move meanwhile. Others may write it
+ * through mappings of the file: each word of the copy is then an old one or a new one.
+ */
+#include <mm/cow.h>
+#include <mm/file.h>
+#include <mm/file_fault.h>
+#include <mm/rmap_edit.h>
+#include <arch/cpu.h>
+#include <kernel/panic.h>
+
+/* ---- shadows --------------------------------------------------------------------- */
+
+static int shadow_fill(struct object *obj, u64 index, slot_t was __unused, struct page *page)
+{
+	struct page *below;
+	int err = file_get_page(obj->lower, obj->lower_at + index, &below);
+
+	if (err)
+		return err;
+	copy_page(page_to_virt(page), page_to_virt(below));
+	page_put(below, PAGE_REF);
+	return 0;
+}
+
+/* Its areas are gone, so nobody looks for entries of the pages below through it. */
+static void shadow_closed(struct object *obj)
+{
+	struct object *lower = obj->lower, **at = &lower->shadows;
+
+	write_lock(&lower->lock);
+	while (*at != obj)
+		at = &(*at)->shadows;
+	*at = obj->shadows;
+	object_update_sole(lower);
+	write_unlock(&lower->lock);
+	object_put(lower);
+}
+
+static const struct object_ops shadow_ops = {
+	.name = "private", .tracked = true, .fill = shadow_fill, .close = shadow_closed};
+
+/* A shadow of so many pages of a file; the caller is its user. NULL: no memory. */
+static struct object *shadow_create(struct object *lower, u64 lower_at, u64 page_count)
+{
+	struct object *obj = object_create_of(&shadow_ops, NULL, page_count);
+
+	if (!obj)
+		return NULL;
+	object_get(lower);
+	obj->is_shadow = true;
+	obj->lower = lower;
+	obj->lower_at = lower_at;
+	write_lock(&lower->lock);
+	obj->shadows = lower->shadows;
+	lower->shadows = obj;
+	object_update_sole(lower);
+	write_unlock(&lower->lock);
+	return obj;
+}
+
+vaddr_t aspace_map_private(struct aspace *as, struct object *file, u64 offset, vaddr_t va, u64 len,
+			   prot_t prot, u32 node, int *err)
+{
+	u64 pages = len >> PAGE_SHIFT;
+
+	*err = -EINVAL;
+	if (!pages || file->ops != &object_file_ops || offset + pages > file->page_count ||
+	    offset + pages < offset)
+		return 0;
+	struct object *shadow = shadow_create(file, offset, pages);
+
+	if (!shadow) {
+		*err = -ENOMEM;
+		return 0;
+	}
+	va = aspace_map(as, shadow, 0, va, len, prot, false, node, err);
+	object_put(shadow); /* the area is its user now */
+	return va;
+}
+
+/* ---- faults ------------------------------------------------------------------------ */
+
+bool cow_look_below(struct place *at)
+{
+	at->index += at->obj->lower_at;
+	at->obj = at->obj->lower;
+	at->slot = object_slot(at->obj, at->index, true);
+	at->seen = at->slot ? slot_load(at->slot) : slot_none();
+	return at->slot;
+}
+
+/*
+ * The slot decides: if it names a copy, nothing but that is mapped here. The entry that was seen may be
+ * older, but it is compared again under the PTL, and copies do not go while we hold the space's lock.
+ */
+bool cow_must_copy(struct fault *f, struct area *area, struct place *at)
+{
+	at->obj = area->object;
+	at->index = area->offset + ((f->va - area->start) >> PAGE_SHIFT);
+	at->slot = object_slot(at->obj, at->index, true);
+	at->seen = at->slot ? slot_load(at->slot) : slot_none();
+	return !slot_is_page(at->seen);
+}
+
+enum fault_result cow_unmap_below(struct fault *f, struct pt_pos pos)
+{
+	/* The slot was marked by a full barrier: before the entry is looked at; partner: cow_fault_map(). */
+	int err = rmap_take_entry(f->as, ALIGN_DOWN(f->va, PAGE_SIZE), pos.ptep, CHANGE_COPY);
+
+	if (!err)
+		return FAULT_WAIT;
+	object_fill_cancel(&f->fill);
+	return err == -EAGAIN ? FAULT_RETRY : FAULT_ERROR;
+}
+
+bool cow_fault_map(struct fault *f, const struct area *area, struct page *page, const slot_t *slot,
+		   prot_t *prot)
+{
+	if (page->object == area->object)
+		return true;
+	/* A copy has come meanwhile, or is about to. The PTL orders it: see cow_unmap_below(). */
+	if (!slot_is_none(slot_load(slot))) {
+		atomic_fetch_add(&page->mapcount, -1U);
+		return false;
+	}
+	ASSERT(!f->write); /* so it is mapped read-only */
+	return file_fault_map(f, page, object_slot(area->object->lower, page->index, false), prot);
+}

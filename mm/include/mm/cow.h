@@ -1,0 +1,44 @@
+/*
+ * Private mappings: writes copy the page first, and nobody else sees them.
+ *
+ * Such an area has a *shadow*, an object whose slots hold the copies. Where they hold
+ * nothing, the area shows the page of the object below it, read-only.
+ */
+#pragma once
+
+#include <mm/fault.h>
+
+/*
+ * Map len bytes of a file, from page `offset` on, privately at va (0: choose one). Pages are the
+ * file's until they are written; then they are copies in anonymous memory, which later changes
+ * of the file, and its truncation, do not reach. aspace_drop() gives copies up, so that the file
+ * is seen again. A pin for reading may be one of the file's page. node: where copies come from, BOOT_NODE_NONE: the CPU's
+ * that faults. Returns the address, or 0 and *err as aspace_map() does. The caller is a user of the file. Task
+ * context, no locks.
+ */
+vaddr_t aspace_map_private(struct aspace *as, struct object *file, u64 offset, vaddr_t va, u64 len,
+			   prot_t prot, u32 node, int *err);
+
+/* ---- for mm/fault.c: faults in an area of a shadow. Read side of aspace.lock held ---- */
+
+/* A place in an object. */
+struct place {
+	struct object *obj;
+	u64 index;
+	slot_t *slot, seen;
+};
+
+/*
+ * The shadow's slot is empty, and the fault only reads: *at becomes the place below it. False: no memory.
+ */
+bool cow_look_below(struct place *at);
+/* Must a write fault on an entry that is there copy the page first? *at: its place in the shadow. */
+bool cow_must_copy(struct fault *f, struct area *area, struct place *at);
+/*
+ * The shadow's slot is marked busy by us, to be filled by f->fill: take down what is mapped there. FAULT_WAIT: the
+ * copy can be made. Anything else: the slot is as before.
+ */
+enum fault_result cow_unmap_below(struct fault *f, struct pt_pos pos);
+/* The same as file_fault_map() for a page that a shadow shows or has; slot: the shadow's. PTL held. */
+bool cow_fault_map(struct fault *f, const struct area *area, struct page *page, const slot_t *slot,
+		   prot_t *prot);
