@@ -68,7 +68,7 @@ static void leave(struct leaving *l)
 static int drop_locked(struct leaving *l, bool pins_stay)
 {
 	isolate(l->page);
-	slot_store(l->slot, slot_busy());
+	slot_store(l->slot, slot_busy(cpu_id()));
 	int err = unmap(l);
 
 	/* The entries were exchanged before (full barrier); a pinner looks at its entry again (I10). */

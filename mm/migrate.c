@@ -380,6 +380,7 @@ static struct migration *begin(const struct migrate_request *req)
 	struct migration *m = this_cpu_ptr(migration);
 
 	m->req = req;
+	m->cpu = cpu_id();
 	m->list = NULL;
 	m->tells = req->result;
 	m->stats = (struct migrate_stats){0};

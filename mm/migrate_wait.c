@@ -3,6 +3,7 @@
 #include <mm/migrate_wait.h>
 #include <mm/stats.h>
 #include <kernel/panic.h>
+#include <kernel/printk.h>
 #include <kernel/smp.h>
 
 /* The page this CPU waits for; set under the PTL of its migration entry, cleared by its migrator. */
@@ -17,6 +18,15 @@ static void migration_want(struct page *src)
 	/* Relaxed would do for the bit: the release below orders it before wanted_any. */
 	atomic_fetch_or(&m->wanted[src->slot / 64], 1UL << (src->slot % 64));
 	store_release(&m->wanted_any, 1);
+}
+
+static void migration_blame(void *src)
+{
+	const struct page *page = src;
+
+	if (load_relaxed(&page->flags) & PG_ISOLATED) /* or it has just arrived */
+		printk("page %#lx: on its way, by cpu %u\n", page_to_phys(page),
+		       page->migration->cpu);
 }
 
 /*
@@ -37,7 +47,7 @@ void migration_wait(struct page *src, struct spinlock *ptl)
 	 * The migrator needs nothing that we hold: no spinlock, and not aspace.lock of its space.
 	 * Relaxed: nothing is read on the strength of it; who wants the entry looks again under the PTL.
 	 */
-	wait_until(load_relaxed(mine) != src, "page under migration");
+	wait_until_blame(load_relaxed(mine) != src, "page under migration", migration_blame, src);
 	count(migration_waits);
 }
 

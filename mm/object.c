@@ -14,6 +14,7 @@
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
+#include <kernel/printk.h>
 #include <kernel/smp.h>
 
 const struct object_ops object_anon_ops = {.name = "anonymous", .zeroes = true};
@@ -222,6 +223,14 @@ struct page *slot_page_get(const slot_t *slot, slot_t seen)
 
 /* ---- busy slots ------------------------------------------------------------------- */
 
+static void slot_blame(void *arg)
+{
+	slot_t seen = slot_load(arg);
+
+	if (slot_is_busy(seen))
+		printk("slot %p: busy, by cpu %u\n", arg, slot_busy_cpu(seen));
+}
+
 /* Wait until nobody fills or empties the slot any more. No locks held. */
 static void slot_wait(slot_t *slot)
 {
@@ -229,7 +238,8 @@ static void slot_wait(slot_t *slot)
 
 	store_relaxed(mine, slot);
 	/* Relaxed: the caller starts over. */
-	wait_until(!slot_is_busy(slot_load(slot)), "a page on its way to or from its store");
+	wait_until_blame(!slot_is_busy(slot_load(slot)), "a page on its way to or from its store",
+			 slot_blame, slot);
 	store_relaxed(mine, NULL);
 }
 
@@ -255,7 +265,7 @@ bool object_fill_begin(struct object_fill *fill, struct object *obj, u64 index, 
 	slot_t was = seen;
 
 	ASSERT(!slot_is_page(seen) && !slot_is_busy(seen) && !page->order);
-	if (!slot_replace(slot, &was, slot_busy())) {
+	if (!slot_replace(slot, &was, slot_busy(cpu_id()))) {
 		page_put(page, PAGE_REF);
 		return false;
 	}
@@ -318,7 +328,7 @@ static int empty_slot(struct object *obj, u64 index, slot_t *slot, struct page *
 {
 	u64 ref = 0;
 
-	slot_store(slot, slot_busy());
+	slot_store(slot, slot_busy(cpu_id()));
 	int err = obj->ops->write(obj, index, page, &ref);
 
 	if (err) {

@@ -67,6 +67,12 @@ def filling() -> None:
             result(f"fill.unknown-{name}", True, str(error))
 
 
+def rounding() -> None:
+    for value, kept in {0.0: 0.0, 1234.56789: 1234.5679, -99.80469: -99.8047, 0.00294921: 0.002949, -0.00012346: -0.0001235,
+                        0.5: 0.5}.items():
+        equal(f"rounded.{value}", figures.rounded(value), kept)
+
+
 def samples() -> None:
     old = DATA["samples"]["s"]
     equal("sample.same", figures.differs(old, old), "")
@@ -102,6 +108,7 @@ def holding() -> None:
 def body() -> None:
     documents()
     filling()
+    rounding()
     samples()
     holding()
 

@@ -92,13 +92,13 @@ def note_verdicts(cmd: str, found: list[dict]) -> None:
 
 def noted(name: str, value: float) -> None:
     """A figure for documents that is held by others, or depends on how threads happen to meet."""
-    _taken.setdefault(settings().arch, {})[name] = round(value, 4)
+    _taken.setdefault(settings().arch, {})[name] = figures.rounded(value)
 
 
 def held(name: str, value: float, most: float | None = None) -> None:
     """A figure that may neither grow nor shrink unnoticed, and a limit that is not renewed with it."""
     noted(name, value)
-    new, limit = round(value, 4), "" if most is None else f", at most {most:,.1f}"
+    new, limit = figures.rounded(value), "" if most is None else f", at most {most:,.1f}"
     if RENEWAL:
         result(name, True, f"{new:,}{limit}")
         return

@@ -18,6 +18,7 @@ enum {
 /* One per CPU: a context does not yield while it migrates. */
 struct migration {
 	const struct migrate_request *req;
+	unsigned cpu; /* whose it is. For the watchdog */
 	struct tlb_gather gather;
 	struct pt_cache cache;
 	unsigned order, level; /* of every page in it, and of the entries that map it */

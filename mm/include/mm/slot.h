@@ -4,7 +4,7 @@
  *   nothing        0
  *   a page         its address, which is a multiple of 64, so the low bits are 0
  *   a reference    bit 0 set: the store's word for where the contents are
- *   busy           bit 1 set: somebody is filling or emptying it, and others wait
+ *   busy           bit 1 set: a CPU, which it names, is filling or emptying it, and others wait
  */
 #pragma once
 
@@ -34,9 +34,10 @@ static inline slot_t slot_of_ref(u64 ref)
 	return (slot_t){(void *)(ref << SLOT_SHIFT | SLOT_STORED)};
 }
 
-static inline slot_t slot_busy(void)
+/* Busy with what CPU cpu does. */
+static inline slot_t slot_busy(unsigned cpu)
 {
-	return (slot_t){(void *)SLOT_BUSY};
+	return (slot_t){(void *)((u64)cpu << SLOT_SHIFT | SLOT_BUSY)};
 }
 
 static inline bool slot_is_none(slot_t slot)
@@ -57,6 +58,12 @@ static inline bool slot_is_ref(slot_t slot)
 static inline bool slot_is_busy(slot_t slot)
 {
 	return (u64)slot.v & SLOT_BUSY;
+}
+
+/* The CPU that made a slot busy. */
+static inline unsigned slot_busy_cpu(slot_t slot)
+{
+	return (unsigned)((u64)slot.v >> SLOT_SHIFT);
 }
 
 /* The page of a slot that holds one. */

@@ -117,7 +117,7 @@ TEST(object_slots_tell_their_kinds_apart)
 {
 	struct page *page = page_array + 77;
 	const slot_t slots[] = {slot_none(), slot_of_page(page), slot_of_ref(0),
-				slot_of_ref((1UL << 62) - 1), slot_busy()};
+				slot_of_ref((1UL << 62) - 1), slot_busy(5)};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(slots); i++) {
 		CHECK_EQ(slot_is_none(slots[i]), i == 0);
@@ -125,6 +125,7 @@ TEST(object_slots_tell_their_kinds_apart)
 		CHECK_EQ(slot_is_ref(slots[i]), i == 2 || i == 3);
 		CHECK_EQ(slot_is_busy(slots[i]), i == 4);
 	}
+	CHECK_EQ(slot_busy_cpu(slots[4]), 5);
 	CHECK(slot_page(slots[1]) == page);
 	CHECK_EQ(slot_ref(slots[2]), 0);
 	CHECK_EQ(slot_ref(slots[3]), (1UL << 62) - 1);

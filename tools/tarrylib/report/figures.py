@@ -15,6 +15,7 @@ line. A document shows a figure in one of three ways; `make figures` writes what
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -33,6 +34,9 @@ FIELD = re.compile(rf"\{{{NAME}\}}")
 SAMPLE = re.compile(r"(^<!-- sample: (\S+) -->\n).*?(^<!-- sample: end -->$)", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
+DECIMALS = 4
+DIGITS = 4  # at least: or a rate of 0.0029 would move by 3 % with its last digit
+
 Figures = dict[str, dict]
 
 
@@ -47,6 +51,12 @@ def read(root: Path) -> Figures:
 def write(root: Path, figures: Figures) -> None:
     text = json.dumps(figures, indent=1, sort_keys=True, ensure_ascii=False)
     (root / FILE).write_text(text + "\n", "utf-8")
+
+
+def rounded(value: float) -> float:
+    """As the file keeps it."""
+    digits_before = math.floor(math.log10(abs(value))) + 1 if value else 0
+    return round(value, max(DECIMALS, DIGITS - digits_before))
 
 
 def apart(new: float, old: float) -> float:
