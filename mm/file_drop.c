@@ -5,7 +5,8 @@
  * The lock waits for the store and for file_write(), and keeps entries from becoming writable.
  * Isolated, the page is not moved meanwhile, and no debt of it is made after PAY_TRUNCATE.
  * Who finds the slot busy waits, so nothing is mapped where a flush is still owed (I6). A fault that
- * found the page before looks at the slot again under the PTL: file_fault_map().
+ * found the page before had its table before that, so its entry's place is found here (page_isolate()
+ * and page_get() are full barriers); it looks at the slot again under the PTL: file_fault_map().
  * References of others, such as of a read under way, keep the frame until they are gone,
  * but it is no page of the file any more. It is freed after the flush (I1).
  */
@@ -41,8 +42,6 @@ static int unmap(struct leaving *l)
 	pay(PAY_TRUNCATE, pay_page(l->page));
 	rmap_edit_begin(&edit, CHANGE_DROP);
 	read_lock(&l->file->lock);
-	/* Full barrier: the slot is busy before an entry is looked at; partner: file_fault_map(). */
-	smp_mb();
 	int err = rmap_edit_unmap(&edit, l->page, &l->taken);
 
 	rmap_edit_end(&edit);

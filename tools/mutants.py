@@ -60,6 +60,8 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
           ("stage2-shootdown", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")),
           ("object-wake", re.compile(r"mm/object\.c")))
+# All scenarios of files, for what only they use.
+FILES = re.compile(r"mm/(?:file\w*|clean|dirty|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
 IMAGES = {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}
@@ -108,7 +110,7 @@ def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | No
 def races(scratch: Scratch, schemes: tuple[str, ...] = SCHEMES) -> Found:
     """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
     every = [(scheme, "0", "") for scheme in schemes[:2]]
-    for scheme, bound, scenario in every + [("baseline", "1", name) for name in COLLISIONS]:
+    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*")]:
         argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
                 "--orderings", "3000", "--scheme", scheme]
         code, out = scratch.run(argv + (["--scenario", scenario] if scenario else []))
@@ -133,6 +135,10 @@ def narrow(scratch: Scratch, file: str) -> Found:
             if found[0]:
                 return found
     return NOTHING
+
+
+def files(scratch: Scratch, checks: list[str] | None) -> Found:
+    return explore(scratch, 60000, 1, checks, "file-*", SCHEMES[:2])
 
 
 def host_tests(scratch: Scratch) -> Found:
@@ -217,6 +223,8 @@ class Judge:
         schemes = schemes_of(self.site.file)
         if not self.done and (TIMING.search(self.site.rule) or LATR.match(self.site.file)):
             self.note(narrow(self.scratch, self.site.file))
+        if not self.done and FILES.match(self.site.file):
+            self.without(lambda checks: files(self.scratch, checks))
         if not self.done:
             self.without(lambda checks: collisions(self.scratch, checks, schemes))
         for arch in self.arches:

@@ -56,7 +56,8 @@ extern const struct scenario file_cleans, file_clean_moves, file_clean_drops, fi
 	file_throttles, file_throttle_moves, file_writes;
 /* ---- scenarios_leave.c ---- */
 extern const struct scenario file_invalidates, file_drops_early, file_drop_writes, file_drop_moves,
-	file_truncates, file_truncates_early, file_cut_writes, file_cut_unmaps, file_debts;
+	file_truncates, file_truncates_early, file_cut_writes, file_cut_unmaps, file_cut_fills,
+	file_debts;
 /* ---- scenarios_cow.c ---- */
 extern const struct scenario cow_faults, cow_migrates, cow_migrates_own, cow_hints, cow_invalidates,
 	cow_truncates, cow_throttles, cow_cut_writes, cow_cut_early;

@@ -220,6 +220,15 @@ const struct scenario file_cut_writes = {
 	.end = expect_no_more,
 };
 
+const struct scenario file_cut_fills = {
+	.name = "file-truncate-fill",
+	.summary = "a file gets shorter while its last page comes from the store to be mapped",
+	.cpus = 3,
+	.setup = setup_stored,
+	.program = {truncate, write_last, read_last},
+	.end = expect_short,
+};
+
 /* ---- what two owe at the same time ------------------------------------------------------------- */
 
 static void setup_threads(void)
@@ -234,8 +243,14 @@ static void truncate_and_look(unsigned cpu __unused)
 	work_expect_at_most(a, VA2, 0);
 }
 
-static void unmap_last(unsigned cpu __unused)
+static void drop_and_unmap(unsigned cpu __unused)
 {
+	/* Nobody can map it again then, but who drops it finds entries that are down and not flushed. */
+	bool cut = load_acquire(&file->size) == 1;
+
+	aspace_drop(a, VA2, PAGE_SIZE);
+	if (cut)
+		work_expect_at_most(a, VA2, 0);
 	aspace_unmap(a, VA2, PAGE_SIZE);
 	work_expect_at_most(a, VA2, 0);
 }
@@ -248,10 +263,10 @@ static void write_until_gone(unsigned cpu)
 
 const struct scenario file_cut_unmaps = {
 	.name = "file-truncate-unmap",
-	.summary = "a page is unmapped and leaves its file at the same time, under a writer",
+	.summary = "a page is dropped and unmapped while it leaves its file, under a writer",
 	.cpus = 3,
 	.setup = setup_threads,
-	.program = {truncate_and_look, unmap_last, write_until_gone},
+	.program = {truncate_and_look, drop_and_unmap, write_until_gone},
 	.end = expect_short,
 };
 
