@@ -36,6 +36,10 @@ extern const struct scenario switch_shootdown, free_table, free_tables, destroy_
 /* ---- scenarios_asids.c ---- */
 extern const struct scenario rollover, rollover_load, rollover_stay, rollover_leave, rollover_lazy,
 	slots_reused;
+/* ---- scenarios.c ---- */
+extern const struct scenario migrate_write, migrate_read, migrate_upgrade, migrate_unmap,
+	migrate_protect, migrate_drop, two_migrators, pin_migrate, shared_fault, owed_range,
+	owed_alias, protect_write, migrate_dirty;
 /* ---- scenarios_core.c ---- */
 extern const struct scenario flush_cpus, stage2_shootdown;
 /* ---- scenarios_more.c ---- */

@@ -43,7 +43,7 @@ static void end_two(void)
 	work_expect_all(a, VA, 2);
 }
 
-static const struct scenario migrate_write = {
+const struct scenario migrate_write = {
 	.name = "migrate-write",
 	.summary = "a migrator, a writer and a reader of the same two pages",
 	.cpus = 3,
@@ -76,7 +76,7 @@ static void read_same(unsigned cpu __unused)
 	}
 }
 
-static const struct scenario migrate_read = {
+const struct scenario migrate_read = {
 	.name = "migrate-read",
 	.summary = "read-only pages of equal contents go there and back under readers",
 	.cpus = 3,
@@ -104,7 +104,7 @@ static void upgrade_and_write(unsigned cpu)
 	work_write(VA, cpu);
 }
 
-static const struct scenario migrate_upgrade = {
+const struct scenario migrate_upgrade = {
 	.name = "migrate-upgrade",
 	.summary = "read-only pages move while another CPU makes one writable and writes it",
 	.cpus = 3,
@@ -134,7 +134,7 @@ static void end_second(void)
 	work_expect_all(a, VA2, 1);
 }
 
-static const struct scenario migrate_unmap = {
+const struct scenario migrate_unmap = {
 	.name = "migrate-unmap",
 	.summary = "one page of two that move is unmapped under a writer",
 	.cpus = 3,
@@ -151,7 +151,7 @@ static void protect_then_check(unsigned cpu __unused)
 	work_read(VA, 1, 2);
 }
 
-static const struct scenario migrate_protect = {
+const struct scenario migrate_protect = {
 	.name = "migrate-protect",
 	.summary = "two pages that move become read-only under a writer",
 	.cpus = 3,
@@ -169,7 +169,7 @@ static void drop_first(unsigned cpu)
 	work_read(VA, cpu, cpu);
 }
 
-static const struct scenario migrate_drop = {
+const struct scenario migrate_drop = {
 	.name = "migrate-drop",
 	.summary = "one page of two that move is dropped and read again",
 	.cpus = 3,
@@ -188,7 +188,7 @@ static void migrate_there_then_back(unsigned cpu __unused)
 	work_migrate(a, VA, 2, 0);
 }
 
-static const struct scenario two_migrators = {
+const struct scenario two_migrators = {
 	.name = "two-migrators",
 	.summary = "two CPUs move the same pages in both directions under a writer",
 	.cpus = 3,
@@ -219,7 +219,7 @@ static void pin_and_write(unsigned cpu)
 	}
 }
 
-static const struct scenario pin_migrate = {
+const struct scenario pin_migrate = {
 	.name = "pin-migrate",
 	.summary = "a page is pinned and unpinned while two CPUs move it",
 	.cpus = 3,
@@ -255,7 +255,7 @@ static void fault_alias(unsigned cpu)
 	work_read(MODEL_FAR, cpu, cpu);
 }
 
-static const struct scenario shared_fault = {
+const struct scenario shared_fault = {
 	.name = "shared-fault",
 	.summary = "pages of an object move while other mappings of them are faulted in",
 	.cpus = 3,
@@ -285,7 +285,7 @@ static void read_until_gone(unsigned cpu)
 	}
 }
 
-static const struct scenario owed_range = {
+const struct scenario owed_range = {
 	.name = "owed-range",
 	.summary = "read-only pages move, then one is dropped and one unmapped under a reader",
 	.cpus = 3,
@@ -319,7 +319,7 @@ static void write_alias(unsigned cpu)
 	work_write(MODEL_FAR, cpu);
 }
 
-static const struct scenario owed_alias = {
+const struct scenario owed_alias = {
 	.name = "owed-alias",
 	.summary = "read-only pages move, then another space maps and writes them",
 	.cpus = 3,
@@ -344,7 +344,7 @@ static void write_while_allowed(unsigned cpu)
 		work_write(VA, cpu);
 }
 
-static const struct scenario protect_write = {
+const struct scenario protect_write = {
 	.name = "protect-write",
 	.summary = "a page becomes read-only and writable again under two writers",
 	.cpus = 3,
@@ -375,7 +375,7 @@ static void end_clean(void)
 		fake_fail("I3: the page was written and its entry is clean");
 }
 
-static const struct scenario migrate_dirty = {
+const struct scenario migrate_dirty = {
 	.name = "migrate-dirty",
 	.summary = "the first store to a clean page meets its migration",
 	.cpus = 3,
@@ -383,132 +383,3 @@ static const struct scenario migrate_dirty = {
 	.program = {migrate_two, write_clean, write_clean},
 	.end = end_clean,
 };
-
-/* clang-format off: it would give each a line of its own. */
-const struct scenario *const scenarios[] = {
-	&migrate_write,
-	&migrate_read,
-	&migrate_upgrade,
-	&migrate_unmap,
-	&migrate_protect,
-	&migrate_drop,
-	&two_migrators,
-	&pin_migrate,
-	&shared_fault,
-	&switch_shootdown,
-	&free_table,
-	&free_tables,
-	&destroy_space,
-	&leave_return,
-	&initiators,
-	&flush_cpus,
-	&stage2_shootdown,
-	&protect_write,
-	&migrate_dirty,
-	&fault_fault,
-	&rollover,
-	&owed_range,
-	&owed_alias,
-	&fault_table,
-	&fault_move,
-	&alias_protect,
-	&alias_drop,
-	&alias_split,
-	&switch_one,
-	&alias_full,
-	&switch_two,
-	&unmap_pin,
-	&ack_order,
-	&fault_upgrade,
-	&same_upgrade,
-	&hint_scan_faults,
-	&hint_late_faults,
-	&hint_early_faults,
-	&hint_protect,
-	&hint_wake,
-	&fault_again,
-	&debts_grow,
-	&debts_destroy,
-	&debts_look,
-	&debts_spaces,
-	&debts_tick,
-	&debts_ticks,
-	&debts_ticks_paid,
-	&debts_reap,
-	&debts_two_payers,
-	&free_owing_frames,
-	&buddy_taken,
-	&hint_dirty,
-	&large_migrate,
-	&large_split,
-	&large_split_migrate,
-	&large_split_unmap,
-	&large_split_pin,
-	&large_pinned,
-	&large_cut_protect,
-	&large_cut_drop,
-	&four_protect,
-	&four_initiators,
-	&four_shared,
-	&rollover_load,
-	&slots_reused,
-	&rollover_stay,
-	&rollover_leave,
-	&rollover_lazy,
-	&exec_protect,
-	&exec_hint,
-	&exec_alias,
-	&spurious_always,
-	&spurious_rfc,
-	&spurious_skip,
-	&spurious_never,
-	&spurious_local,
-	&upgrade_local,
-	&upgrade_local_skip,
-	&protect_filter,
-	&protect_filter_local,
-	&model_arm64,
-	&model_x86,
-	&protect_dirty,
-	&share_unmap,
-	&frames_write,
-	&frames_unmap,
-	&frames_destroy,
-	&frames_split,
-	&hint_destroy,
-	&destroy_lazy,
-	&object_empties,
-	&object_fills,
-	&object_wakes,
-	&object_isolated,
-	&file_cleans,
-	&file_clean_moves,
-	&file_clean_drops,
-	&file_clean_hints,
-	&file_throttles,
-	&file_throttle_moves,
-	&file_writes,
-	&file_invalidates,
-	&file_truncates,
-	&file_truncates_early,
-	&file_drop_writes,
-	&file_drop_moves,
-	&file_drops_early,
-	&file_cut_writes,
-	&file_cut_unmaps,
-	&file_cut_fills,
-	&file_debts,
-	&cow_faults,
-	&cow_migrates,
-	&cow_migrates_own,
-	&cow_hints,
-	&cow_invalidates,
-	&cow_throttles,
-	&cow_truncates,
-	&cow_cut_writes,
-	&cow_cut_early,
-	&change_subscribers,
-	&change_heard,
-	NULL,
-};
-/* clang-format on */

@@ -44,8 +44,8 @@ class Site:
 
 
 def blank(text: str) -> str:
-    """The same text with comments and strings as spaces."""
-    return re.sub(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""",
+    """The same text with comments, strings and assertions as spaces."""
+    return re.sub(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'|\bASSERT\(.*?\);""",
                   lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.DOTALL)
 
 
