@@ -3,7 +3,7 @@ SRCS-x86_64 += \
 	boot/x86_64/entry.S boot/x86_64/trampoline.S boot/x86_64/main.c \
 	boot/x86_64/discover.c
 SRCS += boot/acpi.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c boot/bootinfo.c \
-	boot/numa.c boot/ranges.c
+	boot/efi_map.c boot/numa.c boot/ranges.c
 SRCS-x86_64 += boot/multiboot2.c boot/pvh.c
 SRCS-arm64 += \
 	boot/arm64/head.S boot/arm64/tables.c boot/arm64/efi.c boot/arm64/main.c \

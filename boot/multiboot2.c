@@ -1,4 +1,5 @@
 /* Multiboot2 information (specification 2.0, section 3.4 and 3.6): tags one behind the other. */
+#include <boot/efi_map.h>
 #include <boot/multiboot2.h>
 #include <kernel/error.h>
 
@@ -9,13 +10,14 @@ enum { /* tag types that say something we use */
        TAG_MEMORY_MAP = 6,
        TAG_RSDP_V1 = 14,
        TAG_RSDP_V2 = 15,
+       TAG_EFI_MAP = 17,
 };
 
 enum {
 	INFO_HEADER = 8, /* total size, reserved */
 	TAG_HEADER = 8, /* type, size */
 	TAG_ALIGN = 8,
-	MMAP_ENTRIES = 16,
+	MMAP_ENTRIES = 16, /* behind what describes them; of both kinds of map */
 	MMAP_ENTRY = 24, /* the part we know; the table says how far apart they are */
 	INFO_MAX = 16 << 20, /* bytes; a sane block is some KiB */
 	RSDP_V1_LEN = 20,
@@ -59,6 +61,14 @@ static void mb2_memory_map(struct bootinfo *bi, const struct mb2_tag *tag)
 	}
 	if (off < tag->size)
 		boot_warn(bi, "multiboot2+0x%lx: memory map ends inside an entry", tag->off);
+}
+
+/* A loader may pass on the firmware's own map, and no other. */
+static void mb2_efi_map(struct bootinfo *bi, const struct mb2_tag *tag)
+{
+	if (mb2_fits(bi, tag, MMAP_ENTRIES))
+		efi_map_parse(tag->p + MMAP_ENTRIES, tag->size - MMAP_ENTRIES,
+			      boot_get32(tag->p + TAG_HEADER), bi);
 }
 
 static void mb2_module(struct bootinfo *bi, const struct mb2_tag *tag)
@@ -107,7 +117,7 @@ static bool mb2_read(struct bootinfo *bi, struct mb2_tag *tag, const u8 *info, u
 
 static void mb2_tags(struct bootinfo *bi, const u8 *info, u64 info_phys, u32 total)
 {
-	struct mb2_tag tag = {.off = INFO_HEADER};
+	struct mb2_tag tag = {.off = INFO_HEADER}, efi = {.p = NULL};
 	bool have_v2 = false;
 
 	while (mb2_read(bi, &tag, info, total) && tag.type != TAG_END) {
@@ -126,9 +136,14 @@ static void mb2_tags(struct bootinfo *bi, const u8 *info, u64 info_phys, u32 tot
 		case TAG_RSDP_V2:
 			mb2_rsdp(bi, &tag, info_phys + tag.off, &have_v2);
 			break;
+		case TAG_EFI_MAP:
+			efi = tag;
+			break;
 		}
 		tag.off = MIN(ALIGN_UP(tag.off + tag.size, (u64)TAG_ALIGN), (u64)total);
 	}
+	if (efi.p && !boot_has_ram(bi))
+		mb2_efi_map(bi, &efi);
 }
 
 int multiboot2_parse(u64 info_phys, boot_map_fn *map, void *ctx, struct bootinfo *bi)

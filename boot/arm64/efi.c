@@ -6,6 +6,7 @@
  */
 #include "boot.h"
 #include "efi.h"
+#include <boot/efi_map.h>
 #include <kernel/string.h>
 
 enum { MAP_SLACK = 16 }; /* descriptors that the allocation of the map itself may add */
@@ -100,42 +101,15 @@ efi_status_t efi_start(void *handle, struct efi_system_table *st)
 
 /* ---- on the boot tables -------------------------------------------------- */
 
-static void add_descriptor(struct bootinfo *bi, const struct efi_memory_descriptor *d)
-{
-	enum boot_mem_type type;
-
-	switch (d->type) {
-	case EFI_LOADER_CODE:
-	case EFI_LOADER_DATA:
-	case EFI_BOOT_SERVICES_CODE:
-	case EFI_BOOT_SERVICES_DATA:
-	case EFI_CONVENTIONAL:
-		type = BOOT_MEM_RAM;
-		break;
-	case EFI_ACPI_RECLAIM:
-		type = BOOT_MEM_ACPI;
-		break;
-	case EFI_ACPI_NVS:
-		type = BOOT_MEM_NVS;
-		break;
-	default:
-		return;
-	}
-	if (d->attributes & EFI_MEMORY_WB)
-		boot_add_range(bi, d->base, d->pages << PAGE_SHIFT, type);
-}
-
 static void read_map(struct bootinfo *bi)
 {
 	const struct efi_handover *h = &efi_handover;
-	const char *map = boot_map_memory(h->map, h->map_size);
+	const void *map = boot_map_memory(h->map, h->map_size);
 
-	if (!map || h->descriptor_size < sizeof(struct efi_memory_descriptor)) {
+	if (map)
+		efi_map_parse(map, h->map_size, h->descriptor_size, bi);
+	else
 		boot_warn(bi, "EFI memory map at %#lx: not readable", h->map);
-		return;
-	}
-	for (u64 at = 0; at + h->descriptor_size <= h->map_size; at += h->descriptor_size)
-		add_descriptor(bi, (const struct efi_memory_descriptor *)(map + at));
 }
 
 /* GRUB's `linux` puts the name of the file in front. */

@@ -16,25 +16,6 @@ struct efi_guid {
 	u8 d[8];
 };
 
-enum efi_memory_type { /* section 7.2.1 */
-		       EFI_LOADER_CODE = 1,
-		       EFI_LOADER_DATA = 2,
-		       EFI_BOOT_SERVICES_CODE = 3,
-		       EFI_BOOT_SERVICES_DATA = 4,
-		       EFI_CONVENTIONAL = 7,
-		       EFI_ACPI_RECLAIM = 9,
-		       EFI_ACPI_NVS = 10,
-};
-
-#define EFI_MEMORY_WB 8UL /* attribute: may be cached, so it is memory */
-
-struct efi_memory_descriptor {
-	u32 type;
-	u64 base, virtual_base;
-	u64 pages; /* of 4 KiB */
-	u64 attributes;
-};
-
 struct efi_header {
 	u64 signature;
 	u32 revision, size, crc, reserved;

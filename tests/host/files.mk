@@ -19,7 +19,7 @@ HOST_TESTS += test_multiboot2
 test_multiboot2_WITH := test_acpi
 test_multiboot2_SHARED := $(test_fdt_SHARED)
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
-			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/multiboot2.c boot/pvh.c \
+			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/efi_map.c boot/multiboot2.c boot/pvh.c \
 			boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_lib

@@ -9,9 +9,11 @@
 #include "dt.h"
 #include "tables.h"
 
+#include <boot/efi_map.h>
 #include <boot/fdt.h>
 #include <boot/multiboot2.h>
 #include <boot/pvh.h>
+#include <kernel/error.h>
 
 enum { INFO = 0x10000, MAP = 0x40000, MAX_ENTRIES = 600, ROUNDS = 400 };
 
@@ -211,6 +213,58 @@ static void through_multiboot2(void)
 	table_free(&t);
 }
 
+/* Descriptors of the size that firmware has, 8 bytes more than we know of; pages are whole. */
+static void put_descriptors(struct table *t)
+{
+	static const u32 types[] = {[BOOT_MEM_RAM] = EFI_CONVENTIONAL,
+				    [BOOT_MEM_RESERVED] = 0,
+				    [BOOT_MEM_ACPI] = EFI_ACPI_RECLAIM,
+				    [BOOT_MEM_NVS] = EFI_ACPI_NVS};
+
+	for (unsigned i = 0; i < count; i++) {
+		struct entry *e = &entries[i];
+		u64 pages = e->len / PAGE_SIZE + !!(e->len % PAGE_SIZE);
+
+		e->len = pages > ~0ull / PAGE_SIZE ? ~0ull : pages * PAGE_SIZE;
+		table_64(t, types[e->type]);
+		table_64(t, e->base);
+		table_64(t, 0);
+		table_64(t, pages);
+		table_64(t, 0xf);
+		table_64(t, 0xee);
+	}
+}
+
+static void through_efi(void)
+{
+	struct table t = {.len = 0};
+
+	put_descriptors(&t);
+	efi_map_parse(t.p, t.len, 48, &bi);
+	table_free(&t);
+}
+
+/* A loader that passes on the firmware's map alone. */
+static void through_multiboot2_efi(void)
+{
+	struct table t = {.len = 0};
+	struct phys m = {.count = 0};
+
+	table_64(&t, 0);
+	table_32(&t, 17);
+	table_32(&t, 16 + 48 * count);
+	table_32(&t, 48);
+	table_32(&t, 1);
+	put_descriptors(&t);
+	table_32(&t, 0);
+	table_32(&t, 8);
+	table_set(&t, 0, t.len, 4);
+	phys_add(&m, INFO, t.p, t.len);
+	multiboot2_parse(INFO, phys_map, &m, &bi);
+	phys_free(&m);
+	table_free(&t);
+}
+
 /* RAM by nodes, reservations by the list in front of the tree. */
 static void through_device_tree(void)
 {
@@ -268,6 +322,77 @@ TEST(maps_of_multiboot2)
 	rng_seed(&rng, 2);
 	CHECK(maps_are_right(through_multiboot2, 40, false));
 	CHECK(maps_are_right(through_multiboot2, MAX_ENTRIES, false));
+}
+
+TEST(maps_of_efi)
+{
+	rng_seed(&rng, 4);
+	CHECK(maps_are_right(through_efi, 40, false));
+	CHECK(maps_are_right(through_efi, MAX_ENTRIES, false));
+	CHECK(maps_are_right(through_multiboot2_efi, 40, false));
+}
+
+static void descriptor(struct table *t, u32 type, u64 base, u64 pages, u64 attributes)
+{
+	table_64(t, type);
+	table_64(t, base);
+	table_64(t, 0);
+	table_64(t, pages);
+	table_64(t, attributes);
+}
+
+/* Of the one range that a descriptor of one page becomes; -1: it does not. */
+static int efi_type(u32 type, u64 attributes)
+{
+	struct table t = {.len = 0};
+	int err;
+
+	memset(&bi, 0, sizeof(bi));
+	bi.phys_limit = 1ull << 40;
+	descriptor(&t, type, 0x100000, 1, attributes);
+	err = efi_map_parse(t.p, t.len, 40, &bi);
+	table_free(&t);
+	if (err || bi.range_count != 1 || bi.ranges[0].base != 0x100000 ||
+	    bi.ranges[0].len != PAGE_SIZE)
+		return -1;
+	return (int)bi.ranges[0].type;
+}
+
+/* UEFI 2.10 table 7.10: what is free once boot services are left. */
+TEST(maps_of_efi_by_type)
+{
+	for (u32 type = 0; type < 20; type++) {
+		bool ram = (type >= EFI_LOADER_CODE && type <= EFI_BOOT_SERVICES_DATA) ||
+			   type == EFI_CONVENTIONAL;
+
+		CHECK_EQ(efi_type(type, 0xf), ram			 ? BOOT_MEM_RAM
+					      : type == EFI_ACPI_RECLAIM ? BOOT_MEM_ACPI
+					      : type == EFI_ACPI_NVS	 ? BOOT_MEM_NVS
+									 : BOOT_MEM_RESERVED);
+		CHECK_EQ(efi_type(type, 7), BOOT_MEM_RESERVED); /* not to be cached */
+	}
+}
+
+TEST(maps_of_efi_that_went_wrong)
+{
+	struct table t = {.len = 0};
+
+	memset(&bi, 0, sizeof(bi));
+	bi.phys_limit = 1ull << 40;
+	descriptor(&t, EFI_CONVENTIONAL, 0x40000000, 0x10, 8);
+	descriptor(&t, EFI_CONVENTIONAL, 1ull << 41, 1ull << 52, 8); /* as bytes: 0 */
+	CHECK_EQ(efi_map_parse(t.p, t.len, 39, &bi), -EINVAL);
+	CHECK_EQ(bi.range_count, 0);
+	CHECK(said("descriptors of 39 bytes"));
+	CHECK_EQ(efi_map_parse(t.p, t.len, 40, &bi), 0);
+	CHECK_EQ(bi.range_count, 1);
+	CHECK_EQ(bi.ranges[0].len, 0x10 * PAGE_SIZE);
+	CHECK(said("0x20000000000") && said("longer than the address space"));
+	CHECK(!said("inside a descriptor"));
+	CHECK_EQ(efi_map_parse(t.p, t.len - 1, 40, &bi), 0);
+	CHECK(said("inside a descriptor"));
+	CHECK_EQ(efi_map_parse(t.p, 0, 40, &bi), 0);
+	table_free(&t);
 }
 
 TEST(maps_of_a_device_tree)
