@@ -26,7 +26,7 @@ NUMBER = re.compile(r"[-+]?\d[\d,.]*|\bn/a\b")
 TRUST = re.compile(r"trust .*")
 # How paragraphs begin that depend on whether times are trusted.
 TIMED = re.compile(r"\S+/page +median|of it, medians|readers ")
-PASSING = re.compile(r"# \w+: .*(?:rounds|warm-up)|# \d+ CPUs on |# only \d+ rounds|# \d+ of \d+ rounds|stale reads: n/a|floor, same boot")
+PASSING = re.compile(r"# [\w.+-]+: .*(?:rounds|warm-up)|# \d+ CPUs on |# only \d+ rounds|# \d+ of \d+ rounds|stale reads: n/a|floor, same boot")
 
 
 def words(line: str) -> list[str]:
