@@ -42,8 +42,7 @@ struct aspace *aspace_create(const char *name, u32 node)
 /* Debts first, then entries, then the context, then tables: each needs the ones after it. */
 void aspace_destroy(struct aspace *as)
 {
-	ASSERT(!as->subscribed && !load_relaxed(&as->changing) &&
-	       !load_relaxed(&as->flush_pending));
+	ASSERT(!as->subscribed && !load_relaxed(&as->flush_pending));
 	spin_lock(&spaces_lock);
 	list_del(&as->link);
 	spin_unlock(&spaces_lock);
@@ -53,6 +52,8 @@ void aspace_destroy(struct aspace *as)
 
 		aspace_unmap(as, area->start, area->end - area->start);
 	}
+	/* Changes that came through the reverse map ended before their area could go. */
+	ASSERT(!load_relaxed(&as->changing) && !load_relaxed(&as->owing));
 	tlb_context_destroy(&as->ctx);
 	oracle_release_root(as->ctx.root);
 	pgwalk_free_tables(&pt_stage1, as->root);

@@ -1,11 +1,12 @@
 /* Files: objects with a store, and reading and writing them without a mapping. */
 #include <mm/clean.h>
 #include <mm/dirty.h>
-#include <mm/file.h>
+#include <mm/leave.h>
 #include <mm/numa.h>
 #include <mm/page_lock.h>
 #include <mm/pay.h>
 #include <mm/pmm.h>
+#include <mm/reclaim.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
@@ -23,11 +24,21 @@ static void file_closed(struct object *obj)
 }
 
 const struct object_ops object_file_ops = {
-	.name = "file", .page_refs = 1, .tracked = true, .fill = file_fill, .close = file_closed};
+	.name = "file",
+	.page_refs = 1,
+	.tracked = true,
+	.fill = file_fill,
+	.closes = reclaim_remove,
+	.close = file_closed,
+};
 
 struct object *file_create(struct store *store)
 {
-	return object_create_of(&object_file_ops, store, store->page_count);
+	struct object *file = object_create_of(&object_file_ops, store, store->page_count);
+
+	if (file)
+		reclaim_add(file);
+	return file;
 }
 
 int file_sync(struct object *file)
@@ -35,13 +46,19 @@ int file_sync(struct object *file)
 	int first = 0;
 
 	for (u64 i = 0; i < file->page_count; i++) {
-		if (!object_slot(file, i, false)) { /* nothing of this chunk was ever there */
+		slot_t *slot = object_slot(file, i, false);
+
+		if (!slot) { /* nothing of this chunk was ever there */
 			i = ALIGN_DOWN(i, OBJECT_CHUNK) + OBJECT_CHUNK - 1;
 			continue;
 		}
-		int err = file_clean(file, i);
+		/* Waits for who moves it, or is about to write it himself: he may fail. */
+		struct page *page = file_settled_page(file, slot);
+		int err = page ? page_clean(file, page) : 0;
 
-		if (err && err != -ENOENT && !first)
+		if (page)
+			page_put(page, PAGE_REF);
+		if (err && !first)
 			first = err;
 	}
 	return first;

@@ -12,20 +12,11 @@
  */
 #include <mm/clean.h>
 #include <mm/dirty.h>
-#include <mm/file.h>
+#include <mm/leave.h>
 #include <mm/page_lock.h>
 #include <mm/pay.h>
-#include <mm/rmap_edit.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
-
-/* A page on its way out: locked, isolated, with a reference of ours, its slot busy. */
-struct leaving {
-	struct object *file;
-	struct page *page;
-	slot_t *slot;
-	u32 taken; /* entries that were taken down */
-};
 
 static void isolate(struct page *page)
 {
@@ -34,56 +25,57 @@ static void isolate(struct page *page)
 		cpu_relax();
 }
 
-/* No CPU reaches the page any more, unless somebody refused. */
-static int unmap(struct leaving *l)
+int leave_begin(struct object *file, struct page *page, struct rmap_edit *edit)
 {
-	struct rmap_edit edit;
-
-	pay(PAY_TRUNCATE, pay_page(l->page));
-	rmap_edit_begin(&edit, CHANGE_DROP);
-	read_lock(&l->file->lock);
-	int err = rmap_edit_unmap(&edit, l->page, &l->taken);
-
-	rmap_edit_end(&edit);
-	read_unlock(&l->file->lock);
-	return err;
+	slot_store(object_slot(file, page->index, false), slot_busy(cpu_id()));
+	pay(PAY_TRUNCATE, pay_page(page));
+	return rmap_edit_unmap(edit, page, &page->taken);
 }
 
 /* The slot is empty, the page nobody's. */
-static void leave(struct leaving *l)
+static void leave(struct object *file, struct page *page, slot_t *slot)
 {
-	struct object *file = l->file;
-
-	l->page->object = NULL;
+	page->object = NULL;
 	/* Relaxed: whoever looks at the file of a page has its lock. */
-	if (atomic_fetch_and_relaxed(&l->page->flags, ~(u32)PG_DIRTY) & PG_DIRTY)
+	if (atomic_fetch_and_relaxed(&page->flags, ~(u32)PG_DIRTY) & PG_DIRTY)
 		dirty_ends(file);
-	slot_settle(l->slot, slot_none());
-	object_release(file); /* not the last: we are a user */
-	page_put(l->page, file->page_refs * PAGE_REF);
+	slot_settle(slot, slot_none());
+	object_release(file); /* not the last: the caller keeps the file open */
+	page_put(page, file->page_refs * PAGE_REF);
+}
+
+void leave_end(struct object *file, struct page *page, bool stays)
+{
+	slot_t *slot = object_slot(file, page->index, false);
+	u32 taken = page->taken; /* whoever isolates it next has another use for it */
+
+	if (stays)
+		slot_settle(slot, slot_of_page(page));
+	else
+		leave(file, page, slot);
+	page_end_isolation(page);
+	rmap_put_taken(page, taken);
 }
 
 /* The page is locked, and ours to drop. */
-static int drop_locked(struct leaving *l, bool pins_stay)
+static int drop_locked(struct object *file, struct page *page, bool pins_stay)
 {
-	isolate(l->page);
-	slot_store(l->slot, slot_busy(cpu_id()));
-	int err = unmap(l);
+	struct rmap_edit edit;
 
-	/* The entries were exchanged before (full barrier); a pinner looks at its entry again (I10). */
-	if (!err && pins_stay && page_pins(l->page))
+	isolate(page);
+	rmap_edit_begin(&edit, CHANGE_DROP);
+	read_lock(&file->lock);
+	int err = leave_begin(file, page, &edit);
+
+	rmap_edit_end(&edit);
+	read_unlock(&file->lock);
+	if (!err && pins_stay && leave_is_pinned(page))
 		err = -EBUSY;
-	if (err)
-		slot_settle(l->slot, slot_of_page(l->page));
-	else
-		leave(l);
-	page_end_isolation(l->page);
-	rmap_put_taken(l->page, l->taken);
+	leave_end(file, page, err);
 	return err;
 }
 
-/* The slot's page with a reference, once nobody moves, fills or drops it. NULL: there is none. */
-static struct page *settled_page(struct object *file, slot_t *slot)
+struct page *file_settled_page(struct object *file, slot_t *slot)
 {
 	struct object_fill wait;
 
@@ -102,10 +94,8 @@ static struct page *settled_page(struct object *file, slot_t *slot)
 	}
 }
 
-static int drop_page(struct object *file, struct page *page, slot_t *slot, enum file_drop how,
-		     bool pins_stay)
+static int drop_page(struct object *file, struct page *page, enum file_drop how, bool pins_stay)
 {
-	struct leaving l = {.file = file, .page = page, .slot = slot};
 	int err = 0;
 
 	for (;;) {
@@ -120,7 +110,7 @@ static int drop_page(struct object *file, struct page *page, slot_t *slot, enum 
 			continue;
 		}
 		if (ours)
-			err = drop_locked(&l, pins_stay);
+			err = drop_locked(file, page, pins_stay);
 		page_unlock(page);
 		return err;
 	}
@@ -137,11 +127,11 @@ static int drop_range(struct object *file, u64 first, u64 end, enum file_drop ho
 			i = ALIGN_DOWN(i, OBJECT_CHUNK) + OBJECT_CHUNK - 1;
 			continue;
 		}
-		struct page *page = settled_page(file, slot);
+		struct page *page = file_settled_page(file, slot);
 
 		if (!page)
 			continue;
-		int err = drop_page(file, page, slot, how, pins_stay);
+		int err = drop_page(file, page, how, pins_stay);
 
 		page_put(page, PAGE_REF);
 		result = result ? result : err;

@@ -9,6 +9,7 @@
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/pmm.h>
+#include <mm/reclaim.h>
 #include <kernel/context.h>
 #include <kernel/ktest.h>
 #include <kernel/option.h>
@@ -71,6 +72,7 @@ void mm_start(void)
 	deferral_init();
 	knobs_init();
 	trap_page_fault_handler = page_fault;
+	pmm_reclaim = reclaim_pages;
 	context_load_aspace = aspace_load;
 	ktest_leak_check = leak_check;
 }

@@ -102,6 +102,8 @@ static void object_close(struct object *obj)
 	bool slots = obj->page_refs || obj->ops->forget;
 
 	ASSERT(!obj->area_count);
+	if (obj->ops->closes)
+		obj->ops->closes(obj);
 	for (u64 c = 0; slots && c < chunk_count(obj); c++)
 		for (u64 i = 0; obj->chunks[c] && i < chunk_slots(obj); i++)
 			close_slot(obj, slot_load(&obj->chunks[c][i]));

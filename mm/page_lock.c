@@ -38,11 +38,18 @@ static void note_holder(struct page *page)
 	store_relaxed(this_cpu_ptr(has_page_lock), page);
 }
 
+bool page_trylock(struct page *page)
+{
+	if (atomic_fetch_or(&page->flags, PG_LOCKED) & PG_LOCKED)
+		return false;
+	note_holder(page);
+	return true;
+}
+
 void page_lock(struct page *page)
 {
-	while (atomic_fetch_or(&page->flags, PG_LOCKED) & PG_LOCKED)
+	while (!page_trylock(page))
 		page_lock_wait(page);
-	note_holder(page);
 }
 
 bool page_lock_dirty(struct page *page)

@@ -56,6 +56,10 @@ static inline void set_cache_high(struct pmm_node *n)
 
 enum poison pmm_poison = POISON_MARK;
 
+/* What an allocation that found nothing asks for: as many as Linux, which calls it SWAP_CLUSTER_MAX. */
+enum { RECLAIM_PAGES = 32 };
+u64 (*pmm_reclaim)(u32 node, u64 want);
+
 /* ---- frames that are released ---------------------------------------------- */
 
 /* A stale reader of this frame finds poison where a workload's canary was. how: pmm_poison. */
@@ -298,15 +302,32 @@ static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
 	return alloc_on(node, order, flags);
 }
 
-/* The node has none: pay, then try other nodes, nearest first. */
+/* Once more, after files have given frames back. What was freed may be taken by others: as often as there is some. */
+static struct page *alloc_after_reclaim(u32 node, unsigned flags)
+{
+	struct page *page = NULL;
+	u64 start = cycles_now();
+
+	while (!page && pmm_reclaim(node, RECLAIM_PAGES))
+		page = alloc_on(node, 0, flags);
+	count_add(wait_allocator, cycles_now() - start);
+	return page;
+}
+
+/* The node has none: pay, then try other nodes, nearest first, and then reclaim pages of files there. */
 static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigned flags)
 {
 	struct page *page = alloc_after_paying(node, order, flags);
 	unsigned count;
 	const u8 *list = pmm_fallback_order(node, &count);
+	bool reclaims = pmm_reclaim && !order && !(flags & PMM_NO_RECLAIM);
 
-	for (unsigned i = 1; !page && i < count && !(flags & PMM_STRICT); i++)
+	if (flags & PMM_STRICT)
+		count = 1;
+	for (unsigned i = 1; !page && i < count; i++)
 		page = alloc_on(list[i], order, flags);
+	for (unsigned i = 0; !page && reclaims && i < count; i++)
+		page = alloc_after_reclaim(list[i], flags);
 	return page;
 }
 

@@ -21,6 +21,35 @@ void rmap_edit_end(struct rmap_edit *e)
 	}
 }
 
+/*
+ * Is one like it under way already in the same space, of another page? Then that one's end is enough
+ * for both, unless subscribers are to hear of each.
+ */
+static bool is_covered(const struct rmap_edit *e, const struct aspace *as, const struct change *c)
+{
+	for (unsigned i = 0; i < e->changes; i++)
+		if (e->as[i] == as && e->change[i].told == c->told)
+			return !(c->told & ~CHANGE_COUNTED);
+	return false;
+}
+
+/* The change of one page in a space. 0, or a subscriber's refusal. */
+static int begin_change(struct rmap_edit *e, struct aspace *as, vaddr_t va)
+{
+	struct change *c = &e->change[e->changes];
+	int err = change_begin(c, as, e->why, va, va + PAGE_SIZE);
+
+	if (err)
+		return err;
+	if (is_covered(e, as, c)) {
+		change_end(c);
+		return 0;
+	}
+	owing_begins(as);
+	e->as[e->changes++] = as;
+	return 0;
+}
+
 struct walk {
 	struct rmap_edit *e;
 	struct page *page;
@@ -53,11 +82,9 @@ static bool edit_at(struct area *area, vaddr_t va, void *arg)
 
 	if (e->changes == RMAP_EDIT_CHANGES || tlb_gather_is_full(&e->gather, &as->ctx))
 		rmap_edit_end(e);
-	w->err = change_begin(&e->change[e->changes], as, e->why, va, va + PAGE_SIZE);
+	w->err = begin_change(e, as, va);
 	if (w->err)
 		return false;
-	owing_begins(as);
-	e->as[e->changes++] = as;
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
 
 	if (pos.level) /* no table: nothing was ever mapped here */

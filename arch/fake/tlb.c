@@ -40,7 +40,8 @@ void fake_tlb_touch(bool write)
 /* ---- walking -------------------------------------------------------------------------- */
 
 struct walk {
-	bool found;
+	bool maps; /* there is a leaf */
+	bool found; /* and a TLB may hold it */
 	struct fake_held leaf;
 	unsigned tables;
 	u32 table[PT_LEVELS]; /* frames, from level 2 down */
@@ -71,7 +72,7 @@ static void walk(paddr_t root, vaddr_t va, struct walk *w)
 			table = phys_to_virt(pa);
 			continue;
 		}
-		w->found = true;
+		w->maps = w->found = true;
 		w->leaf.frame = (u32)((pa + (va & (PT_LEVEL_SIZE(l) - 1))) >> PAGE_SHIFT);
 		w->leaf.level = (u8)l;
 		w->leaf.write = pte_is_writable(pte);
@@ -192,8 +193,9 @@ static void refill(unsigned cpu, unsigned va, struct walk *w)
 	set_stop(&tag->set[va], w->found ? &w->leaf : NULL);
 	walked_stop(tag, w, va);
 	walked_add(tag, w, t->root_index, va);
-	if (w->found) {
+	if (w->maps) /* an access may set its flag, and go on */
 		used[w->leaf.frame] = true;
+	if (w->found) {
 		check_conflict(&tag->set[va], &w->leaf, cpu);
 		set_add(&tag->set[va], &w->leaf);
 	}

@@ -282,6 +282,12 @@ static int fit_pages(struct bench *b, const struct scale_test *test)
 	struct bench_params *p = &b->params;
 	u64 room = 0, tasks = tasks_of(b);
 
+	/* What is computed takes no room, and its pages give way to each other. */
+	if (test->store == scale_pattern_store) {
+		if (!option_given("--pages"))
+			p->pages = test->pages;
+		return 0;
+	}
 	for (u32 node = 0; node < numa_node_count(); node++)
 		room += region_room(node);
 	if (test->store)

@@ -45,6 +45,8 @@ struct object_ops {
 	int (*write)(struct object *obj, u64 index, struct page *page, u64 *ref);
 	/* The object is closed; the store may forget what it has under this reference. May be NULL. */
 	void (*forget)(struct object *obj, u64 ref);
+	/* The object is about to be closed: on return nobody is at its slots but for it. May be NULL. */
+	void (*closes)(struct object *obj);
 	/*
 	 * The object is closed: no page will be asked for again. Pages that are pinned may still
 	 * exist. May be NULL.

@@ -52,9 +52,16 @@ struct page {
 		struct { /* allocator, or a scheme's quarantine */
 			struct page *next, *prev;
 		};
-		struct { /* in use; isolated: its place in the batch that moves it */
-			struct migration *migration;
-			u32 slot;
+		struct
+		{ /* in use; isolated: its place in the batch that moves it, or leaves with it */
+			union {
+				struct migration *migration;
+				struct page *leaves_after; /* another one of the batch */
+			};
+			union {
+				u32 slot;
+				u32 taken; /* its entries that were taken down as it leaves */
+			};
 			u32 last; /* in use: who touched it last, for mm/hint.c; 0 = nobody yet */
 		};
 		struct { /* PAGE_TABLE */

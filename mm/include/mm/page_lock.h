@@ -5,6 +5,7 @@
  *
  * It is held across accesses to the store, so its waiters sleep. It comes before
  * object.lock and every spinlock; nobody waits for it with aspace.lock or object.lock held.
+ * Reclaim, which comes with them, only tries.
  */
 #pragma once
 
@@ -12,6 +13,8 @@
 
 /* Wait for the lock and take it. The caller has a reference. Task context, no locks. Full barrier. */
 void page_lock(struct page *page);
+/* Take it if nobody has it: true. The same, but any locks may be held. */
+bool page_trylock(struct page *page);
 /*
  * The same if the page is dirty, which it is not any more then. False: it is clean, and not
  * locked. One step, so that a write comes before it, or finds the lock: see page_begin_write().

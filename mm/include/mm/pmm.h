@@ -36,8 +36,9 @@ struct pmm_node_stats {
 /*
  * Allocate a page of 2^order frames (0 to PMM_MAX_ORDER) on a node; flags: enum
  * pmm_flags. It has one reference, no mapping and state PAGE_USED. NULL: no memory
- * under these rules, even after paying for what a deferral holds back. Task context,
- * interrupts on, no spinlock held, as paying waits.
+ * under these rules, even after paying for what a deferral holds back and, for a single frame,
+ * after reclaiming pages of files. Task context, interrupts on, no spinlock held, as both wait; and
+ * without PMM_NO_RECLAIM no lock of a page or an object.
  */
 struct page *pmm_alloc(u32 node, unsigned order, unsigned flags);
 /* Allocate up to n single frames into out[]. Returns how many. The same rules. */
@@ -71,6 +72,12 @@ void pmm_set_quarantined(u32 node, s64 delta);
 const u8 *pmm_fallback_order(u32 node, unsigned *n);
 /* False: the node has no memory at all. */
 bool pmm_node_has_memory(u32 node);
+
+/*
+ * How allocations get frames back from files: reclaim_pages(). Set when everything that needs is there;
+ * NULL: not yet.
+ */
+extern u64 (*pmm_reclaim)(u32 node, u64 want);
 
 /* Contents written into a frame when it is freed, so that a stale read is recognised. */
 enum poison { POISON_OFF, POISON_MARK, POISON_FULL };

@@ -10,7 +10,8 @@
 
 #include <mm/change.h>
 
-enum { RMAP_EDIT_CHANGES = 8 }; /* spaces between two flushes: what fits well on a stack */
+/* Between two flushes: spaces, or changes that subscribers hear of. What fits well on a stack. */
+enum { RMAP_EDIT_CHANGES = 8 };
 
 struct rmap_edit {
 	enum change_reason why;

@@ -57,6 +57,7 @@
 	X(throttled) /* times that a writer over the budget of dirty pages wrote back */             \
 	X(read_in) /* pages that a store gave */                                                     \
 	X(written_back) /* pages that a store took */                                                \
+	X(reclaimed) /* pages that left their file as frames were wanted */                          \
 	X(store_errors) /* accesses to a store that failed */                                        \
 	X(oracle_checked) /* frames whose release was checked against the evidence */                \
 	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */

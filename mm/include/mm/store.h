@@ -11,7 +11,9 @@
 #pragma once
 
 #include <mm/page.h>
+#include <kernel/list.h>
 
+struct object;
 struct store;
 
 struct store_ops {
@@ -29,6 +31,9 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 	u64 page_count;
+	/* Of the file that it belongs to, for reclaim, which goes round all of them: mm/reclaim.c. */
+	struct object *file;
+	struct list link;
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include <mm/fault.h>
 #include <mm/kmem.h>
+#include <mm/reclaim.h>
 
 static struct test_store *of(struct store *s)
 {
@@ -120,6 +121,7 @@ void host_take_all(unsigned left)
 	struct page *page;
 
 	taken_count = 0;
+	pmm_reclaim = NULL;
 	while (taken_count < ARRAY_SIZE(taken) && (page = pmm_alloc(0, 0, PMM_RESERVE)))
 		taken[taken_count++] = page;
 	while (left-- && taken_count)
@@ -128,6 +130,7 @@ void host_take_all(unsigned left)
 
 void host_give_back(void)
 {
+	pmm_reclaim = reclaim_pages;
 	while (taken_count)
 		page_put(taken[--taken_count], PAGE_REF);
 }

@@ -39,6 +39,6 @@ u64 host_stored(struct test_store *s, u64 index);
 pte_t host_entry(struct aspace *as, vaddr_t va);
 /* The page at va is marked dirty. */
 bool host_is_dirty(struct aspace *as, vaddr_t va);
-/* Take all frames but `left`. host_give_back() returns them. */
+/* Take all frames but `left`, and let nothing be reclaimed. host_give_back() returns them. */
 void host_take_all(unsigned left);
 void host_give_back(void);

@@ -1,0 +1,20 @@
+/*
+ * Reclaim: where a node has no frame left, pages leave their files. Clean ones are dropped,
+ * dirty ones written to their store first; whoever needs them reads them in again.
+ */
+#pragma once
+
+#include <mm/object.h>
+
+/*
+ * Take up to `want` pages, or a batch of the knob reclaim_batch, of all files out of this node's frames.
+ * Pages that were accessed since it came by last stay, but not for ever: its second round finds them
+ * as it left them. Returns how many went. 0: all are in use, or no store takes them. Task context,
+ * interrupts on. Locks of spaces may be held, which it does not take; those of objects may not.
+ */
+u64 reclaim_pages(u32 node, u64 want);
+
+/* The pages of a new file may be reclaimed from now on. */
+void reclaim_add(struct object *file);
+/* And no longer: it is about to be closed. Waits for who is at it. Task context; locks of spaces may be held. */
+void reclaim_remove(struct object *file);
