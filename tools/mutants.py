@@ -61,7 +61,7 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
           ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")),
           ("object-wake", re.compile(r"mm/object\.c")))
 # All scenarios of files, for what only they use.
-FILES = re.compile(r"mm/(?:file\w*|clean|dirty|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
+FILES = re.compile(r"mm/(?:file\w*|clean|cow|dirty|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
 IMAGES = {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}
@@ -110,7 +110,7 @@ def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | No
 def races(scratch: Scratch, schemes: tuple[str, ...] = SCHEMES) -> Found:
     """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
     every = [(scheme, "0", "") for scheme in schemes[:2]]
-    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*")]:
+    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*", "cow-*")]:
         argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
                 "--orderings", "3000", "--scheme", scheme]
         code, out = scratch.run(argv + (["--scenario", scenario] if scenario else []))
@@ -138,7 +138,11 @@ def narrow(scratch: Scratch, file: str) -> Found:
 
 
 def files(scratch: Scratch, checks: list[str] | None) -> Found:
-    return explore(scratch, 60000, 1, checks, "file-*", SCHEMES[:2])
+    for pattern in "file-*", "cow-*":
+        found = explore(scratch, 30000, 1, checks, pattern, SCHEMES[:2])
+        if found[0]:
+            return found
+    return NOTHING
 
 
 def host_tests(scratch: Scratch) -> Found:

@@ -343,3 +343,46 @@ TEST(change_has_room_for_so_many_subscribers)
 	CHECK_EQ(change_subscriptions, 0);
 	aspace_destroy(as);
 }
+
+/* Pins its page, or only refers to it, when a change begins: a migrator has isolated the page by then. */
+struct pinning {
+	struct change_subscriber subscriber;
+	struct page *page;
+	u64 refs;
+	bool got;
+};
+
+static int pin_at_begin(struct change_subscriber *s, const struct change *change __unused)
+{
+	struct pinning *p = container_of(s, struct pinning, subscriber);
+
+	p->got = page_get(p->page, p->refs);
+	return 0;
+}
+
+static void ended(struct change_subscriber *s __unused, const struct change *change __unused)
+{
+}
+
+TEST(migrate_tells_a_pin_that_came_too_late_from_other_references)
+{
+	const u64 refs[] = {PAGE_PIN, PAGE_REF};
+	struct migrate_stats stats;
+	vaddr_t va;
+	struct aspace *as = filled(1, &va);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(refs); i++) {
+		struct pinning p = {.subscriber = {.begin = pin_at_begin, .end = ended},
+				    .page = host_page(as, va),
+				    .refs = refs[i]};
+
+		CHECK_EQ(change_subscribe(as, &p.subscriber), 0);
+		CHECK_EQ(host_migrate(as, va, 1, 1, &stats, NULL), 1);
+		CHECK_EQ(stats.failed[i ? MIGRATE_RACED : MIGRATE_PINNED], 1);
+		change_unsubscribe(as, &p.subscriber);
+		CHECK(p.got);
+		CHECK(host_page(as, va) == p.page);
+		page_put(p.page, refs[i]);
+	}
+	aspace_destroy(as);
+}

@@ -14,7 +14,7 @@ FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
-         "mm/rules.c", "mm/defer/*.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/page_lock.c", "mm/rmap_edit.c",
+         "mm/rules.c", "mm/defer/*.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/page_lock.c", "mm/rmap_edit.c",
          "mm/store*.c", "mm/include/mm/page_lock.h", "mm/include/mm/slot.h", "mm/include/mm/object.h")
 
 
@@ -131,6 +131,8 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("bits lost", replaced(r"\bgot\.v != t\.old\.v", "false")),
     ("recheck left out", replaced(r"(?:load_relaxed\(slot\)|slot_load\(slot\))\.v == seen\.v", "true")),
     ("recheck left out", replaced(r"slot_load\(slot\)\.v != slot_of_page\(page\)\.v", "false")),
+    ("recheck left out", replaced(r"!slot_is_none\(slot_load\(slot\)\)", "false")),
+    ("recheck left out", replaced(r"(?<=return )!slot_is_page\(at->seen\)", "!pte_is_leaf(f->seen, 0)")),
     ("recheck left out", replaced(r"(?:page->)?index >= load_relaxed\(&[\w>-]+->size\)", "false")),
     ("recheck left out", replaced(r"\(?\*?\bpage\)?->object == file(?=[;) ])", "true")),
     ("recheck left out", replaced(r"load_relaxed\(&page->flags\) & PG_DIRTY(?=\))", "false")),
