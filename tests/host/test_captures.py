@@ -77,7 +77,7 @@ def hexdump(text: str) -> str:
     out, data = [], text.encode()
     for start in range(0, len(data), 61):
         if start % 610 == 0:
-            out.append("2026/11/28 22:31:11 tcp 0d                       |.|")
+            out.append("2026/11/28 22:31:11 tcp 68 65 6c 70 0d           |help.|")
         for at in range(start, min(start + 61, len(data)), 8):
             part = data[at:min(at + 8, start + 61)]
             shown = "".join(chr(b) if 32 <= b < 127 else "." for b in part)

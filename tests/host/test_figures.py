@@ -3,6 +3,7 @@
 
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +68,15 @@ def filling() -> None:
             result(f"fill.unknown-{name}", True, str(error))
 
 
+def keeping() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, figures.FILE)
+        path.parent.mkdir()
+        figures.write(Path(folder), {"b": {"y": 1.5}, "a": {"×": 2}})
+        equal("file.read-back", figures.read(Path(folder)), {"a": {"×": 2}, "b": {"y": 1.5}})
+        equal("file.text", path.read_text("utf-8"), '{\n "a": {\n  "×": 2\n },\n "b": {\n  "y": 1.5\n }\n}\n')
+
+
 def rounding() -> None:
     for value, kept in {0.0: 0.0, 1234.56789: 1234.5679, -99.80469: -99.8047, 0.00294921: 0.002949, -0.00012346: -0.0001235,
                         0.5: 0.5}.items():
@@ -108,6 +118,7 @@ def holding() -> None:
 def body() -> None:
     documents()
     filling()
+    keeping()
     rounding()
     samples()
     holding()

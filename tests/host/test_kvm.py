@@ -20,7 +20,7 @@ import launch  # noqa: E402
 from tarrylib.run import guest, ktap, kvm, qemu, settings  # noqa: E402
 
 OUT = ktap.Writer()
-TIMEOUT = "60"  # seconds of the guest; no reason takes that long
+TIMEOUT = "20"  # seconds of the guest; no reason takes that long
 
 FIRST = "Tarry 0.1.0 x86_64 build x"
 AVX = """KVM internal error. Suberror: 1

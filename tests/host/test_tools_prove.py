@@ -231,12 +231,13 @@ def site(number: int, kills: int, argued: str = "") -> sites.Site:
 
 
 def test_mutants() -> None:
-    def good(twice: int, once: int, argued: int, survived: int) -> bool:
+    def good(twice: int, once: int, argued: int, survived: int, whole: bool = True) -> bool:
         return mutants.Tally([site(i, 2) for i in range(twice)] + [site(i, 1) for i in range(once)]
-                             + [site(i, 0, "why") for i in range(argued)] + [site(i, 0) for i in range(survived)]).good()
+                             + [site(i, 0, "why") for i in range(argued)] + [site(i, 0) for i in range(survived)]).good(whole)
 
     equal("tally.good", [good(50, 40, 10, 0), good(49, 41, 10, 0), good(50, 39, 11, 0), good(50, 39, 10, 1), good(1, 0, 0, 0)],
           [True, False, False, False, True])
+    equal("tally.good-part", [good(1, 5, 2, 0, False), good(8, 0, 0, 1, False)], [True, False])
     tally = mutants.Tally([site(1, 2), site(2, 1), site(3, 0, "why"), site(4, 0), site(5, 1, "why")])
     equal("tally.text", str(tally), "5 sites, 1 killed by two or more checks, 1 argued equivalent; 3 killed, 1 survived")
     equal("mutants.table", mutants.table([site(1, 2), site(2, 0, "why"), site(3, 0)]).splitlines()[2:],

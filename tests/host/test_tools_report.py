@@ -184,6 +184,8 @@ def test_figures() -> None:
     equal("ipis", summary.ipis(record), 116)
     equal("ipis.none", summary.ipis({"counters": {}}), 0)
     equal("orders", summary.orders_per_page(record), 2.0)
+    equal("orders.of-broadcasts", summary.orders_per_page({"counters": {"pages_migrated": 4, "bcast_syncs": 2}}), 0.5)
+    equal("orders.of-interrupts", summary.orders_per_page({"counters": {"pages_migrated": 4, "ipis_sent": 2}}), 0.5)
     equal("orders.no-pages", summary.orders_per_page({"counters": {"pages_migrated": 0}}), None)
     equal("headline", summary.headline(record), 25.0)
     equal("phases", summary.phases(record), dict.fromkeys(summary.PHASES, 2.0))

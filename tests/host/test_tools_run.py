@@ -311,6 +311,22 @@ def test_boots(machine: Machine) -> None:
           (b"", b"Tarry 1 arm64 z\n", b"more\n"))
 
 
+def test_attend() -> None:
+    """On a terminal QEMU has our own input and output; else what it prints is passed on. Its errors are kept in both."""
+    for on_terminal in False, True:
+        with tempfile.TemporaryFile() as shown:
+            saved = [os.dup(fd) for fd in (1, 2)]
+            sys.stdout.flush()
+            os.dup2(shown.fileno(), 1), os.dup2(shown.fileno(), 2)
+            try:
+                status, errors = launch.attend(["sh", "-c", "echo out; echo wrong >&2; exit 3"], on_terminal)
+                sys.stdout.flush()
+            finally:
+                os.dup2(saved[0], 1), os.dup2(saved[1], 2), os.close(saved[0]), os.close(saved[1])
+            shown.seek(0)
+            equal(f"attend.{on_terminal}", (status, errors.strip(), sorted(shown.read().split())), (3, "wrong", [b"out", b"wrong"]))
+
+
 # --- cases ------------------------------------------------------------------------------------
 CASES = """
 [DEFAULT]
@@ -572,6 +588,7 @@ def main() -> int:
         test()
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(folder)
+        test_attend()
         for test_on in test_boots, test_cases, test_runner, test_launcher, test_symbols:
             test_on(machine)
     return OUT.end()

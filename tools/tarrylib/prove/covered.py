@@ -13,7 +13,7 @@ from .sites import Site
 
 SOURCES = ("arch", "boot", "kernel", "mm", "tests", "tools", "Makefile", "linker.ld")
 TESTS_OF_TOOLS = ("tests/host_tools.py", "tests/host/test_tools*.py",
-                  *(f"tests/host/test_{name}.py" for name in ("captures", "figures", "kvm", "pmbench_xml", "results", "variables")))
+                  *(f"tests/host/test_{name}.py" for name in ("captures", "figures", "kvm", "pmbench_xml", "results", "variables", "will_it_scale")))
 EACH = {"CHECK_SECONDS": "10"}  # of CPU time for one test; where nothing is broken the longest takes one
 ENOUGH_ON_HOST = ("boot/", "kernel/lib/")  # host tests are made for these
 TOOLS_SECONDS = 120  # they take up to ten of an idle host
