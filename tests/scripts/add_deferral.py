@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from common import Missing, ROOT, bench, boot, main, result, settings
+from common import Console, Missing, ROOT, bench, boot, main, result, settings
 
 NAME, SCHEME = "mine", "batch+defer=mine"  # as the page has it
 PAGE = ROOT / "docs/new-deferral.md"
@@ -57,11 +57,19 @@ def add(tree: Path) -> None:
         raise Missing("the page's commands added nothing to the list of deferrals")
 
 
-def build(tree: Path) -> None:
+def add_scheme(tree: Path) -> None:
+    schemes, of_page = tree / "mm/schemes.c", blocks("scheme")[0]
+    text = schemes.read_text()
+    schemes.write_text(text.replace(of_page, of_page + of_page.replace("latr", NAME)))
+    if text == schemes.read_text():
+        raise Missing("the page's scheme was not found in mm/schemes.c")
+
+
+def build(tree: Path, what: str) -> None:
     done = subprocess.run(["make", "-s", "-j2", "SETUP=no", f"ARCH={settings().arch}",
                            "all", "build/host/explore"], cwd=tree, capture_output=True, text=True, check=False,
                           env={k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "BUILD")})
-    result("builds", done.returncode == 0, done.stderr[-300:])
+    result(f"builds.{what}", done.returncode == 0, done.stderr[-300:])
     if done.returncode:
         raise Missing("nothing to run")
 
@@ -75,6 +83,23 @@ def lists(tree: Path) -> None:
            any(row[:2] == ["one", "of"] and NAME in row for row in rows), "list knobs, show defer")
     result("boot-line", ["5", "0", "boot", "line"] in shown, str(shown))
     result("set", any(row[:3] == ["7", "0", "set"] for row in shown), str(shown))
+
+
+def scheme(tree: Path) -> None:
+    """A name for it, as the page gives latr one: in the list, for --schemes, and completed."""
+    run = boot(f"list schemes; bench migrate --pages 8 --threads 0 --mapping ro --reps 1 --schemes {NAME}",
+               BUILD=tree / "build", DET=1)
+    lines = run.text.splitlines()
+    at = next((i for i, line in enumerate(lines) if line.startswith(f"{NAME} ")), -1)
+    result("scheme.listed", at >= 0 and lines[at + 1].split() == ["batch=512", "batch_2m=8", f"defer={NAME}"], lines[at + 1])
+    result("scheme.measured", run.guest_rc == 0 and f'"scheme":"{NAME}"' in run.text, f"--schemes {NAME}")
+    with Console(BUILD=tree / "build") as console:
+        for typed, shown in (("set defer=mi\t", f"set defer={NAME} "), ("set scheme=mi\t", f"set scheme={NAME} "),
+                             ("bench migrate --schemes latr,mi\t -h", f"bench migrate --schemes latr,{NAME} -h")):
+            console.expect(b"tarry> ")
+            console.send(typed.encode() + b"\r")
+            echoed = console.expect(b"# rc=").decode()
+            result(f"completed.{typed.split()[1].partition('=')[0].strip('-')}", shown.rstrip() in echoed, echoed[:100])
 
 
 def records(tree: Path) -> None:
@@ -108,10 +133,13 @@ def body() -> None:
         tree = Path(scratch) / "tree"
         copy_tree(tree)
         add(tree)
-        build(tree)
+        build(tree, "deferral")
         lists(tree)
         records(tree)
         explorer(tree)
+        add_scheme(tree)
+        build(tree, "scheme")
+        scheme(tree)
 
 
 main(body)

@@ -209,8 +209,9 @@ TEST(trust, assessment_has_a_reason)
 		EXPECT_EQ(b->trust, TRUST_COUNTS);
 		EXPECT_EQ(b->watched, 0);
 		/* Only the calibration can tell where nobody says how many there are. */
-		EXPECT_EQ(assessed(b, MAX_CPUS, false),
-			  option_get("host.cpus") ? DISTRUST_FEW_CPUS : DISTRUST_NONE);
+		EXPECT_EQ(assessed(b, MAX_CPUS, false), option_u64("host.cpus", 0, 0, MAX_CPUS)
+								? DISTRUST_FEW_CPUS
+								: DISTRUST_NONE);
 	}
 	EXPECT(b->reps_done == REPS);
 	bench_free(b);
