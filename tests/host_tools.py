@@ -319,6 +319,10 @@ def test_records() -> None:
     equal("summary.few-samples", (summary.interval(few, few, "path"), summary.headline(few)), ((690.0, 710.0), 700.0))
     equal("summary.nothing-to-compare-with", (summary.median_change(far, None), summary.median_change(base, base)), ("-", "-"))
     equal("summary.untrusted-has-no-change", summary.median_change({**near, "trust": "counts"}, base), "n/a")
+    for cv, said in ((0.11, True), (0.10, False)):
+        noisy = records.check(record(trust="time", median=5, samples=[5.0], cv=cv, counters=counters, phase_ns=dict.fromkeys(summary.PHASES, 1)))
+        boot.records = [noisy]
+        equal(f"summary.noise-{cv}", any("NOISY (cv above 0.10): batch" in note for table in summary.tables_of(boot) for note in table.notes), said)
     why = records.check(record(trust_why="4 CPUs are busy, the host has 2", counters=counters))
     boot.records = [why]
     equal("summary.says-why-no-times", "no times: 4 CPUs are busy, the host has 2" in summary.tables_of(boot)[0].notes, True)

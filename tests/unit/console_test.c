@@ -1,4 +1,5 @@
 /* The console core: who gets what is printed, where input comes from, and what is looked at while nobody types. */
+#include "core_fixture.h"
 #include <kernel/console.h>
 #include <kernel/context.h>
 #include <kernel/error.h>
@@ -9,32 +10,6 @@
 #include <kernel/string.h>
 
 /* ---- sinks ---- */
-
-struct capture {
-	struct console_sink sink;
-	char tail[512]; /* the last that came, with a terminator */
-	size_t len;
-};
-
-static void capture_write(struct console_sink *sink, const char *s, size_t len)
-{
-	struct capture *c = container_of(sink, struct capture, sink);
-	size_t room = sizeof(c->tail) - 1;
-
-	for (; len; s++, len--) {
-		if (c->len == room)
-			memmove(c->tail, c->tail + 1, --c->len);
-		c->tail[c->len++] = *s;
-		c->tail[c->len] = '\0';
-	}
-}
-
-static void capture_begin(struct capture *c, bool records)
-{
-	*c = (struct capture){.sink = {.write = capture_write, .records = records}};
-	console_add_sink(&c->sink);
-	c->tail[c->len = 0] = '\0';
-}
 
 static struct capture people, files;
 

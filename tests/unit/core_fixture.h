@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernel/clock.h>
+#include <kernel/console.h>
 #include <kernel/context.h>
 #include <kernel/ktest.h>
 #include <kernel/smp.h>
@@ -14,6 +15,18 @@ void core_run_everywhere(void (*fn)(void *));
 unsigned core_other_cpu(void);
 /* Is this context running, and asleep in a wait? */
 bool core_sleeps(const struct context *ctx);
+
+/* What is printed, as one more reader of the console sees it. */
+struct capture {
+	struct console_sink sink;
+	char tail[512]; /* the last that came, with a terminator */
+	size_t len;
+};
+
+/* The write of such a sink. */
+void capture_write(struct console_sink *sink, const char *s, size_t len);
+/* From now on, until console_remove_sink(&c->sink); records: those, too. */
+void capture_begin(struct capture *c, bool records);
 
 /* For what happens without a wakeup: poll, at most 10 s; false = it never happened. */
 #define POLL_UNTIL(cond)                                                                           \

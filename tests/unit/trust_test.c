@@ -9,6 +9,8 @@
 #include "../../kernel/bench/harness/trust.h"
 #include "../../kernel/bench/harness/variant.h"
 #include "../../kernel/bench/harness/workload.h"
+#include "../../kernel/bench/report/table.h"
+#include "core_fixture.h"
 
 enum { REPS = 4, LOOKS = 64 };
 
@@ -148,6 +150,30 @@ TEST(trust, too_many_disturbed_rounds_end_the_trust)
 	EXPECT(!bench_shown(b, 0));
 	REQUIRE(trust_why(b, why, sizeof(why)));
 	EXPECT(!strcmp(why, "the host took CPUs away, at last in round 1"));
+	bench_free(b);
+}
+
+/* What is printed of a run, in full. */
+static const char *table_of(struct bench *b)
+{
+	static struct capture shown;
+
+	capture_begin(&shown, false);
+	table_print(b, NULL);
+	console_remove_sink(&shown.sink);
+	return shown.tail;
+}
+
+/* Samples of 1, 2, 3 and 4; then of 100 to 103. */
+TEST(trust, noise_is_said_below_the_table)
+{
+	struct bench *b = run(NULL, 0);
+
+	REQUIRE(b);
+	EXPECT(strstr(table_of(b), "noisy: as-set, the samples scatter by "));
+	for (unsigned i = 0; i < REPS; i++)
+		b->variant[0].values[i] = 100 + i;
+	EXPECT(!strstr(table_of(b), "noisy"));
 	bench_free(b);
 }
 
