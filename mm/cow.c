@@ -2,6 +2,10 @@
  * Copy on write. A copy is the fill of a shadow's slot: mark the slot busy, take down the
  * entry of the page below, flush, copy, and only then let the slot name the copy.
  *
+ * Where nothing is mapped and the page below is in memory, there is less to do: the copy is made,
+ * put into the slot and mapped under the PTL. Until then nobody maps the page below here, so no reader
+ * sees it go back in time. And its own slot names it, so whoever took an entry of it from here has flushed.
+ *
  * Why it is safe. Whoever finds the slot busy waits, so nothing is mapped before the flush
  * is complete (I6, and arm64's break-before-make). A fault that has found the page below
  * looks at the shadow's slot again under the PTL. The slot is marked before the entry is
@@ -23,6 +27,8 @@
 #include <mm/cow.h>
 #include <mm/file.h>
 #include <mm/file_fault.h>
+#include <mm/pay.h>
+#include <mm/pmm.h>
 #include <mm/rmap_edit.h>
 #include <arch/cpu.h>
 #include <kernel/panic.h>
@@ -99,15 +105,6 @@ vaddr_t aspace_map_private(struct aspace *as, struct object *file, u64 offset, v
 
 /* ---- faults ------------------------------------------------------------------------ */
 
-bool cow_look_below(struct place *at)
-{
-	at->index += at->obj->lower_at;
-	at->obj = at->obj->lower;
-	at->slot = object_slot(at->obj, at->index, true);
-	at->seen = at->slot ? slot_load(at->slot) : slot_none();
-	return at->slot;
-}
-
 /*
  * The slot decides: if it names a copy, nothing but that is mapped here. The entry that was seen may be
  * older, but it is compared again under the PTL, and copies do not go while we hold the space's lock.
@@ -144,4 +141,53 @@ bool cow_fault_map(struct fault *f, const struct area *area, struct page *page, 
 	}
 	ASSERT(!f->write); /* so it is mapped read-only */
 	return file_fault_map(f, page, object_slot(area->object->lower, page->index, false), prot);
+}
+
+/* The fault's PTL orders all this: see above. */
+static bool copy_and_map(const struct fault *f, const struct area *area, struct pt_pos pos,
+			 const struct place *at, const struct place *below, struct page *copy)
+{
+	const struct page *page = slot_page(below->seen);
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	slot_t empty = slot_none();
+
+	/* What was mapped here before may have a debt (I6). Nobody has mapped the copy. */
+	pay(PAY_MAP, (struct pay_scope){
+			     .ctx = &f->as->ctx, .start = f->va, .end = f->va + 1, .write = true});
+	spin_lock(ptl);
+	bool copied = pte_is_none(pte_load(pos.ptep)) && file_fault_shows(page, below->slot);
+
+	if (likely(copied)) {
+		copy_page(page_to_virt(copy), page_to_virt(page));
+		copied = object_enter(at->obj, at->index, at->slot, &empty, copy);
+	}
+	if (likely(copied)) {
+		atomic_fetch_add_relaxed(&copy->mapcount, 1);
+		if (unlikely(area->prot & PROT_EXEC))
+			code_sync(page_to_virt(copy), PAGE_SIZE);
+		pt_install(pos.ptep, pte_mk_leaf(page_to_phys(copy), area->prot, 0));
+	}
+	spin_unlock(ptl);
+	return copied;
+}
+
+bool cow_write_absent(const struct fault *f, const struct area *area, struct pt_pos pos)
+{
+	struct place at = {.obj = area->object,
+			   .index = area->offset + ((f->va - area->start) >> PAGE_SHIFT)};
+
+	at.slot = object_slot(at.obj, at.index, true);
+	if (!at.slot || !slot_is_none(slot_load(at.slot)))
+		return false;
+	struct place below = at;
+
+	if (!cow_look_below(&below) || !slot_is_page(below.seen) ||
+	    !slot_page_get(below.slot, below.seen))
+		return false;
+	struct page *copy = area_alloc_page(area, at.index, 0, PMM_FALLBACK);
+
+	if (likely(copy) && unlikely(!copy_and_map(f, area, pos, &at, &below, copy)))
+		page_put(copy, PAGE_REF); /* somebody was faster: the access decides again */
+	page_put(slot_page(below.seen), PAGE_REF);
+	return copy;
 }

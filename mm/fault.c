@@ -32,20 +32,12 @@ static struct page *new_page(const struct area *area, slot_t *slot, u64 index, u
 {
 	unsigned flags = PMM_ZERO | (strict ? PMM_STRICT : PMM_FALLBACK);
 	struct page *page = area_alloc_page(area, index, order, flags);
-	struct object *obj = area->object;
 	slot_t old = slot_none();
 
 	if (!page)
 		return NULL;
-	page->object = obj;
-	page->index = (u32)index;
-	page->last = 0;
-	atomic_fetch_add_relaxed(&obj->refs, 1); /* each page in a slot holds its object */
-	/* Full barrier: the page's fields and zeroes before the pointer; pairs with slot_page_get(). */
-	if (slot_replace(slot, &old, slot_of_page(page)))
+	if (object_enter(area->object, index, slot, &old, page))
 		return page;
-	page->object = NULL;
-	object_release(obj);
 	page_put(page, PAGE_REF);
 	return slot_is_page(old) ? slot_page_get(slot, old) : NULL;
 }
@@ -345,7 +337,10 @@ static enum fault_result fault_locked(struct fault *f)
 		if (!pos.ptep)
 			result = FAULT_ERROR;
 		else if (pte_is_none(seen))
-			result = fault_absent(f, area, pos);
+			result = f->write && area->object->is_shadow &&
+						 cow_write_absent(f, area, pos)
+					 ? FAULT_DONE
+					 : fault_absent(f, area, pos);
 		else if (pte_is_present(seen))
 			result = fault_present(f, area, pos);
 		else if (pte_is_hint(seen))
@@ -383,9 +378,27 @@ static void note_wait(const struct fault *f, u64 waits_before)
 	c->wait_faulter += took;
 }
 
+/* All but what is there only with others: seen, and what to wait for. Field by field, as that is the shorter path. */
+static inline void fault_begin(struct fault *f, struct aspace *as, vaddr_t va)
+{
+	f->as = as;
+	f->va = va;
+	f->write = f->exec = f->strict = false;
+	f->attempt = 0;
+	f->fill.obj = NULL;
+	f->dirties = f->throttled = false;
+	f->throttle = NULL;
+	f->filled = NULL;
+}
+
 bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
 {
-	struct fault f = {.as = as, .va = va, .write = write, .exec = exec, .start = cycles_now()};
+	struct fault f;
+
+	fault_begin(&f, as, va);
+	f.write = write;
+	f.exec = exec;
+	f.start = cycles_now();
 	u64 waits = this_cpu_ptr(mm_counters)->migration_waits;
 	enum fault_result result;
 
@@ -449,9 +462,11 @@ static enum fault_result populate_locked(struct fault *f, u32 node, u64 *bytes)
 /* The same, until it is done. Takes the lock; waits. */
 static bool populate_one(struct aspace *as, vaddr_t va, u32 node, u64 *bytes)
 {
-	struct fault f = {.as = as, .va = va, .strict = node != BOOT_NODE_NONE};
+	struct fault f;
 	enum fault_result result;
 
+	fault_begin(&f, as, va);
+	f.strict = node != BOOT_NODE_NONE;
 	do {
 		read_lock(&as->lock);
 		result = populate_locked(&f, node, bytes);

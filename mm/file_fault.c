@@ -20,15 +20,7 @@ static void note_dirty(struct fault *f, struct object *file)
 
 bool file_fault_map(struct fault *f, struct page *page, const slot_t *slot, prot_t *prot)
 {
-	/*
-	 * Whoever takes the page out of its file isolates it, marks the slot busy, then looks
-	 * at each entry under its PTL. We got the page before it was isolated, and our table
-	 * before that, so ours is among them. A file gets shorter before it is looked for pages
-	 * beyond its end, so of such a page that came too late for that we see here, after the
-	 * full barrier by which we got it, that it is one.
-	 */
-	if (slot_load(slot).v != slot_of_page(page).v ||
-	    page->index >= load_relaxed(&page->object->size)) {
+	if (!file_fault_shows(page, slot)) {
 		atomic_fetch_add(&page->mapcount, -1U);
 		return false;
 	}

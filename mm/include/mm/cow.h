@@ -31,7 +31,19 @@ struct place {
 /*
  * The shadow's slot is empty, and the fault only reads: *at becomes the place below it. False: no memory.
  */
-bool cow_look_below(struct place *at);
+static inline bool cow_look_below(struct place *at)
+{
+	at->index += at->obj->lower_at;
+	at->obj = at->obj->lower;
+	at->slot = object_slot(at->obj, at->index, true);
+	at->seen = at->slot ? slot_load(at->slot) : slot_none();
+	return at->slot;
+}
+/*
+ * A write where nothing is mapped. True: it is mapped, or somebody else was faster, and the access may be tried
+ * again. False: that takes more, as there is a copy, or the page below is not in memory, or no memory for a copy.
+ */
+bool cow_write_absent(const struct fault *f, const struct area *area, struct pt_pos pos);
 /* Must a write fault on an entry that is there copy the page first? *at: its place in the shadow. */
 bool cow_must_copy(struct fault *f, struct area *area, struct place *at);
 /*

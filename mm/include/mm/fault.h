@@ -8,12 +8,12 @@ struct fault {
 	vaddr_t va;
 	bool write, exec;
 	bool strict; /* new pages come from the area's node or not at all */
+	bool dirties; /* the change under way makes an entry of a tracked page writable */
+	bool throttled; /* it has written back, which it does once: a later attempt goes on whatever the budget */
 	unsigned attempt; /* how often it started over */
 	pte_t seen; /* the entry as it was read once; all decisions follow from this value */
 	u64 start; /* cycles_now() at entry */
 	struct object_fill fill; /* what FAULT_WAIT waits for; obj NULL: for the lock of `page` */
-	bool dirties; /* the change under way makes an entry of a tracked page writable */
-	bool throttled; /* it has written back, which it does once: a later attempt goes on whatever the budget */
 	struct object *
 		throttle; /* a file over its budget, of which FAULT_WAIT makes it a user; else NULL */
 	struct page *

@@ -4,6 +4,19 @@
 #include <mm/fault.h>
 
 /*
+ * Is this page still in its slot, so that an entry of it may come? PTL held, and a reference. Whoever takes the page
+ * out of its file isolates it, marks the slot busy, then looks at each entry under its PTL. We
+ * got the page before it was isolated, and our table before that, so ours is among them. A file
+ * gets shorter before it is looked for pages beyond its end, so of such a page that came too late
+ * for that we see here, after the full barrier by which we got it, that it is one.
+ */
+static inline bool file_fault_shows(const struct page *page, const slot_t *slot)
+{
+	return slot_load(slot).v == slot_of_page(page).v &&
+	       page->index < load_relaxed(&page->object->size);
+}
+
+/*
  * A tracked page is about to be mapped where nothing was. True: map it, with *prot, which
  * lacks PROT_WRITE unless the page is dirty from now on. False: the page has left its
  * slot. Its mapcount has been raised (a full barrier), as the entry's table may be new. PTL held.

@@ -147,6 +147,25 @@ int object_fill_end(struct object_fill *fill);
 /* Instead: give up a slot that was claimed. It is as before, and the page is freed. Any lock of a space may be held. */
 void object_fill_cancel(struct object_fill *fill);
 
+/*
+ * Put a page that is the caller's alone, with what it holds, into a slot that held *seen. False: *seen is what it
+ * holds now, and the page is as before. Full barrier when true: the page's fields and contents before the
+ * pointer; pairs with slot_page_get().
+ */
+static inline bool object_enter(struct object *obj, u64 index, slot_t *slot, slot_t *seen,
+				struct page *page)
+{
+	page->object = obj;
+	page->index = (u32)index;
+	page->last = 0;
+	atomic_fetch_add_relaxed(&obj->refs, 1); /* each page in a slot holds its object */
+	if (likely(slot_replace(slot, seen, slot_of_page(page))))
+		return true;
+	page->object = NULL;
+	object_release(obj);
+	return false;
+}
+
 /* What page.refs is if there are so many mappings of the page and nobody else has a reference. */
 static inline u64 page_expected_refs(const struct page *page, u64 mappings)
 {

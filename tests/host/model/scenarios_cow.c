@@ -148,6 +148,22 @@ const struct scenario cow_hints = {
 	.end = expect_apart,
 };
 
+/* Nobody has mapped it, so its entry comes while the page leaves. */
+static void setup_unmapped(void)
+{
+	setup();
+	aspace_drop(a, VA, PAGES * PAGE_SIZE);
+}
+
+/* The first write may copy at one go, where the other thread maps the file's page, or did until it left. */
+static void write_at_once(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_read(VA, cpu, 1);
+	work_write(VA, cpu);
+	work_read(VA, cpu, 1);
+}
+
 static void clean_and_invalidate(unsigned cpu)
 {
 	work_expect("cleaning", file_clean(file, 0));
@@ -160,8 +176,8 @@ const struct scenario cow_invalidates = {
 	.name = "cow-invalidate",
 	.summary = "a private page is written while the file's page is cleaned and leaves memory",
 	.cpus = 3,
-	.setup = setup,
-	.program = {write_first, read_then_write, clean_and_invalidate},
+	.setup = setup_unmapped,
+	.program = {write_at_once, read_then_write, clean_and_invalidate},
 	.end = expect_apart,
 };
 
@@ -273,13 +289,6 @@ const struct scenario cow_cut_writes = {
 	.program = {write_last, read_copied, truncate},
 	.end = expect_copied,
 };
-
-/* Nobody has mapped it, so its entry comes while the page leaves. */
-static void setup_unmapped(void)
-{
-	setup();
-	aspace_drop(a, VA, PAGES * PAGE_SIZE);
-}
 
 const struct scenario cow_cut_early = {
 	.name = "cow-cut-early",
