@@ -30,8 +30,8 @@ SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/w
 # Of will-it-scale: what the tests share, then a file for each.
 SRCS += kernel/bench/workload/scale.c kernel/bench/workload/scale_report.c
 SRCS += kernel/bench/workload/file_scan.c kernel/bench/workload/mprotect_loop.c \
-	kernel/bench/workload/page_fault1.c kernel/bench/workload/page_fault3.c \
-	kernel/bench/workload/tlb_flush2.c kernel/bench/workload/tlb_flush3.c \
+	kernel/bench/workload/page_fault1.c kernel/bench/workload/page_fault2.c kernel/bench/workload/page_fault3.c \
+	kernel/bench/workload/tlb_flush1.c kernel/bench/workload/tlb_flush2.c kernel/bench/workload/tlb_flush3.c \
 	kernel/bench/workload/write1.c
 SRCS += kernel/bench/command/bench.c kernel/bench/command/cmd_bench.c kernel/bench/command/params.c
 SRCS += kernel/shell/cmd_knob.c kernel/shell/cmd_numa.c kernel/shell/look_mm.c

@@ -15,7 +15,9 @@ TASKS = 3
 # name: (pages, faults per page, flushes per page at least, reads verified per page)
 TESTS = {
     "page_fault1": (64, 1, 0, 2),
+    "page_fault2": (64, 1, 0, 2),
     "page_fault3": (64, 1, 0, 2),
+    "tlb_flush1": (64, 2, 1, 1),
     "tlb_flush2": (64, 2, 1, 1),
     "tlb_flush3": (64, 2, 1, 1),
     "write1": (64, 0, 0, 1),
@@ -105,6 +107,7 @@ def body() -> None:
         check_form(name, record)
         if name.split(".")[0] in TESTS:
             check_counts(name, record)
+    check_reach("tlb_flush1", found)
     check_reach("tlb_flush2", found)
     check_reach("tlb_flush3", found)
     check_reach("mprotect_loop", found)

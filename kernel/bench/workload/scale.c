@@ -11,6 +11,7 @@
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
+#include <mm/cow.h>
 #include <mm/fault.h>
 #include <mm/numa.h>
 #include "scale.h"
@@ -57,6 +58,15 @@ int scale_map_file(struct scale_task *t)
 	return scale_map(t, t->file, PROT_READ | PROT_WRITE);
 }
 
+int scale_map_private(struct scale_task *t)
+{
+	int err = 0;
+
+	t->base = aspace_map_private(t->as, t->file, 0, 0, t->pages << PAGE_SHIFT,
+				     PROT_READ | PROT_WRITE, BOOT_NODE_NONE, &err);
+	return err;
+}
+
 int scale_write_page(struct scale_task *t, u64 page)
 {
 	u64 *words = scale_page(t, page);
@@ -64,6 +74,18 @@ int scale_write_page(struct scale_task *t, u64 page)
 	store_relaxed(&words[0], scale_stamp(t, page));
 	scale_expect(t, page, load_relaxed(&words[1 + page % WORDS_LOOKED_AT]), 0);
 	return 0;
+}
+
+int scale_write_drop_read_zero(struct scale_task *t, u64 page)
+{
+	u64 *word = scale_page(t, page);
+
+	store_relaxed(word, scale_stamp(t, page));
+	int err = aspace_drop(t->as, (vaddr_t)word, PAGE_SIZE);
+
+	if (!err)
+		scale_expect(t, page, load_relaxed(word), 0);
+	return err;
 }
 
 int scale_unmap(struct scale_task *t)
@@ -382,19 +404,24 @@ int scale_setup(struct bench *b)
 	return !rc || b->error[0] ? rc : bench_fail(b, rc, "no memory for %u tasks", tasks);
 }
 
-/* Write back what is dirty: the store must have what the last lap wrote, and have found nothing wrong before. */
+/*
+ * Write back what is dirty: the store must have what the last lap wrote, nothing if it wrote copies, and have
+ * found nothing wrong before.
+ */
 static u64 wrong_in_store(const struct scale_task *t)
 {
 	u64 wrong = file_sync(t->file) ? t->pages : 0;
 
 	for (u64 i = 0; i < t->pages && !wrong; i++)
-		wrong += memory_store_word(t->store, i, 0) != scale_stamp(t, i);
+		wrong += memory_store_word(t->store, i, 0) !=
+			 (t->run->test->kept ? scale_stamp(t, i) : 0);
 	return wrong + memory_store_wrong(t->store);
 }
 
 static void remove_file(struct bench *b, const struct scale_task *t)
 {
-	if (t->file && t->run->test->kept && t->run->verify && b->reps_done && !t->err)
+	if (t->file && t->run->test->store == scale_memory_store && t->run->verify &&
+	    b->reps_done && !t->err)
 		b->damaged += wrong_in_store(t);
 	if (t->file)
 		object_put(t->file);

@@ -47,7 +47,7 @@ struct scale_test {
 	const char *operation; /* what one is, for the table */
 	/* The store of a task's file. NULL: no memory. Not set: the test has no files. */
 	struct store *(*store)(const struct scale_task *t);
-	bool kept; /* that is a memory store, and each lap writes its stamps to every page */
+	bool kept; /* each lap writes its stamps to every page of it; else a memory store stays empty */
 	/* What a lap begins and ends with: mapping memory, unmapping it. */
 	int (*begin)(struct scale_task *t);
 	int (*op)(struct scale_task *t, u64 number);
@@ -109,8 +109,12 @@ int scale_map(struct scale_task *t, struct object *obj, prot_t prot);
 int scale_map_anonymous(struct scale_task *t);
 /* begin(): all of the task's file, shared, writable. */
 int scale_map_file(struct scale_task *t);
+/* begin(): the same, privately. */
+int scale_map_private(struct scale_task *t);
 /* op(): write the page first, then look at another word of it, which must be zero. */
 int scale_write_page(struct scale_task *t, u64 page);
+/* op(): write the page, drop it, and read zero: what was written is gone. */
+int scale_write_drop_read_zero(struct scale_task *t, u64 page);
 /* end(): unmap what begin() mapped. */
 int scale_unmap(struct scale_task *t);
 /* end(): the same, after looking for this lap's stamp in each page. */

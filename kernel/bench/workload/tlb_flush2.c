@@ -5,18 +5,6 @@
  */
 #include "scale.h"
 
-static int op(struct scale_task *t, u64 page)
-{
-	u64 *word = scale_page(t, page);
-
-	store_relaxed(word, scale_stamp(t, page));
-	int err = aspace_drop(t->as, (vaddr_t)word, PAGE_SIZE);
-
-	if (!err)
-		scale_expect(t, page, load_relaxed(word), 0);
-	return err;
-}
-
 SCALE_TEST(tlb_flush2, "will-it-scale: write each page of anonymous memory, drop it, read it",
 	   "transport range defer", .pages = 256, .operation = "page written, dropped and read",
-	   .begin = scale_map_anonymous, .op = op, .end = scale_unmap);
+	   .begin = scale_map_anonymous, .op = scale_write_drop_read_zero, .end = scale_unmap);

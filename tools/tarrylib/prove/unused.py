@@ -17,7 +17,7 @@ OFFERED = {
         "tlb_enter_stage2", "tlb_leave_stage2", "tlb_stage2_init", "tlb_stage2_destroy"),
     "what another kind of object or mapping uses": ("object_empty", "tlb_flush_kernel"),
     "files, for workloads that use them": (
-        "file_close", "file_invalidate", "file_truncate", "aspace_map_private", "memory_store_change", "pattern_store_step"),
+        "file_close", "file_invalidate", "file_truncate", "memory_store_change", "pattern_store_step"),
     "steps of migration and of hints for one page or range": ("hint_mark", "migrate_pages", "pmm_free_owing"),
     "what other drivers of the console use": ("console_add_poll", "console_remove_poll", "console_remove_source"),
     "what tests in the kernel look at or run": ("alarm_is_set", "bench_quietly"),
