@@ -68,6 +68,7 @@ LDFLAGS  := -static -nostdlib --build-id=none -z noexecstack --fatal-warnings $(
 
 ALL_SRCS := $(SRCS) $(SRCS-$(ARCH))
 OBJS     := $(ALL_SRCS:%=$(OBJ)/%.o)
+OBJS     += $(O)/font.o
 LIBS     := $(ARCH_LIBS)
 
 IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(ARCH)),$(O)/Image)
@@ -94,7 +95,7 @@ $(OBJ)/$(VERSION_SRC).o: CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTARRY_BUIL
 
 # What is never timed is small, so that the image stays under its limit, by folder: tests, start-up, the console,
 # and of the workloads what reads their options and prints their results.
-SMALL := tests/unit boot kernel/shell kernel/bench/command kernel/bench/report
+SMALL := tests/unit boot kernel/drivers kernel/shell kernel/bench/command kernel/bench/report
 $(SMALL:%=$(OBJ)/%/%): CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile
@@ -107,6 +108,15 @@ $(OBJ)/%.S.o: %.S $(O)/flags Makefile
 $(OBJS): | $(LIBS)
 $(BUILD)/deps/arm64/libfdt.a:
 	$(Q)tools/fetch.sh libfdt-arm64
+
+# The glyphs of the screen console (kernel/drivers/screen.c).
+$(BUILD)/deps/font.psf:
+	$(Q)tools/fetch.sh console-font
+$(O)/font.S: $(BUILD)/deps/font.psf tools/mkfont.py
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) tools/mkfont.py $< > $@
+$(O)/font.o: $(O)/font.S $(O)/flags
+	$(Q)$(CC) $(ASFLAGS) -c -o $@ $<
 
 $(O)/tarry.lds: linker.ld $(O)/flags
 	$(Q)$(CC) -E -P -x c -D__ASSEMBLER__=1 $(CPPFLAGS) $(ARCH_CFLAGS) -MT $@ -MF $@.d -o $@ $<

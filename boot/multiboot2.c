@@ -8,6 +8,7 @@ enum { /* tag types that say something we use */
        TAG_CMDLINE = 1,
        TAG_MODULE = 3,
        TAG_MEMORY_MAP = 6,
+       TAG_FRAMEBUFFER = 8,
        TAG_RSDP_V1 = 14,
        TAG_RSDP_V2 = 15,
        TAG_EFI_MAP = 17,
@@ -22,6 +23,20 @@ enum {
 	INFO_MAX = 16 << 20, /* bytes; a sane block is some KiB */
 	RSDP_V1_LEN = 20,
 	RSDP_V2_LEN = 36,
+};
+
+enum { /* framebuffer tag: offsets, types */
+       FB_BASE = 8,
+       FB_PITCH = 16,
+       FB_WIDTH = 20,
+       FB_HEIGHT = 24,
+       FB_BITS = 28,
+       FB_TYPE = 29,
+       FB_COLOURS = 32, /* position and size of red, green, blue; of pixels only */
+       FB_COLOURS_END = 38,
+       FB_PIXELS = 1,
+       FB_TEXT = 2, /* 16 bits a character */
+       FB_PITCH_MAX = 1 << 20, /* bytes; what a mode may have many times over */
 };
 
 struct mb2_tag {
@@ -98,6 +113,67 @@ static void mb2_rsdp(struct bootinfo *bi, const struct mb2_tag *tag, u64 phys, b
 	*have_v2 |= v2;
 }
 
+/* All bits of the three colours; 0: they are not within the pixel. */
+static u32 mb2_lit_pixel(const u8 *colours, unsigned bits)
+{
+	u64 lit = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned at = colours[2 * i], size = colours[2 * i + 1];
+
+		if (!size || at + size > bits)
+			return 0;
+		lit |= ((1UL << size) - 1) << at;
+	}
+	return (u32)lit;
+}
+
+/* False: it is none that can be drawn to, or its numbers do not go together. */
+static bool mb2_read_screen(const struct mb2_tag *tag, u64 phys_limit, struct boot_screen *s)
+{
+	u8 bits = tag->p[FB_BITS], type = tag->p[FB_TYPE];
+	u64 line;
+
+	s->base = boot_get64(tag->p + FB_BASE);
+	s->pitch = boot_get32(tag->p + FB_PITCH);
+	s->width = boot_get32(tag->p + FB_WIDTH);
+	s->height = boot_get32(tag->p + FB_HEIGHT);
+	s->len = (u64)s->pitch * s->height;
+	if (type == FB_TEXT) {
+		s->type = BOOT_SCREEN_TEXT;
+		line = 2UL * s->width;
+	} else {
+		if (type != FB_PIXELS || tag->size < FB_COLOURS_END || bits < 15 || bits > 32)
+			return false;
+		s->type = BOOT_SCREEN_PIXELS;
+		s->pixel_bytes = (u8)((bits + 7) / 8);
+		s->lit = mb2_lit_pixel(tag->p + FB_COLOURS, bits);
+		line = (u64)s->pixel_bytes * s->width;
+		/* Pixels of 2 and 4 bytes are written at once. */
+		if (!s->lit || (s->pixel_bytes != 3 && (s->base | s->pitch) % s->pixel_bytes))
+			return false;
+	}
+	return s->base && line && s->height && s->pitch >= line && s->pitch <= FB_PITCH_MAX &&
+	       s->base < phys_limit && s->len <= phys_limit - s->base;
+}
+
+/* After all ranges are known: what is drawn to may be part of what a map calls RAM. */
+static void mb2_screen(struct bootinfo *bi, const struct mb2_tag *tag)
+{
+	struct boot_screen s = {.type = BOOT_SCREEN_NONE};
+
+	if (!mb2_fits(bi, tag, FB_COLOURS))
+		return;
+	if (!mb2_read_screen(tag, bi->phys_limit ? bi->phys_limit : UINT64_MAX, &s)) {
+		boot_note(bi,
+			  "multiboot2+0x%lx: screen of type %u, %u bits, %ux%u, at 0x%lx: not used",
+			  tag->off, tag->p[FB_TYPE], tag->p[FB_BITS], s.width, s.height, s.base);
+		return;
+	}
+	boot_add_range(bi, s.base, s.len, BOOT_MEM_RESERVED);
+	bi->screen = s;
+}
+
 /* Reads the tag at tag->off. False, and said: none can be there. */
 static bool mb2_read(struct bootinfo *bi, struct mb2_tag *tag, const u8 *info, u32 total)
 {
@@ -117,7 +193,7 @@ static bool mb2_read(struct bootinfo *bi, struct mb2_tag *tag, const u8 *info, u
 
 static void mb2_tags(struct bootinfo *bi, const u8 *info, u64 info_phys, u32 total)
 {
-	struct mb2_tag tag = {.off = INFO_HEADER}, efi = {.p = NULL};
+	struct mb2_tag tag = {.off = INFO_HEADER}, efi = {.p = NULL}, screen = {.p = NULL};
 	bool have_v2 = false;
 
 	while (mb2_read(bi, &tag, info, total) && tag.type != TAG_END) {
@@ -139,11 +215,16 @@ static void mb2_tags(struct bootinfo *bi, const u8 *info, u64 info_phys, u32 tot
 		case TAG_EFI_MAP:
 			efi = tag;
 			break;
+		case TAG_FRAMEBUFFER:
+			screen = tag;
+			break;
 		}
 		tag.off = MIN(ALIGN_UP(tag.off + tag.size, (u64)TAG_ALIGN), (u64)total);
 	}
 	if (efi.p && !boot_has_ram(bi))
 		mb2_efi_map(bi, &efi);
+	if (screen.p)
+		mb2_screen(bi, &screen);
 }
 
 int multiboot2_parse(u64 info_phys, boot_map_fn *map, void *ctx, struct bootinfo *bi)

@@ -1,12 +1,14 @@
 #!/bin/sh
-# Fetch an arm64 package's files into build/deps/arm64, without adding an architecture to this
-# machine and without privileges: apt runs on a private state folder, dpkg only unpacks.
+# Fetch a package's files into build/deps, without installing it, without adding an architecture to
+# this machine and without privileges: apt runs on a private state folder, dpkg only unpacks.
 #
-# Usage: tools/fetch.sh libfdt-arm64   -> build/deps/arm64/libfdt.a and include/*.h
+# Usage: tools/fetch.sh console-font   -> build/deps/font.psf
+#        tools/fetch.sh libfdt-arm64   -> build/deps/arm64/libfdt.a and include/*.h
 #        tools/fetch.sh grub-arm64     -> build/deps/arm64/grub/ (modules for grub-mkrescue -d)
 #
 # The package comes from the distribution's archive as this machine is set up to use it; apt checks
-# the archive's signature. What is linked into the kernel is pinned by version and SHA-256 as well.
+# the archive's signature. What is linked into the kernel is pinned by SHA-256 as well; a font with
+# that sum that is installed already is taken as it is.
 # BUILD names another build folder; SETUP=no refuses. Exit 0 or 77, or 1 on a wrong checksum.
 set -eu
 
@@ -20,7 +22,27 @@ cannot() {
 	exit 77
 }
 
+# Of console-setup-linux; in the public domain, as its source's copyright.fonts says.
+FONT=usr/share/consolefonts/Lat15-Fixed16.psf.gz
+FONT_SHA256=3ac4bf16013a3d2f0cca9feaeaa1a2751c649515d988e178e91154d7b952e3cc
+
+# take_font ROOT: unpack the font that lies there; false: there is none, or another one.
+take_font() {
+	[ -e "$1/$FONT" ] || return 1
+	gzip -dc "$1/$FONT" >"$build/deps/font.partial"
+	echo "$FONT_SHA256  $build/deps/font.partial" | sha256sum --check --status || return 1
+	mv "$build/deps/font.partial" "$build/deps/font.psf"
+}
+
 case ${1:-} in
+console-font)
+	package=console-setup-linux
+	version=''
+	sha256=''
+	result=$build/deps/font.psf
+	mkdir -p "$build/deps"
+	! take_font "" || exit 0
+	;;
 libfdt-arm64)
 	package=libfdt-dev
 	version=1.6.1-4+b1
@@ -34,15 +56,15 @@ grub-arm64) # only boots the image, so any version that the archive signs will d
 	result=$deps/grub/linux.mod
 	;;
 *)
-	say "usage: tools/fetch.sh libfdt-arm64|grub-arm64"
+	say "usage: tools/fetch.sh console-font|libfdt-arm64|grub-arm64"
 	exit 2
 	;;
 esac
 [ ! -e "$result" ] || exit 0
 
-[ "${SETUP:-}" != no ] || cannot "SETUP=no, $package:arm64 is not fetched"
+[ "${SETUP:-}" != no ] || cannot "SETUP=no, $package is not fetched"
 for tool in apt-get dpkg-deb sha256sum; do
-	command -v $tool >/dev/null 2>&1 || cannot "$package:arm64 needs $tool (Debian)"
+	command -v $tool >/dev/null 2>&1 || cannot "$package needs $tool (Debian)"
 done
 
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$deps"
@@ -55,13 +77,13 @@ apt() {
 		-o APT::Sandbox::User="$(id -un)" "$@" >&2
 }
 
-say "fetching $package:arm64 ${version:-(newest)} into $build/deps/arm64"
+say "fetching $package ${version:-(newest)} for $result"
 work=$state/download
 rm -rf "$work"
 mkdir -p "$work"
 apt update || cannot "the package lists could not be refreshed"
 (cd "$work" && apt download "$package${version:+=$version}") ||
-	cannot "$package:arm64 could not be fetched"
+	cannot "$package could not be fetched"
 
 set -- "$work"/*.deb
 if [ -n "$sha256" ] && ! echo "$sha256  $1" | sha256sum --check --status; then
@@ -70,6 +92,12 @@ if [ -n "$sha256" ] && ! echo "$sha256  $1" | sha256sum --check --status; then
 fi
 dpkg-deb -x "$1" "$work/tree"
 case $package in
+console-setup-linux)
+	if ! take_font "$work/tree"; then
+		say "error: $FONT of $(basename "$1"): SHA-256 is not $FONT_SHA256"
+		exit 1
+	fi
+	;;
 libfdt-dev)
 	mkdir -p "$deps/include"
 	cp "$work"/tree/usr/include/*fdt*.h "$deps/include/"

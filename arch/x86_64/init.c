@@ -16,9 +16,11 @@
 PERCPU(u64, x86_percpu_base);
 PERCPU(u32, x86_cpu_id);
 
-/* Memory is not mapped yet. */
-static bool is_at_ports(struct bootinfo *bi __unused, const struct boot_console *c)
+/* The boot tables map what may be a screen, but are not asked about registers, which they map cached. */
+static bool is_in_reach(struct bootinfo *bi, const struct boot_console *c)
 {
+	if (c->type == BOOT_CONSOLE_SCREEN)
+		return bi->screen.base + bi->screen.len <= BOOT_MAP_END;
 	return c->type == BOOT_CONSOLE_16550_IO;
 }
 
@@ -28,7 +30,7 @@ void arch_init_early(struct bootinfo *bi)
 	features_detect();
 	gdt_load();
 	idt_load();
-	consoles_open_early(bi, is_at_ports);
+	consoles_open_early(bi, is_in_reach);
 }
 
 /* GS is moved last: until then this CPU's segments are those of its old copy, or none. */

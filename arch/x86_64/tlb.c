@@ -5,6 +5,7 @@
 #include <asm/features.h>
 #include <asm/regs.h>
 #include <kernel/panic.h>
+#include <kernel/screen.h>
 
 paddr_t x86_kernel_root;
 
@@ -12,6 +13,7 @@ void arch_load_kernel_root(paddr_t root)
 {
 	x86_kernel_root = root;
 	evidence_root(0, root);
+	screen_lose(); /* the boot tables mapped it, if it is below 4 GiB */
 	cr3_write(root);
 	/* The boot tables have no global entries; from here on kernel entries are. */
 	if (x86_has(X86_PGE))

@@ -31,8 +31,10 @@ static void map_redistributors(struct bootinfo *bi)
 }
 
 /* What cannot be mapped must not be used: each print would fault, and so would the report of the fault. */
-static bool reach_console(struct bootinfo *bi __unused, const struct boot_console *c)
+static bool reach_console(struct bootinfo *bi, const struct boot_console *c)
 {
+	if (c->type == BOOT_CONSOLE_SCREEN)
+		return kmap_device(bi->screen.base, bi->screen.len);
 	return c->base && kmap_device(c->base, UART_LEN);
 }
 

@@ -127,8 +127,8 @@ static void map_consoles(const struct bootinfo *bi)
 	for (unsigned i = 0; i < bi->console_word_count; i++)
 		if (!bi->console_words[i].refused && bi->console_words[i].console.base)
 			boot_map_device(bi->console_words[i].console.base, UART_LEN);
-	if (bi->default_console.base)
-		boot_map_device(bi->default_console.base, UART_LEN);
+	if (bi->console.base)
+		boot_map_device(bi->console.base, UART_LEN);
 }
 
 static void boot_fail(struct bootinfo *bi)
@@ -152,7 +152,7 @@ void boot_main(paddr_t fdt, bool efi, unsigned entry_el)
 	else
 		read_fdt(bi, efi ? bi->fdt : fdt);
 	assume_virt_board(bi);
-	bi->default_console = bi->console;
+	bi->default_consoles[0] = bi->console;
 	option_init(bi->cmdline);
 	console_words(bi, false);
 	map_memory(bi);

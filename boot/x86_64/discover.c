@@ -3,7 +3,6 @@
  * all tables. Devices that the tables name and the port uses are mapped here,
  * so that arch/ needs no page tables.
  */
-#include "boot.h"
 #include <arch/platform.h>
 #include <asm/regs.h>
 #include <boot/acpi.h>
@@ -114,8 +113,10 @@ static void map_devices(struct bootinfo *bi)
 		x->sleep_addr = 0;
 }
 
-static bool reach_console(struct bootinfo *bi __unused, const struct boot_console *c)
+static bool reach_console(struct bootinfo *bi, const struct boot_console *c)
 {
+	if (c->type == BOOT_CONSOLE_SCREEN)
+		return kmap_device(bi->screen.base, bi->screen.len);
 	return c->type == BOOT_CONSOLE_16550_IO || kmap_device(c->base, UART_LEN);
 }
 

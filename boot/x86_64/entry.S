@@ -16,6 +16,10 @@
 #define MB2_ARCH_I386 0
 #define MB2_TAG_END 0
 #define MB2_TAG_ENTRY 3
+#define MB2_TAG_CONSOLE 4
+#define MB2_TAG_FRAMEBUFFER 5
+#define MB2_OPTIONAL 1
+#define MB2_CONSOLE_TEXT 2		/* we can write to EGA text memory; without bit 0: and need no screen */
 #define PVH_START_MAGIC 0x336ec578	/* also the first word of the start information */
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
 
@@ -38,6 +42,13 @@ mb2_header:
 	/* The ELF entry is a virtual address, as ELF wants it; loaders disagree on what that means. */
 	.short	MB2_TAG_ENTRY, 0
 	.long	12, PHYS(multiboot2_entry)
+	.balign	8
+	.short	MB2_TAG_CONSOLE, MB2_OPTIONAL
+	.long	12, MB2_CONSOLE_TEXT
+	.balign	8
+	/* Asked for any size, GRUB takes 24 bits a pixel, or finds none. */
+	.short	MB2_TAG_FRAMEBUFFER, MB2_OPTIONAL
+	.long	20, 1024, 768, 32
 	.balign	8
 	.short	MB2_TAG_END, 0
 	.long	8

@@ -3,7 +3,6 @@
  * in memory becomes struct bootinfo, and the page that starts the other CPUs
  * is put in place.
  */
-#include "boot.h"
 #include <arch/platform.h>
 #include <asm/secondary.h>
 #include <boot/bootinfo.h>
@@ -87,12 +86,13 @@ static void boot_fail(struct bootinfo *bi)
 
 void boot_main(u32 magic, u32 info)
 {
-	static const struct boot_console com1 = {
-		.type = BOOT_CONSOLE_16550_IO, .base = 0x3f8, .baud = 115200};
+	static const struct boot_console com[BOOT_DEFAULT_CONSOLES] = {
+		{.type = BOOT_CONSOLE_16550_IO, .base = 0x3f8, .baud = 115200},
+		{.type = BOOT_CONSOLE_16550_IO, .base = 0x2f8, .baud = 115200}};
 	struct bootinfo *bi = &bootinfo;
 	int err;
 
-	bi->default_console = com1;
+	memcpy(bi->default_consoles, com, sizeof(com));
 	bi->phys_limit = arch_phys_limit();
 	if (magic == PVH_START_MAGIC) {
 		err = pvh_parse(info, map_boot, NULL, bi);

@@ -1,10 +1,12 @@
 /*
- * Which UARTs the console uses: those of the boot line's console= words, read as Linux reads them
- * (Documentation/admin-guide/serial-console.rst, and its earlycon words), else the one that firmware names.
+ * Where the console is: on the UARTs and the screen of the boot line's console= words, read as Linux
+ * reads them (Documentation/admin-guide/serial-console.rst, and its earlycon words), else on all that are found.
  */
 #include <kernel/bootinfo.h>
 #include <kernel/option.h>
+#include <kernel/printf.h>
 #include <kernel/printk.h>
+#include <kernel/screen.h>
 #include <kernel/string.h>
 #include <kernel/uart.h>
 
@@ -212,6 +214,11 @@ static const char *read_line_options(const char *s, struct boot_console *c, cons
 	return NULL;
 }
 
+static struct boot_console screen_console(const struct bootinfo *bi)
+{
+	return (struct boot_console){.type = BOOT_CONSOLE_SCREEN, .base = bi->screen.base};
+}
+
 const char *console_parse(const struct bootinfo *bi, bool has_ports, const char *word,
 			  struct boot_console *c, const char **remark)
 {
@@ -221,6 +228,10 @@ const char *console_parse(const struct bootinfo *bi, bool has_ports, const char 
 	*remark = NULL;
 	if (!*word || !strcmp(word, "none") || !strcmp(word, "null"))
 		return NULL;
+	if (!strcmp(word, "tty0")) {
+		*c = screen_console(bi);
+		return bi->screen.type == BOOT_SCREEN_NONE ? "the loader names no screen" : NULL;
+	}
 	if (!strncmp(word, "ttyS", 4) || !strncmp(word, "ttyAMA", 6))
 		refused = named_uart(bi, has_ports, &s, c);
 	else
@@ -257,10 +268,31 @@ static bool is_none(const struct boot_console_word *w)
 	return w->console.type == BOOT_CONSOLE_NONE;
 }
 
-static void open_default(struct bootinfo *bi, console_reach_fn *reach)
+static bool open_console(struct bootinfo *bi, const struct boot_console *c, bool sole_input)
 {
-	if (reach(bi, &bi->default_console))
-		uart_add(&bi->default_console);
+	return c->type == BOOT_CONSOLE_SCREEN ? screen_add(&bi->screen) : uart_add(c, sole_input);
+}
+
+/* One that nobody named: false if it is not there. */
+static bool open_if_found(struct bootinfo *bi, const struct boot_console *c,
+			  console_reach_fn *reach)
+{
+	bool is_known = c->type != BOOT_CONSOLE_UNKNOWN && c->type != BOOT_CONSOLE_NONE;
+
+	return is_known && reach(bi, c) && open_console(bi, c, false);
+}
+
+static void open_defaults(struct bootinfo *bi, console_reach_fn *reach)
+{
+	for (unsigned i = 0; i < BOOT_DEFAULT_CONSOLES; i++)
+		open_if_found(bi, &bi->default_consoles[i], reach);
+}
+
+static bool open_screen(struct bootinfo *bi, console_reach_fn *reach)
+{
+	const struct boot_console c = screen_console(bi);
+
+	return bi->screen.type != BOOT_SCREEN_NONE && open_if_found(bi, &c, reach);
 }
 
 void consoles_open_early(struct bootinfo *bi, console_reach_fn *reach)
@@ -272,12 +304,14 @@ void consoles_open_early(struct bootinfo *bi, console_reach_fn *reach)
 
 		if (w->refused)
 			continue;
-		if (!is_none(w) && reach(bi, &w->console) && !uart_add(&w->console))
+		if (!is_none(w) && reach(bi, &w->console) && !open_console(bi, &w->console, true))
 			w->refused = "nothing answers there";
 		named |= !w->refused;
 	}
-	if (!named)
-		open_default(bi, reach);
+	if (named)
+		return;
+	open_defaults(bi, reach);
+	open_screen(bi, reach);
 }
 
 /* True: there is something to open, or nothing is to be opened, by the boot line. */
@@ -291,7 +325,7 @@ static bool open_words(struct bootinfo *bi, console_reach_fn *reach)
 		if (!w->refused && !is_none(w)) {
 			if (!reach(bi, &w->console))
 				w->refused = "its registers cannot be mapped";
-			else if (!uart_add(&w->console))
+			else if (!open_console(bi, &w->console, true))
 				w->refused = "nothing answers there";
 		}
 		named |= !w->refused;
@@ -314,37 +348,54 @@ static void report_words(const struct bootinfo *bi)
 		       bi->console_words_dropped, BOOT_MAX_CONSOLES);
 }
 
-static bool is_same(const struct boot_console *a, const struct boot_console *b)
+/*
+ * Firmware's choice may be known late: what was printed before goes out again there. Where it says that
+ * there is no serial console, what a port leads to is none of ours, unless that is all there is.
+ */
+static void open_found(struct bootinfo *bi, console_reach_fn *reach)
 {
-	return a->type == b->type && a->base == b->base;
+	const struct boot_console *c = &bi->console;
+	bool seen = open_screen(bi, reach);
+
+	if (c->type == BOOT_CONSOLE_NONE && seen) {
+		printk("console: firmware says that no UART is one; console= would take "
+		       "precedence\n");
+		for (unsigned i = 0; i < BOOT_DEFAULT_CONSOLES; i++)
+			uart_remove(&bi->default_consoles[i]);
+		return;
+	}
+	open_defaults(bi, reach);
+	if (c->type != BOOT_CONSOLE_UNKNOWN && c->type != BOOT_CONSOLE_NONE &&
+	    !open_if_found(bi, c, reach))
+		printk("console: firmware says UART at %#lx: nothing can be reached there\n",
+		       c->base);
 }
 
-/* Firmware's choice may be known late: what was printed before goes out again there. */
-static void open_firmware(struct bootinfo *bi, console_reach_fn *reach)
+/* What else there is, for whoever looks at one of them. */
+static void report_open(void)
 {
-	const struct boot_console *c = &bi->console, *def = &bi->default_console;
+	char text[160];
 
-	if (c->type == BOOT_CONSOLE_UNKNOWN || is_same(c, def)) {
-		open_default(bi, reach);
-		return;
-	}
-	if (c->type == BOOT_CONSOLE_NONE) {
-		printk("console: firmware says there is none; console= would take precedence\n");
-		uart_remove(def);
-		return;
-	}
-	printk("console: firmware says UART at %#lx; console= would take precedence\n", c->base);
-	if (reach(bi, c) && uart_add(c)) {
-		uart_remove(def);
-		return;
-	}
-	printk("console: none can be reached there: staying here\n");
-	open_default(bi, reach);
+	if (consoles_describe(text, sizeof(text)) > 1)
+		printk("console: %s; console= chooses\n", text);
+}
+
+unsigned consoles_describe(char *text, size_t size)
+{
+	unsigned columns, rows, n = uart_describe(text, size);
+	size_t len = strlen(text);
+
+	screen_size(&columns, &rows);
+	if (columns)
+		ksnprintf(text + len, size - len, "%sscreen of %ux%u characters", n ? ", " : "",
+			  columns, rows);
+	return n + (columns > 0);
 }
 
 void consoles_open(struct bootinfo *bi, console_reach_fn *reach)
 {
 	if (!open_words(bi, reach))
-		open_firmware(bi, reach);
+		open_found(bi, reach);
 	report_words(bi);
+	report_open();
 }

@@ -6,6 +6,8 @@
 #include "uart.h"
 #include <arch/cpu.h>
 #include <kernel/error.h>
+#include <kernel/printf.h>
+#include <kernel/string.h>
 #include <kernel/uart.h>
 
 /*
@@ -15,7 +17,6 @@
 enum { SEND_TIMEOUT_S = 10 };
 
 static struct uart uarts[BOOT_MAX_CONSOLES]; /* those that are registered as sinks are in use */
-static struct uart *input; /* where typing is read; NULL: nowhere */
 
 /* Poll until ready; false: it is not, and is given up. The UART needs nothing from us to go on sending. */
 static bool uart_wait(struct uart *u, bool (*ready)(struct uart *u))
@@ -71,7 +72,14 @@ static void uart_drain(struct console_sink *sink)
 
 static int uart_getc(struct console_source *source __unused)
 {
-	return input && input->chip ? input->chip->receive(input) : -EAGAIN;
+	for (unsigned i = 0; i < ARRAY_SIZE(uarts); i++) {
+		struct uart *u = &uarts[i];
+		int c = u->input && u->chip ? u->chip->receive(u) : -EAGAIN;
+
+		if (c != -EAGAIN)
+			return c;
+	}
+	return -EAGAIN;
 }
 
 static const struct uart_chip *chip_of(enum boot_console_type type)
@@ -137,7 +145,7 @@ static void uart_register(struct uart *u)
 	console_add_source(&source);
 }
 
-bool uart_add(const struct boot_console *c)
+bool uart_add(const struct boot_console *c, bool sole_input)
 {
 	const struct uart_chip *chip = chip_of(c->type);
 	struct uart *u = find(c);
@@ -146,7 +154,9 @@ bool uart_add(const struct boot_console *c)
 		return false;
 	if (!is_used(u))
 		uart_register(u);
-	input = u;
+	for (unsigned i = 0; sole_input && i < ARRAY_SIZE(uarts); i++)
+		uarts[i].input = false;
+	u->input = true;
 	return true;
 }
 
@@ -157,8 +167,6 @@ void uart_remove(const struct boot_console *c)
 	if (!u || !is_used(u))
 		return;
 	console_remove_sink(&u->sink);
-	if (input == u)
-		input = NULL;
 	*u = (struct uart){0};
 }
 
@@ -167,4 +175,20 @@ void uart_lose(bool (*is_mapped)(paddr_t registers))
 	for (unsigned i = 0; i < ARRAY_SIZE(uarts); i++)
 		if (uarts[i].chip && !uarts[i].io && !is_mapped(uarts[i].base))
 			uarts[i].chip = NULL;
+}
+
+unsigned uart_describe(char *text, size_t size)
+{
+	unsigned n = 0;
+
+	*text = '\0';
+	for (unsigned i = 0; i < ARRAY_SIZE(uarts); i++) {
+		const struct uart *u = &uarts[i];
+		size_t len = strlen(text);
+
+		if (is_used(u))
+			ksnprintf(text + len, size - len, "%sUART at %s%#lx", n++ ? ", " : "",
+				  u->io ? "port " : "", u->base);
+	}
+	return n;
 }

@@ -25,6 +25,7 @@ struct uart {
 	u8 stride, width; /* bytes between and per register */
 	bool sbsa; /* a PL011 without line control */
 	bool fifo; /* 16550: a working transmit FIFO */
+	bool input; /* what is typed there is read */
 	bool stuck; /* gave up waiting: looked at only once per byte until it sends again */
 	unsigned room; /* bytes that it takes without being asked */
 };

@@ -16,6 +16,7 @@ enum {
 	FCR_ENABLE = 0x01,
 	IIR_FIFO = 0xc0, /* both: a working FIFO is on */
 	LSR_DATA = 0x01,
+	LSR_BROKEN = 0x1c, /* parity, framing, or no stop bit at all: a line that nobody drives */
 	LSR_THR_EMPTY = 0x20,
 	LSR_ALL_SENT = 0x40,
 };
@@ -117,11 +118,12 @@ static bool all_sent_16550(struct uart *u)
 
 static int receive_16550(struct uart *u)
 {
-	u8 status = reg_read(u, REG_LSR);
+	u8 status = reg_read(u, REG_LSR), byte;
 
 	if (status == 0xff || !(status & LSR_DATA))
 		return -EAGAIN;
-	return reg_read(u, REG_DATA);
+	byte = reg_read(u, REG_DATA);
+	return status & LSR_BROKEN ? -EAGAIN : byte;
 }
 
 const struct uart_chip uart_16550 = {

@@ -63,7 +63,12 @@ FAKE_MM := $(wildcard arch/fake/*.c) \
 HOST_TESTS += test_uart
 test_uart_INCLUDES := $(FAKE_INCLUDES)
 test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.c \
-		  kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
+		  kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c kernel/lib/printf.c kernel/lib/strutil.c \
+		  kernel/lib/utf8.c
+
+HOST_TESTS += test_screen
+test_screen_INCLUDES := $(FAKE_INCLUDES)
+test_screen_SRCS := tests/host/check.c tests/host/test_screen.c kernel/lib/utf8.c
 
 HOST_TESTS += test_copy
 test_copy_INCLUDES := $(FAKE_INCLUDES)
@@ -76,7 +81,7 @@ test_log_SRCS := tests/host/check.c tests/host/test_log.c kernel/core/log.c kern
 
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \
-		      kernel/core/option.c kernel/lib/strutil.c
+		      kernel/core/option.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c
 
 HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)

@@ -4,15 +4,18 @@
 #include <kernel/bootinfo.h>
 #include <kernel/option.h>
 #include <kernel/printk.h>
+#include <kernel/screen.h>
 #include <kernel/uart.h>
 
 #include <stdarg.h>
 
 static struct bootinfo bi; /* large */
 static char printed[2048];
-static char
-	opened[256]; /* addresses, in the order of uart_add(); "-" before one that was removed */
+static char opened
+	[256]; /* addresses, in the order of uart_add(); "-" before one that was removed, "+" if others are read, too */
 static u64 absent; /* where nothing answers */
+static unsigned uarts_in_use; /* as the drivers say */
+static bool screen_in_use;
 static bool only_ports; /* nothing else can be reached */
 
 void printk(const char *fmt, ...)
@@ -32,12 +35,36 @@ static void note(const char *sign, u64 base)
 	snprintf(opened + len, sizeof(opened) - len, "%s%s%lx", len ? " " : "", sign, base);
 }
 
-bool uart_add(const struct boot_console *c)
+bool uart_add(const struct boot_console *c, bool sole_input)
 {
-	if (c->type == BOOT_CONSOLE_UNKNOWN || c->type == BOOT_CONSOLE_NONE || c->base == absent)
+	if (c->type == BOOT_CONSOLE_UNKNOWN || c->type == BOOT_CONSOLE_NONE ||
+	    c->type == BOOT_CONSOLE_SCREEN)
+		note("no UART ", c->type);
+	if (c->base == absent)
 		return false;
-	note("", c->base);
+	note(sole_input ? "" : "+", c->base);
 	return true;
+}
+
+/* The screen's address stands for it. */
+bool screen_add(const struct boot_screen *s)
+{
+	if (s != &bi.screen || s->base == absent)
+		return false;
+	note("", s->base);
+	return true;
+}
+
+unsigned uart_describe(char *text, size_t size)
+{
+	snprintf(text, size, "%s", uarts_in_use ? "UARTs" : "");
+	return uarts_in_use;
+}
+
+void screen_size(unsigned *columns, unsigned *rows)
+{
+	*columns = screen_in_use ? 128 : 0;
+	*rows = screen_in_use ? 48 : 0;
 }
 
 void uart_remove(const struct boot_console *c)
@@ -53,10 +80,22 @@ static bool reach(struct bootinfo *b __attribute__((unused)), const struct boot_
 static void begin(void)
 {
 	memset(&bi, 0, sizeof(bi));
-	bi.default_console = (struct boot_console){.type = BOOT_CONSOLE_16550_IO, .base = 0x3f8};
+	bi.default_consoles[0] =
+		(struct boot_console){.type = BOOT_CONSOLE_16550_IO, .base = 0x3f8};
 	printed[0] = opened[0] = '\0';
 	absent = 0;
 	only_ports = false;
+	uarts_in_use = 0;
+	screen_in_use = false;
+}
+
+/* With two ports and a screen. */
+static void begin_with_screen(void)
+{
+	begin();
+	bi.default_consoles[1] =
+		(struct boot_console){.type = BOOT_CONSOLE_16550_IO, .base = 0x2f8};
+	bi.screen = (struct boot_screen){.type = BOOT_SCREEN_PIXELS, .base = 0xfd000000};
 }
 
 /* A board with two PL011s, one of them of a known clock, and a 16550. */
@@ -72,7 +111,7 @@ static void board(void)
 					  .reg_stride = 4},
 					 0};
 	bi.uart_count = 3;
-	bi.console = bi.default_console = bi.uarts[0].console;
+	bi.console = bi.default_consoles[0] = bi.uarts[0].console;
 }
 
 enum machine { PC, BOARD };
@@ -148,7 +187,7 @@ TEST(what_is_wrong_is_said_by_name_and_reason)
 		bool has_ports;
 		const char *word, *reason;
 	} wrong[] = {
-		{true, "tty0", "no driver"},
+		{true, "tty0", "names no screen"},
 		{true, "hvc0", "no driver"},
 		{true, "ttyUSB0,115200", "no driver"},
 		{true, "ttyS", "number behind tty"},
@@ -242,17 +281,17 @@ TEST(what_cannot_be_used_is_skipped_and_the_rest_is_used)
 	start("console=tty0 console=ttyS1 console=ttyS2", true);
 	consoles_open(&bi, reach);
 	CHECK_STR(opened, "2f8 2f8");
-	CHECK_STR(printed, "console=tty0: no driver for such a console: skipped\n"
+	CHECK_STR(printed, "console=tty0: the loader names no screen: skipped\n"
 			   "console=ttyS2: nothing answers there: skipped\n");
 	begin(); /* nothing of it can be used: as if there were none */
 	absent = 0xfe000000;
 	start("console=tty0 console=uart8250,mmio,0xfe000000", true);
 	CHECK_STR(opened, "");
 	consoles_open(&bi, reach);
-	CHECK_STR(opened, "3f8");
+	CHECK_STR(opened, "+3f8");
 	begin();
 	start("console=tty0", true);
-	CHECK_STR(opened, "3f8");
+	CHECK_STR(opened, "+3f8");
 }
 
 TEST(words_that_are_too_many_are_told)
@@ -285,32 +324,91 @@ TEST(no_console_if_that_is_asked_for)
 	CHECK_STR(opened, "2f8");
 }
 
-TEST(firmware_chooses_where_the_boot_line_does_not)
+TEST(all_that_are_found_are_used_where_the_boot_line_does_not_choose)
 {
 	begin();
 	start("", true);
 	bi.console = (struct boot_console){.type = BOOT_CONSOLE_16550_MMIO, .base = 0xfe000000};
 	consoles_open(&bi, reach);
-	CHECK_STR(opened, "3f8 fe000000 -3f8");
-	CHECK(strstr(printed, "firmware says UART at 0xfe000000"));
+	CHECK_STR(opened, "+3f8 +3f8 +fe000000");
+	CHECK_STR(printed, "");
 	begin();
 	absent = 0xfe000000;
 	start("", true);
 	bi.console = (struct boot_console){.type = BOOT_CONSOLE_16550_MMIO, .base = 0xfe000000};
 	consoles_open(&bi, reach);
-	CHECK_STR(opened, "3f8 3f8");
-	CHECK(strstr(printed, "staying here"));
+	CHECK_STR(opened, "+3f8 +3f8");
+	CHECK(strstr(printed, "nothing can be reached there"));
+	begin_with_screen();
+	absent = 0x3f8;
+	start("", true);
+	CHECK_STR(opened, "+2f8"); /* what is not at a port is not reached yet */
+	consoles_open(&bi, reach);
+	CHECK_STR(opened, "+2f8 fd000000 +2f8");
+	begin_with_screen();
+	absent = 0xfd000000;
+	start("", true);
+	consoles_open(&bi, reach);
+	CHECK_STR(opened, "+3f8 +2f8 +3f8 +2f8");
+	board(); /* the default is firmware's: opened again once it is mapped */
+	start("", false);
+	consoles_open(&bi, reach);
+	CHECK_STR(opened, "+9000000 +9000000 +9000000");
+	CHECK_STR(printed, "");
+}
+
+TEST(without_a_uart_by_firmware_the_screen_is_used_or_else_what_there_is)
+{
+	begin_with_screen();
+	start("", true);
+	bi.console.type = BOOT_CONSOLE_NONE;
+	consoles_open(&bi, reach);
+	CHECK_STR(opened, "+3f8 +2f8 fd000000 -3f8 -2f8");
+	CHECK(strstr(printed, "no UART is one"));
 	begin();
 	start("", true);
 	bi.console.type = BOOT_CONSOLE_NONE;
 	consoles_open(&bi, reach);
-	CHECK_STR(opened, "3f8 -3f8");
-	CHECK(strstr(printed, "there is none"));
-	board(); /* the default is firmware's: opened again once it is mapped */
-	start("", false);
-	consoles_open(&bi, reach);
-	CHECK_STR(opened, "9000000 9000000");
+	CHECK_STR(opened, "+3f8 +3f8");
 	CHECK_STR(printed, "");
+}
+
+TEST(the_screen_is_chosen_by_its_name)
+{
+	begin_with_screen();
+	start("console=ttyS1 console=tty0", true);
+	consoles_open(&bi, reach);
+	CHECK_STR(opened, "2f8 2f8 fd000000");
+	CHECK_STR(printed, "");
+	begin_with_screen();
+	start("console=ttyS0", true);
+	consoles_open(&bi, reach);
+	CHECK_STR(opened, "3f8 3f8");
+}
+
+TEST(where_output_goes_is_told_if_that_is_more_than_one_place)
+{
+	char text[64];
+
+	for (unsigned uarts = 0; uarts < 3; uarts++) {
+		for (unsigned screens = 0; screens < 2; screens++) {
+			begin();
+			start("console=ttyS0", true);
+			uarts_in_use = uarts;
+			screen_in_use = screens;
+			consoles_open(&bi, reach);
+			CHECK_EQ(!!strstr(printed, "console="), uarts + screens > 1);
+		}
+	}
+	CHECK_EQ(consoles_describe(text, sizeof(text)), 3);
+	CHECK_STR(text, "UARTs, screen of 128x48 characters");
+	uarts_in_use = 0;
+	CHECK_EQ(consoles_describe(text, sizeof(text)), 1);
+	CHECK_STR(text, "screen of 128x48 characters");
+}
+
+TEST(firmware_does_not_overrule_the_boot_line)
+{
 	begin();
 	start("console=ttyS1", true);
 	bi.console = (struct boot_console){.type = BOOT_CONSOLE_16550_MMIO, .base = 0xfe000000};

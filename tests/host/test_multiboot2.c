@@ -240,7 +240,7 @@ TEST(multiboot2_tags_that_break_the_chain)
 
 TEST(multiboot2_tags_that_are_too_short)
 {
-	static const u32 types[] = {3, 6, 14, 15};
+	static const u32 types[] = {3, 6, 8, 14, 15};
 	struct table t;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
@@ -251,6 +251,116 @@ TEST(multiboot2_tags_that_are_too_short)
 		CHECK_EQ(parse_table(&t), 0);
 		CHECK(warned("has 12 bytes, needs"));
 		CHECK_EQ(bi.rsdp, 0);
+	}
+	phys_free(&m);
+}
+
+/* ---- framebuffer ---- */
+
+struct framebuffer {
+	u64 base;
+	u32 pitch, width, height;
+	u8 bits, type, colours[6];
+};
+
+static const struct framebuffer usual = {0xfd000000, 4096, 1024, 768, 32, 1, {16, 8, 8, 8, 0, 8}};
+
+static bool parse_framebuffer(const struct framebuffer *f)
+{
+	struct table t;
+
+	info_begin(&t);
+	info_tag(&t, 8, f->type == 1 ? 38 : 32);
+	table_64(&t, f->base);
+	table_32(&t, f->pitch);
+	table_32(&t, f->width);
+	table_32(&t, f->height);
+	table_8(&t, f->bits);
+	table_8(&t, f->type);
+	table_8(&t, 0xee); /* reserved */
+	table_8(&t, 0xee);
+	if (f->type == 1)
+		table_bytes(&t, f->colours, 6);
+	info_map(&t);
+	return !parse_table(&t) && sane();
+}
+
+static bool is_reserved(u64 base, u64 len)
+{
+	for (unsigned i = 0; i < bi.range_count; i++)
+		if (bi.ranges[i].type == BOOT_MEM_RESERVED && bi.ranges[i].base <= base &&
+		    bi.ranges[i].base + bi.ranges[i].len >= base + len)
+			return true;
+	return false;
+}
+
+TEST(multiboot2_framebuffer)
+{
+	static const struct {
+		struct framebuffer f;
+		u32 lit;
+		u8 bytes;
+	} good[] = {
+		{{0xfd000000, 4096, 1024, 768, 32, 1, {16, 8, 8, 8, 0, 8}}, 0xffffff, 4},
+		{{0xc0000000, 5120, 1024, 768, 32, 1, {8, 8, 16, 8, 24, 8}}, 0xffffff00, 4},
+		{{0xfd000000, 4096, 1024, 768, 32, 1, {20, 10, 10, 10, 0, 10}}, 0x3fffffff, 4},
+		{{0xfd000001, 2401, 800, 600, 24, 1, {16, 8, 8, 8, 0, 8}}, 0xffffff, 3},
+		{{0xfd000000, 1600, 800, 600, 16, 1, {11, 5, 5, 6, 0, 5}}, 0xffff, 2},
+		{{0xfd000000, 1600, 800, 600, 15, 1, {10, 5, 5, 5, 0, 5}}, 0x7fff, 2},
+		{{0x7e500000, 4096, 1024, 768, 32, 1, {16, 8, 8, 8, 0, 8}},
+		 0xffffff,
+		 4}, /* in RAM */
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
+		const struct framebuffer *f = &good[i].f;
+
+		CHECK(parse_framebuffer(f));
+		CHECK_EQ(bi.warning_count, 0);
+		CHECK_EQ(bi.screen.type, BOOT_SCREEN_PIXELS);
+		CHECK_EQ(bi.screen.base, f->base);
+		CHECK_EQ(bi.screen.pitch, f->pitch);
+		CHECK_EQ(bi.screen.width, f->width);
+		CHECK_EQ(bi.screen.height, f->height);
+		CHECK_EQ(bi.screen.len, (u64)f->pitch * f->height);
+		CHECK_EQ(bi.screen.lit, good[i].lit);
+		CHECK_EQ(bi.screen.pixel_bytes, good[i].bytes);
+		CHECK(is_reserved(f->base, bi.screen.len));
+	}
+	CHECK(parse_framebuffer(&(struct framebuffer){0xb8000, 160, 80, 25, 16, 2, {0}}));
+	CHECK_EQ(bi.warning_count, 0);
+	CHECK_EQ(bi.screen.type, BOOT_SCREEN_TEXT);
+	CHECK_EQ(bi.screen.len, 4000);
+	phys_free(&m);
+}
+
+TEST(multiboot2_framebuffers_that_cannot_be_used)
+{
+	struct framebuffer wrong[] = {usual, usual, usual, usual, usual, usual, usual, usual,
+				      usual, usual, usual, usual, usual, usual, usual};
+
+	wrong[0].base = 0; /* a display that only copies blocks */
+	wrong[1].type = 0; /* a palette */
+	wrong[2].type = 3;
+	wrong[3].bits = 8;
+	wrong[4].bits = 33;
+	wrong[5].pitch = 4092; /* shorter than a line */
+	wrong[6].pitch = 0x100004;
+	wrong[7].width = 0;
+	wrong[8].height = 0;
+	wrong[9].colours[0] = 25; /* beyond the pixel */
+	wrong[10].colours[3] = 0;
+	wrong[11].base++;
+	wrong[12].pitch += 2;
+	wrong[13].base = UINT64_MAX - 4095;
+	wrong[14] = (struct framebuffer){0xb8000, 158, 80, 25, 16, 2, {0}};
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		CHECK(parse_framebuffer(&wrong[i]));
+		CHECK_EQ(bi.warning_count, 1);
+		CHECK(warned("screen of type") && warned("not used"));
+		CHECK(!bi.broken);
+		CHECK_EQ(bi.screen.type, BOOT_SCREEN_NONE);
+		CHECK(!is_reserved(0xfd000000, 1));
 	}
 	phys_free(&m);
 }

@@ -40,6 +40,7 @@ static struct model {
 	bool overrun; /* a byte came when there was no room */
 	bool wrong; /* another address or width than the chip's */
 	int waiting; /* a received byte, or -1 */
+	u8 line_error; /* bits of the status that come with it */
 	unsigned looks; /* at the status */
 	char sent[256];
 	unsigned sent_len;
@@ -120,7 +121,7 @@ static u8 read_16550(unsigned reg)
 	model->looks++;
 	if (!model->stuck)
 		model->in_fifo = 0;
-	return (model->waiting >= 0 ? 0x01 : 0) | (model->stuck ? 0 : 0x60);
+	return (model->waiting >= 0 ? 0x01 : 0) | (model->stuck ? 0 : 0x60) | model->line_error;
 }
 
 static void write_16550(unsigned reg, u8 v)
@@ -219,7 +220,7 @@ static bool open_one(const struct boot_console *c)
 	m->base = (unsigned)c->base;
 	m->stride = c->reg_width && !m->pl011 ? c->reg_width : 1;
 	m->width = c->type == BOOT_CONSOLE_16550_IO ? 0 : c->reg_width;
-	return uart_add(c);
+	return uart_add(c, true);
 }
 
 static bool open_chip(enum boot_console_type type, u8 width)
@@ -397,7 +398,7 @@ TEST(output_goes_to_all_and_input_comes_from_the_last)
 	chips[1].waiting = 'y';
 	CHECK_EQ(source->getc(source), 'y');
 	/* Named again it is not set up again. */
-	CHECK(uart_add(&first) && chips[0].waiting == 'x');
+	CHECK(uart_add(&first, true) && chips[0].waiting == 'x');
 	CHECK_EQ(source->getc(source), 'x');
 	/* One that hangs holds the others up no longer than its time. */
 	chips[0].stuck = true;
@@ -407,6 +408,43 @@ TEST(output_goes_to_all_and_input_comes_from_the_last)
 	CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
 	print("!");
 	CHECK_STR(chips[1].sent, "to both\r\nand on!");
+}
+
+TEST(where_nobody_chose_all_are_typed_at)
+{
+	struct boot_console first = console(BOOT_CONSOLE_16550_IO, 0, 0);
+	struct boot_console last = console(BOOT_CONSOLE_16550_MMIO, 4, 1);
+	char text[64];
+
+	new_chip();
+	CHECK_EQ(uart_describe(text, sizeof(text)), 0);
+	CHECK_STR(text, "");
+	CHECK(open_one(&first) && open_one(&last));
+	CHECK(uart_add(&first, false));
+	chips[0].waiting = 'x';
+	chips[1].waiting = 'y';
+	CHECK_EQ(source->getc(source), 'x');
+	CHECK_EQ(source->getc(source), 'y');
+	CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
+	CHECK_EQ(uart_describe(text, sizeof(text)), 2);
+	CHECK_STR(text, "UART at port 0x3f8, UART at 0xa000");
+}
+
+TEST(what_a_line_that_nobody_drives_sends_is_dropped)
+{
+	static const u8 broken[] = {0x04, 0x08, 0x10};
+
+	for (unsigned i = 0; i < sizeof(broken); i++) {
+		new_chip();
+		CHECK(open_chip(BOOT_CONSOLE_16550_IO, 0));
+		chips[0].waiting = 'x';
+		chips[0].line_error = broken[i];
+		CHECK_EQ(source->getc(source), (unsigned long long)-EAGAIN);
+		CHECK_EQ(chips[0].waiting, (unsigned long long)-1);
+		chips[0].line_error = 0;
+		chips[0].waiting = 'y';
+		CHECK_EQ(source->getc(source), 'y');
+	}
 }
 
 TEST(the_speed_is_the_clock_divided)

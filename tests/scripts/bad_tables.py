@@ -10,20 +10,12 @@ import struct
 import tempfile
 from pathlib import Path
 
+from acpi_table import table
 from common import boot, main, result
 
 MIB = 1 << 20
 HALF = 512 * MIB  # of the default 1 GiB
 CPUS = 4
-
-
-def table(signature: bytes, body: bytes, revision: int = 3) -> bytes:
-    """An ACPI table with a right length and checksum. ACPI 6.5 section 5.2.6."""
-    head = struct.pack("<4sIBB6s8sI4sI", signature, 36 + len(body), revision, 0, b"TARRY ",
-                       b"TEST    ", 1, b"TEST", 1)
-    data = bytearray(head + body)
-    data[9] = -sum(data) & 0xff
-    return bytes(data)
 
 
 def cpu(apic_id: int, domain: int, enabled: int = 1) -> bytes:

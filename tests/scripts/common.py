@@ -147,11 +147,11 @@ def longest_waits(record: dict) -> list[int]:
 
 
 class Console:
-    """A guest at its prompt, typed at through its first serial line; more_serial: further ones, as QEMU names them."""
+    """A guest at its prompt, typed at through a serial line; serial: all of them, as QEMU names them, one of them "stdio"."""
 
-    def __init__(self, more_serial: tuple[str, ...] = (), **changes: object):
+    def __init__(self, serial: tuple[str, ...] = ("stdio",), **changes: object):
         self.settings = settings(**changes)
-        self.serial = ["-serial", "stdio", *(word for port in more_serial for word in ("-serial", port)), "-monitor", "none"]
+        self.serial = [*(word for port in serial for word in ("-serial", port)), "-monitor", "none"]
         self.seen = b""  # everything printed so far
         self.at = 0  # what expect() has consumed of it
 

@@ -12,8 +12,9 @@ from common import Console, main, result, settings
 
 TEST = b"test console.idle_work_is_done_at_the_prompt\r"
 WORDS = {
-    "x86_64": ("console=ttyS1,115200n8 console=tty0 \"\" console=uart8250,mmio,0xfee0000000000 console=ttyS0,115200",
-               {b"console=tty0: no driver": "no-driver",
+    "x86_64": ("console=ttyS1,115200n8 console=hvc0 console=tty0 \"\" console=uart8250,mmio,0xfee0000000000 console=ttyS0,115200",
+               {b"console=hvc0: no driver": "no-driver",
+                b"console=tty0: the loader names no screen": "no-screen",
                 b"console=uart8250,mmio,0xfee0000000000: its registers cannot be mapped": "not-mapped",
                 b'has no name (""): ignored': "no-name"}),
     "arm64": ("console=ttyS0 console=pl011,mmio32,0x9000000,9600 console=pl011,0xfee0000000000 console=ttyAMA0,115200n8",
@@ -38,12 +39,12 @@ def body() -> None:
     line, messages = WORDS[arch]
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         second = Path(folder, "ttyS1")
-        ports = (f"file:{second}",) if arch == "x86_64" else ()
+        ports = ("stdio", f"file:{second}") if arch == "x86_64" else ("stdio",)
         with Console(ports, ARGS=line) as console:
             idle_work(console)
         for message, name in messages.items():
             result(f"words.{name}", message in console.seen and console.seen.count(b"skipped") >= 2, message.decode())
-        if ports:
+        if len(ports) > 1:
             seen = second.read_bytes()
             whole = seen.startswith(b"Tarry ") and b"tarry> test console" in seen and b"# rc=4" in seen
             result("words.both-ports", whole and console.seen.startswith(b"Tarry "),

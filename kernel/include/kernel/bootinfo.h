@@ -21,6 +21,7 @@ enum {
 	BOOT_ISA_IRQS = 16,
 	BOOT_MAX_UARTS = 8,
 	BOOT_MAX_CONSOLES = 8, /* as many as Linux takes */
+	BOOT_DEFAULT_CONSOLES = 2,
 };
 
 #define BOOT_NODE_NONE 0xffffffffu /* no firmware table says which node */
@@ -64,6 +65,19 @@ enum boot_console_type {
 	BOOT_CONSOLE_16550_MMIO,
 	BOOT_CONSOLE_PL011,
 	BOOT_CONSOLE_SBSA, /* PL011 subset: no baud-rate registers */
+	BOOT_CONSOLE_SCREEN, /* bi->screen */
+};
+
+enum boot_screen_type { BOOT_SCREEN_NONE, BOOT_SCREEN_PIXELS, BOOT_SCREEN_TEXT };
+
+struct boot_screen {
+	enum boot_screen_type type;
+	paddr_t base;
+	u64 len; /* bytes */
+	u32 pitch; /* bytes from one line to the next */
+	u32 width, height; /* pixels, or characters */
+	u32 lit; /* pixel of full red, green and blue */
+	u8 pixel_bytes; /* 2 to 4 */
 };
 
 struct boot_console {
@@ -192,8 +206,9 @@ struct bootinfo {
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned module_count;
 	struct boot_console console; /* the one that firmware names */
-	struct boot_console
-		default_console; /* until more is known, and where nobody names another */
+	struct boot_console default_consoles
+		[BOOT_DEFAULT_CONSOLES]; /* UARTs that the port expects; where no console= is given */
+	struct boot_screen screen;
 	struct boot_uart uarts[BOOT_MAX_UARTS];
 	unsigned uart_count;
 	struct boot_console_word console_words[BOOT_MAX_CONSOLES];

@@ -1,6 +1,6 @@
 /*
- * The console's UARTs (kernel/drivers/): polled, each a sink of the console core; input comes from
- * the one that was added last. Boot CPU, start-up.
+ * The console's UARTs (kernel/drivers/): polled, each a sink of the console core, and one or more of
+ * them its source. Boot CPU, start-up.
  */
 #pragma once
 
@@ -10,11 +10,11 @@ struct boot_console;
 struct bootinfo;
 
 /*
- * uart_add - use the UART that c names, beside those in use; one in use already only becomes the
- * source of input. A new one gets the log so far. Its registers must be mapped. False: nothing
- * answers there, or c names no UART.
+ * uart_add - use the UART that c names, beside those in use; one in use already only becomes a
+ * source of input. A new one gets the log so far. Its registers must be mapped. sole_input: from now
+ * on nothing is read from others. False: nothing answers there, or c names no UART.
  */
-bool uart_add(const struct boot_console *c);
+bool uart_add(const struct boot_console *c, bool sole_input);
 /* uart_remove - the UART at this place, if it is in use, no longer gets output. */
 void uart_remove(const struct boot_console *c);
 /*
@@ -23,7 +23,10 @@ void uart_remove(const struct boot_console *c);
  */
 void uart_lose(bool (*is_mapped)(paddr_t registers));
 
-/* ---- which UARTs: consoles.c ---- */
+/* uart_describe - those in use, as consoles_describe() has them. Returns how many they are. */
+unsigned uart_describe(char *text, size_t size);
+
+/* ---- which UARTs, and the screen: consoles.c ---- */
 
 /*
  * console_words - read every console= of the boot line into bi->console_words, as Linux does.
@@ -41,11 +44,17 @@ typedef bool console_reach_fn(struct bootinfo *bi, const struct boot_console *c)
 
 /*
  * consoles_open_early - what the boot line names, as far as it can be reached by now; otherwise
- * bi->default_console, unless something that it names may still come. Prints nothing.
+ * bi->default_consoles and the screen, unless something that it names may still come. Prints nothing.
  */
 void consoles_open_early(struct bootinfo *bi, console_reach_fn *reach);
 /*
- * consoles_open - all of them, once devices can be mapped; without a usable word the one that
- * firmware names instead of the default. Says what is not used, and why.
+ * consoles_open - all of them, once devices can be mapped; without a usable word every one that is
+ * found, so that nobody sees nothing: the one that firmware names, the defaults, the screen. Says what
+ * is not used, and why, and what is, if that is more than one.
  */
 void consoles_open(struct bootinfo *bi, console_reach_fn *reach);
+/*
+ * consoles_describe - where output goes, as "UART at port 0x3f8, screen of 128x48 characters". Returns how many
+ * they are; text, of size > 0 bytes, is empty without any.
+ */
+unsigned consoles_describe(char *text, size_t size);

@@ -19,16 +19,24 @@ WORD_MAX = 8000  # bytes; with a longer word GRUB 2.06 hangs
 ARGS_MARK = b"# tarry: boot line of this run, else blank\n"
 
 GRUB_MODULES = ("normal configfile test echo serial terminal iso9660 part_gpt part_msdos fat "
-                "search search_fs_file reboot halt")
+                "search search_fs_file reboot halt all_video")
 
+# all_video: under UEFI there is no framebuffer without it. Output goes where the kernel's goes: to the screen and to
+# the serial lines that are there. GRUB asks firmware for them; one that is missing is no error.
 CONFIG = """\
+insmod all_video
 source /boot/grub/args.cfg
 set timeout=10
 set default=0
-serial --unit=0 --speed=115200
-terminal_input console serial
-terminal_output console serial
-menuentry "Tarry: console" {{
+set terminals=console
+for unit in 0 1; do
+	if serial --unit=$unit --speed=115200; then
+		set terminals="$terminals serial_com$unit"
+	fi
+done
+terminal_input $terminals
+terminal_output $terminals
+menuentry "Tarry: console, on the screen and on serial lines (115200n8)" {{
 	{load}
 }}
 menuentry "Tarry: quick comparison of the schemes, then halt" {{

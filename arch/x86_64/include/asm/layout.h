@@ -26,6 +26,9 @@
 #define KVIRT_BASE LAYOUT_U64(0xffffe00000000000)
 #define KVIRT_END LAYOUT_U64(0xffffe08000000000)
 
+/* Where the boot tables end, which map all that is below. */
+#define BOOT_MAP_END LAYOUT_U64(0x100000000)
+
 /* For linker.ld. */
 /* clang-format off */
 #define LD_OUTPUT_ARCH i386:x86-64
