@@ -8,7 +8,7 @@ Turns a comparison, moves a constant by one, drops a statement or a condition, o
 (tools/tarrylib/prove/breakages.py), one at a time in a scratch copy, in N places of each folder, which the
 seed picks at random. A mutant that does not compile is not counted; the next one is taken. The tests that
 cover its file then run, the cheapest first: host tests that are built from it, for Python the tests of the
-host tools; where there is no host test, a deterministic boot.
+host tools; where there is no host test, a deterministic boot, and then cases of `make test`.
 
 A mutant is killed if a test fails, and survives if all pass. What did not run or finish is neither. It, and
 survivors in the folders that are held to it, must be argued in tools/mutants_generic.cfg. Exit status 1: something
@@ -49,7 +49,7 @@ class Folder:
     files: tuple[str, ...]
     held: bool  # to KILLED_SHARE, and every survivor argued
     boot: str = "test *"  # what is run where no host test covers a file
-    script: str = ""  # what is run then, in tests/scripts
+    cases: tuple[str, ...] = ()  # of tests/cases.cfg, what is run then
     order: list[tuple[Site, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -59,10 +59,14 @@ FOLDERS = [
     # From the loader to the parsers: a boot takes one of its ways, others need other firmware.
     Folder("boot/x86_64+arm64", ("boot/*/*.c",), False, "show; numa; test pmm.*; test percpu.*"),
     Folder("kernel/lib", ("kernel/lib/*.c",), True, "test percpu.*; test console.*"),
-    Folder("kernel/core", ("kernel/core/*.c",), False),
-    Folder("kernel/bench", ("kernel/bench/**/*.c",), True, "test bench.*; test pmbench.*", "bench_output.py"),
+    Folder("kernel/core", ("kernel/core/*.c",), False,
+           cases=("script-console", "script-session", "smp2", "script-bad-input", "script-identical", "script-late-cpu")),
+    Folder("kernel/bench", ("kernel/bench/**/*.c",), True, "test bench.*; test pmbench.*; test trust.*; test scale.*",
+           ("script-bench-output", "script-ipis", "script-path", "script-victims", "script-will-it-scale", "script-sample", "script-session",
+            "script-spurious", "script-numa", "script-numa-split", "script-spaces", "script-stale", "script-pmbench")),
     Folder("kernel/shell", ("kernel/shell/*.c",), False,
-           "help; list tests; list knobs; list schemes; show; numa; look cpus; look frames; test *"),
+           "help; list tests; list knobs; list schemes; show; numa; look cpus; look frames; test *",
+           ("script-session", "script-console", "script-bad-input", "memory-only")),
     Folder("tools", ("tools/**/*.py", "tests/run.py"), True),
 ]
 
@@ -154,7 +158,7 @@ class Run:
 
     def take(self, site: Site, name: str, work: Work) -> None:
         text = self.folder.texts[site.file]
-        verdict = work.judge(site, text, self.folder.boot, self.folder.script)
+        verdict = work.judge(site, text, self.folder.boot, self.folder.cases)
         with self.changed:
             self.under_way -= 1
             self.verdicts[name] = verdict

@@ -179,6 +179,15 @@ def test_verdicts() -> None:
     equal("verdict.boot-without-end", judged(booted, "boot/arm64/c.c", True).what, "did not finish")
     booted = Host(2, "x\nmake: *** [Makefile:1: exec] Error 125\n")
     equal("verdict.boot-without-a-word", judged(booted, "boot/x86_64/c.c", True).what, "killed")
+    work = covered.Work(Host(0, ""), {}, True)
+    work.boots = {("x86_64", "test")}
+    asked: list[str] = []
+    work.case = lambda name, arch: asked.append(name) or covered.Verdict("killed" if name == "script-numa" else "survived", name)
+    found = work.judge(sites.Site("kernel/bench/numa_report.c", 1, "rule", 0, 1, "x", "y"), "x = 1;", "test", ("a", "script-numa", "b"))
+    equal("verdict.cases", (found.what, asked), ("killed", ["script-numa"]))
+    for name, host, what in (("passes", Host(0, ""), "survived"), ("fails", Host(1, "failed x\n  not ok a"), "killed"),
+                             ("times-out", Host(1, "failed x: timed out"), "did not finish")):
+        equal(f"case.{name}", covered.Work(host, {}, True).case("c", "arm64").what, what)
     equal("verdict.arch", [covered.arch_of(f) for f in ("boot/arm64/a.c", "boot/x86_64/a.c", "kernel/lib/arm64.c")],
           ["arm64", "x86_64", "x86_64"])
 
@@ -189,7 +198,7 @@ class Work:
         self.verdicts = verdicts
         self.judged = 0
 
-    def judge(self, site: sites.Site, text: str, boot: str, script: str) -> covered.Verdict:
+    def judge(self, site: sites.Site, text: str, boot: str, cases: tuple[str, ...]) -> covered.Verdict:
         self.judged += 1
         return covered.Verdict(self.verdicts[(self.judged - 1) % len(self.verdicts)], "text")
 

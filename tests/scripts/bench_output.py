@@ -53,7 +53,8 @@ WRONG = tuple("bench " + words for words in (
     "migrate --cpus 0:", "migrate --cpus 0-1:2", "migrate --cpus x", "migrate --cpus 0:1-9", "migrate --threads 3 --cpus 0:1,2", "migrate --write-pct 101",
     "migrate --pattern random", "migrate --mapping x", "migrate --from 2", "migrate --to 2", "migrate --from 1 --to 1", "migrate --procs 65", "migrate --procs 0",
     "migrate --share 0", "migrate --vary", "migrate --vary batch", "migrate --vary batch=", "migrate --vary =1", "migrate --vary nothing=1", "migrate --vary batch=0",
-    "migrate --schemes nothing", "migrate --schemes batch,,", "migrate --reps 0", "migrate --reps 10001", "migrate --warmup 10001", "migrate --time 86401",
+    "migrate --schemes nothing", "migrate --schemes batch,,",
+    "migrate --schemes " + "x" * 510, "migrate --schemes " + "x" * 511, "migrate --reps 0", "migrate --reps 10001", "migrate --warmup 10001", "migrate --time 86401",
     "migrate --preferred 2", "migrate --preferred 0,1", "migrate --interleave 0-2", "migrate --interleave x", "migrate --membind 5", "migrate --membind 0 --interleave 1",
     "migrate --localalloc --preferred 1", "migrate --seed x", "migrate --pages 64 --pin 65",
     "numa_balance --eat 1", "numa_balance --eat 2:5", "numa_balance --eat 0:0", "numa_balance --eat 0:101", "numa_balance --eat 0-1:5", "numa_balance --eat 1:x",
@@ -172,8 +173,32 @@ def wrong_counters(r: dict) -> list[str]:
     return wrong
 
 
+VALUE = re.compile(r"^# bench (\w+)\.(\S+) value=(\S+) unit=(\S+)\s*$", re.MULTILINE)
+
+
+def value_of(r: dict) -> tuple[str, str]:
+    """What the line for those who grep must say: the median, or without times what was asked of other CPUs."""
+    if r["samples"]:
+        return f"{r['median']}", r["unit"]
+    c = r["counters"]
+    what = max("ipis_sent", "bcast_syncs", key=lambda key: c[key])
+    return f"{c[what] / max(c['pages_migrated'], 1):.4f}", f"{what.split('_')[0 if what == 'ipis_sent' else 1]}/page"
+
+
+def wrong_values(console: str, block: records.Block) -> list[str]:
+    """Only of the last run of a name: those before it are in other blocks."""
+    known = {(r["name"], r["variant"]): value_of(r) for r in block.records}
+    said = {(m[1], m[2]): (m[3], m[4]) for m in VALUE.finditer(console) if m[4] != "ipis/call"}
+    if not said:
+        return ["no line # bench"]
+    return [f"{key}: {value}, its record gives {known.get(key)}" for key, value in said.items()
+            if not known.get(key) or known[key][1] != value[1] or abs(float(value[0]) - float(known[key][0])) > 0.00011]
+
+
 def check_records(name: str, console: str) -> None:
     block = records.extract(console)
+    wrong = wrong_values(console, block)
+    result(f"{name}.values-agree", not wrong, "\n".join(wrong[:8]))
     result(f"{name}.records-whole", not block.damaged and len(block.records) > 0, "\n".join(block.damaged))
     wrong = [f"{r['name']} {r['variant']}: {', '.join(bad)}" for r in block.records
              if r["name"] != "skipped" and (bad := wrong_statistics(r) + wrong_counters(r))]
@@ -192,7 +217,9 @@ def portions(commands: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def printed(commands: tuple[str, ...], changes: dict[str, object]) -> str:
-    return "".join(boot("; ".join(part), NODES=2, DET=1, **changes).text for part in portions(commands))
+    """From its first command to its end, of each boot."""
+    texts = (boot("; ".join(part), NODES=2, DET=1, **changes).text for part in portions(commands))
+    return "".join(text[text.find("\ntarry> ") + 1:] for text in texts)
 
 
 def compare(name: str, got: list[str], path: Path) -> None:

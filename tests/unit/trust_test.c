@@ -177,6 +177,46 @@ TEST(trust, noise_is_said_below_the_table)
 	bench_free(b);
 }
 
+/* ---- the calibration itself ---- */
+
+static u32 held;
+
+/* Takes no interrupt for 10 ms: a tenth of that is more than may be lost of the work. */
+static void take_none(void *arg)
+{
+	irqflags_t flags = irq_save();
+	u64 end = clock_ns() + 10000000;
+
+	(void)arg;
+	store_release(&held, 1);
+	while (clock_ns() < end)
+		cpu_relax();
+	irq_restore(flags);
+}
+
+/* In virtual time no host takes the only busy CPU away. */
+TEST(trust, calibration_sees_a_cpu_that_is_away)
+{
+	unsigned other = core_other_cpu();
+	struct bench *b = run(NULL, 0);
+	struct context *ctx;
+
+	NEED_CPUS(2);
+	REQUIRE(b);
+	b->params.cpu[0] = (u16)other;
+	b->params.cpu_count = 1;
+	if (det_mode)
+		EXPECT(trust_calibration(b, 1));
+	store_relaxed(&held, 0);
+	ctx = context_spawn(other, "held", take_none, NULL, NULL);
+	if (EXPECT(ctx)) {
+		wait_until(load_acquire(&held), "a CPU to take no interrupts");
+		EXPECT(!trust_calibration(b, 2));
+		context_join(ctx);
+	}
+	bench_free(b);
+}
+
 static bool says(struct bench *b, enum distrust reason, const char *text)
 {
 	char why[TRUST_WHY_LEN];

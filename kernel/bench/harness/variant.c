@@ -172,7 +172,7 @@ static char *split_list(const char *list, char *buf, size_t size)
 	}
 }
 
-enum { LIST_LEN = 512 };
+enum { LIST_LEN = 512, LIST_MAX = LIST_LEN - 2 }; /* two terminators */
 
 /* "KNOB=v1,v2" of each --vary. */
 static unsigned make_vary(struct bench *b)
@@ -194,7 +194,7 @@ static unsigned make_vary(struct bench *b)
 		if (!vary->values)
 			return command_usage_error(
 				"bench", "--vary %.40s: an empty value, or over %d characters",
-				text, LIST_LEN);
+				text, LIST_MAX);
 		b->vary_count++;
 	}
 	return RC_PASS;
@@ -220,7 +220,7 @@ static unsigned make_all(struct bench *b)
 		if (!name)
 			return command_usage_error(
 				"bench", "--schemes: an empty name, or over %d characters",
-				LIST_LEN);
+				LIST_MAX);
 		for (; *name && fits; name += strlen(name) + 1)
 			fits = add_scheme(b, name);
 	}

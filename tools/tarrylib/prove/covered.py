@@ -110,13 +110,21 @@ class Work:
         ended = re.search(r"Error (\d+)$", out.strip())  # make's own status says only that launch.py failed
         return self.verdict(f"boot, {arch}", int(ended[1]) if ended else code, out, (TIMEOUT, CANNOT_RUN))
 
-    def script(self, name: str, arch: str) -> Verdict:
-        code, out = self.scratch.run([sys.executable, f"tests/scripts/{name}", f"ARCH={arch}", f"TIMEOUT={BOOT_SECONDS}"], cpu=0)
+    def case(self, name: str, arch: str) -> Verdict:
+        """One of tests/cases.cfg, as `make test` runs it."""
+        code, out = self.scratch.run([sys.executable, "tests/run.py", "--no-host", "--arches", arch, "--only", name, "--jobs", "2"], cpu=0)
+        if code and re.search(r"timed out|no end", out):
+            return Verdict("did not finish", f"{name}: {out.strip()[-100:]!r}")
         return self.verdict(name, code, out, (TIMEOUT, CANNOT_RUN))
 
-    def booted(self, arch: str, command: str, script: str, file: str = "") -> Verdict:
+    def booted(self, arch: str, command: str, cases: tuple[str, ...], file: str = "") -> Verdict:
+        """Cases that share a word with the file come first."""
         verdict = self.boot(arch, command, file)
-        return self.script(script, arch) if script and verdict.what == "survived" else verdict
+        words = set(Path(file).stem.split("_"))
+        for name in sorted(cases, key=lambda name: not words & set(re.split(r"[-_]", name))):
+            if verdict.what == "survived":
+                verdict = self.case(name, arch)
+        return verdict
 
     # --- a mutant ---
     def covering(self, file: str) -> list[str]:
@@ -125,26 +133,26 @@ class Work:
     def covered_on_host(self, file: str) -> bool:
         return file.endswith(".py") or bool(self.covering(file))
 
-    def need_boot(self, arch: str, command: str, script: str) -> None:
+    def need_boot(self, arch: str, command: str, cases: tuple[str, ...]) -> None:
         """SystemExit if it does not pass unmutated."""
         if (arch, command) in self.boots:
             return
         errors = self.scratch.make(image(arch), arch=arch)
-        verdict = self.booted(arch, command, script)
+        verdict = self.booted(arch, command, cases)
         if errors or verdict.what != "survived":
             raise SystemExit(f"error: mutants: not mutated, and not passed: {errors or verdict.text}")
         self.boots.add((arch, command))
 
-    def judge(self, site: Site, text: str, boot: str, script: str = "") -> Verdict:
+    def judge(self, site: Site, text: str, boot: str, cases: tuple[str, ...] = ()) -> Verdict:
         if self.may_boot and not site.file.endswith(".py"):
-            self.need_boot(arch_of(site.file), boot, script)
+            self.need_boot(arch_of(site.file), boot, cases)
         self.scratch.put(site.file, site.apply(text))
         try:
-            return self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot, script)
+            return self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot, cases)
         finally:
             self.scratch.put(site.file, text)
 
-    def in_c(self, file: str, boot: str, script: str) -> Verdict:
+    def in_c(self, file: str, boot: str, cases: tuple[str, ...]) -> Verdict:
         """A boot is dear: where no host test covers the file, and where those that do were made for another."""
         covering = self.covering(file)
         for name in covering:
@@ -158,7 +166,7 @@ class Work:
         arch = arch_of(file)
         if errors := self.scratch.make(image(arch), arch=arch):
             return Verdict("not built", errors.strip()[:160])
-        verdict = self.booted(arch, boot, script, file)
+        verdict = self.booted(arch, boot, cases, file)
         return Verdict(verdict.what, ", ".join([*covering, verdict.text]))
 
 
