@@ -15,9 +15,9 @@ void context_leave(struct tlb_cpu *me)
 {
 	ASSERT(!irqs_enabled());
 	mmu_switch(mmu_empty_root(), asid_none(), false);
-	me->slots[me->slot].ctx = NULL;
-	if (!asid_is_global())
-		me->slots[asid_none()].ctx = NULL; /* the empty root took that tag */
+	store_relaxed(&me->slots[me->slot].ctx, NULL);
+	if (!asid_is_global()) /* the empty root took that tag */
+		store_relaxed(&me->slots[asid_none()].ctx, NULL);
 	me->loaded = NULL;
 }
 
@@ -62,8 +62,13 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 	asid_end();
 	if (keep)
 		oracle_check_keep(ctx, asid_of(ctx, slot));
-	me->slots[slot].ctx = ctx;
-	me->slots[slot].gen = gen;
+	/*
+	 * Release, and gen first: who finds a context in the slot finds a generation up to
+	 * which its entries here are flushed, or that of a later context, whose load has
+	 * flushed them all. Pairs with has_flushed().
+	 */
+	store_release(&me->slots[slot].gen, gen);
+	store_release(&me->slots[slot].ctx, ctx);
 	me->slots[slot].token = token;
 	me->slot = slot;
 	me->loaded = ctx;
@@ -133,6 +138,7 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	ctx->root = root;
 	ctx->gen = 1;
 	ctx->asid_token = 0;
+	ctx->owed = ctx->bcast_gen = 0;
 	ctx->stage2 = NULL;
 	unsigned tried = 0;
 
@@ -160,7 +166,7 @@ static void forget_here(void *arg)
 	}
 	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
 		if (me->slots[i].ctx == ctx)
-			me->slots[i].ctx = NULL;
+			store_relaxed(&me->slots[i].ctx, NULL);
 	cpumask_unset_atomic(&ctx->mask, cpu_id());
 }
 

@@ -1,8 +1,10 @@
 /* Debts: see debt.h. */
 #include <mm/debt.h>
 #include <mm/deferral.h>
+#include <mm/knob.h>
 #include <mm/pmm.h>
 #include <mm/stats.h>
+#include <kernel/clock.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
 
@@ -30,12 +32,26 @@ void debts_held_max_restart(void)
 	store_relaxed(&held_most, load_relaxed(&held_now));
 }
 
-void debts_owe(struct debts *d, const struct tlb_context *ctx)
+/* Lock held. */
+static void note_age(struct debts *d)
 {
-	u64 *word = &d->owing[ctx->id / 64], bit = 1UL << (ctx->id % 64);
+	if (!d->since)
+		d->since = MAX(cycles_now(), 1UL);
+}
 
-	ASSERT(ctx->id); /* nothing of the kernel's waits */
+static u64 bit_of(const struct tlb_context *ctx)
+{
+	return 1UL << (ctx->id % 64);
+}
+
+void debts_owe(struct debts *d, struct tlb_context *ctx)
+{
+	u64 *word = &d->owing[ctx->id / 64], bit = bit_of(ctx);
+
+	/* For each entry, also if the context owes already: a CPU may have flushed since then. */
+	tlb_owe(ctx);
 	spin_lock(&d->lock);
+	note_age(d);
 	if (*word & bit) {
 		count(debts_merged);
 	} else {
@@ -47,6 +63,33 @@ void debts_owe(struct debts *d, const struct tlb_context *ctx)
 	deferral_tick_later();
 }
 
+/* Both sets under the lock: a payment moves a context from one to the other. */
+bool debts_owes(struct debts *d, const struct tlb_context *ctx)
+{
+	unsigned word = ctx->id / 64;
+
+	spin_lock(&d->lock);
+	bool owes = (d->owing[word] | d->paying[word]) & bit_of(ctx);
+
+	spin_unlock(&d->lock);
+	return owes;
+}
+
+bool debts_are_old(struct debts *d)
+{
+	if (likely(!knobs.defer_age))
+		return false;
+	spin_lock(&d->lock);
+	u64 since = d->since;
+
+	spin_unlock(&d->lock);
+	u64 age = since ? cycles_now() - since : 0, most = ns_to_cycles(knobs.defer_age * 1000UL);
+
+	if (since && age < most)
+		alarm_set(cycles_to_ns(most - age) + 1);
+	return since && age >= most;
+}
+
 void debts_hold(struct debts *d, struct page *page)
 {
 	struct page **list = &d->held[page->node][page->order ? 1 : 0];
@@ -56,6 +99,7 @@ void debts_hold(struct debts *d, struct page *page)
 	count_held(1L << page->order);
 	pmm_set_quarantined(page->node, 1L << page->order);
 	spin_lock(&d->lock);
+	note_age(d);
 	page->next = *list;
 	*list = page;
 	store_relaxed(&d->held_pages, d->held_pages + (1UL << page->order));
@@ -113,25 +157,28 @@ static struct tlb_context *next_owing(const u64 *owing, unsigned *at)
 	return NULL;
 }
 
-/* Flush all contexts of the set in one shootdown. A single context is flushed by itself, which costs others less. */
+/*
+ * Flush all contexts of the set in one shootdown. A single context is flushed by
+ * itself, which costs others less. Nobody is asked if all have flushed meanwhile.
+ */
 static void flush_owing(const u64 *owing)
 {
+	struct tlb_context *ctx, *last = NULL;
 	struct cpumask cpus;
-	unsigned at = 0;
+	unsigned at = 0, contexts = 0, skipped = 0;
 
+	cpumask_clear(&cpus);
 	tlb_contexts_hold();
-	struct tlb_context *first = next_owing(owing, &at), *next = next_owing(owing, &at);
-
-	if (first && !next) {
-		tlb_flush_context(first);
-	} else if (first) {
-		cpumask_clear(&cpus);
-		tlb_expire(first, &cpus);
-		for (; next; next = next_owing(owing, &at))
-			tlb_expire(next, &cpus);
+	for (; (ctx = next_owing(owing, &at)); last = ctx, contexts++)
+		skipped += tlb_owing_cpus(ctx, knobs.defer_skip, &cpus);
+	if (cpumask_empty(&cpus))
+		count_add(debts_settled, contexts);
+	else if (contexts == 1)
+		tlb_flush_owed(last, &cpus);
+	else
 		tlb_flush_cpus(&cpus);
-	}
 	tlb_contexts_release();
+	count_add(debts_skipped, skipped);
 }
 
 /* Free a list of frames whose flush is done. */
@@ -151,21 +198,34 @@ void debts_free(struct debts *d, struct page *frames)
 	free_held(d, frames);
 }
 
-/* What a payment is for: a context was noted before a frame was held, so its flush covers every frame here. */
+/*
+ * What a payment is for: these frames, and the contexts in debts.paying. A context
+ * was noted before a frame was held, so the flushes cover every frame here.
+ */
 struct bill {
 	struct page *held[MAX_NODES][2];
-	u64 owing[DEBT_CONTEXT_WORDS], owed;
+	u64 owed;
 };
 
+/* Payer's lock held. */
 static void take_bill(struct debts *d, struct bill *bill)
 {
 	spin_lock(&d->lock);
 	memcpy(bill->held, d->held, sizeof(bill->held));
 	memset(d->held, 0, sizeof(d->held));
-	memcpy(bill->owing, d->owing, sizeof(bill->owing));
+	memcpy(d->paying, d->owing, sizeof(d->paying));
 	memset(d->owing, 0, sizeof(d->owing));
 	bill->owed = d->owing_count;
 	d->owing_count = 0;
+	d->since = 0;
+	spin_unlock(&d->lock);
+}
+
+/* The flushes of a bill are done, or published. Not before: debts_owes() would send others on too early. */
+static void paid(struct debts *d)
+{
+	spin_lock(&d->lock);
+	memset(d->paying, 0, sizeof(d->paying));
 	spin_unlock(&d->lock);
 }
 
@@ -177,8 +237,10 @@ u64 debts_pay(struct debts *d)
 	/* A second payer waits here: it must not return while the first one still flushes. */
 	write_lock(&d->payer);
 	take_bill(d, &bill);
-	if (bill.owed)
-		flush_owing(bill.owing);
+	if (bill.owed) {
+		flush_owing(d->paying);
+		paid(d);
+	}
 	for (u32 node = 0; node < MAX_NODES; node++)
 		for (unsigned large = 0; large < 2; large++)
 			free_held(d, bill.held[node][large]);
@@ -222,8 +284,9 @@ void debts_post(struct debts *d, debts_publish *publish)
 
 	write_lock(&d->payer);
 	take_bill(d, &bill);
-	expire_owing(bill.owing, &cpus);
+	expire_owing(d->paying, &cpus);
 	publish(chain(&bill), &cpus, bill.owed);
+	paid(d);
 	write_unlock(&d->payer);
 }
 

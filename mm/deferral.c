@@ -20,9 +20,9 @@ static bool any_entry(const struct page *src, struct tlb_context *ctx, vaddr_t v
 	return true;
 }
 
-static bool any_page(const struct page *src)
+static bool any_page(const struct page *src, struct page *dst)
 {
-	(void)src;
+	(void)src, (void)dst;
 	return true;
 }
 

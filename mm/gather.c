@@ -40,7 +40,7 @@ static __always_inline bool flush_fast_path(struct tlb_part *part)
 
 	if (likely(in_step)) {
 		tlb_flush_local_page(part->start, asid_of(ctx, me->slot), part->level);
-		slot->gen = gen;
+		store_release(&slot->gen, gen); /* as serve_part() */
 		count(flush_local_page);
 	}
 	irq_restore(flags);
@@ -192,6 +192,76 @@ void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus)
 		cpumask_add(cpus, &ctx->mask);
 }
 
+/* ---- flushes that are owed ----------------------------------------------- */
+
+void tlb_owe(struct tlb_context *ctx)
+{
+	ASSERT(ctx != &tlb_kernel_context && !ctx->stage2);
+	/* Full barrier: the entry before the generation, and before the mask is read: see the top of tlb_ipi.c. */
+	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1, owed = load_relaxed(&ctx->owed);
+
+	while (owed < gen && !atomic_cmpxchg(&ctx->owed, &owed, gen))
+		; /* other CPUs owe, too */
+}
+
+/*
+ * Has this CPU flushed everything of ctx since its generation was gen? A generation
+ * that tlb_owe() has made belongs to no request. So nobody gets there by flushing the
+ * pages of requests one by one.
+ */
+static bool has_flushed(unsigned cpu, const struct tlb_context *ctx, u64 gen)
+{
+	const struct tlb_cpu *it = cpu_ptr(cpu, tlb_cpu);
+
+	/* Acquire: pairs with load_context(), and with each flush, which comes before its generation. */
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+		if (load_acquire(&it->slots[i].ctx) == ctx &&
+		    load_acquire(&it->slots[i].gen) >= gen)
+			return true;
+	return false;
+}
+
+/*
+ * Only the mask tells who may have it loaded; a slot that says "not this context" may
+ * be about to say so. Who is not in the mask flushes before he loads it: load_context()
+ * sets the bit, then reads the generation.
+ */
+unsigned tlb_owing_cpus(struct tlb_context *ctx, bool skip, struct cpumask *cpus)
+{
+	u64 gen = load_relaxed(&ctx->owed);
+	/* Acquire: pairs with bcast_completed(). */
+	bool all = skip && load_acquire(&ctx->bcast_gen) >= gen;
+	unsigned skipped = 0;
+
+	for_each_online_cpu (cpu) {
+		if (!cpumask_test(&ctx->mask, cpu))
+			continue;
+		if (all || (skip && has_flushed(cpu, ctx, gen)))
+			skipped++;
+		else
+			cpumask_set(cpus, cpu);
+	}
+	return skipped;
+}
+
+void tlb_flush_owed(struct tlb_context *ctx, const struct cpumask *cpus)
+{
+	struct tlb_gather g;
+
+	ASSERT_MAY_WAIT();
+	if (knobs.transport != TRANSPORT_IPI) {
+		tlb_flush_context(ctx);
+		return;
+	}
+	count(shootdowns);
+	tlb_gather_init(&g, ctx, 0);
+	g.part[0].full = true;
+	g.part[0].gen = load_relaxed(&ctx->owed);
+	tlb_flush_cpus_by_ipi(cpus, &g);
+}
+
+/* ---- many contexts ------------------------------------------------------- */
+
 /* Broadcasts reach every CPU, so `cpus` matters only to interrupts. */
 void tlb_flush_cpus(const struct cpumask *cpus)
 {
@@ -199,11 +269,11 @@ void tlb_flush_cpus(const struct cpumask *cpus)
 	count(shootdowns);
 	count(shootdowns_nonglobal);
 	if (knobs.transport == TRANSPORT_IPI)
-		tlb_flush_cpus_by_ipi(cpus);
+		tlb_flush_cpus_by_ipi(cpus, NULL);
 	else
 		tlb_flush_all_by_bcast();
 	if (knobs.transport != TRANSPORT_IPI && load_relaxed(&tlb_stage2_count))
-		tlb_flush_cpus_by_ipi(cpus); /* no broadcast reaches a second stage */
+		tlb_flush_cpus_by_ipi(cpus, NULL); /* no broadcast reaches a second stage */
 }
 
 void tlb_flush_kernel(vaddr_t start, vaddr_t end)

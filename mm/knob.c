@@ -68,9 +68,13 @@ static int parse_value(const struct knob *k, const char *text, u64 *value, char 
 {
 	if (k->choices)
 		return parse_choice(k, text, value, err, size);
-	if (parse_u64(text, value) || *value < k->min || *value > k->max) {
-		ksnprintf(err, size, "%s=%s: not a number from %u to %u", k->name, text, k->min,
-			  k->max);
+	if (k->unbounded && !strcmp(text, "inf")) {
+		*value = 0;
+		return 0;
+	}
+	if (parse_u64(text, value) || *value < MAX(k->min, (u32)k->unbounded) || *value > k->max) {
+		ksnprintf(err, size, "%s=%s: not a number from %u to %u%s", k->name, text,
+			  MAX(k->min, (u32)k->unbounded), k->max, k->unbounded ? ", or inf" : "");
 		return -ERANGE;
 	}
 	return 0;
@@ -239,6 +243,8 @@ void knob_format_value(const struct knob *k, u32 value, char *buf, size_t size)
 {
 	if (k->choices)
 		ksnprintf(buf, size, "%s", k->choices[value]);
+	else if (k->unbounded && !value)
+		ksnprintf(buf, size, "inf");
 	else
 		ksnprintf(buf, size, "%u", value);
 }

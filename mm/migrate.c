@@ -94,7 +94,7 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 	spin_unlock(ptl);
 	if (likely(reason != FLUSH_MAY_WAIT))
 		return reason;
-	if (deferral->may_defer(src))
+	if (deferral->may_defer(src, m->dst[src->slot]))
 		m->state[src->slot] = PAIR_DEFERRED;
 	else
 		tlb_gather_add(&m->gather, &as->ctx, va, m->level);

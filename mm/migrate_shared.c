@@ -101,7 +101,8 @@ static bool is_quiet(struct area *area, vaddr_t va __unused, void *arg __unused)
 /* Every entry was noted. But a space that is being changed has paid already: see change_pay(), also for the order. */
 static bool may_wait(const struct walk *w)
 {
-	return w->may_wait && rmap_walk(w->src, is_quiet, NULL) && deferral->may_defer(w->src);
+	return w->may_wait && rmap_walk(w->src, is_quiet, NULL) &&
+	       deferral->may_defer(w->src, w->m->dst[w->src->slot]);
 }
 
 enum migrate_reason migration_unmap_shared(struct migration *m, struct page *src)

@@ -250,12 +250,39 @@ static inline struct page *take(struct page *page)
 	return page;
 }
 
+/* Have the deferral pay for what it holds back. May wait. */
+static void pay_for_frames(u32 node, unsigned order)
+{
+	u64 start = cycles_now();
+
+	pay(PAY_PRESSURE, pay_frames(node, order));
+	count_add(wait_allocator, cycles_now() - start);
+}
+
+/*
+ * Held frames are paid for sooner than for single frames: they may merge into a
+ * block, and what is free near the watermark lies in small pieces.
+ */
+static bool wants_payment(struct pmm_node *n, unsigned order)
+{
+	/* Relaxed: mostly nothing is held. */
+	if (likely(!load_relaxed(&n->quarantined)))
+		return false;
+	spin_lock(&n->lock);
+	bool wants = n->quarantined && n->free_pages < n->watermark_low + (1UL << order);
+
+	spin_unlock(&n->lock);
+	return wants;
+}
+
 /* A block of more than one frame, without going through a cache. */
 static __noinline struct page *alloc_block(u32 node, unsigned order, unsigned flags)
 {
 	struct pmm_node *n = &pmm_nodes[node];
 
 	ASSERT(order <= PMM_MAX_ORDER);
+	if (unlikely(wants_payment(n, order)))
+		pay_for_frames(node, order);
 	struct page *page =
 		take_block(n, &order, order, flags & PMM_RESERVE ? 0 : n->watermark_min);
 
@@ -295,10 +322,7 @@ static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
 {
 	if (!obtainable(&pmm_nodes[node], order, flags))
 		return NULL;
-	u64 start = cycles_now();
-
-	pay(PAY_PRESSURE, pay_frames(node, order));
-	count_add(wait_allocator, cycles_now() - start);
+	pay_for_frames(node, order);
 	return alloc_on(node, order, flags);
 }
 
@@ -314,7 +338,11 @@ static struct page *alloc_after_reclaim(u32 node, unsigned flags)
 	return page;
 }
 
-/* The node has none: pay, then try other nodes, nearest first, and then reclaim pages of files there. */
+/*
+ * The node has none: pay, then try other nodes, nearest first. What they hold back
+ * is paid for only if no node has any: a payment brings back the frames of all. Pages of files
+ * are reclaimed last.
+ */
 static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigned flags)
 {
 	struct page *page = alloc_after_paying(node, order, flags);
@@ -326,6 +354,8 @@ static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigne
 		count = 1;
 	for (unsigned i = 1; !page && i < count; i++)
 		page = alloc_on(list[i], order, flags);
+	for (unsigned i = 1; !page && i < count; i++)
+		page = alloc_after_paying(list[i], order, flags);
 	for (unsigned i = 0; !page && reclaims && i < count; i++)
 		page = alloc_after_reclaim(list[i], flags);
 	return page;

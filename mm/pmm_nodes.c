@@ -25,7 +25,7 @@ u64 pmm_used(void)
 void pmm_set_quarantined(u32 node, s64 delta)
 {
 	spin_lock(&pmm_nodes[node].lock);
-	pmm_nodes[node].quarantined += (u64)delta;
+	store_relaxed(&pmm_nodes[node].quarantined, pmm_nodes[node].quarantined + (u64)delta);
 	ASSERT(pmm_nodes[node].quarantined <= pmm_nodes[node].total);
 	spin_unlock(&pmm_nodes[node].lock);
 }

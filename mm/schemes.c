@@ -48,6 +48,8 @@ const struct scheme_def scheme_defs[] = {
 	 "protect_flush=filter", NULL, NULL},
 	{"latr", "frames wait until each CPU has flushed itself, at its tick or switch",
 	 "batch=512 batch_2m=8 defer=latr", NULL, NULL},
+	{"migrc", "both copies of a read-only page are kept until its flush is wanted, or has happened",
+	 "batch=512 batch_2m=8 defer=migrc", NULL, NULL},
 	{"never", "no flush at all: the upper bound of what any scheme can win (UNSAFE)",
 	 "batch=512 batch_2m=8 defer=never", NULL, NULL},
 };

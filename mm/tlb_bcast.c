@@ -52,14 +52,33 @@ static bool keep_stage2(struct tlb_gather *g)
 	return kept;
 }
 
-/* Issue what is left, then wait once for all. */
-static void issue_and_sync(const struct tlb_gather *g)
+/* Everything of ctx was dropped on every CPU, by a broadcast that began when its generation was gen. */
+static void bcast_completed(struct tlb_context *ctx, u64 gen)
 {
-	for (unsigned i = 0; i < g->count; i++)
-		if (!g->part[i].ctx->stage2 &&
-		    (g->part[i].full || g->part[i].issued != g->part[i].pages))
-			issue_and_count(&g->part[i], g->by_scanner);
+	u64 before = load_relaxed(&ctx->bcast_gen);
+
+	/* Full barrier: the broadcast before its generation; pairs with tlb_owing_cpus(). */
+	while (before < gen && !atomic_cmpxchg(&ctx->bcast_gen, &before, gen))
+		;
+}
+
+/* Issue what is left, then wait once for all. */
+static void issue_and_sync(struct tlb_gather *g)
+{
+	struct tlb_part *part = g->part, *end = part + g->count;
+
+	for (; part < end; part++) {
+		if (part->ctx->stage2 || (!part->full && part->issued == part->pages))
+			continue;
+		/* Acquire: entries that were owed by then were taken down before; pairs with tlb_owe(). */
+		if (tlb_wants_full(part))
+			part->gen = load_acquire(&part->ctx->gen);
+		issue_and_count(part, g->by_scanner);
+	}
 	tlb_bcast_sync();
+	for (part = g->part; part < end; part++)
+		if (part->gen)
+			bcast_completed(part->ctx, part->gen);
 	if (unlikely(g->by_scanner))
 		count(bcast_scanner);
 	else

@@ -99,7 +99,7 @@ static void flush_nonglobal(struct tlb_cpu *me)
 		gen[i] = me->slots[i].ctx ? load_relaxed(&me->slots[i].ctx->gen) : 0;
 	tlb_flush_local_nonglobal();
 	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
-		me->slots[i].gen = gen[i];
+		store_release(&me->slots[i].gen, gen[i]); /* as serve_part() */
 	stage2_flush_all(me);
 }
 
@@ -123,7 +123,8 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 		return SERVED_NOTHING;
 	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);
 
-	me->slots[me->slot].gen = gen;
+	/* Release: the flush before its generation; pairs with has_flushed(). */
+	store_release(&me->slots[me->slot].gen, gen);
 	return pages;
 }
 
@@ -369,8 +370,18 @@ void tlb_flush_by_ipi(struct tlb_gather *g)
 		wait_for_acks(me, g->by_scanner);
 }
 
-void tlb_flush_cpus_by_ipi(const struct cpumask *cpus)
+/* Here, because of what tlb_flush_cpus_by_ipi() was called for. */
+static void flush_here_too(struct tlb_cpu *me, const struct tlb_gather *g)
 {
+	if (g)
+		flush_here(me, g);
+	else
+		tlb_flush_here();
+}
+
+void tlb_flush_cpus_by_ipi(const struct cpumask *cpus, const struct tlb_gather *g)
+{
+	static const struct tlb_gather all;
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
 	struct cpumask targets = *cpus;
 	bool here = cpumask_test(cpus, cpu_id());
@@ -380,17 +391,11 @@ void tlb_flush_cpus_by_ipi(const struct cpumask *cpus)
 
 	if (others) {
 		ASSERT(cpumask_empty(&me->unacked)); /* targets still read the last request */
-		me->request.count = 0;
-		me->request.by_scanner = false;
+		write_request(me, g ? g : &all);
 		send_requests(me, &targets);
 	}
-	if (here) {
-		irqflags_t flags = irq_save();
-
-		flush_nonglobal(me);
-		count(flush_local_full);
-		irq_restore(flags);
-	}
+	if (here)
+		flush_here_too(me, g);
 	if (others)
 		wait_for_acks(me, false);
 }

@@ -177,7 +177,8 @@ static void show_knob(const struct knob *k)
 static void show_choices(const struct knob *k)
 {
 	if (!k->choices) {
-		kprintf("  from %u to %u %s\n", k->min, k->max, k->unit);
+		kprintf("  from %u to %u %s%s\n", MAX(k->min, (u32)k->unbounded), k->max, k->unit,
+			k->unbounded ? ", or inf" : "");
 		return;
 	}
 	kprintf("  one of");

@@ -5,6 +5,7 @@
 	X(none)                                                                                    \
 	X(never)                                                                                   \
 	X(latr)                                                                                    \
+	X(migrc)                                                                                   \
 	X(skeleton)
 
 #define X(name) extern const struct deferral defer_##name;

@@ -219,6 +219,8 @@ static void put_knobs(const struct bench_variant *v, struct json *j)
 			json_null(j);
 		else if (k->choices)
 			json_string(j, k->choices[v->knob[i]]);
+		else if (k->unbounded && !v->knob[i])
+			json_string(j, "inf");
 		else
 			json_u64(j, v->knob[i]);
 	}

@@ -14,12 +14,19 @@ struct debts {
 	struct page *held[MAX_NODES][2]; /* by node and size (4 KiB, 2 MiB), linked by next */
 	u64 held_pages; /* 4 KiB frames; written under the lock, read without it */
 	u64 owing[DEBT_CONTEXT_WORDS]; /* contexts with a flush owed, by id */
-	u64 owing_count; /* of them */
+	u64 paying[DEBT_CONTEXT_WORDS]; /* of the payment under way: they owe until it is over */
+	u64 owing_count; /* in `owing` */
+	u64 since; /* cycles: oldest debt or held frame; 0 = nothing is owed, nothing held */
 	struct rwlock payer; /* write side: one pays, others wait until it is paid */
 };
 
-/* Note that this context owes a flush. Must come before debts_hold() of the frame. A PTL may be held. */
-void debts_owe(struct debts *d, const struct tlb_context *ctx);
+/*
+ * Note that this context owes a flush: one of its entries was just taken down. Must
+ * come before debts_hold() of the frame. A PTL may be held.
+ */
+void debts_owe(struct debts *d, struct tlb_context *ctx);
+/* Does this context owe a flush, or is it being paid for? Any context. */
+bool debts_owes(struct debts *d, const struct tlb_context *ctx);
 /* Hold the old frame of a migrated page back until debts_pay(). Task context. */
 void debts_hold(struct debts *d, struct page *page);
 /*
@@ -29,11 +36,17 @@ void debts_hold(struct debts *d, struct page *page);
 struct page *debts_take(struct debts *d, u32 node, unsigned order);
 /*
  * Flush every context that owes, in one shootdown, then free every frame that was
- * held at the time of the call; the oracle checks each. If another CPU is paying,
- * waits until that is done, too. Task context, interrupts on, no spinlock held.
- * Returns how many contexts owed, in the unit of debts_created.
+ * held at the time of the call; the oracle checks each. CPUs that have flushed since
+ * for other reasons are left out (knob defer_skip); if all have, nobody flushes. If
+ * another CPU is paying, waits until that is done, too. Task context, interrupts on,
+ * no spinlock held. Returns how many contexts owed, in the unit of debts_created.
  */
 u64 debts_pay(struct debts *d);
+/*
+ * Is a debt, or a frame that is held, as old as the knob defer_age allows? If there
+ * is one that will be, this CPU's timer is set for it. Task context.
+ */
+bool debts_are_old(struct debts *d);
 /*
  * The halves of it, for a deferral that lets CPUs flush themselves in between.
  *

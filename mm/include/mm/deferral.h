@@ -49,10 +49,10 @@ struct deferral {
 	 * Every entry of the page that a CPU can hold was shown, and entry_taken() let
 	 * each one wait. True: none of them is flushed now, and frame_held() will be
 	 * called with the old frame. It is not called if the page cannot move after
-	 * all, as somebody has a reference: it is then mapped again where it was. No
-	 * PTL held.
+	 * all, as somebody has a reference: it is then mapped again where it was. dst:
+	 * the new frame, which nobody else knows yet. No PTL held.
 	 */
-	bool (*may_defer)(const struct page *src);
+	bool (*may_defer)(const struct page *src, struct page *dst);
 	bool defers; /* either of the two is set; filled in when it is put in force */
 	/* The old frame of a page that has moved and whose flush waits. The deferral owns it until it pays. */
 	void (*frame_held)(struct page *src);

@@ -9,6 +9,10 @@ struct knobs {
 	u32 batch_alone; /* bool: batch also what no other CPU has loaded */
 	u32 batch_flush; /* enum batch_flush */
 	u32 defer; /* index in deferrals[] */
+	u32 defer_for; /* enum defer_for */
+	u32 defer_skip; /* bool: a payment leaves out CPUs that have flushed meanwhile */
+	u32 defer_age; /* microseconds; 0: no bound */
+	u32 defer_pages; /* 4 KiB frames held back; 0: no bound */
 	u32 transport; /* enum tlb_transport */
 	u32 range; /* up to so many pages are flushed one by one; more: all of the context */
 	u32 pad; /* ns of work added per migrated page */
@@ -54,6 +58,11 @@ enum batch_flush {
 	BATCH_FLUSH_ALL, /* everything of each context, however little was taken down */
 };
 
+enum defer_for {
+	DEFER_FOR_ALL, /* every move */
+	DEFER_FOR_TIERING, /* only between a node with CPUs and one without */
+};
+
 enum hint_order {
 	HINT_EARLY, /* make the page accessible, then move it */
 	HINT_LATE, /* keep the hint entry until the page has moved or stays */
@@ -87,6 +96,7 @@ struct knob {
 	u32 min, max;
 	u32 def; /* native default of this port */
 	const char *const *choices; /* NULL = number */
+	bool unbounded; /* a number, and 0 is written and read as "inf" */
 	const char *(*refuse)(
 		u32 value); /* returns why this machine cannot have the value, or NULL. May be NULL */
 	const char *decided_in;

@@ -27,6 +27,8 @@
 	X(debts_created)                                                                             \
 	X(debts_merged)                                                                              \
 	X(debts_forced)                                                                              \
+	X(debts_settled) /* debts of payments for which every CPU had flushed already */             \
+	X(debts_skipped) /* CPUs that a payment left out, as they had flushed already */             \
 	X(page_faults)                                                                               \
 	X(spurious_faults)                                                                           \
 	X(migration_waits) /* faults that waited for a page to come back */                          \

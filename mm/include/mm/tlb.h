@@ -38,6 +38,8 @@ struct tlb_context {
 	struct cpumask mask; /* CPUs that have it loaded or entered; those must be asked */
 	const struct tlb_stage2_ops *stage2; /* NULL: a stage 1 */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
+	u64 owed; /* generation of the newest tlb_owe(); atomic */
+	u64 bcast_gen; /* a broadcast of everything is complete that began at this generation; atomic */
 };
 
 enum {
@@ -147,6 +149,23 @@ void tlb_flush_cpus(const struct cpumask *cpus);
  */
 void tlb_expire_lazy(struct tlb_context *ctx, struct cpumask *cpus);
 void tlb_flush_here(void);
+/*
+ * A flush that is owed, and may be settled by others.
+ *
+ * tlb_owe(): an entry of ctx was just taken down, and nobody flushes it now. This
+ * asks for a flush of everything, by a generation of its own. So any CPU that loads
+ * ctx flushes, and one that has it loaded does so at the next flush that it is asked
+ * for. A PTL may be held. ctx: not the kernel's.
+ */
+void tlb_owe(struct tlb_context *ctx);
+/*
+ * Add to `cpus` those that may still use what was owed by now. skip: look at each
+ * CPU that has ctx loaded, and leave out those that have flushed everything of it
+ * since then, whatever for. Returns how many were left out.
+ */
+unsigned tlb_owing_cpus(struct tlb_context *ctx, bool skip, struct cpumask *cpus);
+/* Flush everything of ctx that was owed on these CPUs and wait. Interrupts on, no spinlock held. */
+void tlb_flush_owed(struct tlb_context *ctx, const struct cpumask *cpus);
 /*
  * Kernel mappings of [start, end) have changed: flush them on every CPU. Multiples of 4 KiB.
  * Interrupts on, no spinlock held.

@@ -20,7 +20,7 @@ struct tlb_cpu {
 	bool lazy; /* `loaded` is not needed by what runs here now */
 	unsigned slot;
 	unsigned next_slot; /* round robin victim */
-	struct tlb_slot {
+	struct tlb_slot { /* other CPUs read ctx and gen: tlb_owing_cpus() */
 		struct tlb_context *ctx;
 		u64 gen;
 		u64 token; /* the asid_token it was loaded under */
@@ -69,8 +69,8 @@ static inline bool tlb_wants_full(const struct tlb_part *part)
 /* ---- mm/tlb_ipi.c ---- */
 /* Ask every CPU in the masks of what is gathered, flush here, wait. Interrupts on, no spinlock held. */
 void tlb_flush_by_ipi(struct tlb_gather *g);
-/* Everything but global entries on these CPUs; the same rules. */
-void tlb_flush_cpus_by_ipi(const struct cpumask *cpus);
+/* What g names on these CPUs, by generations that were raised before; NULL: all but global entries. The same rules. */
+void tlb_flush_cpus_by_ipi(const struct cpumask *cpus, const struct tlb_gather *g);
 /* IPI_TLB handler, and polled by waiters with interrupts off. May find nothing to do. */
 void tlb_serve(void);
 

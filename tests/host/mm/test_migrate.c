@@ -27,7 +27,7 @@ static bool holds(struct aspace *as, vaddr_t va, u64 pages, u32 node)
 		if (*host_word(as, va + i * PAGE_SIZE, false) != 1000 + i ||
 		    host_page(as, va + i * PAGE_SIZE)->node != node ||
 		    page_refs(host_page(as, va + i * PAGE_SIZE)) != 1 ||
-		    host_page(as, va + i * PAGE_SIZE)->flags)
+		    host_page(as, va + i * PAGE_SIZE)->flags & ~(u32)PG_COPIED)
 			return false;
 	return true;
 }
@@ -395,9 +395,9 @@ static u64 nothing_owed(enum pay_event why, const struct pay_scope *scope)
 	return 0;
 }
 
-static bool keep_no_page(const struct page *src)
+static bool keep_no_page(const struct page *src, struct page *dst)
 {
-	(void)src;
+	(void)src, (void)dst;
 	return false;
 }
 

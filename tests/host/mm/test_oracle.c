@@ -221,6 +221,8 @@ TEST(oracle_keeps_no_record_that_is_settled_or_of_the_same_entry)
 	struct aspace *as = oracle_loaded_on_both(&va);
 	struct page *page = host_page(as, va);
 
+	/* Of earlier owners of the frame. */
+	memset(cpu_ptr(0, oracle_aliases), 0, sizeof(struct oracle_aliases));
 	oracle_unmapped(page, &as->ctx, va, 0);
 	oracle_unmapped(page, &as->ctx, va,
 			0); /* was mapped there again, and no flush has come yet */

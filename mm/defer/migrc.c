@@ -1,0 +1,224 @@
+/*
+ * migrc - both copies of a read-only page are kept, and its flush may never be needed.
+ *
+ * After MIGRC, "migration read copy" (Park, linux-mm 2023-24; never merged). While
+ * every mapping of a page is read-only, source and destination have the same
+ * contents. So whoever still reads the source does no harm, and its frame waits
+ * until all CPUs have flushed, for whatever reason. Its five rules:
+ *
+ *   1 A page whose every mapping is non-writable is moved without a flush, however
+ *     many mappings it has, in one space or in several. Both frames are kept.
+ *   2 Each way to writable pays first.
+ *   3 A flush that somebody makes for another reason settles the debt on the CPUs
+ *     that made it. Who pays leaves them out, and asks nobody if all have flushed.
+ *   4 Watermarks count held frames as obtainable (mm/pmm.c, obtainable()).
+ *   5 An allocator in trouble pays and gets the frames, sooner for large blocks
+ *     (mm/pmm.c, PAY_PRESSURE).
+ *
+ * Promise   as skeleton.c: nobody reads an older copy of a page than it may.
+ * Pays      all there is, in one shootdown, when something demands it: demands().
+ * Tunables  defer_for: moves between tiers alone, as its author has it, or all.
+ *           defer_skip: rule 3 looks at each CPU. defer_age, defer_pages: bounds
+ *           that reviewers asked for; inf = as published.
+ *
+ * Keeps     I1: frames leave only through debts_pay(), which knows who has flushed
+ *           by generations: tlb_owe() makes one for each entry, under its PTL.
+ *           I2: a page with a writable entry is flushed before it is copied.
+ *           I5: a page with older copies has PG_COPIED, before anybody can map it;
+ *           a write upgrade, a writable mapping or a pin of it pays. Other rights
+ *           of a range pay whatever owes, as pages of it may owe in other spaces.
+ *           I6, I7, I9: UNMAP, DROP, HINT and SPLIT pay before anything changes in
+ *           a space that owes, so nothing else is mapped where a debt is.
+ *           I11: a debt names its context, and no tag. Whoever loads the context
+ *           flushes, as its generation has grown, whatever the tag is by then; after
+ *           an ASID rollover every CPU flushes anyway. A space that goes pays.
+ * Stale     until somebody else's flush, or one of those events.
+ * Costs     one frame per page, at most defer_pages. The next flush in a space that
+ *           owes drops everything of it on each CPU: a target that is several
+ *           generations behind cannot flush page by page.
+ * Saves     the shootdown of every batch of read-only pages.
+ *
+ * What moves while it owes is moved like any other page: its frame is held, too,
+ * and all older copies have the contents of the newest until that may be written,
+ * which pays for all. A frame that is held is nobody's destination.
+ *
+ * arm64 wants break-before-make where an output address changes "if at least one of
+ * the old and the new translation table entry is writable", or "the contents of
+ * memory at the new output address do not match" those at the old one (Arm ARM, DDI
+ * 0487, D8.14.1). Neither is so here until the debt is paid: both entries are
+ * read-only, of one size, with the same attributes, contiguous bit and nG, as the
+ * new one is made from the old (migration_map_entry()), and the contents are equal
+ * (I5). The modelled TLB asserts it at each new entry: check_conflict(), arch/fake.
+ *
+ * What reviewers asked (Amit, linux-mm, August 2023): (a) a new mapping where a
+ * flush is pending: there is none, UNMAP has paid. (b) pins: PIN pays. (c) many
+ * full flushes: debts_forced by event, and flush_local_full. (d) others who act on
+ * an entry, and assume that no flush is owed: change_begin() pays before they look.
+ * And CPUs flushed twice: rule 3.
+ */
+#include <mm/deferral.h>
+#include <mm/debt.h>
+#include <mm/knob.h>
+#include <mm/migrate.h>
+#include <mm/numa.h>
+
+static struct debts debts;
+static u64 nodes_with_cpus; /* bit by node */
+/* Frames that may be held soon, as their pages are being moved; atomic. And of those, what each CPU moves. */
+static u64 promised;
+static PERCPU(u64, migrc_promised);
+static PERCPU(bool,
+	      migrc_refused); /* a page had to be flushed for lack of room: pay after this call */
+static PERCPU(u64, migrc_kept);
+static PERCPU(u64, migrc_writable);
+static PERCPU(u64, migrc_full);
+
+static void migrc_enable(void)
+{
+	nodes_with_cpus = 0;
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		nodes_with_cpus |= 1UL << numa_node_of_cpu(cpu);
+}
+
+/* ---- what may wait ----------------------------------------------------------------- */
+
+static bool between_tiers(u32 from, u32 to)
+{
+	return (nodes_with_cpus >> from ^ nodes_with_cpus >> to) & 1;
+}
+
+/* Under the PTL, after the exchange. */
+static bool migrc_entry_taken(const struct page *src, struct tlb_context *ctx, vaddr_t va,
+			      pte_t old)
+{
+	(void)va;
+	if (pte_is_writable(old)) {
+		++*this_cpu_ptr(migrc_writable);
+		return false;
+	}
+	if (knobs.defer_for == DEFER_FOR_TIERING &&
+	    !between_tiers(src->node, migration_target(src)))
+		return false;
+	debts_owe(&debts, ctx);
+	return true;
+}
+
+/*
+ * Room for the frame under defer_pages? What is promised is read before what is held:
+ * a frame counts as held before its promise is taken back, so we count it at least once.
+ */
+static bool promise(u64 pages)
+{
+	if (likely(!knobs.defer_pages))
+		return true;
+	u64 others = atomic_fetch_add(&promised, pages);
+
+	if (others + debts_held(&debts) + pages > knobs.defer_pages) {
+		atomic_fetch_add(&promised, -pages);
+		return false;
+	}
+	*this_cpu_ptr(migrc_promised) += pages;
+	return true;
+}
+
+static bool migrc_may_defer(const struct page *src, struct page *dst)
+{
+	if (!promise(1UL << src->order)) {
+		++*this_cpu_ptr(migrc_full);
+		*this_cpu_ptr(migrc_refused) = true;
+		return false;
+	}
+	/* Plain: nobody else finds the frame before the page is mapped there. */
+	dst->flags |= PG_COPIED;
+	return true;
+}
+
+static void migrc_frame_held(struct page *src)
+{
+	++*this_cpu_ptr(migrc_kept);
+	debts_hold(&debts, src);
+}
+
+/* ---- who pays ------------------------------------------------------------------------ */
+
+static bool has_older_copies(const struct page *page)
+{
+	/* Relaxed: whoever found the page through its entry found it marked. */
+	return page && load_relaxed(&page->flags) & PG_COPIED;
+}
+
+/* Must the debts be paid before this happens? */
+static bool demands(enum pay_event why, const struct pay_scope *scope)
+{
+	switch (why) {
+	case PAY_MAP: /* a page that stays read-only may be mapped anywhere */
+		return scope->write && has_older_copies(scope->page);
+	case PAY_WRITE_UPGRADE:
+	case PAY_PIN:
+		return has_older_copies(scope->page);
+	case PAY_UNMAP:
+	case PAY_DROP:
+	case PAY_HINT:
+	case PAY_SPLIT:
+	case PAY_EXIT:
+		return debts_owes(&debts, scope->ctx);
+	case PAY_TICK:
+		return false; /* unless they are old */
+	default:
+		return true;
+	}
+}
+
+static u64 migrc_pay(enum pay_event why, const struct pay_scope *scope)
+{
+	if (!demands(why, scope) && !debts_are_old(&debts))
+		return 0;
+	u64 owed = debts_pay(&debts);
+
+	/* Its debts are paid: what is owed from now on is owed by the frame that it moves to. */
+	if (has_older_copies(scope->page))
+		atomic_fetch_and_relaxed(&scope->page->flags, ~(u32)PG_COPIED);
+	return owed;
+}
+
+/* After each call to migrate. What it promised is held by now, or never will be. */
+static void migrc_sources_held(void)
+{
+	u64 *mine = this_cpu_ptr(migrc_promised);
+	bool *refused = this_cpu_ptr(migrc_refused);
+
+	if (*mine)
+		atomic_fetch_add(&promised, -*mine);
+	*mine = 0;
+	if (*refused || debts_are_old(&debts))
+		debts_pay(&debts);
+	*refused = false;
+}
+
+static u64 migrc_held(void)
+{
+	return debts_held(&debts);
+}
+
+static const struct deferral_counter counters[] = {
+	{"migrc_kept", &migrc_kept}, /* frames held back; a 2 MiB frame is one */
+	{"migrc_writable", &migrc_writable}, /* entries that could not wait */
+	{"migrc_full", &migrc_full}, /* pages that could not, as defer_pages were held */
+};
+
+extern const struct deferral defer_migrc;
+const struct deferral defer_migrc = {
+	.name = "migrc",
+	.summary = "hold read-only sources until their pages may be written, or all have flushed",
+	.enable = migrc_enable,
+	.entry_taken = migrc_entry_taken,
+	.may_defer = migrc_may_defer,
+	.frame_held = migrc_frame_held,
+	.sources_held = migrc_sources_held,
+	.pay = migrc_pay,
+	.events = PAY_BIT(PAY_TICK) | PAY_BIT(PAY_SPLIT),
+	.tick_us = &knobs.defer_age,
+	.held = migrc_held,
+	.counters = counters,
+	.counter_count = sizeof(counters) / sizeof(counters[0]),
+};
