@@ -183,15 +183,6 @@ void tlb_expire_lazy(struct tlb_context *ctx, struct cpumask *cpus)
 	cpumask_add(cpus, &ctx->mask);
 }
 
-void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus)
-{
-	/* A broadcast will reach all of them: they need not flush as they load it. */
-	if (knobs.transport == TRANSPORT_IPI || ctx->stage2)
-		tlb_expire_lazy(ctx, cpus);
-	else
-		cpumask_add(cpus, &ctx->mask);
-}
-
 /* ---- flushes that are owed ----------------------------------------------- */
 
 void tlb_owe(struct tlb_context *ctx)
@@ -259,8 +250,6 @@ void tlb_flush_owed(struct tlb_context *ctx, const struct cpumask *cpus)
 	g.part[0].gen = load_relaxed(&ctx->owed);
 	tlb_flush_cpus_by_ipi(cpus, &g);
 }
-
-/* ---- many contexts ------------------------------------------------------- */
 
 /* Broadcasts reach every CPU, so `cpus` matters only to interrupts. */
 void tlb_flush_cpus(const struct cpumask *cpus)

@@ -130,22 +130,14 @@ void tlb_gather_widen(struct tlb_gather *g);
 /* Flush everything of a context on every CPU and wait. Interrupts on, no spinlock held. */
 void tlb_flush_context(struct tlb_context *ctx);
 /*
- * Many contexts in one shootdown: tlb_expire() for each of them, after their
- * entries were taken down, then tlb_flush_cpus() once. When that returns, no CPU
- * uses anything that it held of a context when tlb_expire() was called for it.
- *
- * tlb_expire() adds to `cpus` those that have ctx loaded; all others flush before
- * they load it again, or are reached by the broadcast. ctx: not the kernel's.
- */
-void tlb_expire(struct tlb_context *ctx, struct cpumask *cpus);
-/*
  * Everything but global entries, of every context, is flushed on these CPUs,
  * which may include this one. Waits for all. Interrupts on, no spinlock held.
  */
 void tlb_flush_cpus(const struct cpumask *cpus);
 /*
- * The lazy way, without a shootdown: tlb_expire_lazy() instead of tlb_expire(), and
- * then each of `cpus` calls tlb_flush_here() itself, from any context.
+ * Without a shootdown: after entries of ctx were taken down, add to `cpus` those
+ * that have it loaded; each of them calls tlb_flush_here() itself, from any
+ * context. All others flush before they load it again. ctx: not the kernel's.
  */
 void tlb_expire_lazy(struct tlb_context *ctx, struct cpumask *cpus);
 void tlb_flush_here(void);

@@ -200,7 +200,7 @@ TEST(flush_of_cpus_is_of_second_stages_too)
 	fake_on_cpu(1, leave, NULL);
 	fake_on_cpu(1, enter, &ctx);
 	CHECK_EQ(told[1].all, 2);
-	tlb_expire(&ctx, &cpus);
+	tlb_expire_lazy(&ctx, &cpus);
 	CHECK(cpumask_test(&cpus, 1) && !cpumask_test(&cpus, 0));
 	tlb_flush_cpus(&cpus);
 	CHECK_EQ(told[1].all, 3);
@@ -262,7 +262,7 @@ TEST(second_stage_is_asked_for_by_interrupt_under_broadcast)
 		struct cpumask cpus = {0};
 		unsigned all = told[1].all;
 
-		tlb_expire(&ctx, &cpus);
+		tlb_expire_lazy(&ctx, &cpus);
 		tlb_flush_cpus(&cpus);
 		CHECK_EQ(told[1].all, all + 1);
 		fake_on_cpu(1, leave, NULL);

@@ -173,8 +173,8 @@ TEST(cpus_flush_all_contexts_in_one_shootdown)
 
 	aspace_load(as);
 	fake_on_cpu(1, load, other);
-	tlb_expire(&as->ctx, &cpus); /* CPU 1 has it in a slot that is not loaded */
-	tlb_expire(&other->ctx, &cpus);
+	tlb_expire_lazy(&as->ctx, &cpus); /* CPU 1 has it in a slot that is not loaded */
+	tlb_expire_lazy(&other->ctx, &cpus);
 	CHECK(cpumask_test(&cpus, 0) && cpumask_test(&cpus, 1));
 	clock = evidence_clock;
 	tlb_flush_cpus(&cpus);
@@ -206,7 +206,7 @@ TEST(cpus_that_hold_nothing_loaded_flush_when_they_load)
 	u64 clock;
 
 	fake_on_cpu(1, load, other);
-	tlb_expire(&as->ctx, &cpus);
+	tlb_expire_lazy(&as->ctx, &cpus);
 	CHECK(cpumask_empty(&cpus)); /* it is in a slot of both, and loaded by none */
 	clock = counters(1)->ipis_received;
 	tlb_flush_cpus(&cpus);
@@ -225,7 +225,7 @@ TEST(flush_of_cpus_lets_a_lazy_one_leave)
 	struct cpumask cpus = {0};
 
 	fake_on_cpu(1, load, NULL);
-	tlb_expire(&as->ctx, &cpus);
+	tlb_expire_lazy(&as->ctx, &cpus);
 	tlb_flush_cpus(&cpus);
 	CHECK(!cpumask_test(&as->ctx.mask, 1));
 	CHECK(!cpu_ptr(1, tlb_cpu)->loaded);

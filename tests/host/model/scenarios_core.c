@@ -43,8 +43,8 @@ static void free_of_both(unsigned cpu)
 	struct page *page[] = {take_down(a, VA), take_down(b, VA)};
 
 	cpumask_clear(&cpus);
-	tlb_expire(&a->ctx, &cpus);
-	tlb_expire(&b->ctx, &cpus);
+	tlb_expire_lazy(&a->ctx, &cpus);
+	tlb_expire_lazy(&b->ctx, &cpus);
 	tlb_flush_cpus(&cpus);
 	for (unsigned i = 0; i < ARRAY_SIZE(page); i++)
 		page_put(page[i], PAGE_REF);
@@ -169,7 +169,7 @@ static void move_guest_page(unsigned cpu)
 		atomic_xchg(&entry, 0UL); /* a full barrier, as pt_take() */
 		if (frame == 2) {
 			cpumask_clear(&cpus);
-			tlb_expire(&guest, &cpus);
+			tlb_expire_lazy(&guest, &cpus);
 			tlb_flush_cpus(&cpus);
 		} else {
 			tlb_gather_init(&g, &a->ctx, 0);
