@@ -1,5 +1,8 @@
 /* The deferral in force: a copy of the chosen one in which every hook is set. */
 #include <mm/deferral.h>
+#include <mm/knob.h>
+#include <mm/migrate.h>
+#include <mm/numa.h>
 #include <mm/stats.h>
 #include <kernel/context.h>
 #include <kernel/panic.h>
@@ -133,6 +136,20 @@ void pay_now(enum pay_event why, struct pay_scope scope)
 void deferral_frames_leave(struct page *first, u64 count)
 {
 	count_paid(PAY_LEAVE, deferral->frames_leave(first, count));
+}
+
+static bool has_cpus(u32 node)
+{
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		if (numa_node_of_cpu(cpu) == node)
+			return true;
+	return false;
+}
+
+bool deferral_is_for(const struct page *src)
+{
+	return knobs.defer_for == DEFER_FOR_ALL ||
+	       has_cpus(src->node) != has_cpus(migration_target(src));
 }
 
 /* In the timer interrupt. */

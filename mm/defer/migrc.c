@@ -23,7 +23,7 @@
  *
  * Keeps     I1: frames leave only through debts_pay(), which knows who has flushed
  *           by generations: tlb_owe() makes one for each entry, under its PTL.
- *           I2: a page with a writable entry is flushed before it is copied.
+ *           I2: a page with a writable entry is never shown (mm/migrate_batch.h).
  *           I5: a page with older copies has PG_COPIED, before anybody can map it;
  *           a write upgrade, a writable mapping or a pin of it pays. Other rights
  *           of a range pay whatever owes, as pages of it may owe in other spaces.
@@ -59,45 +59,24 @@
 #include <mm/deferral.h>
 #include <mm/debt.h>
 #include <mm/knob.h>
-#include <mm/migrate.h>
-#include <mm/numa.h>
 
 static struct debts debts;
-static u64 nodes_with_cpus; /* bit by node */
 /* Frames that may be held soon, as their pages are being moved; atomic. And of those, what each CPU moves. */
 static u64 promised;
 static PERCPU(u64, migrc_promised);
 static PERCPU(bool,
 	      migrc_refused); /* a page had to be flushed for lack of room: pay after this call */
 static PERCPU(u64, migrc_kept);
-static PERCPU(u64, migrc_writable);
 static PERCPU(u64, migrc_full);
 
-static void migrc_enable(void)
-{
-	nodes_with_cpus = 0;
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		nodes_with_cpus |= 1UL << numa_node_of_cpu(cpu);
-}
-
 /* ---- what may wait ----------------------------------------------------------------- */
-
-static bool between_tiers(u32 from, u32 to)
-{
-	return (nodes_with_cpus >> from ^ nodes_with_cpus >> to) & 1;
-}
 
 /* Under the PTL, after the exchange. */
 static bool migrc_entry_taken(const struct page *src, struct tlb_context *ctx, vaddr_t va,
 			      pte_t old)
 {
-	(void)va;
-	if (pte_is_writable(old)) {
-		++*this_cpu_ptr(migrc_writable);
-		return false;
-	}
-	if (knobs.defer_for == DEFER_FOR_TIERING &&
-	    !between_tiers(src->node, migration_target(src)))
+	(void)va, (void)old;
+	if (!deferral_is_for(src))
 		return false;
 	debts_owe(&debts, ctx);
 	return true;
@@ -202,7 +181,6 @@ static u64 migrc_held(void)
 
 static const struct deferral_counter counters[] = {
 	{"migrc_kept", &migrc_kept}, /* frames held back; a 2 MiB frame is one */
-	{"migrc_writable", &migrc_writable}, /* entries that could not wait */
 	{"migrc_full", &migrc_full}, /* pages that could not, as defer_pages were held */
 };
 
@@ -210,7 +188,6 @@ extern const struct deferral defer_migrc;
 const struct deferral defer_migrc = {
 	.name = "migrc",
 	.summary = "hold read-only sources until their pages may be written, or all have flushed",
-	.enable = migrc_enable,
 	.entry_taken = migrc_entry_taken,
 	.may_defer = migrc_may_defer,
 	.frame_held = migrc_frame_held,

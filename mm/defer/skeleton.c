@@ -9,7 +9,7 @@
  * Tunables  skeleton_age: microseconds after which a debt is paid by itself.
  *
  * Keeps     I1: frames leave only through debts_pay(), after the flush.
- *           I2: writable entries are not deferred.
+ *           I2: writable entries are not shown to a deferral.
  *           I5: WRITE_UPGRADE, MAP and PIN pay before the new frame is written.
  *           I6, I7, I9: PROTECT, UNMAP, DROP and HINT pay before anything of a
  *           range changes, so nothing new is mapped at an address that owes.
@@ -28,7 +28,7 @@
 
 static struct debts debts;
 static u32 age;
-static PERCPU(u64, skeleton_writable);
+static PERCPU(u64, skeleton_noted);
 
 /*
  * An entry was taken down. Under the PTL: note it, nothing that waits. The note
@@ -38,11 +38,8 @@ static PERCPU(u64, skeleton_writable);
 static bool skeleton_entry_taken(const struct page *src, struct tlb_context *ctx, vaddr_t va,
 				 pte_t old)
 {
-	(void)src, (void)va;
-	if (pte_is_writable(old)) {
-		++*this_cpu_ptr(skeleton_writable);
-		return false;
-	}
+	(void)src, (void)va, (void)old;
+	++*this_cpu_ptr(skeleton_noted);
 	debts_owe(&debts, ctx);
 	return true;
 }
@@ -78,7 +75,7 @@ static struct knob own_knobs[] = {
 };
 
 static const struct deferral_counter counters[] = {
-	{"skeleton_writable", &skeleton_writable}, /* entries that could not wait */
+	{"skeleton_noted", &skeleton_noted}, /* entries whose flush waits */
 };
 
 extern const struct deferral defer_skeleton;

@@ -37,7 +37,8 @@ struct deferral {
 	const char *(*refuse)(void);
 	void (*enable)(void); /* put in force; nothing is owed */
 	/*
-	 * One entry of a page under migration was taken down; `old` is what it was.
+	 * One entry of a page under migration was taken down; `old` is what it was: not
+	 * writable, else the page is not asked about, as its copy needs the flush (I2).
 	 * The deferral notes here what it must know of it later. False: the page
 	 * cannot wait because of this entry, and its further entries are not shown.
 	 * The page may still turn out not to wait, and is flushed as a whole then; a
@@ -116,6 +117,11 @@ void deferral_use(const struct deferral *wanted);
 void deferral_settle(void);
 /* For the allocator: call frames_leave and count what it paid. The same rules. */
 void deferral_frames_leave(struct page *first, u64 count);
+/*
+ * For entry_taken(): does the knob defer_for let flushes of this move wait? Those of
+ * tiering go from a node with CPUs to one without, or back. Any context.
+ */
+bool deferral_is_for(const struct page *src);
 /* A debt was noted on this CPU: set its timer, if the deferral wants ticks and none is set yet. Any context. */
 static inline void deferral_tick_later(void)
 {

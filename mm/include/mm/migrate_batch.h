@@ -119,10 +119,11 @@ static __always_inline enum migrate_reason migration_take(struct migration *m, s
 		pte_t leaf = pte_is_hint(got) ? pte_from_hint(got) : got;
 
 		/*
-		 * No CPU holds this entry, but it is writable once it is mapped again: the page's
-		 * others must not wait (I5).
+		 * A writer must be stopped before the page is copied (I2). Or no CPU holds this
+		 * entry, but it is writable once it is mapped again: the page's others must not
+		 * wait either (I5).
 		 */
-		if (!cached && pte_is_writable(leaf))
+		if (pte_is_writable(leaf))
 			*may_wait = false;
 		if (cached && *may_wait)
 			*may_wait = deferral->entry_taken(src, &as->ctx, va, leaf);

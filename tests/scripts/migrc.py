@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""defer=migrc: nothing is flushed while read-only pages move, its bounds hold, and writable pages cost what they did."""
+
+from common import bench, main, result, settings
+
+ROUNDS = 3
+MOVE = f"bench migrate --pages 4096 --threads 3 --warmup 1 --reps {ROUNDS}"
+FLUSHES = ("flush_local_page", "flush_local_full", "flush_remote_page", "flush_remote_full", "bcast_ops")
+BOUND = 1024  # frames
+WRITABLE_MORE = 0.02  # of shootdowns and path length, where nothing can wait
+
+
+def nothing_before_settling(record: dict) -> None:
+    """Settling is the only payment, and every flush of the round is its."""
+    counters = record["counters"]
+    result("readonly.moves-pages", counters["pages_migrated"] >= 4096 * ROUNDS, f"{counters['pages_migrated']} pages")
+    paid = {event: n for event, n in counters["debts_forced_by"].items() if n}
+    result("readonly.only-settling-pays", paid == {"settle": ROUNDS}, str(paid))
+    result("readonly.shootdowns", counters["shootdowns"] == ROUNDS, f"{counters['shootdowns']}, one for each settling of {ROUNDS}")
+    flushes = sum(counters[name] for name in FLUSHES)
+    result("readonly.flushes", flushes == record["settle_flushes"], f"{flushes}, of settling {record['settle_flushes']}")
+    if settings().arch == "x86_64":
+        result("readonly.ipis", counters["ipis_sent"] == record["settle_ipis"] == 3 * ROUNDS, f"{counters['ipis_sent']}")
+    result("readonly.no-stale-reads", counters["stale_reads"] == 0, f"{counters['stale_reads']}")
+    result("readonly.verdicts", counters["oracle_unknown"] == 0, f"{counters['oracle_unknown']} without one")
+
+
+def body() -> None:
+    bounded = f"migrc+defer_pages={BOUND}"
+    found = bench(f"{MOVE} --mapping ro --schemes migrc,{bounded}")
+    nothing_before_settling(found["migrc"])
+    held = found[bounded]["held_pages_max"]
+    result("bounded.held", 0 < held <= BOUND, f"{held} frames at most, of {BOUND}")
+    found = bench(f"{MOVE} --mapping rw --schemes batch,migrc")
+    flushed = {name: record["counters"]["shootdowns"] for name, record in found.items() if name != "floor"}
+    result("writable.shootdowns", flushed["batch"] <= flushed["migrc"] <= flushed["batch"] * (1 + WRITABLE_MORE), str(flushed))
+    found = bench("bench migrate --pages 4096 --threads 0 --mapping rw --schemes batch,migrc", SMP=1)
+    path = {name: record["median"] for name, record in found.items() if name != "floor"}
+    result("writable.path", path["migrc"] <= path["batch"] * (1 + WRITABLE_MORE), f"{path}, instructions per page")
+
+
+main(body)
