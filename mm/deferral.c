@@ -1,7 +1,7 @@
 /* The deferral in force: a copy of the chosen one in which every hook is set. */
 #include <mm/deferral.h>
 #include <mm/knob.h>
-#include <mm/migrate.h>
+#include <mm/migrate_batch.h>
 #include <mm/numa.h>
 #include <mm/stats.h>
 #include <kernel/context.h>
@@ -149,7 +149,7 @@ static bool has_cpus(u32 node)
 bool deferral_is_for(const struct page *src)
 {
 	return knobs.defer_for == DEFER_FOR_ALL ||
-	       has_cpus(src->node) != has_cpus(migration_target(src));
+	       has_cpus(src->node) != has_cpus(src->migration->req->to_node);
 }
 
 /* In the timer interrupt. */

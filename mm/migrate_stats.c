@@ -6,11 +6,6 @@ const char *const migrate_reason_names[MIGRATE_REASONS] = {
 	"ok", "pinned", "raced", "no_memory", "gone", "scanned", "refused", "writeback"};
 const char *const migrate_phase_names[PHASE_COUNT] = {"unmap", "flush", "copy", "map", "other"};
 
-u32 migration_target(const struct page *src)
-{
-	return src->migration->req->to_node;
-}
-
 /* Only what lies in the range asked about: a 2 MiB page moves whole if a part of it does. */
 static void note_result(const struct migrate_request *req, vaddr_t va, unsigned order,
 			enum migrate_reason reason)

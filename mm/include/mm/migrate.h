@@ -69,9 +69,6 @@ u64 migrate_range(const struct migrate_request *req);
  */
 u64 migrate_pages(struct page **list, unsigned n, const struct migrate_request *req);
 
-/* Where a page under migration goes: a node. For deferrals, which are shown its entries. */
-u32 migration_target(const struct page *src);
-
 /* Add the numbers of one to another. */
 void migrate_stats_add(struct migrate_stats *to, const struct migrate_stats *from);
 

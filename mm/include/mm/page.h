@@ -30,7 +30,7 @@ enum page_flag {
 		<< 3, /* free, and its flush is unpaid: pmm_free_owing(). Written by its owner only */
 	PG_COPIED =
 		1
-		<< 4, /* a deferral's: CPUs may still read an older copy. Set before the page is mapped */
+		<< 6, /* a deferral's: CPUs may still read an older copy. Set before the page is mapped */
 	PG_ALIASED = 1 << 2, /* the oracle has records of other mappings of it: mm/oracle_alias.c */
 	PG_DIRTY = 1 << 4, /* of an object that tracks it: its store has older contents */
 	PG_LOCKED = 1 << 5, /* its contents or its place are somebody's alone: mm/page_lock.c */
