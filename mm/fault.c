@@ -4,6 +4,7 @@
  */
 #include <mm/aspace.h>
 #include <mm/cow.h>
+#include <mm/entry_page.h>
 #include <mm/fault.h>
 #include <mm/file_fault.h>
 #include <mm/hint.h>
@@ -262,6 +263,32 @@ static bool may_be_written(struct fault *f, struct area *area, struct place *at)
 	return f->dirties || !cow_must_copy(f, area, at);
 }
 
+/*
+ * The page may be written: its debts first, as nobody may read an older frame of it then (I5).
+ * The reference keeps the page here. Else it might have moved, been paid for and moved
+ * back, with a new debt, by the time the entry is compared.
+ */
+static __noinline enum fault_result pay_and_upgrade(struct fault *f, struct pt_pos pos)
+{
+	struct page *page = entry_page_get(pos, f->seen, PAGE_REF);
+
+	if (!page)
+		return FAULT_RETRY;
+	pay(PAY_WRITE_UPGRADE,
+	    (struct pay_scope){.page = page, .ctx = &f->as->ctx, .start = f->va, .end = f->va + 1});
+	enum fault_result result = fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
+
+	page_put(page, PAGE_REF);
+	return result;
+}
+
+static inline enum fault_result fault_upgrade(struct fault *f, struct pt_pos pos)
+{
+	if (unlikely(pay_is_heard(PAY_WRITE_UPGRADE)))
+		return pay_and_upgrade(f, pos);
+	return fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
+}
+
 /* The entry is present, but does not allow the access, or no longer refuses it. */
 static enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos)
 {
@@ -270,13 +297,7 @@ static enum fault_result fault_present(struct fault *f, struct area *area, struc
 
 		if (unlikely(area->object->tracked) && !may_be_written(f, area, &at))
 			return fault_copy(f, area, pos, &at);
-		/* Debts of the page first: nobody may read the old frame once this one is written (I5). */
-		pay(PAY_WRITE_UPGRADE,
-		    (struct pay_scope){.page = phys_to_page(pte_pa(f->seen, pos.level)),
-				       .ctx = &f->as->ctx,
-				       .start = f->va,
-				       .end = f->va + 1});
-		return fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
+		return fault_upgrade(f, pos);
 	}
 	/* What is missing then, the access faults for once more, where hardware does not set it. */
 	if (unlikely(f->attempt && rules.leaves_retried)) {
@@ -486,39 +507,4 @@ long aspace_populate(struct aspace *as, vaddr_t va, u64 len, u32 node)
 		if (!populate_one(as, va + at, node, &bytes))
 			return -ENOMEM;
 	return (long)(at >> PAGE_SHIFT);
-}
-
-/* I10: the pinner takes its reference, then looks at the entry again; the migrator does the reverse. */
-static int pin_mapped(struct aspace *as, vaddr_t va, bool write, struct page **page)
-{
-	struct pt_pos pos = pgwalk_find(as->root, va, 0);
-	pte_t pte = pte_load(pos.ptep);
-
-	if (pos.level > 1 || !pte_is_leaf(pte, pos.level) || (write && !pte_is_writable(pte)))
-		return -EFAULT;
-	*page = phys_to_page(pte_pa(pte, pos.level));
-	if (!page_get(*page, PAGE_PIN))
-		return -EAGAIN;
-	if (pte_load(pos.ptep).v == pte.v)
-		return 0;
-	page_put(*page, PAGE_PIN);
-	return -EAGAIN;
-}
-
-int aspace_pin(struct aspace *as, vaddr_t va, bool write, struct page **page)
-{
-	for (;;) {
-		read_lock(&as->lock);
-		int err = pin_mapped(as, va, write, page);
-
-		read_unlock(&as->lock);
-		if (!err) {
-			/* A pin outlives everything else that would pay: the page's debts go now. */
-			pay(PAY_PIN, pay_page(*page));
-			return 0;
-		}
-		if (err == -EFAULT && !fault_handle(as, va, write, false))
-			return -EFAULT;
-		cpu_relax();
-	}
 }

@@ -25,11 +25,11 @@
  *           by generations: tlb_owe() makes one for each entry, under its PTL.
  *           I2: a page with a writable entry is never shown (mm/migrate_batch.h).
  *           I5: a page with older copies has PG_COPIED, before anybody can map it;
- *           a write upgrade, a writable mapping, a pin, a copy on write, a write by
- *           the kernel and a truncation of it pay. Other rights of a range pay
- *           whatever owes, as pages of it may owe in other spaces.
- *           I6, I7, I9: UNMAP, DROP, HINT and SPLIT pay before anything changes in
- *           a space that owes, so nothing else is mapped where a debt is.
+ *           a write upgrade, a writable mapping, a pin, a write by the kernel and a
+ *           truncation of it pay. Other rights of a range pay whatever owes, as pages
+ *           of it may owe in other spaces.
+ *           I6, I7, I9: UNMAP, DROP, COPY, HINT and SPLIT pay before anything changes
+ *           in a space that owes, so nothing else is mapped where a debt is.
  *           I11: a debt names its context, and no tag. Whoever loads the context
  *           flushes, as its generation has grown, whatever the tag is by then; after
  *           an ASID rollover every CPU flushes anyway. A space that goes pays.
@@ -135,10 +135,10 @@ static bool demands(enum pay_event why, const struct pay_scope *scope)
 		return scope->write && has_older_copies(scope->page);
 	case PAY_WRITE_UPGRADE:
 	case PAY_PIN:
-	case PAY_COPY:
 	case PAY_FILE_WRITE:
 	case PAY_TRUNCATE:
 		return has_older_copies(scope->page);
+	case PAY_COPY:
 	case PAY_UNMAP:
 	case PAY_DROP:
 	case PAY_HINT:

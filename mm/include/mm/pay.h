@@ -94,6 +94,11 @@ static inline struct pay_scope pay_frames(u32 node, unsigned order)
 extern u32
 	pay_heard; /* a PAY_BIT() for each event that the deferral in force hears; changes with it */
 
+static __always_inline bool pay_is_heard(enum pay_event why)
+{
+	return pay_heard & PAY_BIT(why);
+}
+
 /* pay() for an event that is known to be heard. */
 void pay_now(enum pay_event why, struct pay_scope scope);
 
@@ -104,6 +109,6 @@ void pay_now(enum pay_event why, struct pay_scope scope);
  */
 static __always_inline void pay(enum pay_event why, struct pay_scope scope)
 {
-	if (unlikely(pay_heard & PAY_BIT(why)))
+	if (unlikely(pay_is_heard(why)))
 		pay_now(why, scope);
 }

@@ -69,6 +69,8 @@ extern const struct scenario cow_faults, cow_migrates, cow_migrates_own, cow_hin
 extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, reclaim_unmaps,
 	reclaim_protects, reclaim_moves, reclaim_truncates, reclaim_two, reclaim_closes,
 	reclaim_debts, reclaim_hints, reclaim_destroys;
+/* ---- scenarios_copies.c ---- */
+extern const struct scenario copies_back;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_heard;
 /* ---- scenarios_large.c ---- */

@@ -135,6 +135,7 @@ const struct scenario *const scenarios[] = {
 	&reclaim_two,
 	&reclaim_closes,
 	&reclaim_debts,
+	&copies_back,
 	&change_subscribers,
 	&change_heard,
 	NULL,
