@@ -22,6 +22,13 @@ static void count_held(s64 pages)
 		; /* somebody else raised it: `most` is theirs now */
 }
 
+/* Lock held: whoever finds room under defer_pages finds those gone from the sum that made it. */
+static void count_held_pages(struct debts *d, s64 pages)
+{
+	store_relaxed(&d->held_pages, d->held_pages + (u64)pages);
+	count_held(pages);
+}
+
 u64 debts_held_max(void)
 {
 	return load_relaxed(&held_most);
@@ -90,19 +97,51 @@ bool debts_are_old(struct debts *d)
 	return since && age >= most;
 }
 
+/* Of this CPU, in the deferral in force. */
+static PERCPU(u64, debts_promised);
+static PERCPU(bool, debts_refused);
+
+bool debts_promise(struct debts *d, u64 pages)
+{
+	if (likely(!knobs.defer_pages))
+		return true;
+	spin_lock(&d->lock);
+	bool room = d->promised + d->held_pages + pages <= knobs.defer_pages;
+
+	if (room)
+		d->promised += pages;
+	spin_unlock(&d->lock);
+	*this_cpu_ptr(debts_promised) += room ? pages : 0;
+	*this_cpu_ptr(debts_refused) |= !room;
+	return room;
+}
+
+bool debts_call_over(struct debts *d)
+{
+	u64 *mine = this_cpu_ptr(debts_promised);
+	bool *refused = this_cpu_ptr(debts_refused), pay = *refused;
+
+	if (unlikely(*mine)) {
+		spin_lock(&d->lock);
+		d->promised -= *mine;
+		spin_unlock(&d->lock);
+		*mine = 0;
+	}
+	*refused = false;
+	return pay || debts_are_old(d);
+}
+
 void debts_hold(struct debts *d, struct page *page)
 {
 	struct page **list = &d->held[page->node][page->order ? 1 : 0];
 
 	ASSERT(!load_relaxed(&page->mapcount));
-	/* Count first: once the frame is in the list, somebody else may free it and count it off. */
-	count_held(1L << page->order);
 	pmm_set_quarantined(page->node, 1L << page->order);
 	spin_lock(&d->lock);
 	note_age(d);
 	page->next = *list;
 	*list = page;
-	store_relaxed(&d->held_pages, d->held_pages + (1UL << page->order));
+	count_held_pages(d, 1L << page->order);
 	spin_unlock(&d->lock);
 }
 
@@ -111,10 +150,9 @@ static void left_quarantine(struct debts *d, struct page *page)
 {
 	spin_lock(&d->lock);
 	ASSERT(d->held_pages >= 1UL << page->order);
-	store_relaxed(&d->held_pages, d->held_pages - (1UL << page->order));
+	count_held_pages(d, -(1L << page->order));
 	spin_unlock(&d->lock);
 	pmm_set_quarantined(page->node, -(1L << page->order));
-	count_held(-(1L << page->order));
 }
 
 struct page *debts_take(struct debts *d, u32 node, unsigned order)

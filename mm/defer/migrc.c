@@ -62,11 +62,6 @@
 #include <mm/knob.h>
 
 static struct debts debts;
-/* Frames that may be held soon, as their pages are being moved; atomic. And of those, what each CPU moves. */
-static u64 promised;
-static PERCPU(u64, migrc_promised);
-static PERCPU(bool,
-	      migrc_refused); /* a page had to be flushed for lack of room: pay after this call */
 static PERCPU(u64, migrc_kept);
 static PERCPU(u64, migrc_full);
 
@@ -83,29 +78,10 @@ static bool migrc_entry_taken(const struct page *src, struct tlb_context *ctx, v
 	return true;
 }
 
-/*
- * Room for the frame under defer_pages? What is promised is read before what is held:
- * a frame counts as held before its promise is taken back, so we count it at least once.
- */
-static bool promise(u64 pages)
-{
-	if (likely(!knobs.defer_pages))
-		return true;
-	u64 others = atomic_fetch_add(&promised, pages);
-
-	if (others + debts_held(&debts) + pages > knobs.defer_pages) {
-		atomic_fetch_add(&promised, -pages);
-		return false;
-	}
-	*this_cpu_ptr(migrc_promised) += pages;
-	return true;
-}
-
 static bool migrc_may_defer(const struct page *src, struct page *dst)
 {
-	if (!promise(1UL << src->order)) {
+	if (!debts_promise(&debts, 1UL << src->order)) {
 		++*this_cpu_ptr(migrc_full);
-		*this_cpu_ptr(migrc_refused) = true;
 		return false;
 	}
 	/* Plain: nobody else finds the frame before the page is mapped there. */
@@ -164,18 +140,10 @@ static u64 migrc_pay(enum pay_event why, const struct pay_scope *scope)
 	return owed;
 }
 
-/* After each call to migrate. What it promised is held by now, or never will be. */
 static void migrc_sources_held(void)
 {
-	u64 *mine = this_cpu_ptr(migrc_promised);
-	bool *refused = this_cpu_ptr(migrc_refused);
-
-	if (*mine)
-		atomic_fetch_add(&promised, -*mine);
-	*mine = 0;
-	if (*refused || debts_are_old(&debts))
+	if (debts_call_over(&debts))
 		debts_pay(&debts);
-	*refused = false;
 }
 
 static u64 migrc_held(void)

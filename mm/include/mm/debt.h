@@ -13,6 +13,7 @@ struct debts {
 	struct spinlock lock; /* the fields below */
 	struct page *held[MAX_NODES][2]; /* by node and size (4 KiB, 2 MiB), linked by next */
 	u64 held_pages; /* 4 KiB frames; written under the lock, read without it */
+	u64 promised; /* the same, of pages that are being moved */
 	u64 owing[DEBT_CONTEXT_WORDS]; /* contexts with a flush owed, by id */
 	u64 paying[DEBT_CONTEXT_WORDS]; /* of the payment under way: they owe until it is over */
 	u64 owing_count; /* in `owing` */
@@ -27,6 +28,16 @@ struct debts {
 void debts_owe(struct debts *d, struct tlb_context *ctx);
 /* Does this context owe a flush, or is it being paid for? Any context. */
 bool debts_owes(struct debts *d, const struct tlb_context *ctx);
+/*
+ * Is there room for so many more frames under the knob defer_pages? Then they are
+ * kept free for this CPU until debts_call_over(). Task context.
+ */
+bool debts_promise(struct debts *d, u64 pages);
+/*
+ * A call to migrate is over on this CPU: what was promised is held by now, or never
+ * will be. True: it is time to pay, as there was no room, or a debt is old. Task context.
+ */
+bool debts_call_over(struct debts *d);
 /* Hold the old frame of a migrated page back until debts_pay(). Task context. */
 void debts_hold(struct debts *d, struct page *page);
 /*

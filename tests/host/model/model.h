@@ -64,13 +64,13 @@ extern const struct scenario file_invalidates, file_drops_early, file_drop_write
 	file_debts;
 /* ---- scenarios_cow.c ---- */
 extern const struct scenario cow_faults, cow_migrates, cow_migrates_own, cow_hints, cow_invalidates,
-	cow_truncates, cow_throttles, cow_cut_writes, cow_cut_early;
+	cow_truncates, cow_throttles, cow_cut_writes, cow_cut_early, cow_debts;
 /* ---- scenarios_reclaim.c ---- */
 extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, reclaim_unmaps,
 	reclaim_protects, reclaim_moves, reclaim_truncates, reclaim_two, reclaim_closes,
 	reclaim_debts, reclaim_hints, reclaim_destroys;
 /* ---- scenarios_copies.c ---- */
-extern const struct scenario copies_back;
+extern const struct scenario copies_back, copies_return, copies_pin, copies_settle, copies_bound;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_heard;
 /* ---- scenarios_large.c ---- */

@@ -1,30 +1,25 @@
 /* Scenarios of pages that have older copies: for deferrals that keep both, and let readers have either. */
+#include <mm/debt.h>
 #include <mm/deferral.h>
+#include <mm/knob.h>
 #include "model.h"
 
+#include <kernel/string.h>
+
 #define VA MODEL_VA
+#define VA2 (MODEL_VA + PAGE_SIZE)
 
-static struct aspace *a;
+static struct aspace *a, *b;
 
-/* ---- back in its old frame -------------------------------------------------------------- */
-
-/* Entries that may become writable by a fault. */
+/* Read-only entries in an area that may be written: a fault makes them writable. */
 static void setup_upgradable(void)
 {
-	a = work_space("a", VA, 1, RW);
+	a = work_space("a", VA, 2, RW);
 	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
 		work_load(a, cpu);
-	pt_change(pgwalk_find(a->root, VA, 0).ptep, pte_mk_readonly);
+	for (vaddr_t va = VA; va <= VA2; va += PAGE_SIZE)
+		pt_change(pgwalk_find(a->root, va, 0).ptep, pte_mk_readonly);
 	tlb_flush_context(&a->ctx);
-}
-
-static void move_pay_move(unsigned cpu)
-{
-	work_migrate(a, VA, 1, 1);
-	deferral_settle();
-	work_read(VA, cpu, 1);
-	work_migrate(a, VA, 1, 0);
-	work_read(VA, cpu, 1);
 }
 
 static void write_once(unsigned cpu)
@@ -38,6 +33,17 @@ static void read_thrice(unsigned cpu)
 		work_read(VA, cpu, 1);
 }
 
+/* ---- back in its old frame -------------------------------------------------------------- */
+
+static void move_pay_move(unsigned cpu)
+{
+	work_migrate(a, VA, 1, 1);
+	deferral_settle();
+	work_read(VA, cpu, 1);
+	work_migrate(a, VA, 1, 0);
+	work_read(VA, cpu, 1);
+}
+
 const struct scenario copies_back = {
 	.name = "copies-back",
 	.summary = "a page is back in its old frame, and owes, when a fault that has paid makes it "
@@ -45,5 +51,139 @@ const struct scenario copies_back = {
 	.cpus = 3,
 	.setup = setup_upgradable,
 	.program = {move_pay_move, write_once, read_thrice},
-	.end = NULL,
+};
+
+/* ---- a CPU that was elsewhere -------------------------------------------------------------- */
+
+static void setup_two_spaces(void)
+{
+	setup_upgradable();
+	b = aspace_create("b", 0);
+}
+
+static void move_and_write(unsigned cpu)
+{
+	work_migrate(a, VA, 1, 1);
+	work_write(VA, cpu);
+	work_write(VA, cpu);
+}
+
+/* It keeps its entries under their tag, and is in no mask when the debt is made, or when it is paid. */
+static void leave_and_return(unsigned cpu __unused)
+{
+	work_read(VA, cpu, 0);
+	aspace_load(b);
+	aspace_load(a);
+	work_read(VA, cpu, 0);
+	work_read(VA, cpu, 0);
+}
+
+const struct scenario copies_return = {
+	.name = "copies-return",
+	.summary = "a page moves and is written while a CPU that has read it is in another space",
+	.cpus = 2,
+	.setup = setup_two_spaces,
+	.program = {move_and_write, leave_and_return},
+};
+
+/* ---- pins ------------------------------------------------------------------------------------ */
+
+static void move_twice(unsigned cpu)
+{
+	work_migrate(a, VA, 1, 1);
+	work_read(VA, cpu, 1);
+	work_migrate(a, VA, 1, 0);
+	work_read(VA, cpu, 1);
+}
+
+/* For reading, as it seems; but whoever has a pin may be a device. */
+static void pin_and_write(unsigned cpu)
+{
+	struct page *page;
+
+	if (aspace_pin(a, VA, false, &page))
+		fake_fail("the page cannot be pinned");
+	work_device_write(VA, page, cpu);
+	work_read(VA, cpu, cpu);
+	page_put(page, PAGE_PIN);
+}
+
+const struct scenario copies_pin = {
+	.name = "copies-pin",
+	.summary = "a read-only page moves while somebody pins and writes it",
+	.cpus = 3,
+	.setup = setup_upgradable,
+	.program = {move_twice, pin_and_write, read_thrice},
+};
+
+/* ---- flushes for other reasons --------------------------------------------------------------- */
+
+static void move_first(unsigned cpu)
+{
+	work_migrate(a, VA, 1, 1);
+	deferral_settle();
+	work_read(VA2, cpu, 1);
+}
+
+static void move_second(unsigned cpu)
+{
+	work_migrate(a, VA2, 1, 1);
+	work_write(VA2, cpu);
+	work_write(VA, cpu);
+}
+
+/* What it flushes itself covers what was taken down by then, and nothing else. */
+static void read_and_flush(unsigned cpu)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		work_read(VA, cpu, 1);
+		work_read(VA2, cpu, 1);
+		tlb_flush_here();
+	}
+	work_read(VA2, cpu, 1);
+}
+
+const struct scenario copies_settle = {
+	.name = "copies-settle",
+	.summary = "two CPUs make debts in one space and pay them while a third flushes for itself",
+	.cpus = 3,
+	.setup = setup_upgradable,
+	.program = {move_first, move_second, read_and_flush},
+};
+
+/* ---- bounds ------------------------------------------------------------------------------------ */
+
+static void setup_bounded(void)
+{
+	knobs.defer_pages = 1;
+	setup_upgradable();
+	debts_held_max_restart();
+}
+
+static void move_both(unsigned cpu)
+{
+	work_migrate(a, VA, 2, 1);
+	work_read(VA, cpu, 1);
+}
+
+static void move_both_back(unsigned cpu)
+{
+	work_migrate(a, VA, 2, 0);
+	work_write(VA, cpu);
+}
+
+/* Others have no bound. */
+static void end_bounded(void)
+{
+	if (!strcmp(deferral->name, "migrc") && debts_held_max() > 1)
+		fake_fail("%lu frames were held, of defer_pages=1", debts_held_max());
+}
+
+const struct scenario copies_bound = {
+	.name = "copies-bound",
+	.summary = "two CPUs move pages of which one may be held back",
+	.cpus = 3,
+	.setup = setup_bounded,
+	.program = {move_both, move_both_back, read_thrice},
+	.end = end_bounded,
 };

@@ -298,3 +298,28 @@ const struct scenario cow_cut_early = {
 	.program = {read_last, read_then_write, truncate},
 	.end = expect_short,
 };
+
+/* ---- debts of what is shown --------------------------------------------------------------------- */
+
+/* Clean pages: no entry of theirs is writable. */
+static void setup_clean(void)
+{
+	setup_threads();
+	file_sync(file);
+}
+
+static void move_shown(unsigned cpu)
+{
+	work_migrate(a, VA, PAGES, 1);
+	work_read(VA, cpu, 0);
+	work_read(VA2, cpu, 1);
+}
+
+const struct scenario cow_debts = {
+	.name = "cow-debts",
+	.summary = "read-only pages of a file move, and are written privately meanwhile",
+	.cpus = 3,
+	.setup = setup_clean,
+	.program = {write_first, read_then_write, move_shown},
+	.end = expect_apart,
+};
