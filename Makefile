@@ -106,9 +106,6 @@ $(OBJ)/%.S.o: %.S $(O)/flags Makefile
 	$(Q)$(CC) $(CPPFLAGS) $(ASFLAGS) -c -o $@ $<
 
 $(OBJS): | $(LIBS)
-$(BUILD)/deps/arm64/libfdt.a:
-	$(Q)tools/fetch.sh libfdt-arm64
-
 # The glyphs of the screen console (kernel/drivers/screen.c).
 $(BUILD)/deps/font.psf:
 	$(Q)tools/fetch.sh console-font

@@ -29,7 +29,7 @@ LIB = r"kernel/(types|error|list|string|printf|args|crc32|fixed|json|rng|samples
 STD = r"std(arg|bool|def|int)\.h"
 
 # A port's start-up, where boot hands over to the kernel; the parsers beside it know nothing of it.
-BOOT_ISA = (rf"(boot|asm)/.*|arch/platform\.h|mm/kmap\.h|libfdt\.h|{LIB}|"
+BOOT_ISA = (rf"(boot|asm)/.*|arch/platform\.h|mm/kmap\.h|{LIB}|"
             r"kernel/(bootinfo|option|printk|panic|main|uart)\.h")
 
 BENCH = r"(mm|kernel)/.*|arch/cpu\.h"
@@ -56,7 +56,7 @@ LAYERS: list[tuple[str, str]] = [
     ("arch/", r"(arch|asm|kernel)/.*"),
     ("boot/x86_64/", BOOT_ISA),
     ("boot/arm64/", BOOT_ISA),
-    ("boot/", rf"boot/.*|kernel/bootinfo\.h|libfdt\.h|{LIB}"),
+    ("boot/", rf"boot/.*|kernel/bootinfo\.h|{LIB}"),
 ]
 
 # Folders with sources. A new one gets a line here, and a row above that says who it may know.

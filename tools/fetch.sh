@@ -3,13 +3,12 @@
 # this machine and without privileges: apt runs on a private state folder, dpkg only unpacks.
 #
 # Usage: tools/fetch.sh console-font   -> build/deps/font.psf
-#        tools/fetch.sh libfdt-arm64   -> build/deps/arm64/libfdt.a and include/*.h
 #        tools/fetch.sh grub-arm64     -> build/deps/arm64/grub/ (modules for grub-mkrescue -d)
 #
 # The package comes from the distribution's archive as this machine is set up to use it; apt checks
 # the archive's signature. What is linked into the kernel is pinned by SHA-256 as well; a font with
 # that sum that is installed already is taken as it is.
-# BUILD names another build folder; SETUP=no refuses. Exit 0 or 77, or 1 on a wrong checksum.
+# BUILD names another build folder, which takes the font of the usual one; SETUP=no refuses. Exit 0 or 77, or 1 on a wrong checksum.
 set -eu
 
 build=${BUILD:-build}
@@ -37,34 +36,32 @@ take_font() {
 case ${1:-} in
 console-font)
 	package=console-setup-linux
-	version=''
-	sha256=''
 	result=$build/deps/font.psf
-	mkdir -p "$build/deps"
-	! take_font "" || exit 0
-	;;
-libfdt-arm64)
-	package=libfdt-dev
-	version=1.6.1-4+b1
-	sha256=a5ab8f5de4187c8f851f817c6882772cf330a894539f4ddcd44726aeb801fa9a
-	result=$deps/libfdt.a
+	hint="; another way: put $FONT, unpacked, there"
 	;;
 grub-arm64) # only boots the image, so any version that the archive signs will do
 	package=grub-efi-arm64-bin
-	version=''
-	sha256=''
 	result=$deps/grub/linux.mod
+	hint=''
 	;;
 *)
-	say "usage: tools/fetch.sh console-font|libfdt-arm64|grub-arm64"
+	say "usage: tools/fetch.sh console-font|grub-arm64"
 	exit 2
 	;;
 esac
 [ ! -e "$result" ] || exit 0
+if [ $package = console-setup-linux ]; then
+	mkdir -p "$build/deps"
+	! take_font "" || exit 0
+	if [ -e build/deps/font.psf ]; then
+		cp build/deps/font.psf "$result"
+		exit 0
+	fi
+fi
 
-[ "${SETUP:-}" != no ] || cannot "SETUP=no, $package is not fetched"
+[ "${SETUP:-}" != no ] || cannot "SETUP=no, $package is not fetched for $result$hint"
 for tool in apt-get dpkg-deb sha256sum; do
-	command -v $tool >/dev/null 2>&1 || cannot "$package needs $tool (Debian)"
+	command -v $tool >/dev/null 2>&1 || cannot "$package for $result needs $tool (Debian)$hint"
 done
 
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$deps"
@@ -77,19 +74,14 @@ apt() {
 		-o APT::Sandbox::User="$(id -un)" "$@" >&2
 }
 
-say "fetching $package ${version:-(newest)} for $result"
+say "fetching $package for $result"
 work=$state/download
 rm -rf "$work"
 mkdir -p "$work"
 apt update || cannot "the package lists could not be refreshed"
-(cd "$work" && apt download "$package${version:+=$version}") ||
-	cannot "$package could not be fetched"
+(cd "$work" && apt download $package) || cannot "$package could not be fetched$hint"
 
 set -- "$work"/*.deb
-if [ -n "$sha256" ] && ! echo "$sha256  $1" | sha256sum --check --status; then
-	say "error: $(basename "$1"): SHA-256 is not $sha256"
-	exit 1
-fi
 dpkg-deb -x "$1" "$work/tree"
 case $package in
 console-setup-linux)
@@ -97,11 +89,6 @@ console-setup-linux)
 		say "error: $FONT of $(basename "$1"): SHA-256 is not $FONT_SHA256"
 		exit 1
 	fi
-	;;
-libfdt-dev)
-	mkdir -p "$deps/include"
-	cp "$work"/tree/usr/include/*fdt*.h "$deps/include/"
-	cp "$work/tree/usr/lib/aarch64-linux-gnu/libfdt.a" "$deps/libfdt.a"
 	;;
 grub-efi-arm64-bin)
 	rm -rf "$deps/grub"

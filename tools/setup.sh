@@ -103,7 +103,14 @@ all) need_bench; need_test; need_check ;;
 	exit 2
 	;;
 esac
-[ -n "$missing" ] || exit 0
+# What the build fetches without installing it. Those goals build with SETUP=no, so it is done here.
+fetch() {
+	case ${SETUP:-}:$goal in
+	no:*) ;;
+	*:bench | *:test | *:all) "$(dirname "$0")/fetch.sh" console-font ;;
+	esac
+}
+[ -n "$missing" ] || { fetch; exit; }
 
 cannot() {
 	say "$1; '$goal' needs these packages (names as in Debian 12):"
@@ -190,4 +197,5 @@ if ! install; then
 	say "installing failed; once more with fresh package lists"
 	apt update && install || cannot "installing failed"
 fi
+fetch
 say "done"
