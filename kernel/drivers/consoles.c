@@ -3,6 +3,7 @@
  * reads them (Documentation/admin-guide/serial-console.rst, and its earlycon words), else on all that are found.
  */
 #include <kernel/bootinfo.h>
+#include <kernel/keyboard.h>
 #include <kernel/option.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
@@ -371,11 +372,15 @@ static void open_found(struct bootinfo *bi, console_reach_fn *reach)
 		       c->base);
 }
 
-/* What else there is, for whoever looks at one of them. */
+/* Who sees the screen types below it. And what else there is, for whoever looks at one of them. */
 static void report_open(void)
 {
 	char text[160];
+	unsigned columns, rows;
 
+	screen_size(&columns, &rows);
+	if (columns && !keyboard_add())
+		printk("console: no PS/2 keyboard; one at USB is not driven\n");
 	if (consoles_describe(text, sizeof(text)) > 1)
 		printk("console: %s; console= chooses\n", text);
 }

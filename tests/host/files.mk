@@ -70,6 +70,10 @@ HOST_TESTS += test_screen
 test_screen_INCLUDES := $(FAKE_INCLUDES)
 test_screen_SRCS := tests/host/check.c tests/host/test_screen.c kernel/lib/utf8.c
 
+HOST_TESTS += test_keyboard
+test_keyboard_INCLUDES := $(FAKE_INCLUDES)
+test_keyboard_SRCS := tests/host/check.c tests/host/test_keyboard.c
+
 HOST_TESTS += test_copy
 test_copy_INCLUDES := $(FAKE_INCLUDES)
 test_copy_SRCS := tests/host/check.c tests/host/test_copy.c kernel/core/copy.c

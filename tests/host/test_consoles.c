@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <kernel/bootinfo.h>
+#include <kernel/keyboard.h>
 #include <kernel/option.h>
 #include <kernel/printk.h>
 #include <kernel/screen.h>
@@ -15,7 +16,8 @@ static char opened
 	[256]; /* addresses, in the order of uart_add(); "-" before one that was removed, "+" if others are read, too */
 static u64 absent; /* where nothing answers */
 static unsigned uarts_in_use; /* as the drivers say */
-static bool screen_in_use;
+static bool screen_in_use, has_keyboard;
+static unsigned keyboards_asked;
 static bool only_ports; /* nothing else can be reached */
 
 void printk(const char *fmt, ...)
@@ -55,6 +57,12 @@ bool screen_add(const struct boot_screen *s)
 	return true;
 }
 
+bool keyboard_add(void)
+{
+	keyboards_asked++;
+	return has_keyboard;
+}
+
 unsigned uart_describe(char *text, size_t size)
 {
 	snprintf(text, size, "%s", uarts_in_use ? "UARTs" : "");
@@ -86,7 +94,8 @@ static void begin(void)
 	absent = 0;
 	only_ports = false;
 	uarts_in_use = 0;
-	screen_in_use = false;
+	screen_in_use = has_keyboard = false;
+	keyboards_asked = 0;
 }
 
 /* With two ports and a screen. */
@@ -405,6 +414,23 @@ TEST(where_output_goes_is_told_if_that_is_more_than_one_place)
 	uarts_in_use = 0;
 	CHECK_EQ(consoles_describe(text, sizeof(text)), 1);
 	CHECK_STR(text, "screen of 128x48 characters");
+}
+
+TEST(who_sees_the_screen_types_below_it)
+{
+	begin();
+	start("", true);
+	consoles_open(&bi, reach);
+	CHECK_EQ(keyboards_asked, 0);
+	screen_in_use = true;
+	consoles_open(&bi, reach);
+	CHECK_EQ(keyboards_asked, 1);
+	CHECK_STR(printed, "console: no PS/2 keyboard; one at USB is not driven\n");
+	printed[0] = '\0';
+	has_keyboard = true;
+	consoles_open(&bi, reach);
+	CHECK_EQ(keyboards_asked, 2);
+	CHECK_STR(printed, "");
 }
 
 TEST(firmware_does_not_overrule_the_boot_line)

@@ -29,9 +29,33 @@ def shown(name: str, lines: list[str], *wanted: str) -> None:
     result(name, True, f"{sum(map(bool, lines))} lines of {len(lines)}")
 
 
+def typed(name: str, guest: Monitored) -> None:
+    """By the keyboard: shift, a key taken back, one of the arrows, more than a screen of answers, Ctrl-C."""
+    guest.press("h e l p spc shift-l backspace l o o k ret")
+    lines = guest.wait(r"^tarry> _$", lambda: after(guest.screen(), r"usage: look"))
+    shown(f"{name}.typed", lines, r"usage: look \[SUBJECT \[ARGUMENTS\]\]$", r"# rc=0$", READY)
+    guest.press("l i s t spc k n o b s semicolon h e l p ret")
+    guest.wait(r"^tarry> _$", lambda: after(guest.screen(), r"VERB -h tells more"))
+    guest.press("up ret")
+    lines = guest.wait(r"^tarry> _$", lambda: after(guest.screen(), r"VERB -h tells more"))
+    whole = [line for line in lines if "\0" in line]
+    shown(f"{name}.scrolled", guest.screen(), r"trace  |test  |show  ", r"VERB -h tells more; ; separates commands, \"\" keeps blanks", r"# rc=0$", READY)
+    result(f"{name}.whole", not whole, "; ".join(whole))
+    guest.press("x y ctrl-c shift-9 1 ret")
+    guest.wait(r"^error: \(1: unknown command", guest.screen, 20)
+    result(f"{name}.ctrl-c", True, "the line was forgotten")
+
+
+def after(lines: list[str], first: str) -> list[str]:
+    """From the last line on that begins so; none, if there is none."""
+    found = [i for i, line in enumerate(lines) if re.match(first, line)]
+    return lines[found[-1]:] if found else []
+
+
 def firmware(name: str, **changes: object) -> None:
     with Monitored(NO_SERIAL, ("-vga", "std"), **changes) as guest:
         lines = guest.wait(READY, guest.screen)
+        typed(name, guest)
     shown(f"{name}.first-to-last", lines, r"Tarry \d\S* x86_64 build \S+ loader multiboot2$", r"\[ .*boot line: ",
           r"\[ .*cpus: 4 of 4 online$", READY)
     errors = [line for line in lines if re.search(r"error|no suitable|WARNING|\0", line)]
