@@ -155,6 +155,33 @@ const struct scenario reclaim_unmaps = {
 	.program = {reclaim_once, write_until_gone, unmap_both},
 };
 
+static u32 through; /* with page 2: nobody accesses it any more. Release and acquire */
+
+static void drop_last(unsigned cpu __unused)
+{
+	bool was = load_acquire(&through);
+
+	aspace_drop(a, VA2, PAGE_SIZE);
+	if (was)
+		work_expect_at_most(a, VA2, 0);
+}
+
+static void write_last_once(unsigned cpu)
+{
+	work_write(VA2, cpu);
+	store_release(&through, 1U);
+	work_read(VA, cpu, 1);
+}
+
+const struct scenario reclaim_drops = {
+	.name = "reclaim-drop",
+	.summary = "a page is dropped from a space while reclaim still owes its flush",
+	.cpus = 3,
+	.setup = setup_threads,
+	.program = {reclaim_once, write_last_once, drop_last},
+	.end = expect_stored,
+};
+
 static void protect_and_drop(unsigned cpu)
 {
 	aspace_protect(a, VA, PAGES * PAGE_SIZE, PROT_READ);
@@ -312,6 +339,36 @@ const struct scenario reclaim_two = {
 	.cpus = 3,
 	.setup = setup,
 	.program = {reclaim, clean_and_write, reclaim_and_write},
+	.end = expect_stored,
+};
+
+static void read_once(unsigned cpu)
+{
+	work_read(MODEL_FAR, cpu, 1);
+}
+
+/* A device writes through the pin, at any moment until it is given back. */
+static void pin_and_write(unsigned cpu)
+{
+	struct page *page;
+
+	if (aspace_pin(a, VA, true, &page)) {
+		fake_fail("pin: refused");
+		return;
+	}
+	fake_point(40);
+	work_device_write(VA, page, cpu);
+	fake_point(41);
+	page_put(page, PAGE_PIN);
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario reclaim_pins = {
+	.name = "reclaim-pin",
+	.summary = "a page is pinned and written by a device while it is reclaimed",
+	.cpus = 3,
+	.setup = setup,
+	.program = {reclaim_once, pin_and_write, read_once},
 	.end = expect_stored,
 };
 
