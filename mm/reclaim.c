@@ -262,6 +262,8 @@ static void let_go_of_batch(struct reclaim *r, bool dirty_too)
 /* Flush the batch; then its pages leave, first those whose waiters need not wait for the store. Unlocks the file. */
 static void end_batch(struct reclaim *r)
 {
+	if (knobs.batch_flush == BATCH_FLUSH_ALL && r->count > 1)
+		tlb_gather_widen(&r->edit.gather);
 	rmap_edit_end(&r->edit);
 	read_unlock(&r->file->lock);
 	if (!r->count)
@@ -290,6 +292,9 @@ static bool take_down(struct reclaim *r, struct page *page)
 		return false;
 	if (!leave_begin(r->file, page, &r->edit)) {
 		add_to_batch(r, page);
+		/* As Linux does on x86-64: see unmap_as_linux() in mm/migrate.c. */
+		if (!knobs.batch_alone && tlb_gather_is_ours(&r->edit.gather))
+			tlb_gather_flush(&r->edit.gather);
 		return true;
 	}
 	/* Somebody refuses. The references of what was taken until then are dropped after its flush. */

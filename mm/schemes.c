@@ -4,16 +4,16 @@
 
 /* Checked against the sources of both versions, row by row: docs/linux.md. */
 static const struct scheme_case linux_6_1[] = {
-	/* pte_needs_flush(); flush_tlb_fix_spurious_fault() */
-	{"x86_64", NULL, "spurious=skip protect_flush=filter"},
-	{"arm64", NULL, "spurious=never protect_flush=always"},
+	/* pte_needs_flush(); flush_tlb_fix_spurious_fault(); should_defer_flush(), in reclaim alone */
+	{"x86_64", NULL, "batch_alone=off batch_flush=all spurious=skip protect_flush=filter"},
+	{"arm64", NULL, "reclaim_batch=1 spurious=never protect_flush=always"},
 	{NULL, NULL, NULL},
 };
 static const struct scheme_case linux_6_12[] = {
 	/* arch_tlbbatch_should_defer(), arch_tlbbatch_flush() */
 	{"x86_64", NULL, "batch_alone=off batch_flush=all spurious=skip protect_flush=filter"},
 	{"arm64", NULL, "spurious=never protect_flush=always"},
-	{"arm64", tlb_bcast_repeats, "batch=1"},
+	{"arm64", tlb_bcast_repeats, "batch=1 reclaim_batch=1"},
 	{NULL, NULL, NULL},
 };
 
@@ -25,20 +25,20 @@ static const struct scheme_case linux_6_12[] = {
 
 const struct scheme_def scheme_defs[] = {
 	{"baseline", "the historical kernel: one shootdown per migrated page",
-	 "batch=1 batch_2m=1 defer=none hint=early spurious=always upgrade=all "
+	 "batch=1 batch_2m=1 reclaim_batch=1 defer=none hint=early spurious=always upgrade=all "
 	 "protect_flush=always",
 	 NULL, NULL},
 	{"batch", "one shootdown per batch of pages (migrate_pages since 6.3)",
-	 "batch=512 batch_2m=8", NULL, NULL},
+	 "batch=512 batch_2m=8 reclaim_batch=32", NULL, NULL},
 	{"late-map", "hint faults move the page first and map it after that (since 5.13)",
 	 "hint=late", NULL, NULL},
 	{"like-linux-6.1", "what that kernel does: page by page, hint=late (since 5.13)",
-	 "batch=1 batch_2m=1 defer=none hint=late numa_split=off upgrade=all", linux_6_1,
-	 LINUX_LACKS},
+	 "batch=1 batch_2m=1 reclaim_batch=32 defer=none hint=late numa_split=off upgrade=all",
+	 linux_6_1, LINUX_LACKS},
 	{"like-linux-6.12",
 	 "what that kernel does on this ISA: 4 KiB pages in batches of 512, hint=late",
-	 "batch=512 batch_2m=1 defer=none hint=late numa_split=off upgrade=all", linux_6_12,
-	 LINUX_LACKS "; synchronous retry passes; batches of up to 2*512-1 pages"},
+	 "batch=512 batch_2m=1 reclaim_batch=32 defer=none hint=late numa_split=off upgrade=all",
+	 linux_6_12, LINUX_LACKS "; synchronous retry passes; batches of up to 2*512-1 pages"},
 	{"skip-retry", "no flush after a fault that was retried and changed nothing (since 5.9)",
 	 "spurious=skip", NULL, NULL},
 	{"local-upgrade",
@@ -46,12 +46,15 @@ const struct scheme_def scheme_defs[] = {
 	 "upgrade=local spurious=local", NULL, NULL},
 	{"filter-protect", "changes of protection flush only where access was lost (since 5.19)",
 	 "protect_flush=filter", NULL, NULL},
+	{"batch-reclaim",
+	 "one shootdown per batch of reclaimed pages (x86 since 4.3, arm64 since 6.6)",
+	 "reclaim_batch=32", NULL, NULL},
 	{"latr", "frames wait until each CPU has flushed itself, at its tick or switch",
-	 "batch=512 batch_2m=8 defer=latr", NULL, NULL},
+	 "batch=512 batch_2m=8 reclaim_batch=32 defer=latr", NULL, NULL},
 	{"migrc",
 	 "both copies of a read-only page are kept until its flush is wanted, or has happened",
-	 "batch=512 batch_2m=8 defer=migrc", NULL, NULL},
+	 "batch=512 batch_2m=8 reclaim_batch=32 defer=migrc", NULL, NULL},
 	{"never", "no flush at all: the upper bound of what any scheme can win (UNSAFE)",
-	 "batch=512 batch_2m=8 defer=never", NULL, NULL},
+	 "batch=512 batch_2m=8 reclaim_batch=32 defer=never", NULL, NULL},
 };
 const unsigned scheme_def_count = sizeof(scheme_defs) / sizeof(scheme_defs[0]);

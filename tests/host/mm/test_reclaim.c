@@ -5,6 +5,8 @@
 #include <mm/fault.h>
 #include <mm/hint.h>
 #include <mm/reclaim.h>
+#include <mm/scheme.h>
+#include <fake/machine.h>
 
 /* A file whose pages are clean, on node 0, mapped in two spaces and not accessed since. */
 struct rig {
@@ -350,6 +352,52 @@ TEST(reclaim_is_of_one_node_and_changes_hint_entries_too)
 	CHECK_EQ(pages_here(&t), 0);
 	CHECK(reads_right(&t));
 	CHECK(gone(&t));
+}
+
+static void load(void *as)
+{
+	aspace_load(as);
+}
+
+static u64 dropped_all; /* by the last call of flushes_under(): flushes of everything here */
+
+/* Shootdowns of one call under a scheme, with the space loaded on another CPU, too, or not. */
+static u64 flushes_under(const char *scheme, bool elsewhere)
+{
+	u64 flushes = ~0UL;
+	struct rig t;
+	char err[160];
+
+	setup(&t);
+	if (elsewhere)
+		fake_on_cpu(1, load, t.as);
+	if (!scheme_apply(scheme, err, sizeof(err)) && reclaim_pages(0, FILE_PAGES) == FILE_PAGES)
+		flushes = COUNTED(&t, shootdowns);
+	dropped_all = COUNTED(&t, flush_local_full);
+	scheme_restore();
+	if (elsewhere)
+		fake_on_cpu(1, load, NULL);
+	return reads_right(&t) && gone(&t) ? flushes : ~0UL;
+}
+
+/* x86-64 batches only what another CPU has, and drops all of it; arm64 batches since 6.6 where TLBIs are not repeated. */
+TEST(reclaim_of_linux_by_the_rules_of_each_isa)
+{
+	bool arm64 = fake_config.arm64;
+
+	host_mm();
+	CHECK_EQ(flushes_under("baseline", true), FILE_PAGES);
+	CHECK_EQ(flushes_under("batch-reclaim", false), 1);
+	CHECK_EQ(flushes_under("batch", true), 1);
+	CHECK_EQ(flushes_under("like-linux-6.1", false), FILE_PAGES);
+	CHECK_EQ(flushes_under("like-linux-6.1", true), arm64 ? FILE_PAGES : 1);
+	CHECK_EQ(flushes_under("like-linux-6.12", false), arm64 ? 1 : FILE_PAGES);
+	CHECK_EQ(dropped_all, 0);
+	CHECK_EQ(flushes_under("like-linux-6.12", true), 1);
+	CHECK_EQ(dropped_all, !arm64);
+	fake_config.repeats = true;
+	CHECK_EQ(flushes_under("like-linux-6.12", true), arm64 ? FILE_PAGES : 1);
+	fake_config.repeats = false;
 }
 
 /* Its own flush would leave what the other one still owes. */
