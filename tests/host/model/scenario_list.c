@@ -1,6 +1,7 @@
 /* Every scenario, in the order in which they run. One a line, so that two who add some do not meet. */
 #include "model.h"
 
+/* clang-format off */
 const struct scenario *const scenarios[] = {
 	&migrate_write,
 	&migrate_read,
@@ -147,3 +148,4 @@ const struct scenario *const scenarios[] = {
 	&change_heard,
 	NULL,
 };
+/* clang-format on */
