@@ -95,7 +95,7 @@ TEST(normal_has_its_mean_and_deviation)
 /* Of n samples 0, 1, 2, ...: the samples are their own ranks. */
 static struct summary ranks(unsigned n)
 {
-	static u64 values[400];
+	static u64 values[10000];
 	struct summary s;
 
 	for (unsigned i = 0; i < n; i++)
@@ -122,6 +122,15 @@ TEST(intervals_hold_the_median_at_95_percent)
 		CHECK(inside >= 0.95);
 		CHECK(n < 30 || inside < 0.98); /* and not by being endless */
 	}
+}
+
+/* Ranks n/2 -+ 0.98 sqrt(n): 4902 and, counted from the other end, 5099. */
+TEST(intervals_of_as_many_rounds_as_there_may_be)
+{
+	struct summary s = ranks(10000);
+
+	CHECK_EQ(samples_interval(&s).low, 4902 - 1);
+	CHECK_EQ(samples_interval(&s).high, 5099 - 1);
 }
 
 TEST(few_samples_have_their_range)
@@ -393,6 +402,12 @@ TEST(large_samples_keep_24_bits)
 		CHECK(within(s.stddev_x10, 10UL << bits,
 			     (10UL << bits >> 20) + 1)); /* sqrt((1 + 1) / 2) */
 		CHECK_EQ(s.median, 2UL << bits);
+		/* A distance of ones only: what is cut off is as much as it can be, less than the last of the 24. */
+		u64 ones = (1UL << bits) - 1,
+		    odd[] = {(2UL << bits) - ones, 2UL << bits, (2UL << bits) + ones};
+
+		samples_summary(odd, 3, &s);
+		CHECK(within(s.stddev_x10, 10 * ones, 1UL << bits >> 20));
 	}
 }
 
