@@ -131,7 +131,15 @@ class _Session:
 
     def read_pipe(self, process: subprocess.Popen) -> bool:
         """Take the console from a pipe as it comes. False if time ran out."""
-        fd = process.stdout.fileno()
+        try:
+            return self.read_as_it_comes(process, process.stdout.fileno())
+        except (KeyboardInterrupt, SystemExit):  # what it printed before that counts
+            kill(process)
+            while data := os.read(process.stdout.fileno(), 65536):
+                self.take(data)
+            raise
+
+    def read_as_it_comes(self, process: subprocess.Popen, fd: int) -> bool:
         while True:
             if not select.select([fd], [], [], self.left())[0]:
                 return False
