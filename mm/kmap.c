@@ -74,6 +74,8 @@ static void create_top_level(vaddr_t start, vaddr_t end)
 			panic("no memory for the kernel's page tables");
 }
 
+BOOT_OPTION(large, "large", "on|off", "off: the kernel maps everything by 4 KiB pages");
+
 static const char *const on_off[] = {"on", "off", NULL};
 
 void kmap_init(const struct bootinfo *bi)

@@ -254,6 +254,8 @@ void knob_format(const struct knob *k, char *buf, size_t size)
 	knob_format_value(k, *k->value, buf, size);
 }
 
+BOOT_OPTION(knob, "knob.NAME", "VALUE", "a knob's value from the start; `list knobs` names them");
+
 /* knob.batch=512 on the boot line. */
 static void boot_value(struct knob *k)
 {

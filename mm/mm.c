@@ -59,6 +59,9 @@ static bool leak_check(char *reason, size_t size)
 	return false;
 }
 
+BOOT_OPTION(check, "check", "full|oracle|reads|off",
+	    "who looks for stale reads: the oracle, the readers of pages, both, nobody");
+
 enum { CHECK_FULL, CHECK_ORACLE, CHECK_READS, CHECK_OFF };
 static const char *const checks[] = {"full", "oracle", "reads", "off", NULL};
 

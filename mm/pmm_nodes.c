@@ -81,6 +81,9 @@ static void set_watermarks(void)
 	}
 }
 
+BOOT_OPTION(poison, "poison", "off|mark|full",
+	    "what is written to freed pages: nothing, marks, all bytes");
+
 static const char *const poison_names[] = {"off", "mark", "full", NULL};
 
 void pmm_init(void)

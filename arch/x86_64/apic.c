@@ -110,6 +110,8 @@ static bool apic_ids_need_x2apic(const struct bootinfo *bi)
 	return false;
 }
 
+BOOT_OPTION(apic, "apic", "auto|x2apic", "x2apic: also where no CPU's id asks for it");
+
 void apic_init(const struct bootinfo *bi)
 {
 	static const char *const choices[] = {"auto", "x2apic", NULL};

@@ -265,6 +265,8 @@ static void apic_timer_measure(void)
 	apic_write(APIC_TIMER_INITIAL, 0);
 }
 
+BOOT_OPTION(tsc_hz, "tsc.hz", "N", "the TSC's frequency, where nothing is there to measure it by");
+
 void tsc_calibrate(const struct bootinfo *bi)
 {
 	u64 told = option_u64("tsc.hz", 0, 0, TSC_MAX_HZ);

@@ -115,6 +115,9 @@ static void choose_named(const char *name)
 	printk("copy=%.40s: no such variant on this CPU, using %s\n", name, chosen->name);
 }
 
+BOOT_OPTION(copy, "copy", "NAME",
+	    "the way to copy a page, instead of the fastest; the log names it");
+
 void copy_page_select(void)
 {
 	const char *name = option_get("copy");

@@ -41,6 +41,10 @@ static bool next_item(const char **rest, struct item *item)
 	return true;
 }
 
+BOOT_OPTION(
+	hw, "hw", "-NAME,+NAME,...",
+	"without a feature of the CPU, with or without the cure of an erratum; the log lists them");
+
 enum hw_asked hw_asked(const char *name)
 {
 	const char *rest = option_get("hw");

@@ -41,15 +41,11 @@ static void diagnose(const char *fmt, ...)
 	kprintf("  # %s: %s\n", current->name, text);
 }
 
+BOOT_OPTION(rounds, "test.rounds", "N", "rounds of the tests that are repeated");
+
 u64 ktest_rounds(u64 usual)
 {
 	return option_u64("test.rounds", usual, 1, UINT32_MAX);
-}
-
-void ktest_init(void)
-{
-	/* Asked for here, so that it is known before unknown options are reported. */
-	option_get("test.rounds");
 }
 
 bool ktest_check(bool ok, const char *file, int line, const char *fmt, ...)

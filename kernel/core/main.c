@@ -8,7 +8,6 @@
 #include <kernel/clock.h>
 #include <kernel/copy.h>
 #include <kernel/det.h>
-#include <kernel/ktest.h>
 #include <kernel/main.h>
 #include <kernel/option.h>
 #include <kernel/panic.h>
@@ -70,6 +69,9 @@ static void init_cpus(struct bootinfo *bi)
 	clock_report_skew();
 }
 
+BOOT_OPTION(det, "det", "0|1", "the emulator counts instructions: yield where CPUs may meet");
+BOOT_OPTION(det_seed, "det.seed", "N", "with det=1: which of these places are left out");
+
 void kernel_main(struct bootinfo *bi)
 {
 	percpu_save_template();
@@ -83,6 +85,5 @@ void kernel_main(struct bootinfo *bi)
 	mm_start();
 	copy_page_select();
 	bench_init();
-	ktest_init();
 	shell_main();
 }

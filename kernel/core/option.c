@@ -153,6 +153,16 @@ bool option_list_has(const char *name, const char *item)
 	return false;
 }
 
+/* Some are read only by a command. */
+static bool is_declared(const char *name)
+{
+	for (const struct boot_option *const *o = __start_boot_options; o < __stop_boot_options;
+	     o++)
+		if (!strcmp((*o)->name, name))
+			return true;
+	return false;
+}
+
 void option_report_unknown(void)
 {
 	for (unsigned i = 0; i < word_count; i++) {
@@ -161,7 +171,7 @@ void option_report_unknown(void)
 		if (!*w->name)
 			printk("boot line: word %u has no name (\"%.*s\"): ignored\n", i + 1, SHOWN,
 			       w->value);
-		else if (!w->known)
+		else if (!w->known && !is_declared(w->name))
 			printk("boot option %.*s: unknown, ignored\n", SHOWN, w->name);
 	}
 	if (unclosed)

@@ -23,6 +23,9 @@ static u32 panic_cpu; /* first CPU that panicked, plus 1; 0 = none */
 static unsigned panic_depth; /* by panic_cpu only: panics while it printed one */
 static struct cpumask cpu_stopped; /* atomic */
 
+BOOT_OPTION(after, "panic", "SECONDS",
+	    "after a panic: reboot, 0: stay; without it the run ends with rc=70");
+
 void panic_init(void)
 {
 	enum { DAY = 86400 };

@@ -38,6 +38,9 @@ static const struct boot_cpu *find_boot_cpu(const struct bootinfo *bi)
 	return NULL;
 }
 
+BOOT_OPTION(limit, "nr_cpus", "N", "at most N CPUs");
+BOOT_OPTION(idle, "idle", "halt|poll", "poll: CPUs without work wait awake");
+
 void smp_prepare(const struct bootinfo *bi)
 {
 	static const char *const idle[] = {"halt", "poll", NULL};

@@ -246,6 +246,10 @@ const char *console_parse(const struct bootinfo *bi, bool has_ports, const char 
 
 /* ---- all words ---- */
 
+BOOT_OPTION(console, "console", "DEVICE[,BAUD]",
+	    "ttyS0, ttyAMA0, tty0 (the screen), uart8250,io|mmio|mmio32,ADDRESS, "
+	    "pl011,ADDRESS, sbsa,ADDRESS, none; up to 8 times");
+
 void console_words(struct bootinfo *bi, bool has_ports)
 {
 	const char *word;

@@ -4,11 +4,13 @@
 #include <kernel/shell.h>
 #include <kernel/string.h>
 
+#define BOOT "boot" /* the one subject that is no verb */
+
 static const char *nth_command(int argi, struct completion *at __unused, unsigned i)
 {
-	const struct command *cmd = argi == 1 ? shell_command(i) : NULL;
+	const struct command *cmd = argi == 1 && i ? shell_command(i - 1) : NULL;
 
-	return cmd ? cmd->name : NULL;
+	return argi == 1 && !i ? BOOT : cmd ? cmd->name : NULL;
 }
 
 void shell_print_help(const struct command *cmd, const char *word)
@@ -34,6 +36,10 @@ static unsigned help_run(int argc, char **argv)
 
 	if (rc)
 		return rc;
+	if (argc == 2 && !strcmp(argv[1], BOOT)) {
+		shell_print_boot_options();
+		return RC_PASS;
+	}
 	if (argc > 1) {
 		cmd = shell_find_command(argv[1]);
 		if (!cmd)
@@ -43,21 +49,23 @@ static unsigned help_run(int argc, char **argv)
 	}
 	for (unsigned i = 0; (cmd = shell_command(i)); i++)
 		kprintf("%-13s %s\n", cmd->name, cmd->summary);
-	kprintf("VERB -h tells more; ; separates commands, \"\" keeps blanks, Ctrl-C stops\n");
+	kprintf("VERB -h tells more; ; separates commands, \"\" keeps blanks, Ctrl-C stops; help "
+		"boot: "
+		"the boot line\n");
 	return RC_PASS;
 }
 
 COMMAND(cmd_help) = {
 	.name = "help",
-	.usage = "[VERB [WORD]]",
-	.summary = "the verbs, or one of them",
+	.usage = "[VERB [WORD] | boot]",
+	.summary = "the verbs, or one of them; the options of the boot line",
 	.run = help_run,
 	.complete = nth_command,
 };
 
 COMMAND(cmd_question) = {
 	.name = "?",
-	.usage = "[VERB [WORD]]",
+	.usage = "[VERB [WORD] | boot]",
 	.summary = "the same as help",
 	.run = help_run,
 	.complete = nth_command,

@@ -218,6 +218,9 @@ static void read_and_run(struct lineedit *le)
 	}
 }
 
+BOOT_OPTION(run, "tarry.run", "\"COMMANDS\"",
+	    "run these, separated by semicolons, then end with their verdict");
+
 void shell_main(void)
 {
 	static struct lineedit le; /* 34 KiB: initialised here, they take no room in the image */

@@ -18,6 +18,8 @@ enum {
 static struct litmus_result result; /* console's CPU only */
 static const struct litmus_test *shown; /* the last twin that has failed as it should */
 
+BOOT_OPTION(runs, "litmus.runs", "N", "runs of each litmus test in `test litmus.*`");
+
 static u64 runs(void)
 {
 	return option_u64("litmus.runs", RUNS, 1, 1UL << 40);

@@ -6,7 +6,6 @@
 #include <kernel/bench.h>
 #include <kernel/command.h>
 #include <kernel/error.h>
-#include <kernel/option.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
@@ -189,7 +188,5 @@ void bench_init(void)
 	options_add(options_run, NULL);
 	for (const struct workload *const *w = __start_workloads; w < __stop_workloads; w++)
 		options_add((*w)->options, *w);
-	/* Asked for here, so that they are known before unknown options are reported. */
-	option_get("host.cpus");
 	record_init();
 }

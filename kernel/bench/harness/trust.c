@@ -107,6 +107,9 @@ static bool look(const struct bench *b, unsigned busy, unsigned tries)
 
 /* ---- what follows for the series ----------------------------------------------------- */
 
+BOOT_OPTION(host_cpus, "host.cpus", "N",
+	    "under an emulator: CPUs of its host, for what times are worth");
+
 static u64 host_cpus(void)
 {
 	return option_u64("host.cpus", 0, 0, MAX_CPUS); /* 0: nobody told us */

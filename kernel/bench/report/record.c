@@ -49,6 +49,10 @@ static unsigned result_count;
 static bool printed; /* with each table */
 static size_t line_width; /* bytes; 0: any */
 
+BOOT_OPTION(records, "records", "off|on|auto",
+	    "JSON records with each table; auto: where nobody types");
+BOOT_OPTION(width, "records.width", "N", "bytes of a record's lines on the console, 0: any");
+
 void record_init(void)
 {
 	static const char *const choices[] = {"off", "on", "auto", NULL};

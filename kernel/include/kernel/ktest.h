@@ -37,7 +37,6 @@ void ktest_part(const char *name, const char *left_out);
 unsigned ktest_run(const char *glob);
 /* How often to repeat what a test repeats: boot option test.rounds=N, else what the test says. */
 u64 ktest_rounds(u64 usual);
-void ktest_init(void); /* makes the option known */
 /*
  * Called before the first test with size 0, to take stock, and after each test:
  * false = more is held than before, and why (mm registers it).

@@ -2,11 +2,23 @@
  * Words of the boot line: "name=value", "name" alone, value in double quotes
  * where it holds spaces. The first word with a name wins, but for console=; unknown
  * names, words without a name and a quote without end are reported in the log once
- * all subsystems have asked for theirs.
+ * all subsystems have asked for theirs. Each name is declared where it is read.
  */
 #pragma once
 
+#include <kernel/register.h>
 #include <kernel/types.h>
+
+struct boot_option {
+	const char *name, *values, *summary; /* `help boot` prints "name=values  summary" */
+};
+
+/* BOOT_OPTION(limit, "nr_cpus", "N", "at most N CPUs"); tools/boot_options.py reads these lines, too. */
+#define BOOT_OPTION(ident, option_name, option_values, option_summary)                             \
+	REGISTER(boot_option, boot_option_##ident, "boot_options") = {                             \
+		.name = (option_name), .values = (option_values), .summary = (option_summary)}
+
+extern const struct boot_option *const __start_boot_options[], *const __stop_boot_options[];
 
 /* Shorter than BOOT_CMDLINE_LEN, as the boot code stores it. */
 void option_init(const char *cmdline);

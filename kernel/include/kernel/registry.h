@@ -7,6 +7,7 @@
 
 #include <kernel/args.h>
 #include <kernel/completion.h>
+#include <kernel/register.h>
 
 struct command {
 	const char *name;
@@ -21,11 +22,6 @@ struct command {
 	/* Candidates for completion of argument argi: i-th text or NULL at the end; may be NULL. */
 	const char *(*complete)(int argi, struct completion *at, unsigned i);
 };
-
-#define REGISTER(type, ident, section_name)                                                        \
-	static const struct type ident;                                                            \
-	static const struct type *const ident##_ptr __section(section_name) __used_ptr = &ident;   \
-	static const struct type ident
 
 /* COMMAND(cmd_reboot) = {.name = "reboot", ...}; */
 #define COMMAND(ident) REGISTER(command, ident, "commands")
@@ -60,9 +56,6 @@ struct test {
 	static const struct test *const test_ptr_##s##_##n __section("tests") __used_ptr =         \
 		&test_def_##s##_##n;                                                               \
 	static void test_##s##_##n(void)
-
-/* no_reorder: entries of one file come in the order in which they are written. */
-#define __used_ptr __attribute__((used, no_reorder))
 
 extern const struct command *const __start_commands[], *const __stop_commands[];
 extern const struct list_provider *const __start_listers[], *const __stop_listers[];

@@ -18,5 +18,7 @@ const struct command *shell_find_command(const char *name);
 const struct command *shell_command(unsigned i);
 /* Usage, help text and those options of a command that go with a word ("": all). */
 void shell_print_help(const struct command *cmd, const char *word);
+/* Every option of the boot line, by name. */
+void shell_print_boot_options(void);
 /* Candidate i for the word at the cursor (cursor: bytes before it), NULL at the end; what it is for in *at. */
 const char *shell_complete(const char *line, size_t cursor, unsigned i, struct completion *at);

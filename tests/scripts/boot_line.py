@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""`help boot` prints each option that the sources declare, the kernel knows each, and says which word it does not know."""
+
+import re
+
+from common import boot, main, result, settings
+import boot_options
+
+# One value for each, under which the machine still runs and prints.
+VALUES = {"apic": "auto", "check": "full", "copy": "mov8", "det": "0", "det.seed": "1", "host.cpus": "1", "hw": "-hafdbs",
+          "idle": "halt", "knob.NAME": "8", "large": "on", "litmus.runs": "8", "nr_cpus": "2", "panic": "5", "poison": "mark",
+          "records": "off", "records.width": "200", "test.rounds": "5", "tsc.hz": "1000000000"}
+GIVEN_ANYWAY = ("console", "tarry.run")
+
+
+def body() -> None:
+    options = boot_options.declared(settings().arch)
+    words = [f"{o.name.replace('NAME', 'batch')}={VALUES[o.name]}" for o in options if o.name in VALUES]
+    lacking = [o.name for o in options if o.name not in VALUES and o.name not in GIVEN_ANYWAY]
+    result("each-has-a-value", not lacking, " ".join(lacking))
+    port = {"x86_64": "ttyS0", "arm64": "ttyAMA0"}[settings().arch]
+    run = boot("help boot; show batch", ARGS=f"{' '.join(words)} console={port} no.such=1 nosuch")
+    unknown = re.findall(r"boot option (\S+): unknown, ignored", run.text)
+    result("unknown", unknown == ["no.such", "nosuch"], f"{unknown}")
+    complaints = re.findall(r"boot option (\S+=.*must be.*)", run.text)
+    result("values", not complaints and re.search(r"^\* batch +8 +\S+ +boot line", run.text, re.MULTILINE) is not None, "; ".join(complaints))
+    shown = run.text.split("tarry> help boot\n")[-1].split("# rc=0")[0].splitlines()
+    result("help-boot", shown == [o.line() for o in options], f"{len(shown)} lines, {len(options)} options")
+
+
+main(body)
