@@ -45,6 +45,7 @@ SOURCES = ("mm", "arch", "kernel/core", "kernel/lib", "kernel/include", "tests/h
 
 PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_arm64")
 SCHEMES = ("batch+defer=skeleton", "baseline", "never")
+OWN_SCHEMES = {f"mm/defer/{name}.c": (name,) for name in ("latr", "migrc")}
 SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can do without
 
 # Scenarios for single places: every plan with one deviation.
@@ -61,7 +62,7 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
           ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")),
           ("object-wake", re.compile(r"mm/object\.c")))
 # All scenarios of files, for what only they use.
-FILES = re.compile(r"mm/(?:file\w*|clean|cow|dirty|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
+FILES = re.compile(r"mm/(?:file\w*|clean|cow|dirty|reclaim|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
 IMAGES = {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}
@@ -74,7 +75,7 @@ TIMING = re.compile("weakened|barrier|wake")  # and those that show only if a CP
 
 def schemes_of(file: str) -> tuple[str, ...]:
     """A deferral's own file runs under its own scheme."""
-    return ("latr",) if file == "mm/defer/latr.c" else SCHEMES
+    return OWN_SCHEMES.get(file, SCHEMES)
 
 
 # --- checks ------------------------------------------------------------------------
@@ -110,7 +111,7 @@ def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | No
 def races(scratch: Scratch, schemes: tuple[str, ...] = SCHEMES) -> Found:
     """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
     every = [(scheme, "0", "") for scheme in schemes[:2]]
-    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*", "cow-*")]:
+    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*", "cow-*", "reclaim-*")]:
         argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
                 "--orderings", "3000", "--scheme", scheme]
         code, out = scratch.run(argv + (["--scenario", scenario] if scenario else []))
@@ -138,7 +139,7 @@ def narrow(scratch: Scratch, file: str) -> Found:
 
 
 def files(scratch: Scratch, checks: list[str] | None) -> Found:
-    for pattern in "file-*", "cow-*":
+    for pattern in "file-*", "cow-*", "reclaim-*":
         found = explore(scratch, 30000, 1, checks, pattern, SCHEMES[:2])
         if found[0]:
             return found

@@ -14,7 +14,8 @@ FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
-         "mm/rules.c", "mm/defer/*.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/page_lock.c", "mm/rmap_edit.c",
+         "mm/rules.c", "mm/defer/*.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/reclaim.c",
+         "mm/page_lock.c", "mm/rmap_edit.c",
          "mm/store*.c", "mm/include/mm/page_lock.h", "mm/include/mm/slot.h", "mm/include/mm/object.h")
 
 
@@ -92,7 +93,7 @@ def relaxed_bits(code: str) -> Iterator[tuple[int, int, str]]:
 RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     # Not the call of tlb_flush_rolled_over(): its body is one flush.
     ("flush left out", statements(r"rule_flush_entry|tlb_flush_(?!rolled_over)\w+|tlb_bcast_(?!prepare)\w+|tlb_gather_flush|flush_here|"
-                                  r"tlb_expire|flush_owing|zap_flush|context_leave")),
+                                  r"tlb_expire|flush_owing|zap_flush|rmap_edit_end|context_leave")),
     ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry")),
     ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
     ("acquire weakened", replaced(r"\bload_acquire\(", "load_relaxed(")),
@@ -105,7 +106,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
                                                r"atomic_\1_acquire(")),
     ("barrier of an atomic weakened", relaxed_bits),
     ("wait left out", statements(r"wait_until\w*|migration_wait|wait_for_scan|spin_until\w*")),
-    ("wake left out", statements(r"cpu_wake|migration_wake|migration_want")),
+    ("wake left out", statements(r"cpu_wake|wake_waiters|migration_wake|migration_want")),
     ("mask not updated", statements(r"cpumask_(?:un)?set(?:_atomic)?")),
     ("mask not collected", replaced(r"(?<=\t)bits \|= load_relaxed\([^;]+;", ";")),
     ("mask not looked at", replaced(r"load_relaxed\(&ctx->mask\.bits\[0\]\) != 1UL << cpu_id\(\) % 64",
@@ -135,8 +136,9 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("recheck left out", replaced(r"(?<=return )!slot_is_page\(at->seen\)", "!pte_is_leaf(f->seen, 0)")),
     ("recheck left out", replaced(r"(?:page->)?index >= load_relaxed\(&[\w>-]+->size\)", "false")),
     ("recheck left out", replaced(r"\(?\*?\bpage\)?->object == file(?=[;) ])", "true")),
-    ("recheck left out", replaced(r"load_relaxed\(&page->flags\) & PG_DIRTY(?=\))", "false")),
-    ("pins not looked at", replaced(r"\bpage_pins\([\w>-]+\)", "false")),
+    ("recheck left out", replaced(r"(?<!dirty_too && )load_relaxed\(&page->flags\) & PG_DIRTY(?=\))", "false")),
+    ("recheck left out", replaced(r"page->object != r->file", "false")),
+    ("pins not looked at", replaced(r"\b(?:page_pins|leave_is_pinned)\([\w>-]+\)", "false")),
     ("locked page gets a writable entry", replaced(r"(?<=if \()flags & PG_LOCKED(?=\)\n\t\t\treturn false)", "false")),
     ("owed flush left out", replaced(r"!aspace_owes\([\w>.-]+\)", "true")),
     ("owed flush left out", statements(r"owing_begins")),
@@ -150,6 +152,9 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("flush not pending", replaced(r" \|\| load_relaxed\(&\w+->flush_pending\)", "")),
     ("debts not paid", statements(r"pay|pay_now|deferral_frames_leave|knob_hooks.settle|debts_owe")),
     ("debts not paid", replaced(r"return debts_pay\(&debts\);", "return 0;")),
+    ("debts not paid", replaced(r"(?<=return )debts_owes\([^;]+(?=;)|(?<!if \()\bhas_older_copies\(scope->page\)", "false")),
+    ("debts not paid", replaced(r"dst->flags \|= PG_COPIED;", ";")),
+    ("generation not stepped", statements(r"tlb_owe")),
     ("defers writable entries", replaced(r"if \(pte_is_writable\(old\)\)", "if (false)")),
     ("defers though an entry objects", replaced(r"w\.may_wait && ", "")),
     ("waits with a page table locked", statements(r"make_room")),
