@@ -3,6 +3,7 @@
 
 #include <mm/change.h>
 #include <mm/cow.h>
+#include <mm/deferral.h>
 #include <mm/fault.h>
 #include <mm/hint.h>
 
@@ -114,6 +115,31 @@ TEST(first_access_is_a_write)
 	CHECK_EQ(t.s.reads, reads + 2);
 	CHECK(gone(&t));
 	CHECK_EQ(t.s.writes, FILE_PAGES);
+}
+
+static struct pay_scope mapped; /* the last that the deferral heard of */
+
+static u64 note_map(enum pay_event why, const struct pay_scope *scope)
+{
+	if (why == PAY_MAP)
+		mapped = *scope;
+	return 0;
+}
+
+/* What was mapped there before may have a debt (I6). */
+TEST(deferral_hears_of_a_copy_before_it_is_mapped)
+{
+	static const struct deferral probe = {.name = "probe", .pay = note_map};
+	struct pair t;
+
+	setup(&t);
+	deferral_use(&probe);
+	mapped = (struct pay_scope){0};
+	*host_word(t.as, at(&t, 1), true) = 8;
+	CHECK(mapped.ctx == &t.as->ctx && mapped.write);
+	CHECK(mapped.start <= at(&t, 1) && at(&t, 1) < mapped.end);
+	deferral_use(deferrals[0]);
+	CHECK(gone(&t));
 }
 
 TEST(dropping_a_copy_shows_the_file_again)
