@@ -63,11 +63,11 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 	if (keep)
 		oracle_check_keep(ctx, asid_of(ctx, slot));
 	/*
-	 * Release, and gen first: who finds a context in the slot finds a generation up to
-	 * which its entries here are flushed, or that of a later context, whose load has
-	 * flushed them all. Pairs with has_flushed().
+	 * gen first, by the release of ctx: who finds a context in the slot finds a
+	 * generation up to which its entries here are flushed, or that of a later context,
+	 * whose load has flushed them all. Pairs with has_flushed().
 	 */
-	store_release(&me->slots[slot].gen, gen);
+	store_relaxed(&me->slots[slot].gen, gen);
 	store_release(&me->slots[slot].ctx, ctx);
 	me->slots[slot].token = token;
 	me->slot = slot;

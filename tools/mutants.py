@@ -52,9 +52,11 @@ SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can 
 COLLISIONS = ("fault-table", "fault-move", "alias-protect", "alias-drop", "unmap-pin", "ack-order",
               "fault-upgrade", "same-upgrade", "two-migrators", "alias-full", "hint-scan", "hint-late",
               "hint-dirty", "change-subscribe", "object-isolated", "pin-migrate", "p-migrate-late-scan-areas2")
-# With two, for orders that single files rely on: what one CPU does and another reads too early.
+# With two, for orders that single files rely on: what one CPU does and another reads too early. In the schemes that need it.
 LATR = re.compile(r"mm/(?:defer/latr|debt)\.c")
+OF_MIGRC = {"copies-slots"}
 NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers", LATR),
+          ("copies-slots", re.compile(r"mm/(?:context|gather)\.c")),
           ("switch-one", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("switch-two", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("flush-cpus", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
@@ -132,7 +134,8 @@ def collisions(scratch: Scratch, checks: list[str] | None, schemes: tuple[str, .
 def narrow(scratch: Scratch, file: str) -> Found:
     for name, files in NARROW:
         if files.match(file):
-            found = explore(scratch, 30000, 2, None, name, ("latr",) if files is LATR else ("baseline",), "arm64")
+            scheme = "latr" if files is LATR else "migrc" if name in OF_MIGRC else "baseline"
+            found = explore(scratch, 30000, 2, None, name, (scheme,), "arm64")
             if found[0]:
                 return found
     return NOTHING

@@ -141,6 +141,7 @@ const struct scenario *const scenarios[] = {
 	&cow_debts,
 	&copies_back,
 	&copies_return,
+	&copies_slots,
 	&copies_pin,
 	&copies_settle,
 	&copies_bound,

@@ -86,6 +86,39 @@ const struct scenario copies_return = {
 	.program = {move_and_write, leave_and_return},
 };
 
+/* ---- what a slot said before ------------------------------------------------------------------ */
+
+/* CPU 1 has nothing loaded, and its slots still have the generations of spaces that are gone: later ones than a's. */
+static void setup_slots(void)
+{
+	setup_upgradable();
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++) {
+		struct aspace *old = aspace_create("old", 0);
+
+		work_load(old, 1);
+		for (unsigned flushes = 0; flushes < 16; flushes++)
+			tlb_flush_context(&old->ctx);
+		work_load(NULL, 1);
+		aspace_destroy(old);
+	}
+}
+
+static void load_and_read(unsigned cpu)
+{
+	aspace_load(a);
+	work_read(VA, cpu, 0);
+	work_read(VA, cpu, 0);
+}
+
+const struct scenario copies_slots = {
+	.name = "copies-slots",
+	.summary = "a page moves and is written while a CPU loads its space into a slot that "
+		   "another had",
+	.cpus = 2,
+	.setup = setup_slots,
+	.program = {move_and_write, load_and_read},
+};
+
 /* ---- pins ------------------------------------------------------------------------------------ */
 
 static void move_twice(unsigned cpu)
