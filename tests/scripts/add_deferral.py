@@ -91,11 +91,11 @@ def scheme(tree: Path) -> None:
                BUILD=tree / "build", DET=1)
     lines = run.text.splitlines()
     at = next((i for i, line in enumerate(lines) if line.startswith(f"{NAME} ")), -1)
-    result("scheme.listed", at >= 0 and lines[at + 1].split() == ["batch=512", "batch_2m=8", f"defer={NAME}"], lines[at + 1])
+    result("scheme.listed", at >= 0 and f"defer={NAME}" in lines[at + 1].split(), lines[at + 1])
     result("scheme.measured", run.guest_rc == 0 and f'"scheme":"{NAME}"' in run.text, f"--schemes {NAME}")
     with Console(BUILD=tree / "build") as console:
-        for typed, shown in (("set defer=mi\t", f"set defer={NAME} "), ("set scheme=mi\t", f"set scheme={NAME} "),
-                             ("bench migrate --schemes latr,mi\t -h", f"bench migrate --schemes latr,{NAME} -h")):
+        for typed, shown in (("set defer=min\t", f"set defer={NAME} "), ("set scheme=min\t", f"set scheme={NAME} "),
+                             ("bench migrate --schemes latr,min\t -h", f"bench migrate --schemes latr,{NAME} -h")):
             console.expect(b"tarry> ")
             console.send(typed.encode() + b"\r")
             echoed = console.expect(b"# rc=").decode()
@@ -107,8 +107,8 @@ def records(tree: Path) -> None:
     plain, new, aged = (found[s] for s in ("batch", SCHEME, f"{SCHEME}+mine_age=1000000"))
     result("record.knob", (plain["knobs"][f"{NAME}_age"], new["knobs"]["defer"], aged["knobs"][f"{NAME}_age"])
            == (0, NAME, 1000000), str(aged["knobs"]))
-    result("record.counter", f"{NAME}_writable" in new["counters"] and f"{NAME}_writable" not in plain["counters"],
-           f"{NAME}_writable")
+    result("record.counter", f"{NAME}_noted" in new["counters"] and f"{NAME}_noted" not in plain["counters"],
+           f"{NAME}_noted")
     counters = new["counters"]
     forced = counters["debts_forced_by"]
     result("record.debts", counters["debts_created"] == sum(forced.values()) == counters["debts_forced"] > 0,

@@ -93,7 +93,7 @@ def marked(t: Terminal) -> set[str]:
 
 def knobs(t: Terminal) -> None:
     t.run("set scheme=batch range=7")
-    result("knobs.marked", marked(t) == {"batch", "batch_2m", "range"}, str(marked(t)))
+    result("knobs.marked", marked(t) == {"batch", "batch_2m", "reclaim_batch", "range"}, str(marked(t)))
     rc, text = t.run("set batch=4 pad=many")
     result("knobs.all-or-none", rc == 2 and "nothing was changed" in text and
            value(t, "batch") == ["512", "1", "batch"], text)
@@ -108,7 +108,7 @@ def completion(t: Terminal) -> None:
     result("complete.names", rc == 0 and "show transport" in text, text[:80])
     t.run("set scheme=ba\ttc\t")  # baseline or batch: a list, then the rest of one
     result("complete.schemes", value(t, "batch")[2] == "batch", str(value(t, "batch")))
-    rc, text = t.run("set defe\tskel\t")
+    rc, text = t.run("set defe\t=skel\t")  # defer, and more behind it
     result("complete.choices", value(t, "defer")[0] == "skeleton", text[:80])
     t.run("set default")
 
