@@ -71,7 +71,7 @@ extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, 
 	reclaim_debts, reclaim_hints, reclaim_destroys, reclaim_pins, reclaim_drops;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
-	copies_bound;
+	copies_owe, copies_bound;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_heard;
 /* ---- scenarios_large.c ---- */

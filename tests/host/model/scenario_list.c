@@ -144,6 +144,7 @@ const struct scenario *const scenarios[] = {
 	&copies_slots,
 	&copies_pin,
 	&copies_settle,
+	&copies_owe,
 	&copies_bound,
 	&change_subscribers,
 	&change_heard,

@@ -184,6 +184,39 @@ const struct scenario copies_settle = {
 	.program = {move_first, move_second, read_and_flush},
 };
 
+/* In two tables, whose debts are noted under two PTLs. */
+static void setup_two_tables(void)
+{
+	a = work_space("a", VA, 1, RW);
+	work_add(a, MODEL_FAR);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	work_protect(a, VA, 1, PROT_READ);
+	work_protect(a, MODEL_FAR, 1, PROT_READ);
+}
+
+static void move_one(unsigned cpu)
+{
+	work_migrate(a, cpu ? MODEL_FAR : VA, 1, 1);
+	deferral_settle();
+}
+
+static void flush_and_read(unsigned cpu)
+{
+	tlb_flush_here();
+	work_read(MODEL_FAR, cpu, 0);
+	work_read(MODEL_FAR, cpu, 0);
+}
+
+const struct scenario copies_owe = {
+	.name = "copies-owe",
+	.summary = "two CPUs note and pay debts of one space, and a third has flushed itself in "
+		   "between",
+	.cpus = 3,
+	.setup = setup_two_tables,
+	.program = {move_one, move_one, flush_and_read},
+};
+
 /* ---- bounds ------------------------------------------------------------------------------------ */
 
 static void setup_bounded(void)
@@ -209,7 +242,7 @@ static void move_both_back(unsigned cpu)
 static void end_bounded(void)
 {
 	if (!strcmp(deferral->name, "migrc") && debts_held_max() > 1)
-		fake_fail("%lu frames were held, of defer_pages=1", debts_held_max());
+		fake_fail("at the end: %lu frames were held, of defer_pages=1", debts_held_max());
 }
 
 const struct scenario copies_bound = {
