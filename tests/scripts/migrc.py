@@ -7,7 +7,7 @@ ROUNDS = 3
 MOVE = f"bench migrate --pages 4096 --threads 3 --warmup 1 --reps {ROUNDS}"
 FLUSHES = ("flush_local_page", "flush_local_full", "flush_remote_page", "flush_remote_full", "bcast_ops")
 BOUND = 1024  # frames
-WRITABLE_MORE = 0.02  # of shootdowns and path length, where nothing can wait
+WRITABLE_MORE = 0.02  # of path length, where nothing can wait
 
 
 def nothing_before_settling(record: dict) -> None:
@@ -31,10 +31,10 @@ def body() -> None:
     nothing_before_settling(found["migrc"])
     held = found[bounded]["held_pages_max"]
     result("bounded.held", 0 < held <= BOUND, f"{held} frames at most, of {BOUND}")
-    found = bench(f"{MOVE} --mapping rw --schemes batch,migrc")
-    flushed = {name: record["counters"]["shootdowns"] for name, record in found.items() if name != "floor"}
-    result("writable.shootdowns", flushed["batch"] <= flushed["migrc"] <= flushed["batch"] * (1 + WRITABLE_MORE), str(flushed))
+    # Nobody reads: who waits for a page ends its batch early, and when that is differs from scheme to scheme.
     found = bench("bench migrate --pages 4096 --threads 0 --mapping rw --schemes batch,migrc", SMP=1)
+    flushed = {name: record["counters"]["shootdowns"] for name, record in found.items() if name != "floor"}
+    result("writable.shootdowns", flushed["batch"] == flushed["migrc"], str(flushed))
     path = {name: record["median"] for name, record in found.items() if name != "floor"}
     result("writable.path", path["migrc"] <= path["batch"] * (1 + WRITABLE_MORE), f"{path}, instructions per page")
 
