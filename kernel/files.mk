@@ -18,7 +18,7 @@ SRCS += kernel/bench/harness/bench.c kernel/bench/harness/keep.c kernel/bench/ha
 SRCS += kernel/bench/load/account.c kernel/bench/load/affinity.c kernel/bench/load/memhog.c \
 	kernel/bench/load/options.c kernel/bench/load/pattern.c kernel/bench/load/spinner.c \
 	kernel/bench/load/victims.c
-SRCS += kernel/bench/report/figures.c kernel/bench/report/lines.c kernel/bench/report/record.c \
+SRCS += kernel/bench/report/figures.c kernel/bench/report/lines.c kernel/bench/report/machine.c kernel/bench/report/record.c \
 	kernel/bench/report/record_parts.c kernel/bench/report/table.c
 SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/workload/migrate.c \
 	kernel/bench/workload/migrate_table.c kernel/bench/workload/numa.c \
@@ -33,5 +33,5 @@ SRCS += kernel/bench/workload/file_scan.c kernel/bench/workload/mprotect_loop.c 
 	kernel/bench/workload/page_fault1.c kernel/bench/workload/page_fault2.c kernel/bench/workload/page_fault3.c \
 	kernel/bench/workload/tlb_flush1.c kernel/bench/workload/tlb_flush2.c kernel/bench/workload/tlb_flush3.c \
 	kernel/bench/workload/write1.c
-SRCS += kernel/bench/command/bench.c kernel/bench/command/cmd_bench.c kernel/bench/command/params.c
+SRCS += kernel/bench/command/bench.c kernel/bench/command/cmd_bench.c kernel/bench/command/cmd_machine.c kernel/bench/command/params.c
 SRCS += kernel/shell/cmd_knob.c kernel/shell/cmd_numa.c kernel/shell/look_mm.c

@@ -101,8 +101,12 @@ void cpu_describe(char *buf, size_t size)
 
 	cpuid_vendor(vendor);
 	cpuid_brand(brand);
-	ksnprintf(buf, size, "%s, %s family %u model %u stepping %u, hypervisor %s",
-		  brand[0] ? brand : "no name", vendor, m.family, m.model, m.stepping, hypervisor);
+	int len = ksnprintf(buf, size, "%s, %s family %u model %u stepping %u, hypervisor %s",
+			    brand[0] ? brand : "no name", vendor, m.family, m.model, m.stepping,
+			    hypervisor);
+
+	if (m.microcode != ~0U && (size_t)len < size) /* else nobody tells */
+		ksnprintf(buf + len, size - (size_t)len, ", microcode %#x", m.microcode);
 }
 
 /* How far an APIC id is shifted right to name the core, and the package. */

@@ -46,6 +46,11 @@ test_errata_arm64_SRCS := tests/host/check.c tests/host/test_errata_arm64.c arch
 test_errata_x86_64_INCLUDES := -Iarch/x86_64/include -Ikernel/include -Itests/host
 test_errata_x86_64_SRCS := tests/host/check.c tests/host/test_errata_x86_64.c arch/x86_64/errata.c
 
+HOST_TESTS += test_geometry
+test_geometry_INCLUDES := -Iarch/x86_64/include -Iarch/include -Ikernel/include -Itests/host
+test_geometry_SRCS := tests/host/check.c tests/host/test_geometry.c arch/x86_64/geometry.c kernel/lib/printf.c \
+		      kernel/lib/strutil.c kernel/lib/utf8.c
+
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
 topology_WITH := test_acpi
 topology_SHARED := $(BOOT_PARSERS)

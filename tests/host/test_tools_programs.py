@@ -378,7 +378,7 @@ def test_iso(machine: Machine) -> None:
     s = machine.settings()
     image = iso.build_iso(s)
     data = image.read_bytes()
-    equal("iso.built", (image.name, data.endswith(b"x"), data.count(iso.ARGS_MARK), b"multiboot2 /boot/tarry.elf 'tarry.run=bench tlb" in data,
+    equal("iso.built", (image.name, data.endswith(b"x"), data.count(iso.ARGS_MARK), b"multiboot2 /boot/tarry.elf 'tarry.run=machine; litmus FLUSH*; bench tlb" in data,
                         len(data) > iso.ARGS_SIZE, (s.out / "iso").exists(), (s.out / "tarry.partial").exists()),
           ("tarry.iso", True, 1, True, True, False, False))
     equal("iso.modules", "multiboot2 --fonts= --locales= --themes= -o" in (machine.folder / "asked").read_text().replace("'", ""), True)

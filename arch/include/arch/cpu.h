@@ -29,6 +29,12 @@ bool cycles_trusted(void);
 
 /* One line about this CPU for the log: vendor, model, features that matter here. */
 void cpu_describe(char *buf, size_t size);
+/*
+ * The caches of this CPU, the smallest first, as "L1d 32K, L1i 32K, L2 512K, L3 16M"; and its TLBs, entries by the size of
+ * page. As far as it tells, else a remark why not.
+ */
+void cpu_caches(char *buf, size_t size);
+void cpu_tlbs(char *buf, size_t size);
 /* SMT sibling and package of a CPU as the hardware says; ids only comparable for equality. */
 void cpu_topology(unsigned cpu, u32 *core, u32 *package);
 

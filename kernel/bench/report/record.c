@@ -86,16 +86,26 @@ const char *results_record(unsigned i, size_t *len)
 	return results[i].text;
 }
 
+void record_print_mark(bool begin)
+{
+	const char *mark = begin ? "BENCH-BEGIN\n" : "BENCH-END\n";
+
+	console_record(mark, strlen(mark));
+}
+
+void record_print(const char *text, size_t len)
+{
+	record_lines(text, len, line_width, console_record);
+}
+
 bool results_print(void)
 {
-	static const char begin[] = "BENCH-BEGIN\n", end[] = "BENCH-END\n";
-
 	if (!result_count)
 		return false;
-	console_record(begin, sizeof(begin) - 1);
+	record_print_mark(true);
 	for (unsigned i = 0; i < result_count; i++)
-		record_lines(results[i].text, results[i].len, line_width, console_record);
-	console_record(end, sizeof(end) - 1);
+		record_print(results[i].text, results[i].len);
+	record_print_mark(false);
 	return true;
 }
 
@@ -348,37 +358,33 @@ static size_t record_size(const struct bench *b)
 	       b->series_count * RECORD_PER_SERIES + b->params.threads * RECORD_PER_THREAD;
 }
 
-/*
- * The checksum is the last key and covers every byte before its comma, so the
- * object is closed by hand.
- */
-static void seal(struct record *r, size_t size)
+/* The checksum covers every byte before its comma, so the object is closed by hand. */
+size_t record_seal(char *text, size_t len, size_t size)
 {
-	u32 crc = crc32_update(0, r->text, r->len);
+	u32 crc = crc32_update(0, text, len);
 
-	r->len += (size_t)ksnprintf(r->text + r->len, size - r->len, ",\"crc\":\"%08x\"}\n", crc);
-	ASSERT(r->len < size); /* write_record() left room for it */
+	len += (size_t)ksnprintf(text + len, size - len, ",\"crc\":\"%08x\"}\n", crc);
+	ASSERT(len < size); /* RECORD_TAIL */
+	return len;
 }
 
 /* Into `size` bytes at `text`. 0, or -ERANGE: it does not fit. */
 static int write_record(struct bench *b, unsigned variant, struct record *r, char *text,
 			size_t size)
 {
-	const size_t tail = 32; /* of seal() */
 	struct json j;
 	long len;
 
-	if (size <= tail)
+	if (size <= RECORD_TAIL)
 		return -ERANGE;
-	json_init(&j, text, size - tail);
+	json_init(&j, text, size - RECORD_TAIL);
 	json_object(&j);
 	put_head(b, &b->variant[variant], &j);
 	put_body(b, variant, &j);
 	len = json_finish(&j);
 	if (len < 0)
 		return (int)len;
-	*r = (struct record){.text = text, .len = (size_t)len};
-	seal(r, size);
+	*r = (struct record){.text = text, .len = record_seal(text, (size_t)len, size)};
 	return 0;
 }
 

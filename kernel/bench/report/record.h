@@ -13,6 +13,23 @@ void record_make(struct bench *b, struct bench *floor);
 /* One line per variant for those who grep: "# bench NAME value=V unit=U". */
 void record_print_values(const struct bench *b);
 
+enum { RECORD_TAIL = 32 }; /* bytes of what record_seal() adds, and a NUL */
+
+/*
+ * record_seal - close the object of len bytes that was begun at text, in which size bytes have room, RECORD_TAIL more
+ * than it has. The checksum becomes its last key. Returns its length with the newline.
+ */
+size_t record_seal(char *text, size_t len, size_t size);
+/* Around the records of one table: BENCH-BEGIN and BENCH-END. */
+void record_print_mark(bool begin);
+/* A sealed record, in lines of records.width=. */
+void record_print(const char *text, size_t len);
+
+/* ---- machine.c ---- */
+/* `machine`: what was found, for people; the same as a record. */
+void machine_print(void);
+void machine_record_print(void);
+
 /* ---- record_parts.c: the value behind a key, or keys of the record ---- */
 void record_counters(const struct bench_variant *v, struct json *j);
 void record_ack(const struct bench_variant *v, bool trusted, struct json *j);
@@ -20,5 +37,7 @@ void record_waits(const struct bench_variant *v, bool trusted, struct json *j);
 void record_phases(const struct bench_variant *v, bool trusted, struct json *j);
 /* The keys "victim" and "longest_wait". */
 void record_victim_keys(const struct bench *b, const struct bench_variant *v, struct json *j);
+/* Tells boots of one machine apart. */
+u64 record_boot_id(void);
 /* What the machine is and how it was set up, key by key. */
 void record_machine_keys(const struct bench *b, struct json *j);

@@ -222,7 +222,7 @@ void record_victim_keys(const struct bench *b, const struct bench_variant *v, st
 
 /* ---- the machine ------------------------------------------------------------------- */
 
-static u64 boot_id(void)
+u64 record_boot_id(void)
 {
 	static u64 id;
 
@@ -267,7 +267,7 @@ void record_machine_keys(const struct bench *b, struct json *j)
 	put_node_memory(j);
 	json_key(j, "version"), json_string(j, tarry_version);
 	json_key(j, "build"), json_string(j, tarry_build);
-	json_key(j, "boot_id"), json_hex(j, boot_id());
+	json_key(j, "boot_id"), json_hex(j, record_boot_id());
 	json_key(j, "clock"), json_string(j, cycles_source());
 	put(j, "clock_hz", cycles_hz());
 	put(j, "noise_floor_ns", to_ns(b->noise_floor));

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from . import capture
 
 SCHEMA = "tarry.bench/1"
+MACHINE = "machine"  # name of the record that measures nothing
 _CRC = re.compile(r'^(?P<body>.*),"crc":"(?P<crc>[0-9a-f]{8})"\}$')
 # A mark, behind nothing or a prefix as loggers write them: one with a digit, or with a name and a colon.
 _MARK = re.compile(r"^(?:|.{0,80}?(?:\d.{0,80}?[\s:>|\]]|[:>|\]]\s*))(?P<mark>BENCH-(?:BEGIN|END))\s*$")
@@ -32,11 +33,12 @@ class Block:
     lines: list[str] = field(default_factory=list)  # undamaged records, each as the guest wrote it
     records: list[dict] = field(default_factory=list)  # the same, parsed
     damaged: list[str] = field(default_factory=list)  # what is wrong, one line each
+    machines: list[dict] = field(default_factory=list)  # of the command of that name: what was found, no measurement
 
     def once(self) -> Block:
         """The same without what was printed again, as `results` does."""
         lines = dict(zip(self.lines, self.records))
-        return Block(list(lines), list(lines.values()), self.damaged)
+        return Block(list(lines), list(lines.values()), self.damaged, self.machines)
 
 
 def checksum(body: str) -> str:
@@ -59,7 +61,7 @@ def check(line: str) -> dict:
     record = json.loads(line)
     if record.get("schema") != SCHEMA or next(iter(record)) != "schema":
         raise ValueError(f"schema is not {SCHEMA}")
-    for key in ("name", "scheme", "counters", "trust"):
+    for key in ("name", "boot_id") if record.get("name") == MACHINE else ("name", "scheme", "counters", "trust"):
         if key not in record:
             raise ValueError(f'no key "{key}"')
     return record
@@ -167,8 +169,12 @@ class _Reader:
 
     def take(self, line: str) -> None:
         try:
-            self.block.records.append(check(line))
-            self.block.lines.append(line)
+            record = check(line)
+            if record["name"] == MACHINE:
+                self.block.machines.append(record)
+            else:
+                self.block.records.append(record)
+                self.block.lines.append(line)
         except ValueError as error:
             self.block.damaged.append(f"line {self.first}: {error}: {line[:60]}...")
         self.pieces, self.widths = [], []

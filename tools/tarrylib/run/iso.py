@@ -39,15 +39,15 @@ terminal_output $terminals
 menuentry "Tarry: console, on the screen and on serial lines (115200n8)" {{
 	{load}
 }}
-menuentry "Tarry: quick comparison of the schemes, then halt" {{
+menuentry "Tarry: quick comparison of the schemes, then halt (screen and serial)" {{
 	{load} 'tarry.run={quick}'
 }}
-menuentry "Tarry: hardware characterisation, then halt" {{
+menuentry "Tarry: hardware characterisation, then halt (screen and serial)" {{
 	{load} 'tarry.run={hardware}'
 }}
 """
-QUICK = "bench migrate --schemes baseline,batch,like-linux-6.12,never"
-HARDWARE = "bench tlb; bench floor"
+QUICK = "machine; bench migrate --schemes baseline,batch,like-linux-6.12,never"
+HARDWARE = "machine; litmus FLUSH*; bench tlb; bench floor"
 
 
 def _load_command(s: Settings) -> str:
