@@ -97,6 +97,12 @@ $(OBJ)/$(VERSION_SRC).o: CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTARRY_BUIL
 # and of the workloads what reads their options and prints their results.
 SMALL := tests/unit boot kernel/drivers kernel/shell kernel/bench/command kernel/bench/report
 $(SMALL:%=$(OBJ)/%/%): CFLAGS += -Os
+# And single files of other folders: options, knobs, tables of results, what is told of the machine.
+SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
+	kernel/bench/harness/options kernel/bench/harness/variant kernel/bench/load/options mm/knob mm/knobs mm/schemes \
+	$(addprefix kernel/bench/workload/,migrate_table numa_report pmbench_record pmbench_report scale_report) \
+	arch/$(ARCH)/geometry
+$(SMALL_FILES:%=$(OBJ)/%.c.o): CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D); $(call say,CC,$<)
