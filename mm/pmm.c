@@ -56,9 +56,8 @@ static inline void set_cache_high(struct pmm_node *n)
 
 enum poison pmm_poison = POISON_MARK;
 
-/* What an allocation that found nothing asks for: as many as Linux, which calls it SWAP_CLUSTER_MAX. */
-enum { RECLAIM_PAGES = 32 };
 u64 (*pmm_reclaim)(u32 node, u64 want);
+void (*pmm_low)(u32 node);
 
 /* ---- frames that are released ---------------------------------------------- */
 
@@ -169,8 +168,12 @@ static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned lea
 		if (block || *order == least)
 			break;
 	}
+	bool low = n->free_pages < n->watermark_low;
+
 	set_cache_high(n);
 	spin_unlock(&n->lock);
+	if (unlikely(low) && pmm_low)
+		pmm_low((u32)(n - pmm_nodes));
 	if (block && unlikely(load_relaxed(&n->owing)))
 		pay_leaving(n, block, 1UL << *order);
 	return block;

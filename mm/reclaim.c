@@ -22,6 +22,7 @@
 #include <mm/knob.h>
 #include <mm/leave.h>
 #include <mm/page_lock.h>
+#include <mm/pmm.h>
 #include <mm/reclaim.h>
 #include <mm/rmap.h>
 #include <mm/stats.h>
@@ -359,4 +360,26 @@ u64 reclaim_pages(u32 node, u64 want)
 		go_round(&r);
 	while (!r.gone && wait_for_batches() && --tries);
 	return r.gone;
+}
+
+u64 reclaim_balance(u32 node)
+{
+	struct pmm_node_stats s;
+	u64 gone = 0, more = 1;
+
+	pmm_node_stats(node, &s);
+	if (s.free >= s.watermark_low)
+		return 0;
+	while (more && s.free < s.watermark_low + knobs.watermark_gap) {
+		more = reclaim_pages(node, RECLAIM_PAGES);
+		gone += more;
+		pmm_drain_caches(); /* what lies in ours is of use to nobody else */
+		pmm_node_stats(node, &s);
+	}
+	return gone;
+}
+
+bool reclaim_has_files(void)
+{
+	return load_relaxed(&slot_count);
 }

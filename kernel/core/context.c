@@ -141,6 +141,18 @@ struct context *context_spawn(unsigned cpu, const char *name, void (*fn)(void *)
 	return ctx;
 }
 
+void context_restart(struct context *ctx, unsigned cpu)
+{
+	/* Acquire: it is off its stack; pairs with the release in finish_ended(). */
+	u32 state = load_acquire(&ctx->state);
+
+	ASSERT(state == CONTEXT_DONE && cpumask_test(&cpu_online, cpu));
+	ctx->cpu = ctx->waiter_cpu = cpu;
+	ctx->sp = context_prepare(ctx, context_entry);
+	enqueue(cpu_ptr(cpu, runqueue), ctx);
+	cpu_wake(cpu);
+}
+
 bool context_alone(void)
 {
 	const struct runqueue *rq = this_cpu_ptr(runqueue);

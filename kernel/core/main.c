@@ -18,6 +18,7 @@
 #include <kernel/version.h>
 #include <mm/kmap.h>
 #include <mm/mm.h>
+#include <mm/reclaim.h>
 #include <arch/evidence.h>
 #include <arch/platform.h>
 
@@ -83,6 +84,7 @@ void kernel_main(struct bootinfo *bi)
 	init_memory(bi);
 	init_cpus(bi);
 	mm_start();
+	reclaim_start();
 	copy_page_select();
 	bench_init();
 	shell_main();

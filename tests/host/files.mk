@@ -61,7 +61,7 @@ topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c 
 FAKE_INCLUDES := -Iarch/fake/include/override -Iarch/fake/include -Itests/host $(HOST_INCLUDES) \
 		 -Iboot/include -Ikernel/include -Imm/include -Iarch/include
 FAKE_MM := $(wildcard arch/fake/*.c) \
-	   $(filter-out mm/kmap.c,$(wildcard mm/*.c mm/defer/*.c)) tests/host/model/start.c \
+	   $(filter-out mm/kmap.c mm/reclaim_context.c,$(wildcard mm/*.c mm/defer/*.c)) tests/host/model/start.c \
 	   $(addprefix kernel/core/,alarm.c det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
 	   $(addprefix kernel/lib/,args.c fixed.c printf.c strutil.c utf8.c)
 

@@ -28,6 +28,11 @@ enum context_state { CONTEXT_NEW, CONTEXT_QUEUED, CONTEXT_RUNNING, CONTEXT_DONE 
 struct context *context_spawn(unsigned cpu, const char *name, void (*fn)(void *), void *arg,
 			      struct aspace *aspace);
 /*
+ * A context that has ended (CONTEXT_DONE, read with acquire) and that nobody joins begins anew, with the
+ * same argument, on any CPU. One caller at a time. Task context, no runqueue.lock held.
+ */
+void context_restart(struct context *ctx, unsigned cpu);
+/*
  * Wait until it ended, then free it. On the CPU that made it; other contexts
  * of this CPU run meanwhile. Never from the context itself.
  */

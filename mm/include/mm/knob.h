@@ -25,6 +25,7 @@ struct knobs {
 	u32 spurious; /* enum spurious_when */
 	u32 upgrade; /* enum upgrade_by */
 	u32 protect_flush; /* enum protect_flush */
+	u32 watermark_gap; /* frames that reclaim of its own gets beyond the low watermark; 0: there is none */
 	u32 reclaim_batch; /* pages per shootdown in reclaim */
 	u32 store_ns; /* ns that an access to a store takes */
 	u32 dirty_pages; /* of a file, that may be dirty before who writes more writes back; 0: any number */

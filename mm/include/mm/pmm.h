@@ -78,6 +78,10 @@ bool pmm_node_has_memory(u32 node);
  * NULL: not yet.
  */
 extern u64 (*pmm_reclaim)(u32 node, u64 want);
+/* What an allocation that found nothing asks for: as many as Linux, which calls it SWAP_CLUSTER_MAX. */
+enum { RECLAIM_PAGES = 32 };
+/* Told when an allocation leaves a node below its low watermark; must not wait. NULL: nobody. */
+extern void (*pmm_low)(u32 node);
 
 /* Contents written into a frame when it is freed, so that a stale read is recognised. */
 enum poison { POISON_OFF, POISON_MARK, POISON_FULL };

@@ -14,6 +14,16 @@
  */
 u64 reclaim_pages(u32 node, u64 want);
 
+/*
+ * If the node is below its low watermark: until it has watermark_gap frames (a knob) more than that free, or
+ * nothing more can be had. Returns how many pages went. The same rules.
+ */
+u64 reclaim_balance(u32 node);
+/* Is there a file at all? A guess: no lock. */
+bool reclaim_has_files(void);
+/* mm/reclaim_context.c: from now on a context of its own does that, when it is time and a CPU idle. Boot CPU, once. */
+void reclaim_start(void);
+
 /* The pages of a new file may be reclaimed from now on. */
 void reclaim_add(struct object *file);
 /* And no longer: it is about to be closed. Waits for who is at it. Task context; locks of spaces may be held. */

@@ -554,6 +554,34 @@ TEST(nothing_is_lost_when_all_is_dirty_and_the_store_is_full)
 	CHECK(host_file_gone(&s, as, before));
 }
 
+/* From below the low watermark up to as much above it as the knob says, and no further. */
+TEST(reclaim_balances_a_node_between_its_watermarks)
+{
+	struct pmm_node_stats s;
+	struct rig t;
+
+	setup(&t);
+	CHECK_EQ(reclaim_balance(0), 0); /* there is enough */
+	struct page *frames = take_frames(0), *page;
+
+	do {
+		page = frames;
+		frames = page->next;
+		page_put(page, PAGE_REF);
+		pmm_drain_caches();
+		pmm_node_stats(0, &s);
+	} while (s.free < s.watermark_low - 3);
+	knobs.watermark_gap = 0;
+	CHECK_EQ(reclaim_balance(0),
+		 FILE_PAGES); /* asks for more than it needs, as an allocation does */
+	pmm_node_stats(0, &s);
+	CHECK(s.free >= s.watermark_low);
+	CHECK_EQ(reclaim_balance(0), 0);
+	knobs.watermark_gap = 256;
+	put_frames(frames);
+	CHECK(gone(&t));
+}
+
 /* Several files, one of which goes while the hand is at it. */
 TEST(reclaim_goes_on_with_the_next_file_when_one_is_closed)
 {

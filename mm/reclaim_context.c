@@ -1,0 +1,67 @@
+/*
+ * Reclaim by a context of its own. It runs to its end on a CPU that is idle, and begins anew when a node
+ * comes below its low watermark: so that who allocates need not wait. Where no CPU is idle, or
+ * it is not quick enough, allocations reclaim by themselves.
+ */
+#include <mm/knob.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+#include <mm/reclaim.h>
+#include <kernel/context.h>
+#include <kernel/panic.h>
+
+static struct context *background; /* NULL: there is no CPU for it */
+static u32 asleep; /* it is over, or about to be; whoever takes this restarts it. Atomic */
+
+static void balance_all(void *arg __unused)
+{
+	for (u32 node = 0; node < numa_node_count(); node++)
+		reclaim_balance(node);
+	/* Release: done; pairs with the exchange in wake(). */
+	store_release(&asleep, 1U);
+}
+
+/*
+ * A CPU that has nothing to run, of this node if there is one; 0: none. The boot CPU's own loop is the
+ * console, or a command that waits for others. Only a guess: a context that comes meanwhile takes turns.
+ */
+static unsigned idle_cpu(u32 node)
+{
+	unsigned found = 0;
+
+	for_each_online_cpu (cpu) {
+		if (!cpu || load_relaxed(&cpu_ptr(cpu, cpu_self)->busy_with))
+			continue;
+		if (numa_node_of_cpu(cpu) == node)
+			return cpu;
+		found = cpu;
+	}
+	return found;
+}
+
+/* The node is below its low watermark. */
+static void wake(u32 node)
+{
+	if (!knobs.watermark_gap || !reclaim_has_files() || !load_relaxed(&asleep) ||
+	    /* Acquire: off its stack; pairs with the release when it ended. */
+	    load_acquire(&background->state) != CONTEXT_DONE)
+		return;
+	unsigned cpu = idle_cpu(node);
+
+	if (cpu && atomic_xchg(&asleep, 0U))
+		context_restart(background, cpu);
+}
+
+void reclaim_start(void)
+{
+	unsigned last = 0;
+
+	for_each_online_cpu (cpu)
+		last = cpu;
+	if (!last)
+		return;
+	background = context_spawn(last, "reclaim", balance_all, NULL, NULL);
+	if (!background)
+		panic("no memory for the context that reclaims");
+	pmm_low = wake;
+}

@@ -1,0 +1,201 @@
+/* Reclaim: files give frames back while others use them, by who allocates and by a CPU that is idle; nothing is lost. */
+#include "mm_fixture.h"
+#include <kernel/clock.h>
+#include <kernel/error.h>
+#include <kernel/printf.h>
+#include <kernel/smp.h>
+#include <mm/clean.h>
+#include <mm/file.h>
+#include <mm/hint.h>
+#include <mm/knob.h>
+#include <mm/reclaim.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+enum {
+	ID = 9, /* of the pattern file */
+	PAGES = 48, /* of the file that is written */
+	ROUNDS = 80,
+	WRITERS = 3, /* other CPUs, at most */
+	FIRST_WORD = 1, /* word 0 is the page's stamp */
+};
+
+/* ---- by an idle CPU -------------------------------------------------------------------- */
+
+static u64 reclaimed_elsewhere(void)
+{
+	u64 sum = 0;
+
+	for_each_online_cpu (cpu)
+		if (cpu != cpu_id())
+			sum += load_relaxed(&cpu_ptr(cpu, mm_counters)->reclaimed);
+	return sum;
+}
+
+/* As many frames of the node as it takes to make it short, if nobody gives some back; linked by next. */
+static struct page *take_until_low(u32 node)
+{
+	struct page *frames = NULL, *page;
+	struct pmm_node_stats s;
+
+	pmm_drain_caches();
+	pmm_node_stats(node, &s);
+	for (u64 left = s.free - s.watermark_low + 1; left; left--) {
+		page = pmm_alloc(node, 0, PMM_STRICT | PMM_NO_RECLAIM);
+		if (!page)
+			break;
+		page->next = frames;
+		frames = page;
+	}
+	return frames;
+}
+
+/* The test's own CPU does nothing but allocate, and wait. */
+TEST(reclaim, idle_cpu_gets_frames_back_when_a_node_is_short)
+{
+	u64 pages = 2 * knobs.watermark_gap + 256, before = reclaimed_elsewhere(), wrong = 0;
+	u32 node = numa_node_of_cpu(cpu_id());
+	int err;
+
+	if (cpumask_weight(&cpu_online) == 1 || !pmm_node_has_memory(node))
+		SKIP("no other CPU, or no memory here");
+	struct aspace *as = aspace_create("reclaim", node);
+	struct object *file = file_create(pattern_store_create(ID, pages));
+
+	REQUIRE(as && file);
+	vaddr_t va = aspace_map(as, file, 0, 0, pages << PAGE_SHIFT, PROT_READ, false, node, &err);
+
+	REQUIRE(va);
+	EXPECT_EQ(aspace_populate(as, va, pages << PAGE_SHIFT, node), pages);
+	struct page *frames = take_until_low(node), *next;
+
+	/* Awake: nobody knows that we wait. */
+	for (u64 begun = cycles_now(), most = ns_to_cycles(WATCHDOG_NS);
+	     reclaimed_elsewhere() == before && cycles_now() - begun < most;)
+		cpu_relax();
+	EXPECT(reclaimed_elsewhere() > before);
+	for (; frames; frames = next) {
+		next = frames->next;
+		page_put(frames, PAGE_REF);
+	}
+	aspace_load(as);
+	for (u64 i = 0; i < pages; i++)
+		wrong += load_relaxed((u64 *)(va + (i << PAGE_SHIFT)) + i % 512) !=
+			 pattern_word(ID, i, 0, (unsigned)(i % 512));
+	aspace_load(NULL);
+	EXPECT_EQ(wrong, 0);
+	aspace_destroy(as);
+	EXPECT_EQ(file_close(file), 0);
+	pmm_drain_caches();
+}
+
+/* ---- while others write, clean, drop and move ---------------------------------------------- */
+
+struct writer {
+	vaddr_t va;
+	unsigned number; /* its word of each page */
+	u32 *stop; /* atomic */
+	u64 rounds; /* its last value */
+	u64 wrong;
+};
+
+static u64 *word_at(vaddr_t va, u64 page, unsigned number)
+{
+	return (u64 *)(va + (page << PAGE_SHIFT)) + FIRST_WORD + number;
+}
+
+/* Each CPU has a word of its own in each page, which holds what it wrote last; now and then it reclaims, too. */
+static void write_until_stopped(void *arg)
+{
+	struct writer *w = arg;
+
+	while (!load_acquire(w->stop)) {
+		for (u64 i = 0; i < PAGES; i++) {
+			u64 *word = word_at(w->va, i, w->number);
+
+			w->wrong += load_relaxed(word) != w->rounds;
+			store_relaxed(word, w->rounds + 1);
+		}
+		w->rounds++;
+		if (w->rounds % 8 == w->number)
+			reclaim_pages(numa_node_of_cpu(cpu_id()), PAGES / 4);
+		context_yield();
+	}
+}
+
+static void disturb(struct fixture *fx, struct object *file, unsigned round)
+{
+	char err[80];
+
+	EXPECT_EQ(knob_set("reclaim_batch", round % 2 ? "32" : "3", "set", err, sizeof(err)), 0);
+	for (u32 node = 0; node < numa_node_count(); node++) {
+		if (!pmm_node_has_memory(node))
+			continue;
+		reclaim_pages(node, PAGES / 2);
+		if (round % 4 == 0)
+			fixture_migrate(fx, node, NULL);
+	}
+	if (round % 3 == 0)
+		hint_mark(fx->as, fx->va, fx->va + fx->len);
+	if (round % 5 == 0)
+		EXPECT_EQ(aspace_drop(fx->as, fx->va, fx->len / 2), 0);
+	if (round % 5 == 1) {
+		int busy = file_invalidate(file, round % PAGES, 1, FILE_KEEP);
+
+		EXPECT(!busy || busy == -EBUSY);
+	}
+	if (round % 7 == 0)
+		EXPECT_EQ(file_sync(file), 0);
+}
+
+static void expect_stored(struct object *file, const struct writer *writers, unsigned count)
+{
+	EXPECT_EQ(file_sync(file), 0);
+	EXPECT_EQ(memory_store_wrong(file->store), 0);
+	for (unsigned n = 0; n < count; n++) {
+		EXPECT_EQ(writers[n].wrong, 0);
+		for (u64 i = 0; i < PAGES; i++)
+			EXPECT_EQ(memory_store_word(file->store, i, FIRST_WORD + n),
+				  writers[n].rounds);
+	}
+}
+
+/* Nothing that is written is lost, whoever takes the page meanwhile, and the store is handed no torn page. */
+TEST(reclaim, writes_are_kept_while_pages_are_reclaimed_cleaned_dropped_and_moved)
+{
+	struct fixture fx = {.len = PAGES << PAGE_SHIFT};
+	struct writer writers[WRITERS] = {0};
+	struct context *running[WRITERS] = {NULL};
+	unsigned count = 0;
+	u32 stop = 0, batch = knobs.reclaim_batch;
+	char text[80], was[16];
+	int err;
+
+	fx.as = aspace_create("reclaim", BOOT_NODE_NONE);
+	struct store *store = memory_store_create(PAGES, BOOT_NODE_NONE);
+	struct object *file = store ? file_create(store) : NULL;
+
+	REQUIRE(fx.as && file);
+	fx.va = aspace_map(fx.as, file, 0, 0, fx.len, RW, false, BOOT_NODE_NONE, &err);
+	REQUIRE(fx.va);
+	for_each_online_cpu (cpu)
+		if (cpu != cpu_id() && count < WRITERS) {
+			writers[count] =
+				(struct writer){.va = fx.va, .number = count, .stop = &stop};
+			running[count] = context_spawn(cpu, "writer", write_until_stopped,
+						       &writers[count], fx.as);
+			count++;
+		}
+	for (unsigned round = 0; round < ROUNDS; round++)
+		disturb(&fx, file, round);
+	store_release(&stop, 1U);
+	for (unsigned n = 0; n < count; n++)
+		if (running[n])
+			context_join(running[n]);
+	expect_stored(file, writers, count);
+	ksnprintf(was, sizeof(was), "%u", batch);
+	EXPECT_EQ(knob_set("reclaim_batch", was, "set", text, sizeof(text)), 0);
+	aspace_destroy(fx.as);
+	EXPECT_EQ(file_close(file), 0);
+	pmm_drain_caches();
+}
