@@ -16,6 +16,7 @@
 enum {
 	CACHE_BATCH_ORDER = 6, /* 64 pages per trip to the node's lock */
 	CACHE_HIGH = 256, /* pages a CPU keeps per node; over that it gives half of them back */
+	CACHE_LOW = 128, /* the same while the node is below its low watermark */
 };
 
 struct pmm_cache {
@@ -48,8 +49,10 @@ void pmm_enable_caches(void)
 /* The node's free pages have changed. Its lock is held. */
 static inline void set_cache_high(struct pmm_node *n)
 {
-	u64 high = n->free_pages < n->watermark_min ? 0 : CACHE_HIGH;
+	u64 high = CACHE_HIGH;
 
+	if (unlikely(n->free_pages < n->watermark_low))
+		high = n->free_pages < n->watermark_min ? 0 : CACHE_LOW;
 	if (cache_batch_order)
 		store_relaxed(&cache_high[n - pmm_nodes], high);
 }
@@ -168,12 +171,8 @@ static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned lea
 		if (block || *order == least)
 			break;
 	}
-	bool low = n->free_pages < n->watermark_low;
-
 	set_cache_high(n);
 	spin_unlock(&n->lock);
-	if (unlikely(low) && pmm_low)
-		pmm_low((u32)(n - pmm_nodes));
 	if (block && unlikely(load_relaxed(&n->owing)))
 		pay_leaving(n, block, 1UL << *order);
 	return block;
@@ -193,6 +192,8 @@ static __noinline bool cache_refill(struct pmm_cache *cache, u32 node, unsigned 
 	}
 	if (block)
 		cache_add_block(cache, block, order);
+	if (unlikely(load_relaxed(&cache_high[node]) < CACHE_HIGH) && pmm_low)
+		pmm_low(node);
 	return cache->first;
 }
 

@@ -80,7 +80,7 @@ bool pmm_node_has_memory(u32 node);
 extern u64 (*pmm_reclaim)(u32 node, u64 want);
 /* What an allocation that found nothing asks for: as many as Linux, which calls it SWAP_CLUSTER_MAX. */
 enum { RECLAIM_PAGES = 32 };
-/* Told when an allocation leaves a node below its low watermark; must not wait. NULL: nobody. */
+/* Told when a CPU takes single frames from a node that is below its low watermark. NULL: nobody is. */
 extern void (*pmm_low)(u32 node);
 
 /* Contents written into a frame when it is freed, so that a stale read is recognised. */
