@@ -16,7 +16,7 @@
 enum {
 	CACHE_BATCH_ORDER = 6, /* 64 pages per trip to the node's lock */
 	CACHE_HIGH = 256, /* pages a CPU keeps per node; over that it gives half of them back */
-	CACHE_LOW = 128, /* the same while the node is below its low watermark */
+	CACHE_LOW = 192, /* the same while the node is below its low watermark */
 };
 
 struct pmm_cache {
