@@ -27,6 +27,9 @@ test_lib_SRCS := tests/host/check.c tests/host/test_lib.c kernel/lib/crc32.c ker
 		 kernel/lib/glob.c kernel/lib/printf.c kernel/lib/sort.c \
 		 kernel/lib/strutil.c kernel/lib/utf8.c
 
+HOST_TESTS += test_string
+test_string_SRCS := tests/host/check.c tests/host/test_string.c # which includes kernel/lib/string.c
+
 HOST_TESTS += test_shell
 test_shell_SRCS := tests/host/check.c $(addprefix tests/host/,test_complete.c test_lineedit.c test_shell.c) \
 		   kernel/core/hw.c kernel/core/option.c \
