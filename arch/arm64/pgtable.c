@@ -4,6 +4,7 @@
 #include <arch/tlb.h>
 #include <asm/mmu.h>
 #include <asm/sysreg.h>
+#include <kernel/screen.h>
 #include <kernel/uart.h>
 
 paddr_t arm64_kernel_phys;
@@ -63,4 +64,5 @@ void arch_load_kernel_root(paddr_t root)
 	mmu_switch(arm64_empty_root, 0, false);
 	/* The entry code's tables had it; in these boot_discover() maps it, as nobody else here knows where it is. */
 	uart_lose(mmu_maps);
+	screen_lose();
 }

@@ -17,6 +17,8 @@ efi_status_t efi_start(void *handle, struct efi_system_table *st); /* head.S */
 
 static const struct efi_guid guid_loaded_image = {
 	0x5b1b31a1, 0x9562, 0x11d2, {0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b}};
+static const struct efi_guid guid_graphics = {
+	0x9042a9de, 0x23dc, 0x4a38, {0x96, 0xfb, 0x7a, 0xde, 0xd0, 0x80, 0x51, 0x6a}};
 static const struct efi_guid guid_acpi1 = {
 	0xeb9d2d30, 0x2d88, 0x11d3, {0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
 static const struct efi_guid guid_acpi2 = {
@@ -42,6 +44,37 @@ static efi_status_t note_options(struct efi_boot_services *bs, void *handle)
 	efi_handover.options = (paddr_t)image->options;
 	efi_handover.options_size = image->options ? image->options_size : 0;
 	return EFI_SUCCESS;
+}
+
+/* All bits of the three colours; 0: the pixels are not of 32 bits, or there is no memory to draw to. */
+static u32 lit_pixel(const struct efi_graphics_mode *m)
+{
+	u32 colours = m->red | m->green | m->blue;
+
+	if (m->format == EFI_PIXELS_RGB || m->format == EFI_PIXELS_BGR)
+		return 0xffffff;
+	return m->format == EFI_PIXELS_MASKS && (colours | m->reserved) >> 24 ? colours : 0;
+}
+
+/* The mode that firmware has set, if there is a display that can be drawn to without it. */
+static void note_screen(struct efi_boot_services *bs)
+{
+	struct efi_graphics *graphics;
+	const struct efi_graphics_mode *m;
+	struct boot_screen *s = &efi_handover.screen;
+
+	if (bs->locate_protocol(&guid_graphics, NULL, (void **)&graphics))
+		return;
+	m = graphics->mode->info;
+	s->base = graphics->mode->base;
+	s->width = m->width;
+	s->height = m->height;
+	s->pixel_bytes = sizeof(u32);
+	s->pitch = m->pixels_per_line * sizeof(u32);
+	s->len = (u64)s->pitch * s->height;
+	s->lit = lit_pixel(m);
+	if (s->base && s->base % sizeof(u32) == 0 && s->lit && m->pixels_per_line >= m->width)
+		s->type = BOOT_SCREEN_PIXELS;
 }
 
 /* Allocating the buffer changes the map, so there is room for more than it had. */
@@ -92,6 +125,7 @@ efi_status_t efi_start(void *handle, struct efi_system_table *st)
 
 	if (err)
 		return err;
+	note_screen(st->boot);
 	efi_handover.fdt = find_table(st, &guid_fdt);
 	efi_handover.rsdp = find_table(st, &guid_acpi2);
 	if (!efi_handover.rsdp)
@@ -145,5 +179,9 @@ void efi_read_handover(struct bootinfo *bi)
 	bi->rsdp = efi_handover.rsdp;
 	bi->fdt = efi_handover.fdt;
 	read_map(bi);
+	if (efi_handover.screen.type != BOOT_SCREEN_NONE) {
+		bi->screen = efi_handover.screen;
+		boot_add_range(bi, bi->screen.base, bi->screen.len, BOOT_MEM_RESERVED);
+	}
 	read_options(bi);
 }

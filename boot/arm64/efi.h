@@ -1,7 +1,7 @@
 /* What we use of UEFI (specification 2.10): boot services at the offsets we call, protocols, tables. */
 #pragma once
 
-#include <kernel/types.h>
+#include <kernel/bootinfo.h>
 
 typedef u64 efi_status_t;
 #define EFI_SUCCESS 0UL
@@ -36,6 +36,31 @@ struct efi_boot_services { /* section 4.4 */
 	void *reserved, *register_notify, *locate_handle, *locate_device_path, *install_table;
 	void *load_image, *start_image, *exit, *unload_image;
 	efi_status_t (*exit_boot_services)(void *handle, u64 key);
+	void *next_count, *stall, *watchdog, *connect, *disconnect;
+	void *open_protocol, *close_protocol, *open_information;
+	void *protocols_per_handle, *locate_handle_buffer;
+	efi_status_t (*locate_protocol)(const struct efi_guid *guid, void *registration,
+					void **interface);
+};
+
+struct efi_graphics_mode { /* section 12.9.2 */
+	u32 version, width, height;
+	u32 format; /* EFI_PIXELS_... */
+	u32 red, green, blue, reserved; /* masks, of EFI_PIXELS_MASKS only */
+	u32 pixels_per_line;
+};
+
+enum { EFI_PIXELS_RGB, EFI_PIXELS_BGR, EFI_PIXELS_MASKS }; /* others have no memory to draw to */
+
+struct efi_graphics {
+	void *query_mode, *set_mode, *blt;
+	const struct {
+		u32 modes, mode;
+		const struct efi_graphics_mode *info;
+		u64 info_size;
+		paddr_t base;
+		u64 size;
+	} * mode;
 };
 
 struct efi_config_table {
@@ -68,10 +93,9 @@ struct efi_handover {
 	paddr_t options;
 	u64 options_size;
 	paddr_t rsdp, fdt;
+	struct boot_screen screen; /* of pixels, or of none */
 };
 extern struct efi_handover efi_handover;
 
-struct bootinfo;
-
-/* boot_main(): memory map and command line into bi. */
+/* boot_main(): memory map, screen and command line into bi. */
 void efi_read_handover(struct bootinfo *bi);

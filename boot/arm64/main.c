@@ -129,6 +129,8 @@ static void map_consoles(const struct bootinfo *bi)
 			boot_map_device(bi->console_words[i].console.base, UART_LEN);
 	if (bi->console.base)
 		boot_map_device(bi->console.base, UART_LEN);
+	if (bi->screen.type != BOOT_SCREEN_NONE)
+		boot_map_device(bi->screen.base, bi->screen.len);
 }
 
 static void boot_fail(struct bootinfo *bi)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from acpi_table import table
-from common import Console, boot, main, result
+from common import Console, boot, main, result, settings
 from monitor import Monitored
 
 NO_SERIAL = ["-serial", "none"]
@@ -94,7 +94,17 @@ def com2(name: str, **changes: object) -> None:
     result(name, True, "seen and typed at")
 
 
+def arm64_uefi() -> None:
+    """The one display of QEMU's board that can be drawn to without firmware; there is no PS/2 keyboard."""
+    with Monitored(NO_SERIAL, ("-device", "ramfb"), BOOT="uefi") as guest:
+        lines = guest.wait(READY, guest.screen)
+    shown("arm64-uefi", lines, r"Tarry \d\S* arm64 build \S+ loader efi$", r"\[ .*console: no PS/2 keyboard", r"\[ .*cpus: 4 of 4 online$", READY)
+
+
 def body() -> None:
+    if settings().arch == "arm64":
+        arm64_uefi()
+        return
     com2("com2")
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         Path(folder, "spcr.bin").write_bytes(spcr_com2())
