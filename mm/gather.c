@@ -220,7 +220,7 @@ static bool has_flushed(unsigned cpu, const struct tlb_context *ctx, u64 gen)
 unsigned tlb_owing_cpus(struct tlb_context *ctx, bool skip, struct cpumask *cpus)
 {
 	u64 gen = load_relaxed(&ctx->owed);
-	/* Acquire: pairs with bcast_completed(). */
+	/* Acquire: pairs with note_completed(). */
 	bool all = skip && load_acquire(&ctx->bcast_gen) >= gen;
 	unsigned skipped = 0;
 

@@ -6,14 +6,16 @@
 #include <mm/asid.h>
 #include <mm/stats.h>
 
-/* Returns the number of instructions issued. */
-static unsigned issue_part(const struct tlb_part *part)
+/* Returns the number of instructions issued. part.gen: if everything of the context goes, the generation up to which. */
+static unsigned issue_part(struct tlb_part *part)
 {
 	asid_t asid = part->ctx == &tlb_kernel_context ? ASID_KERNEL : asid_of(part->ctx, 0);
 	u64 pages = (part->end - part->start) >> PAGE_SHIFT;
 
 	tlb_bcast_prepare();
 	if (tlb_wants_full(part)) {
+		/* Acquire: entries that were owed by then were taken down before; pairs with tlb_owe(). */
+		part->gen = load_acquire(&part->ctx->gen);
 		if (asid == ASID_KERNEL)
 			tlb_bcast_issue_all();
 		else
@@ -29,8 +31,8 @@ static unsigned issue_part(const struct tlb_part *part)
 	return ops;
 }
 
-/* Out of line: with late broadcasts there is mostly nothing left to issue. */
-static __noinline void issue_and_count(const struct tlb_part *part, bool by_scanner)
+/* Out of line: with late broadcasts there is mostly nothing left to issue. True: part.gen was set. */
+static __noinline bool issue_and_count(struct tlb_part *part, bool by_scanner)
 {
 	unsigned ops = issue_part(part);
 
@@ -38,6 +40,7 @@ static __noinline void issue_and_count(const struct tlb_part *part, bool by_scan
 		count_add(flush_scanner, ops);
 	else
 		count_add(bcast_ops, ops);
+	return part->gen;
 }
 
 /* No broadcast reaches a second stage: leave its parts to be asked for. False: there are none. */
@@ -52,33 +55,30 @@ static bool keep_stage2(struct tlb_gather *g)
 	return kept;
 }
 
-/* Everything of ctx was dropped on every CPU, by a broadcast that began when its generation was gen. */
-static void bcast_completed(struct tlb_context *ctx, u64 gen)
+/* Everything of some contexts was dropped on every CPU, by a broadcast that began at these generations. */
+static void note_completed(const struct tlb_gather *g)
 {
-	u64 before = load_relaxed(&ctx->bcast_gen);
+	for (unsigned i = 0; i < g->count; i++) {
+		u64 *done = &g->part[i].ctx->bcast_gen, before = load_relaxed(done);
 
-	/* Full barrier: the broadcast before its generation; pairs with tlb_owing_cpus(). */
-	while (before < gen && !atomic_cmpxchg(&ctx->bcast_gen, &before, gen))
-		;
+		/* Full barrier: the broadcast before its generation; pairs with tlb_owing_cpus(). */
+		while (before < g->part[i].gen && !atomic_cmpxchg(done, &before, g->part[i].gen))
+			;
+	}
 }
 
 /* Issue what is left, then wait once for all. */
 static void issue_and_sync(struct tlb_gather *g)
 {
-	struct tlb_part *part = g->part, *end = part + g->count;
+	bool whole = false;
 
-	for (; part < end; part++) {
-		if (part->ctx->stage2 || (!part->full && part->issued == part->pages))
-			continue;
-		/* Acquire: entries that were owed by then were taken down before; pairs with tlb_owe(). */
-		if (tlb_wants_full(part))
-			part->gen = load_acquire(&part->ctx->gen);
-		issue_and_count(part, g->by_scanner);
-	}
+	for (unsigned i = 0; i < g->count; i++)
+		if (!g->part[i].ctx->stage2 &&
+		    (g->part[i].full || g->part[i].issued != g->part[i].pages))
+			whole |= issue_and_count(&g->part[i], g->by_scanner);
 	tlb_bcast_sync();
-	for (part = g->part; part < end; part++)
-		if (part->gen)
-			bcast_completed(part->ctx, part->gen);
+	if (unlikely(whole))
+		note_completed(g);
 	if (unlikely(g->by_scanner))
 		count(bcast_scanner);
 	else
