@@ -21,7 +21,7 @@ cannot() {
 	exit 77
 }
 
-# Of console-setup-linux; in the public domain, as its source's copyright.fonts says.
+# Of console-setup-linux, whose copyright.fonts (in keyboard-configuration) calls console fonts public domain.
 FONT=usr/share/consolefonts/Lat15-Fixed16.psf.gz
 FONT_SHA256=3ac4bf16013a3d2f0cca9feaeaa1a2751c649515d988e178e91154d7b952e3cc
 
