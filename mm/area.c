@@ -20,21 +20,6 @@ struct area *area_find_slowly(struct aspace *as, vaddr_t va)
 	return NULL;
 }
 
-/* Whoever walks the areas of an object also walks those of its shadows, with its lock alone. Lower first. */
-static inline void lock_areas(struct object *obj)
-{
-	if (unlikely(obj->is_shadow))
-		write_lock(&obj->lower->lock);
-	write_lock(&obj->lock);
-}
-
-static inline void unlock_areas(struct object *obj)
-{
-	write_unlock(&obj->lock);
-	if (unlikely(obj->is_shadow))
-		write_unlock(&obj->lower->lock);
-}
-
 static inline void update_sole(struct object *obj)
 {
 	bool one = obj->area_count == 1 && (obj->is_shadow || !obj->shadows);
@@ -48,7 +33,7 @@ void object_update_sole(struct object *obj)
 	update_sole(obj);
 }
 
-/* The areas' locks held. */
+/* The lock of the object's guard held. */
 static void object_link_locked(struct area *area)
 {
 	struct object *obj = area->object;
@@ -58,24 +43,39 @@ static void object_link_locked(struct area *area)
 	update_sole(obj);
 }
 
-/* Takes the areas' locks. */
+/* Takes the lock of the object's guard. */
 static void object_link(struct area *area)
 {
-	lock_areas(area->object);
+	write_lock(&object_guard(area->object)->lock);
 	object_link_locked(area);
-	unlock_areas(area->object);
+	write_unlock(&object_guard(area->object)->lock);
 }
 
-/* Takes the areas' locks; waits for migrations that hold their read sides. */
+/* Takes the lock of the object's guard; waits for migrations that hold its read side. */
 static void object_unlink(struct area *area)
 {
 	struct object *obj = area->object;
 
-	lock_areas(obj);
+	write_lock(&object_guard(obj)->lock);
 	list_del(&area->object_link);
 	obj->area_count--;
 	update_sole(obj);
-	unlock_areas(obj);
+	write_unlock(&object_guard(obj)->lock);
+}
+
+void area_replace_object(struct area *area, struct object *obj)
+{
+	struct object *old = area->object;
+
+	ASSERT(obj->lower == old && obj->lower_at == area->offset);
+	write_lock(&old->lock); /* of both: whoever walks finds the area in one of the two */
+	list_del(&area->object_link);
+	old->area_count--;
+	area->object = obj;
+	area->offset = 0;
+	object_link_locked(area);
+	update_sole(old);
+	write_unlock(&old->lock);
 }
 
 /* Write side held. The area that follows va, or the list head's container. */
@@ -166,9 +166,9 @@ int area_split(struct aspace *as, vaddr_t va)
 	upper->nodes = area->nodes;
 	list_add_tail(area_position(as, upper->start), &upper->link);
 	/* In one step for migrators of other spaces, who walk the object's areas: each page is in one of the two. */
-	lock_areas(area->object);
+	write_lock(&object_guard(area->object)->lock);
 	area->end = va;
 	object_link_locked(upper);
-	unlock_areas(area->object);
+	write_unlock(&object_guard(area->object)->lock);
 	return 0;
 }

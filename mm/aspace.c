@@ -114,6 +114,8 @@ vaddr_t aspace_map(struct aspace *as, struct object *obj, u64 offset, vaddr_t va
 		return 0;
 	}
 	area->offset = offset;
+	if (obj && !obj->is_shadow)
+		store_relaxed(&obj->shared, true);
 	if (huge)
 		area->object->huge = true; /* ours alone */
 	area->prot = prot;

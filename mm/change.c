@@ -3,7 +3,7 @@
  *
  * A subscriber comes and goes while others change the space. Both take the write
  * side of aspace.lock, which keeps out all changes that need this lock. Changes that
- * came through the reverse map hold the read side of an object that the space maps.
+ * came through the reverse map hold the read side of an object that the space maps, or that one of its shadows is over.
  * wait_for_others() takes the write side of each such object once; then all of these
  * changes have ended that had begun before.
  *
@@ -33,8 +33,8 @@ static void wait_for_others(struct aspace *as)
 	struct area *area;
 
 	list_for_each_entry (area, &as->areas, link) {
-		write_lock(&area->object->lock);
-		write_unlock(&area->object->lock);
+		write_lock(&object_guard(area->object)->lock);
+		write_unlock(&object_guard(area->object)->lock);
 	}
 }
 

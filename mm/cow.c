@@ -64,14 +64,29 @@ static void shadow_closed(struct object *obj)
 static const struct object_ops shadow_ops = {
 	.name = "private", .tracked = true, .fill = shadow_fill, .close = shadow_closed};
 
-/* A shadow of so many pages of a file; the caller is its user. NULL: no memory. */
-static struct object *shadow_create(struct object *lower, u64 lower_at, u64 page_count)
+/* The copy was made before the entry was taken down: cow_unmap_below(). */
+static int duplicate_fill(struct object *obj __unused, u64 index __unused, slot_t was __unused,
+			  struct page *page __unused)
 {
-	struct object *obj = object_create_of(&shadow_ops, NULL, page_count);
+	return 0;
+}
+
+/* Of anonymous memory. A page below is mapped, or there is none: so what is absent is zero. */
+static const struct object_ops duplicate_ops = {.name = "duplicate",
+						.zeroes = true,
+						.tracked = true,
+						.fill = duplicate_fill,
+						.close = shadow_closed};
+
+struct object *shadow_create(struct object *lower, u64 lower_at, u64 page_count)
+{
+	struct object *obj = object_create_of(lower->ops->zeroes ? &duplicate_ops : &shadow_ops,
+					      NULL, page_count);
 
 	if (!obj)
 		return NULL;
 	object_get(lower);
+	atomic_fetch_add_relaxed(&lower->refs, 1);
 	obj->is_shadow = true;
 	obj->lower = lower;
 	obj->lower_at = lower_at;
@@ -106,27 +121,126 @@ vaddr_t aspace_map_private(struct aspace *as, struct object *file, u64 offset, v
 /* ---- faults ------------------------------------------------------------------------ */
 
 /*
+ * Does only our entry lead to this page of anonymous memory? Then it need not be copied. No other reference: so
+ * whoever had a mapping has flushed it before he let go of the page, with a full barrier. No further one
+ * comes, as only duplicating our own space would make one.
+ */
+static bool is_ours_alone(const struct page *page)
+{
+	return (u32)load_acquire(&page->refs) == 1 || load_relaxed(&page->flags) & PG_EXCLUSIVE;
+}
+
+/*
  * The slot decides: if it names a copy, nothing but that is mapped here. The entry that was seen may be
  * older, but it is compared again under the PTL, and copies do not go while we hold the space's lock.
  */
 bool cow_must_copy(struct fault *f, struct area *area, struct place *at)
 {
+	const struct page *page = phys_to_page(pte_pa(f->seen, 0));
+
 	at->obj = area->object;
 	at->index = area->offset + ((f->va - area->start) >> PAGE_SHIFT);
 	at->slot = object_slot(at->obj, at->index, true);
 	at->seen = at->slot ? slot_load(at->slot) : slot_none();
-	return !slot_is_page(at->seen);
+	f->dirties =
+		at->slot && slot_is_none(at->seen) && at->obj->ops->zeroes && is_ours_alone(page);
+	f->reused = at;
+	return !slot_is_page(at->seen) && !f->dirties;
 }
 
-enum fault_result cow_unmap_below(struct fault *f, struct pt_pos pos)
+bool cow_reuse(struct fault *f)
 {
+	struct place *at = f->reused;
+
+	f->dirties = false;
+	/* Somebody has decided to copy, and is about to read the page. The PTL orders it: see copy_below(). */
+	if (slot_is_none(slot_load(at->slot)))
+		return true;
+	object_wait_begin(&f->fill, at->obj, at->slot);
+	return false;
+}
+
+/*
+ * Of anonymous memory, the copy is made while our entry still keeps the page, and nobody can write it: it has
+ * another mapping, and if we are the last one by now, who wants to reuse it sees the slot that we have marked. Or
+ * he was faster, and we see his entry.
+ *
+ * The page is isolated until our entry is gone, which may be the last one: others who isolate pages rely
+ * on their mappings. Returns the page, with a reference. NULL: somebody has changed the entry, or is about to.
+ */
+static struct page *copy_below(const struct fault *f, struct pt_pos pos)
+{
+	struct page *page = phys_to_page(pte_pa(f->seen, 0));
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+	spin_lock(ptl);
+	bool ours = pte_load(pos.ptep).v == f->seen.v && page_isolate(page);
+	bool got = ours && page_get(page, PAGE_REF);
+
+	spin_unlock(ptl);
+	ASSERT(got || !ours); /* who freezes a page has isolated it */
+	if (!ours)
+		return NULL;
+	copy_page(page_to_virt(f->fill.page), page_to_virt(page));
+	return page;
+}
+
+/* The copy is not made: the slot is as before. */
+static enum fault_result give_up(struct fault *f, enum fault_result result)
+{
+	object_fill_cancel(&f->fill);
+	cpu_relax();
+	return result;
+}
+
+/* The copy's entry. Nobody has mapped it, so there is no debt of it. PTL held. */
+static void map_copy(struct pt_pos pos, struct page *copy, prot_t prot)
+{
+	atomic_fetch_add_relaxed(&copy->mapcount, 1);
+	if (unlikely(prot & PROT_EXEC))
+		code_sync(page_to_virt(copy), PAGE_SIZE);
+	pt_install(pos.ptep, pte_mk_leaf(page_to_phys(copy), prot, 0));
+}
+
+/*
+ * Of anonymous memory, the copy is all there is of the page here. So it is mapped before we let go of the space's
+ * lock: later this fault may not be allowed any more, and nothing would keep it.
+ */
+static enum fault_result finish_copy(struct fault *f, const struct area *area, struct pt_pos pos)
+{
+	struct page *copy = f->fill.page;
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	int err = object_fill_end(&f->fill);
+
+	ASSERT(!err); /* it is filled already */
+	spin_lock(ptl);
+	bool absent = pte_is_none(pte_load(pos.ptep));
+
+	if (absent)
+		map_copy(pos, copy, area->prot);
+	spin_unlock(ptl);
+	if (!absent) /* by another fault, which found it in its slot */
+		page_put(copy, PAGE_REF);
+	return FAULT_DONE;
+}
+
+enum fault_result cow_unmap_below(struct fault *f, const struct area *area, struct pt_pos pos)
+{
+	bool anonymous = f->fill.obj->ops->zeroes;
+	struct page *below = anonymous ? copy_below(f, pos) : NULL;
+
+	if (anonymous && !below)
+		return give_up(f, FAULT_RETRY);
 	/* The slot was marked by a full barrier: before the entry is looked at; partner: cow_fault_map(). */
 	int err = rmap_take_entry(f->as, ALIGN_DOWN(f->va, PAGE_SIZE), pos.ptep, CHANGE_COPY);
 
-	if (!err)
-		return FAULT_WAIT;
-	object_fill_cancel(&f->fill);
-	return err == -EAGAIN ? FAULT_RETRY : FAULT_ERROR;
+	if (below) {
+		page_end_isolation(below);
+		page_put(below, PAGE_REF);
+	}
+	if (err)
+		return give_up(f, err == -EAGAIN ? FAULT_RETRY : FAULT_ERROR);
+	return anonymous ? finish_copy(f, area, pos) : FAULT_WAIT;
 }
 
 bool cow_fault_map(struct fault *f, const struct area *area, struct page *page, const slot_t *slot,
@@ -161,18 +275,16 @@ static bool copy_and_map(const struct fault *f, const struct area *area, struct 
 		copy_page(page_to_virt(copy), page_to_virt(page));
 		copied = object_enter(at->obj, at->index, at->slot, &empty, copy);
 	}
-	if (likely(copied)) {
-		atomic_fetch_add_relaxed(&copy->mapcount, 1);
-		if (unlikely(area->prot & PROT_EXEC))
-			code_sync(page_to_virt(copy), PAGE_SIZE);
-		pt_install(pos.ptep, pte_mk_leaf(page_to_phys(copy), area->prot, 0));
-	}
+	if (likely(copied))
+		map_copy(pos, copy, area->prot);
 	spin_unlock(ptl);
 	return copied;
 }
 
 bool cow_write_absent(const struct fault *f, const struct area *area, struct pt_pos pos)
 {
+	if (area->object->ops->zeroes)
+		return false;
 	struct place at = {.obj = area->object,
 			   .index = area->offset + ((f->va - area->start) >> PAGE_SHIFT)};
 

@@ -81,7 +81,7 @@ static enum fault_result fault_copy(struct fault *f, const struct area *area, st
 		return FAULT_ERROR;
 	enum fault_result result = fault_store(f, area, at);
 
-	return result == FAULT_WAIT && f->fill.page ? cow_unmap_below(f, pos) : result;
+	return result == FAULT_WAIT && f->fill.page ? cow_unmap_below(f, area, pos) : result;
 }
 
 /* The area's object has no page here. FAULT_DONE: *page is one that it shows of another object, or NULL: look again. */
@@ -225,7 +225,7 @@ static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t 
 	spin_lock(ptl);
 	bool same = pte_load(pos.ptep).v == f->seen.v;
 
-	if (same && unlikely(f->dirties) && !file_fault_write(f)) {
+	if (same && unlikely(f->dirties) && !(f->reused ? cow_reuse(f) : file_fault_write(f))) {
 		spin_unlock(ptl);
 		return FAULT_WAIT;
 	}
@@ -259,8 +259,9 @@ static void fix_up(const struct fault *f, unsigned level)
 /* A write fault on a page of an area that tracks them. False: copy it first, by *at. */
 static bool may_be_written(struct fault *f, struct area *area, struct place *at)
 {
-	f->dirties = !area->object->is_shadow;
-	return f->dirties || !cow_must_copy(f, area, at);
+	f->dirties = true;
+	f->reused = NULL;
+	return !area->object->is_shadow || !cow_must_copy(f, area, at);
 }
 
 /*
@@ -272,8 +273,10 @@ static __noinline enum fault_result pay_and_upgrade(struct fault *f, struct pt_p
 {
 	struct page *page = entry_page_get(pos, f->seen, PAGE_REF);
 
-	if (!page)
+	if (!page) {
+		f->dirties = false; /* asked again, if it is still to become writable */
 		return FAULT_RETRY;
+	}
 	pay(PAY_WRITE_UPGRADE,
 	    (struct pay_scope){.page = page, .ctx = &f->as->ctx, .start = f->va, .end = f->va + 1});
 	enum fault_result result = fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);

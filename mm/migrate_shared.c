@@ -16,6 +16,7 @@
  */
 bool migration_hold_object(struct migration *m, struct object *obj)
 {
+	obj = object_guard(obj);
 	for (unsigned i = 0; i < m->held_count; i++)
 		if (m->held[i] == obj)
 			return true;

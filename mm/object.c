@@ -72,6 +72,8 @@ static void release(struct object *obj, u32 refs)
 	u64 chunks = chunk_count(obj);
 
 	ASSERT(!load_relaxed(&obj->users));
+	if (unlikely(obj->is_shadow))
+		release(obj->lower, 1); /* it guarded our areas; see object_guard() */
 	for (u64 i = 0; i < chunks; i++)
 		if (obj->chunks[i])
 			kmem.free(obj->chunks[i], chunk_slots(obj) * sizeof(slot_t));

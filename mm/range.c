@@ -266,12 +266,15 @@ static void protect_run(struct aspace *as, struct tlb_gather *g, struct pt_pos p
 		protect_table(as, g, pos, va, end, prot);
 }
 
-void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
+void range_lower_begin(struct aspace *as, struct tlb_gather *gather)
 {
-	struct tlb_gather g;
-
 	owing_begins(as);
-	tlb_gather_init(&g, &as->ctx, 0);
+	tlb_gather_init(gather, &as->ctx, 0);
+}
+
+void range_lower(struct aspace *as, struct tlb_gather *gather, vaddr_t start, vaddr_t end,
+		 prot_t prot)
+{
 	for (vaddr_t va = start; va < end;) {
 		struct pt_pos pos = pgwalk_find(as->root, va, 0);
 
@@ -279,13 +282,26 @@ void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
 			va = ALIGN_DOWN(va, PT_LEVEL_SIZE(pos.level)) + PT_LEVEL_SIZE(pos.level);
 			continue;
 		}
-		protect_run(as, &g, pos, &va,
+		protect_run(as, gather, pos, &va,
 			    pos.level ? va + PT_LEVEL_SIZE(pos.level) : run_end(va, 0, end), prot);
 	}
 	if (aspace_owes(as)) /* nor what we found lowered */
-		tlb_gather_add_range(&g, &as->ctx, start, end, 0);
-	tlb_gather_flush(&g);
+		tlb_gather_add_range(gather, &as->ctx, start, end, 0);
+}
+
+void range_lower_end(struct aspace *as, struct tlb_gather *gather)
+{
+	tlb_gather_flush(gather);
 	owing_ends(as);
+}
+
+void range_protect(struct aspace *as, vaddr_t start, vaddr_t end, prot_t prot)
+{
+	struct tlb_gather gather;
+
+	range_lower_begin(as, &gather);
+	range_lower(as, &gather, start, end, prot);
+	range_lower_end(as, &gather);
 }
 
 /* ---- tables -------------------------------------------------------------------- */

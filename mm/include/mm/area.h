@@ -68,6 +68,11 @@ bool area_range_is_free(struct aspace *as, vaddr_t start, vaddr_t end);
  * a further user of obj. NULL: no memory. aspace.lock is not needed for this one.
  */
 struct area *area_create(struct aspace *as, struct object *obj, vaddr_t va, u64 len);
+/*
+ * Show the same pages of `obj`, its shadow from the area's first page on, which has no area yet; the
+ * area takes over a user of it, and the caller that of the object before. Write side of aspace.lock held.
+ */
+void area_replace_object(struct area *area, struct object *obj);
 /* Find object.sole anew: areas or shadows have come or gone. object.lock held for writing. */
 void object_update_sole(struct object *obj);
 /* Put the area into the space and its object's list. Waits for migrations that hold the object's read side. */

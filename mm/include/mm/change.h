@@ -20,6 +20,7 @@ enum change_reason {
 	CHANGE_HINT,
 	CHANGE_SPLIT, /* same frames, same rights */
 	CHANGE_COPY, /* a page makes way for a copy of it */
+	CHANGE_DUPLICATE, /* entries lose write access, as a duplicate of the space is about to map their pages */
 };
 
 struct change {
@@ -72,9 +73,10 @@ extern u32 change_subscriptions;
 
 /* The event of each reason at which debts are paid. */
 static const enum pay_event change_events[] = {
-	[CHANGE_UNMAP] = PAY_UNMAP,	[CHANGE_PROTECT] = PAY_PROTECT, [CHANGE_DROP] = PAY_DROP,
-	[CHANGE_MIGRATE] = PAY_MIGRATE, [CHANGE_HINT] = PAY_HINT,	[CHANGE_SPLIT] = PAY_SPLIT,
-	[CHANGE_COPY] = PAY_COPY,
+	[CHANGE_UNMAP] = PAY_UNMAP, [CHANGE_PROTECT] = PAY_PROTECT,
+	[CHANGE_DROP] = PAY_DROP,   [CHANGE_MIGRATE] = PAY_MIGRATE,
+	[CHANGE_HINT] = PAY_HINT,   [CHANGE_SPLIT] = PAY_SPLIT,
+	[CHANGE_COPY] = PAY_COPY,   [CHANGE_DUPLICATE] = PAY_DUPLICATE,
 };
 
 /* ---- the slow paths of change_begin() and change_end() ---- */

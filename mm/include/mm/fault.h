@@ -3,15 +3,19 @@
 
 #include <mm/aspace.h>
 
+struct place;
+
 struct fault {
 	struct aspace *as;
 	vaddr_t va;
 	bool write, exec;
 	bool strict; /* new pages come from the area's node or not at all */
-	bool dirties; /* the change under way makes an entry of a tracked page writable */
+	bool dirties; /* the change under way makes an entry of a tracked page writable, or of one ... */
 	bool throttled; /* it has written back, which it does once: a later attempt goes on whatever the budget */
 	unsigned attempt; /* how often it started over */
 	pte_t seen; /* the entry as it was read once; all decisions follow from this value */
+	struct place
+		*reused; /* ... that a shadow shows here; NULL: of a file. Only with `dirties` */
 	u64 start; /* cycles_now() at entry */
 	struct object_fill fill; /* what FAULT_WAIT waits for; obj NULL: for the lock of `page` */
 	struct object *

@@ -82,6 +82,7 @@ struct object {
 	unsigned area_count;
 	bool tracked; /* ops->tracked: the same, for faults */
 	bool huge; /* it has 2 MiB pages; then only one area maps it */
+	bool shared; /* it was given to aspace_map(): several areas may show a page. Atomic; never cleared */
 	bool is_shadow; /* it has a lower object, and no shadows */
 	struct area *sole; /* the area, while there is exactly one and no shadow: no list to walk */
 	struct object *shadows; /* the first one; of a shadow: the next one of the same object */
@@ -93,6 +94,15 @@ struct object {
 
 _Static_assert(sizeof(struct object) <= 128,
 	       "of two cache lines: it is zeroed with each anonymous mapping");
+
+/*
+ * The object whose lock guards the areas of this one: that of a shadow is the one below it, as whoever walks that one's
+ * areas also walks those of its shadows. It stays as long as this one does.
+ */
+static inline struct object *object_guard(struct object *obj)
+{
+	return unlikely(obj->is_shadow) ? obj->lower : obj;
+}
 
 /* A new object of page_count (at least 1) 4 KiB pages; the caller is its user. NULL: no memory. Task context. */
 struct object *object_create_of(const struct object_ops *ops, void *store, u64 page_count);

@@ -31,6 +31,8 @@ struct tlb_context;
 	X(hint, HINT) /* range: entries are about to become hint entries */                         \
 	X(exit, EXIT) /* context: the space is about to go */                                       \
 	X(copy, COPY) /* range: a copy of its page is about to be mapped there instead */           \
+	X(duplicate,                                                                                \
+	  DUPLICATE) /* context: its pages are about to be shared with a duplicate, read-only */    \
 	X(file_write, FILE_WRITE) /* page: the kernel is about to write it */                       \
 	X(truncate, TRUNCATE) /* page: it is about to leave its object */                           \
 	X(free, FREE) /* all: frames that were not deferred are freed; they may have been lent */   \

@@ -72,6 +72,9 @@ extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, 
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
 	copies_owe, copies_bound;
+/* ---- scenarios_dup.c ---- */
+extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, dup_drops, dup_reuses,
+	dup_pins;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_heard;
 /* ---- scenarios_large.c ---- */
@@ -124,6 +127,14 @@ void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, 
 /* The same in a private mapping. */
 void work_private(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
 		  prot_t prot);
+/*
+ * A duplicate of the space, whose pages are those of a history of their own: nobody has written them. They are read
+ * by work_read_origin() until they are: words of the pages that they were, as they were meanwhile, and always the same.
+ */
+struct aspace *work_dup(struct aspace *as);
+bool work_read_origin(vaddr_t va, unsigned cpu, unsigned whose);
+/* The duplicate is about to drop this page. */
+void work_dup_dropped(struct aspace *dup, vaddr_t va);
 /* A page of an object by its index there, which is its number in the history, too. */
 void work_map(struct aspace *as, struct object *obj, unsigned page, vaddr_t va);
 /* One more page of 4 KiB in an area of its own, like those of work_space(). */

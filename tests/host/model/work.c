@@ -8,6 +8,7 @@
 
 #include <kernel/atomic.h>
 #include <mm/cow.h>
+#include <mm/dup.h>
 #include <mm/file.h>
 
 #define MAGIC 0x57aUL
@@ -189,6 +190,78 @@ void work_private(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va
 	aspace_map_private(as, area->object, index_of(area, from), va, (u64)pages << PAGE_SHIFT,
 			   prot, 0, &err);
 	alias_note(as, of, from, va, pages, err);
+}
+
+/* ---- duplicates: their pages are pages of the history of their own, which begin as others ---- */
+
+static struct origin {
+	bool used, dropped; /* in the duplicate: it may read as zero */
+	unsigned page;
+	u64 least[MODEL_WORDS], most[MODEL_WORDS]; /* stamps that it may have */
+	u64 value[MODEL_WORDS]; /* that was read first, and must stay; 0: none */
+} origins[MODEL_PAGES];
+
+static void note_origin(struct aspace *dup, vaddr_t va, unsigned page, const u64 *least)
+{
+	if (pages_used == MODEL_PAGES) {
+		fake_fail("scenario: more than %d pages", MODEL_PAGES);
+		return;
+	}
+	struct origin *o = &origins[pages_used];
+
+	*o = (struct origin){.used = true, .page = page};
+	for (unsigned w = 0; w < MODEL_WORDS; w++) {
+		o->least[w] = least[w];
+		o->most[w] = history[page].word[w].issued;
+	}
+	map_note(dup, va, pages_used++);
+}
+
+struct aspace *work_dup(struct aspace *as)
+{
+	u64 least[MODEL_MAPPED][MODEL_WORDS];
+	unsigned count = mapped_count;
+	int err;
+
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned w = 0; w < MODEL_WORDS; w++)
+			least[i][w] = load_acquire(&history[mapped[i].page].word[w].told);
+	struct aspace *dup = aspace_dup(as, "dup", 0, &err);
+
+	if (!dup)
+		fake_fail("scenario: duplicate: %d", err);
+	for (unsigned i = 0; i < count && dup; i++)
+		if (mapped[i].as == as)
+			note_origin(dup, mapped[i].va, mapped[i].page, least[i]);
+	return dup;
+}
+
+void work_dup_dropped(struct aspace *dup, vaddr_t va)
+{
+	origins[page_at(dup, va)].dropped = true;
+}
+
+bool work_read_origin(vaddr_t va, unsigned cpu, unsigned whose)
+{
+	struct origin *o = &origins[page_here(va)];
+	u64 value;
+
+	if (!fake_access(word_va(va, whose), false, &value))
+		return false;
+	u64 n = value & 0xffffffffUL;
+
+	if (!value && o->dropped)
+		return true;
+	if (value != stamp_of(o->page, whose, n) || n < o->least[whose] || n > o->most[whose])
+		fake_fail("CPU %u reads %#lx from a duplicate of page %u word %u, which had stamps "
+			  "%lu to %lu",
+			  cpu, value, o->page, whose, o->least[whose], o->most[whose]);
+	else if (o->value[whose] && o->value[whose] != value)
+		fake_fail("CPU %u reads %#lx from a duplicate of page %u word %u after %#lx: it "
+			  "changed",
+			  cpu, value, o->page, whose, o->value[whose]);
+	o->value[whose] = value;
+	return true;
 }
 
 void work_map(struct aspace *as, struct object *obj, unsigned page, vaddr_t va)
