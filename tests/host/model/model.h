@@ -76,7 +76,7 @@ extern const struct scenario copies_back, copies_return, copies_slots, copies_pi
 extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, dup_drops, dup_reuses,
 	dup_pins;
 /* ---- scenarios_change.c ---- */
-extern const struct scenario change_subscribers, change_heard;
+extern const struct scenario change_subscribers, change_duplicates, change_heard;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;

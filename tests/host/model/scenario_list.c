@@ -154,6 +154,7 @@ const struct scenario *const scenarios[] = {
 	&dup_reuses,
 	&dup_pins,
 	&change_subscribers,
+	&change_duplicates,
 	&change_heard,
 	NULL,
 };

@@ -102,6 +102,31 @@ const struct scenario change_subscribers = {
 	.end = expect_balance,
 };
 
+/* Two spaces show a page through shadows, and the lock of the object below keeps both. */
+static void setup_duplicate(void)
+{
+	a = work_space("a", VA, 1, RW);
+	b = work_dup(a);
+	work_load(a, 1);
+	listen(&stays, b);
+}
+
+static void move_duplicate(unsigned cpu __unused)
+{
+	work_migrate(b, VA, 1, 1);
+	work_migrate(b, VA, 1, 0);
+}
+
+const struct scenario change_duplicates = {
+	.name = "change-duplicate",
+	.summary =
+		"a subscriber comes to a space and goes while its page moves through a duplicate",
+	.cpus = 2,
+	.setup = setup_duplicate,
+	.program = {move_duplicate, come_and_go},
+	.end = expect_balance,
+};
+
 /* ---- what a subscriber hears of the entries of its space ------------------------------------ */
 
 enum { PAGES = 2 };
