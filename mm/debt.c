@@ -208,7 +208,7 @@ static void flush_owing(const u64 *owing)
 	cpumask_clear(&cpus);
 	tlb_contexts_hold();
 	for (; (ctx = next_owing(owing, &at)); last = ctx, contexts++)
-		skipped += tlb_owing_cpus(ctx, knobs.defer_skip, &cpus);
+		skipped += tlb_owing_cpus(ctx, load_relaxed(&ctx->owed), knobs.defer_skip, &cpus);
 	if (cpumask_empty(&cpus))
 		count_add(debts_settled, contexts);
 	else if (contexts == 1)

@@ -217,9 +217,8 @@ static bool has_flushed(unsigned cpu, const struct tlb_context *ctx, u64 gen)
  * be about to say so. Who is not in the mask flushes before he loads it: load_context()
  * sets the bit, then reads the generation.
  */
-unsigned tlb_owing_cpus(struct tlb_context *ctx, bool skip, struct cpumask *cpus)
+unsigned tlb_owing_cpus(struct tlb_context *ctx, u64 gen, bool skip, struct cpumask *cpus)
 {
-	u64 gen = load_relaxed(&ctx->owed);
 	/* Acquire: pairs with note_completed(). */
 	bool all = skip && load_acquire(&ctx->bcast_gen) >= gen;
 	unsigned skipped = 0;

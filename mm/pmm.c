@@ -500,6 +500,7 @@ void pmm_free_owing(struct page *page)
 	for (struct page *frame = page; frame < page + count; frame++) {
 		frame->unmap = page->unmap;
 		frame->unmap_word = page->unmap_word;
+		frame->debt = page->debt;
 		store_relaxed(&frame->flags, (u32)PG_OWES);
 	}
 	store_relaxed(&page->flags, flags);

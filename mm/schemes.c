@@ -54,6 +54,9 @@ const struct scheme_def scheme_defs[] = {
 	{"migrc",
 	 "both copies of a read-only page are kept until its flush is wanted, or has happened",
 	 "batch=512 batch_2m=8 reclaim_batch=32 defer=migrc", NULL, NULL},
+	{"stamp",
+	 "frames are freed owing, and whoever gets one asks CPUs that have not flushed since",
+	 "batch=512 batch_2m=8 reclaim_batch=32 defer=stamp", NULL, NULL},
 	{"never", "no flush at all: the upper bound of what any scheme can win (UNSAFE)",
 	 "batch=512 batch_2m=8 reclaim_batch=32 defer=never", NULL, NULL},
 };

@@ -6,6 +6,7 @@
 	X(never)                                                                                   \
 	X(latr)                                                                                    \
 	X(migrc)                                                                                   \
+	X(stamp)                                                                                   \
 	X(skeleton)
 
 #define X(name) extern const struct deferral defer_##name;

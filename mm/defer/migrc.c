@@ -16,7 +16,7 @@
  *     (mm/pmm.c, PAY_PRESSURE).
  *
  * Promise   as skeleton.c: nobody reads an older copy of a page than it may.
- * Pays      all there is, in one shootdown, when something demands it: demands().
+ * Pays      all there is, in one shootdown, when something demands it: mm/copies.c.
  * Tunables  defer_for: moves between tiers alone, as its author has it, or all.
  *           defer_skip: rule 3 looks at each CPU. defer_age, defer_pages: bounds
  *           that reviewers asked for; inf = as published.
@@ -57,8 +57,8 @@
  * an entry, and assume that no flush is owed: change_begin() pays before they look.
  * And CPUs flushed twice: rule 3.
  */
+#include <mm/copies.h>
 #include <mm/deferral.h>
-#include <mm/debt.h>
 #include <mm/knob.h>
 
 static struct debts debts;
@@ -84,8 +84,7 @@ static bool migrc_may_defer(const struct page *src, struct page *dst)
 		++*this_cpu_ptr(migrc_full);
 		return false;
 	}
-	/* Plain: nobody else finds the frame before the page is mapped there. */
-	dst->flags |= PG_COPIED;
+	copies_mark(dst);
 	return true;
 }
 
@@ -97,47 +96,9 @@ static void migrc_frame_held(struct page *src)
 
 /* ---- who pays ------------------------------------------------------------------------ */
 
-static bool has_older_copies(const struct page *page)
-{
-	/* Relaxed: whoever found the page through its entry found it marked. */
-	return page && load_relaxed(&page->flags) & PG_COPIED;
-}
-
-/* Must the debts be paid before this happens? */
-static bool demands(enum pay_event why, const struct pay_scope *scope)
-{
-	switch (why) {
-	case PAY_MAP: /* a page that stays read-only may be mapped anywhere */
-		return scope->write && has_older_copies(scope->page);
-	case PAY_WRITE_UPGRADE:
-	case PAY_PIN:
-	case PAY_FILE_WRITE:
-	case PAY_TRUNCATE:
-		return has_older_copies(scope->page);
-	case PAY_COPY:
-	case PAY_UNMAP:
-	case PAY_DROP:
-	case PAY_HINT:
-	case PAY_SPLIT:
-	case PAY_EXIT:
-		return debts_owes(&debts, scope->ctx);
-	case PAY_TICK:
-		return false; /* unless they are old */
-	default:
-		return true;
-	}
-}
-
 static u64 migrc_pay(enum pay_event why, const struct pay_scope *scope)
 {
-	if (!demands(why, scope) && !debts_are_old(&debts))
-		return 0;
-	u64 owed = debts_pay(&debts);
-
-	/* Its debts are paid: what is owed from now on is owed by the frame that it moves to. */
-	if (has_older_copies(scope->page))
-		atomic_fetch_and_relaxed(&scope->page->flags, ~(u32)PG_COPIED);
-	return owed;
+	return copies_pay(&debts, why, scope);
 }
 
 static void migrc_sources_held(void)
@@ -165,7 +126,7 @@ const struct deferral defer_migrc = {
 	.frame_held = migrc_frame_held,
 	.sources_held = migrc_sources_held,
 	.pay = migrc_pay,
-	.events = PAY_BIT(PAY_TICK) | PAY_BIT(PAY_SPLIT),
+	.events = COPIES_EVENTS,
 	.tick_us = &knobs.defer_age,
 	.held = migrc_held,
 	.counters = counters,

@@ -37,7 +37,7 @@ struct deferral {
 	const char *(*refuse)(void);
 	void (*enable)(void); /* put in force; nothing is owed */
 	/*
-	 * One entry of a page under migration was taken down; `old` is what it was: not
+	 * One entry of a page under migration (src->slot tells it from the others of this call) was taken down; `old` is what it was: not
 	 * writable, else the page is not asked about, as its copy needs the flush (I2).
 	 * The deferral notes here what it must know of it later. False: the page
 	 * cannot wait because of this entry, and its further entries are not shown.

@@ -6,6 +6,10 @@
 
 #include <mm/aspace.h>
 
+enum {
+	MIGRATE_MAX = 512
+}; /* entries isolated at a time, and so places of page.slot; knob `batch` goes up to here */
+
 enum migrate_reason {
 	MIGRATE_OK,
 	MIGRATE_PINNED, /* somebody has pinned it */

@@ -10,7 +10,6 @@
 #include <arch/cpu.h>
 
 enum {
-	MIGRATE_MAX = 512, /* entries isolated at a time; knob `batch` goes up to here */
 	MIGRATE_OBJECTS = 8, /* whose areas are walked in one batch */
 	MIGRATE_CHANGES = 32, /* runs of pages in spaces that are watched, in one batch */
 };

@@ -52,8 +52,11 @@ struct page {
 	u8 node;
 	u8 table_level; /* PAGE_TABLE */
 	u64 refs; /* atomic; 0 = free, or frozen by a migration that is replacing it */
-	struct object
-		*object; /* reverse map; stable while a mapping or the isolator holds the page */
+	union {
+		struct object *
+			object; /* reverse map; stable while a mapping or the isolator holds the page */
+		u64 debt; /* free, and PG_OWES: what its deferral noted, in each frame of a block */
+	};
 	u32 index; /* in the object, in 4 KiB pages */
 	u32 mapcount; /* entries (migration entries included) that name it; atomic */
 	union {

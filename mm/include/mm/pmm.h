@@ -51,7 +51,7 @@ void pmm_free(struct page *page);
 /* The same for n pages. One call is cheaper than many, as the oracle checks them together. */
 void pmm_free_bulk(struct page **pages, unsigned n);
 /*
- * For deferrals: free a page whose flush is unpaid. It keeps its contents and the
+ * For deferrals: free a page whose flush is unpaid. It keeps its contents, page.debt and the
  * oracle's record, and does not go to a per-CPU cache. When it leaves the allocator
  * it is paid for (deferral.frames_leave), checked by the oracle and poisoned.
  */

@@ -151,11 +151,11 @@ void tlb_flush_here(void);
  */
 void tlb_owe(struct tlb_context *ctx);
 /*
- * Add to `cpus` those that may still use what was owed by now. skip: look at each
+ * Add to `cpus` those that may still use what was owed when ctx->owed was gen. skip: look at each
  * CPU that has ctx loaded, and leave out those that have flushed everything of it
  * since then, whatever for. Returns how many were left out.
  */
-unsigned tlb_owing_cpus(struct tlb_context *ctx, bool skip, struct cpumask *cpus);
+unsigned tlb_owing_cpus(struct tlb_context *ctx, u64 gen, bool skip, struct cpumask *cpus);
 /* Flush everything of ctx that was owed on these CPUs and wait. Interrupts on, no spinlock held. */
 void tlb_flush_owed(struct tlb_context *ctx, const struct cpumask *cpus);
 /*

@@ -71,7 +71,7 @@ extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, 
 	reclaim_debts, reclaim_hints, reclaim_destroys, reclaim_pins, reclaim_drops;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
-	copies_owe, copies_bound;
+	copies_owe, copies_leave, copies_leave_two, copies_bound;
 /* ---- scenarios_dup.c ---- */
 extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, dup_drops, dup_reuses,
 	dup_pins;

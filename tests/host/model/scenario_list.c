@@ -145,6 +145,8 @@ const struct scenario *const scenarios[] = {
 	&copies_pin,
 	&copies_settle,
 	&copies_owe,
+	&copies_leave,
+	&copies_leave_two,
 	&copies_bound,
 	&dup_writes,
 	&dup_migrates,

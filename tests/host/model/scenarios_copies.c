@@ -217,6 +217,86 @@ const struct scenario copies_owe = {
 	.program = {move_one, move_one, flush_and_read},
 };
 
+/* ---- frames that are free and owe ------------------------------------------------------------- */
+
+static void setup_drained(void)
+{
+	setup_two_tables();
+	pmm_drain_caches();
+}
+
+static void move_one_only(unsigned cpu)
+{
+	work_migrate(a, VA, 1, 1);
+	work_read(VA, cpu, 1);
+}
+
+/* All of the node where the page was: its frame is among it, if it is free by now. */
+static void take_and_zero(unsigned cpu __unused)
+{
+	while (pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE | PMM_ZERO))
+		;
+}
+
+static void flush_and_read_moved(unsigned cpu)
+{
+	work_read(VA, cpu, 1);
+	tlb_flush_here();
+	work_read(VA, cpu, 1);
+	work_read(VA, cpu, 1);
+}
+
+const struct scenario copies_leave = {
+	.name = "copies-leave",
+	.summary = "the frame that a read-only page has left is taken and zeroed, and a third CPU "
+		   "has flushed itself",
+	.cpus = 3,
+	.setup = setup_drained,
+	.program = {move_one_only, take_and_zero, flush_and_read_moved},
+};
+
+/* Two frames of one space, or one that two spaces mapped. The first CPU reads neither again. */
+static void setup_both(void)
+{
+	setup_drained();
+	b = aspace_create("b", 0);
+	work_alias(b, a, MODEL_FAR, VA2, 1, PROT_READ);
+	work_load(b, 2);
+}
+
+static void move_each(unsigned cpu __unused)
+{
+	work_migrate(a, MODEL_FAR, 1, 1);
+	work_migrate(a, VA, 1, 1);
+}
+
+static void read_first(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++)
+		work_read(VA, cpu, 0);
+}
+
+static void read_alias(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++)
+		work_read(VA2, cpu, 0);
+}
+
+static void move_and_take(unsigned cpu)
+{
+	move_each(cpu);
+	take_and_zero(cpu);
+}
+
+const struct scenario copies_leave_two = {
+	.name = "copies-leave-two",
+	.summary = "frames that pages of two spaces have left are taken and zeroed under their "
+		   "readers",
+	.cpus = 3,
+	.setup = setup_both,
+	.program = {move_and_take, read_first, read_alias},
+};
+
 /* ---- bounds ------------------------------------------------------------------------------------ */
 
 static void setup_bounded(void)

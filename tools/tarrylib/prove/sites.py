@@ -14,7 +14,7 @@ FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
-         "mm/rules.c", "mm/defer/*.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/reclaim.c",
+         "mm/rules.c", "mm/defer/*.c", "mm/copies.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/reclaim.c",
          "mm/page_lock.c", "mm/rmap_edit.c",
          "mm/store*.c", "mm/include/mm/page_lock.h", "mm/include/mm/slot.h", "mm/include/mm/object.h")
 
@@ -150,7 +150,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
                                          "(page_isolate(page), wanted)")),
     ("flush not pending", statements(r"hint_flush_begins|hint_flush_ended")),
     ("flush not pending", replaced(r" \|\| load_relaxed\(&\w+->flush_pending\)", "")),
-    ("debts not paid", statements(r"pay|pay_now|deferral_frames_leave|knob_hooks.settle|debts_owe")),
+    ("debts not paid", statements(r"pay|pay_now|deferral_frames_leave|knob_hooks.settle|debts_owe|copies_mark")),
     ("debts not paid", replaced(r"return debts_pay\(&debts\);", "return 0;")),
     ("debts not paid", replaced(r"(?<=return )debts_owes\([^;]+(?=;)|(?<!if \()\bhas_older_copies\(scope->page\)", "false")),
     ("debts not paid", replaced(r"dst->flags \|= PG_COPIED;", ";")),

@@ -19,7 +19,7 @@ OFFERED = {
     "files, for workloads that use them": (
         "file_close", "file_invalidate", "file_truncate", "memory_store_change", "pattern_store_step"),
     "duplicating spaces, for workloads that fork": ("aspace_dup",),
-    "steps of migration and of hints for one page or range": ("hint_mark", "migrate_pages", "pmm_free_owing"),
+    "steps of migration and of hints for one page or range": ("hint_mark", "migrate_pages"),
     "what other drivers of the console use": ("console_add_poll", "console_remove_poll", "console_remove_source"),
     "what tests in the kernel look at or run": ("alarm_is_set", "bench_quietly"),
 }

@@ -1,0 +1,51 @@
+/* Pages with older copies, and what must not happen while those may be read: see copies.h. */
+#include <mm/copies.h>
+
+void copies_mark(struct page *dst)
+{
+	/* Plain: nobody else finds the frame before the page is mapped there. */
+	dst->flags |= PG_COPIED;
+}
+
+static bool has_older_copies(const struct page *page)
+{
+	/* Relaxed: whoever found the page through its entry found it marked. */
+	return page && load_relaxed(&page->flags) & PG_COPIED;
+}
+
+/* Must the debts be paid before this happens? */
+static bool demands(struct debts *d, enum pay_event why, const struct pay_scope *scope)
+{
+	switch (why) {
+	case PAY_MAP: /* a page that stays read-only may be mapped anywhere */
+		return scope->write && has_older_copies(scope->page);
+	case PAY_WRITE_UPGRADE:
+	case PAY_PIN:
+	case PAY_FILE_WRITE:
+	case PAY_TRUNCATE:
+		return has_older_copies(scope->page);
+	case PAY_COPY:
+	case PAY_UNMAP:
+	case PAY_DROP:
+	case PAY_HINT:
+	case PAY_SPLIT:
+	case PAY_EXIT:
+		return debts_owes(d, scope->ctx);
+	case PAY_TICK:
+		return false; /* unless they are old */
+	default:
+		return true;
+	}
+}
+
+u64 copies_pay(struct debts *d, enum pay_event why, const struct pay_scope *scope)
+{
+	if (!demands(d, why, scope) && !debts_are_old(d))
+		return 0;
+	u64 owed = debts_pay(d);
+
+	/* Its debts are paid: what is owed from now on is owed by the frame that it moves to. */
+	if (has_older_copies(scope->page))
+		atomic_fetch_and_relaxed(&scope->page->flags, ~(u32)PG_COPIED);
+	return owed;
+}

@@ -1,0 +1,208 @@
+/* defer=stamp: frames are freed with a stamp, and whoever gets one asks CPUs that have not flushed since, and no others. */
+#include "host_mm.h"
+
+#include <fake/machine.h>
+#include <mm/deferral.h>
+#include <mm/scheme.h>
+#include <mm/stats.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+enum { PAGES = 4, FREED = 0, SETTLED = 1, PAID = 2 };
+
+static struct aspace *as, *other;
+static vaddr_t va, other_va;
+
+static const struct mm_counters *counters(unsigned cpu)
+{
+	return cpu_ptr(cpu, mm_counters);
+}
+
+static u64 counter(unsigned i)
+{
+	u64 sum[DEFERRAL_COUNTERS_MAX];
+
+	deferral_counters_read(sum);
+	return sum[i];
+}
+
+static void load(void *space)
+{
+	aspace_load(space);
+}
+
+static void flush_here(void *arg __unused)
+{
+	tlb_flush_here();
+}
+
+/* Read-only pages on node 0, loaded on CPUs 0 and 1. */
+static void begin(const char *scheme)
+{
+	char err[160];
+
+	as = host_space(PAGES, PROT_READ, false, 0, &va);
+	aspace_populate(as, va, PAGES * PAGE_SIZE, 0);
+	fake_on_cpu(1, load, as);
+	CHECK_EQ(scheme_apply(scheme, err, sizeof(err)), 0);
+}
+
+static void end(void)
+{
+	scheme_restore();
+	fake_on_cpu(1, load, NULL);
+	aspace_destroy(as);
+}
+
+static void move(u32 to)
+{
+	struct migrate_stats stats;
+
+	CHECK_EQ(host_migrate(as, va, PAGES, to, &stats, NULL), 0);
+	CHECK_EQ(stats.moved, PAGES);
+}
+
+static u64 owing(void)
+{
+	struct pmm_node_stats s;
+
+	pmm_node_stats(0, &s);
+	return s.owing;
+}
+
+/* Everything of node 0, so that all frames that owe leave; and back. */
+static void use_all(void)
+{
+	static struct page *got[HOST_NODE_PAGES];
+	unsigned n = 0;
+
+	pmm_drain_caches();
+	while (n < HOST_NODE_PAGES && (got[n] = pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE)))
+		n++;
+	CHECK_EQ(owing(), 0);
+	while (n)
+		pmm_free(got[--n]);
+}
+
+TEST(stamped_frames_are_free_and_owe)
+{
+	begin("stamp");
+	struct page *old = host_page(as, va);
+	u64 shootdowns = counters(0)->shootdowns, freed = counter(FREED);
+
+	move(1);
+	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	CHECK(old->state != PAGE_QUARANTINE && old->flags & PG_OWES);
+	CHECK_EQ(owing(), PAGES);
+	CHECK_EQ(deferral->held(), 0);
+	CHECK_EQ(counter(FREED), freed + PAGES);
+	CHECK(host_page(as, va)->flags & PG_COPIED);
+	end();
+	use_all();
+}
+
+TEST(stamped_frames_are_paid_for_in_one_shootdown_as_they_leave)
+{
+	begin("stamp");
+	move(1);
+	u64 shootdowns = counters(0)->shootdowns, received = counters(1)->ipis_received;
+	u64 left = counters(0)->forced[PAY_LEAVE], paid = counter(PAID);
+
+	use_all();
+	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	if (!tlb_has_bcast())
+		CHECK_EQ(counters(1)->ipis_received, received + 1);
+	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left + 1);
+	CHECK_EQ(counter(PAID), paid + 1);
+	end();
+}
+
+TEST(stamped_frames_leave_for_nothing_if_all_have_flushed)
+{
+	begin("stamp");
+	move(1);
+	u64 settled = counter(SETTLED), paid = counter(PAID);
+
+	tlb_flush_context(&as->ctx);
+	u64 shootdowns = counters(0)->shootdowns;
+
+	use_all();
+	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	CHECK(counter(SETTLED) > settled);
+	CHECK_EQ(counter(PAID), paid);
+	end();
+}
+
+TEST(stamped_frames_are_paid_for_again_without_skipping)
+{
+	begin("stamp+defer_skip=off");
+	move(1);
+	tlb_flush_context(&as->ctx);
+	u64 shootdowns = counters(0)->shootdowns;
+
+	use_all();
+	CHECK(counters(0)->shootdowns > shootdowns);
+	end();
+}
+
+#ifndef HOST_ARM64
+TEST(stamps_tell_who_has_flushed_since)
+{
+	begin("stamp");
+	fake_on_cpu(1, flush_here, NULL); /* before: does not count */
+	move(1);
+	u64 received = counters(1)->ipis_received;
+
+	fake_on_cpu(1, flush_here, NULL);
+	use_all(); /* CPU 0 flushes itself */
+	CHECK_EQ(counters(1)->ipis_received, received);
+	move(0);
+	fake_on_cpu(1, load, NULL); /* lazy: it may still hold what was taken down */
+	move(1);
+	use_all();
+	CHECK_EQ(counters(1)->ipis_received, received + 1);
+	end();
+}
+#endif
+
+/* Frames that several spaces mapped, and those of a space that is gone. */
+TEST(stamps_of_several_spaces_pay_for_all)
+{
+	int err;
+
+	begin("stamp");
+	other = aspace_create("other", 0);
+	other_va = aspace_map(other, host_page(as, va)->object, 0, 0, PAGES * PAGE_SIZE, PROT_READ,
+			      false, 0, &err);
+	CHECK(host_word(other, other_va, false));
+	fake_on_cpu(1, load, other);
+	move(1);
+	u64 left = counters(0)->forced[PAY_LEAVE];
+
+	use_all();
+	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left + 2); /* both spaces */
+	move(0);
+	move(1);
+	fake_on_cpu(1, load, as);
+	aspace_destroy(other);
+	left = counters(0)->forced[PAY_LEAVE];
+	use_all();
+	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left); /* who went has paid for all */
+	end();
+}
+
+TEST(stamped_pages_pay_before_they_are_written)
+{
+	begin("stamp");
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, PROT_READ), 0);
+	move(1);
+	u64 forced = counters(0)->forced[PAY_PROTECT], shootdowns;
+
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
+	CHECK_EQ(counters(0)->forced[PAY_PROTECT], forced + 1);
+	shootdowns = counters(0)->shootdowns;
+	use_all(); /* nothing is left to pay */
+	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	end();
+}
