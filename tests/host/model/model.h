@@ -68,7 +68,8 @@ extern const struct scenario cow_faults, cow_migrates, cow_migrates_own, cow_hin
 /* ---- scenarios_reclaim.c ---- */
 extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, reclaim_unmaps,
 	reclaim_protects, reclaim_moves, reclaim_truncates, reclaim_two, reclaim_closes,
-	reclaim_debts, reclaim_hints, reclaim_destroys, reclaim_pins, reclaim_drops;
+	reclaim_debts, reclaim_hints, reclaim_destroys, reclaim_pins, reclaim_drops,
+	reclaim_allocates;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
 	copies_owe, copies_leave, copies_leave_two, copies_bound;

@@ -136,6 +136,7 @@ const struct scenario *const scenarios[] = {
 	&reclaim_truncates,
 	&reclaim_two,
 	&reclaim_pins,
+	&reclaim_allocates,
 	&reclaim_closes,
 	&reclaim_debts,
 	&cow_debts,

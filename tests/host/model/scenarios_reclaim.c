@@ -392,6 +392,53 @@ const struct scenario reclaim_closes = {
 	.program = {close_file, reclaim_once, reclaim_once},
 };
 
+/* ---- by allocations, which may hold the lock of a space ----------------------------------------------- */
+
+static struct page *frames; /* all that nobody uses, linked by next */
+
+static void setup_short(void)
+{
+	struct page *page;
+
+	setup_threads_dirty();
+	while ((page = pmm_alloc(0, 0, PMM_RESERVE | PMM_NO_RECLAIM))) {
+		page->next = frames;
+		frames = page;
+	}
+}
+
+static void give_back_and_expect_stored(void)
+{
+	for (struct page *next; frames; frames = next) {
+		next = frames->next;
+		page_put(frames, PAGE_REF);
+	}
+	expect_stored();
+}
+
+static void read_in_turns(unsigned cpu)
+{
+	work_read(VA, cpu, 1);
+	work_read(VA2, cpu, 1);
+	work_read(VA, cpu, 1);
+}
+
+static void protect_twice(unsigned cpu __unused)
+{
+	aspace_protect(a, VA, PAGES * PAGE_SIZE, PROT_READ);
+	aspace_drop(a, VA2, PAGE_SIZE);
+	aspace_protect(a, VA, PAGES * PAGE_SIZE, RW);
+}
+
+const struct scenario reclaim_allocates = {
+	.name = "reclaim-allocate",
+	.summary = "faults that find no frame reclaim with their space's lock, which others want",
+	.cpus = 3,
+	.setup = setup_short,
+	.program = {reclaim, read_in_turns, protect_twice},
+	.end = give_back_and_expect_stored,
+};
+
 /* ---- debts of pages ----------------------------------------------------------------------------- */
 
 static void setup_readonly(void)
