@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""defer=migrc: nothing is flushed while read-only pages move, its bounds hold, and writable pages cost what they did."""
+"""defer=migrc and stamp: nothing is flushed while read-only pages move, its bounds hold, and writable pages cost what they did."""
 
 from common import bench, main, result, settings
 
@@ -10,25 +10,27 @@ BOUND = 1024  # frames
 WRITABLE_MORE = 0.02  # of path length, where nothing can wait
 
 
-def nothing_before_settling(record: dict) -> None:
+def nothing_before_settling(record: dict, name: str) -> None:
     """Settling is the only payment, and every flush of the round is its."""
     counters = record["counters"]
-    result("readonly.moves-pages", counters["pages_migrated"] >= 4096 * ROUNDS, f"{counters['pages_migrated']} pages")
+    result(f"{name}.moves-pages", counters["pages_migrated"] >= 4096 * ROUNDS, f"{counters['pages_migrated']} pages")
     paid = {event: n for event, n in counters["debts_forced_by"].items() if n}
-    result("readonly.only-settling-pays", paid == {"settle": ROUNDS}, str(paid))
-    result("readonly.shootdowns", counters["shootdowns"] == ROUNDS, f"{counters['shootdowns']}, one for each settling of {ROUNDS}")
+    result(f"{name}.only-settling-pays", paid == {"settle": ROUNDS}, str(paid))
+    result(f"{name}.shootdowns", counters["shootdowns"] == ROUNDS, f"{counters['shootdowns']}, one for each settling of {ROUNDS}")
     flushes = sum(counters[name] for name in FLUSHES)
-    result("readonly.flushes", flushes == record["settle_flushes"], f"{flushes}, of settling {record['settle_flushes']}")
+    result(f"{name}.flushes", flushes == record["settle_flushes"], f"{flushes}, of settling {record['settle_flushes']}")
     if settings().arch == "x86_64":
-        result("readonly.ipis", counters["ipis_sent"] == record["settle_ipis"] == 3 * ROUNDS, f"{counters['ipis_sent']}")
-    result("readonly.no-stale-reads", counters["stale_reads"] == 0, f"{counters['stale_reads']}")
-    result("readonly.verdicts", counters["oracle_unknown"] == 0, f"{counters['oracle_unknown']} without one")
+        result(f"{name}.ipis", counters["ipis_sent"] == record["settle_ipis"] == 3 * ROUNDS, f"{counters['ipis_sent']}")
+    result(f"{name}.no-stale-reads", counters["stale_reads"] == 0, f"{counters['stale_reads']}")
+    result(f"{name}.verdicts", counters["oracle_unknown"] == 0, f"{counters['oracle_unknown']} without one")
 
 
 def body() -> None:
     bounded = f"migrc+defer_pages={BOUND}"
-    found = bench(f"{MOVE} --mapping ro --schemes migrc,{bounded}")
-    nothing_before_settling(found["migrc"])
+    found = bench(f"{MOVE} --mapping ro --schemes migrc,stamp,{bounded}")
+    nothing_before_settling(found["migrc"], "readonly")
+    nothing_before_settling(found["stamp"], "stamped")
+    result("stamped.held", found["stamp"]["held_pages_max"] == 0, "frames are free at once")
     held = found[bounded]["held_pages_max"]
     result("bounded.held", 0 < held <= BOUND, f"{held} frames at most, of {BOUND}")
     # Nobody reads: who waits for a page ends its batch early, and when that is differs from scheme to scheme.

@@ -145,6 +145,23 @@ TEST(stamped_frames_are_paid_for_again_without_skipping)
 	end();
 }
 
+TEST(stamps_of_frames_are_each_looked_at)
+{
+	struct migrate_stats stats;
+
+	begin("stamp");
+	use_all(); /* what the pages leave merges with what is free */
+	CHECK_EQ(host_migrate(as, va, 1, 1, &stats, NULL), 0);
+	tlb_flush_context(&as->ctx);
+	CHECK_EQ(host_migrate(as, va + PAGE_SIZE, 1, 1, &stats, NULL), 0);
+	u64 left = counters(0)->forced[PAY_LEAVE], shootdowns = counters(0)->shootdowns;
+
+	use_all();
+	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left + 1); /* the second frame's alone */
+	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	end();
+}
+
 #ifndef HOST_ARM64
 TEST(stamps_tell_who_has_flushed_since)
 {
