@@ -7,6 +7,7 @@
 #include <kernel/context.h>
 #include <mm/debt.h>
 #include <mm/deferral.h>
+#include <mm/dup.h>
 #include <mm/hint.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
@@ -333,6 +334,15 @@ static void mark_elsewhere(void)
 	hint_mark(other, other_va, other_va + PAGE_SIZE);
 }
 
+static void duplicate(void)
+{
+	int err;
+	struct aspace *dup = aspace_dup(as, "dup", 0, &err);
+
+	CHECK(dup);
+	aspace_destroy(dup);
+}
+
 static void write_elsewhere(void)
 {
 	CHECK(host_word(other, other_va, true));
@@ -369,6 +379,7 @@ TEST(migrc_pays_before_what_a_stale_entry_must_not_survive)
 		{unmap, PAY_UNMAP},
 		{drop, PAY_DROP},
 		{mark, PAY_HINT},
+		{duplicate, PAY_DUPLICATE},
 		{map_readonly, PAY_EVENT_COUNT},
 		{unmap_elsewhere, PAY_EVENT_COUNT},
 		{mark_elsewhere, PAY_EVENT_COUNT},
