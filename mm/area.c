@@ -98,7 +98,7 @@ void area_insert(struct aspace *as, struct area *area)
 
 void area_remove(struct aspace *as, struct area *area)
 {
-	as->recent = NULL;
+	store_relaxed(&as->recent, NULL);
 	list_del(&area->link);
 	object_unlink(area);
 	object_put(area->object);
