@@ -101,7 +101,8 @@ $(SMALL:%=$(OBJ)/%/%): CFLAGS += -Os
 SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
 	kernel/bench/harness/options kernel/bench/harness/variant kernel/bench/load/options mm/knob mm/knobs mm/schemes \
 	$(addprefix kernel/bench/workload/,migrate_table numa_report pmbench_record pmbench_report scale_report) \
-	arch/$(ARCH)/geometry
+	kernel/lib/printf kernel/lib/utf8 kernel/core/panic kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
+	arch/$(ARCH)/geometry arch/$(ARCH)/features
 $(SMALL_FILES:%=$(OBJ)/%.c.o): CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile
