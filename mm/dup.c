@@ -140,7 +140,7 @@ static int prepare_entries(const struct area *from, struct area *area, enum dup_
 		u64 into = va & (PT_LEVEL_SIZE(pos.level) - 1);
 
 		if (copies(how, from, page))
-			err = copy_at(area, va, page_to_virt(page) + into);
+			err = copy_at(area, va, (char *)page_to_virt(page) + into);
 		else if (how == DUP_LOWER && !pgwalk_create(&pt_stage1, area->aspace->root, va, 0,
 							    numa_resolve(area->node))
 						      .ptep)
