@@ -11,11 +11,13 @@ static unsigned issue_part(struct tlb_part *part)
 {
 	asid_t asid = part->ctx == &tlb_kernel_context ? ASID_KERNEL : asid_of(part->ctx, 0);
 	u64 pages = (part->end - part->start) >> PAGE_SHIFT;
+	bool whole = tlb_wants_full(part);
 
-	tlb_bcast_prepare();
-	if (tlb_wants_full(part)) {
-		/* Acquire: entries that were owed by then were taken down before; pairs with tlb_owe(). */
+	/* Acquire, before the barrier: entries that were owed by then were taken down before; pairs with tlb_owe(). */
+	if (whole)
 		part->gen = load_acquire(&part->ctx->gen);
+	tlb_bcast_prepare();
+	if (whole) {
 		if (asid == ASID_KERNEL)
 			tlb_bcast_issue_all();
 		else
