@@ -246,7 +246,7 @@ enum fault_result cow_unmap_below(struct fault *f, const struct area *area, stru
 bool cow_fault_map(struct fault *f, const struct area *area, struct page *page, const slot_t *slot,
 		   prot_t *prot)
 {
-	if (page->object == area->object)
+	if (load_relaxed(&page->object) == area->object)
 		return true;
 	/* A copy has come meanwhile, or is about to. The PTL orders it: see cow_unmap_below(). */
 	if (!slot_is_none(slot_load(slot))) {

@@ -35,7 +35,8 @@ int leave_begin(struct object *file, struct page *page, struct rmap_edit *edit)
 /* The slot is empty, the page nobody's. */
 static void leave(struct object *file, struct page *page, slot_t *slot)
 {
-	page->object = NULL;
+	/* A fault that found the page reads it, and decides by its slot. */
+	store_relaxed(&page->object, NULL);
 	/* Relaxed: whoever looks at the file of a page has its lock. */
 	if (atomic_fetch_and_relaxed(&page->flags, ~(u32)PG_DIRTY) & PG_DIRTY)
 		dirty_ends(file);
