@@ -4,7 +4,6 @@
  */
 #include <mm/aspace.h>
 #include <mm/cow.h>
-#include <mm/entry_page.h>
 #include <mm/fault.h>
 #include <mm/file_fault.h>
 #include <mm/hint.h>
@@ -12,7 +11,6 @@
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include <mm/pay.h>
-#include <mm/rules.h>
 #include <mm/stats.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
@@ -73,9 +71,8 @@ static enum fault_result fault_store(struct fault *f, const struct area *area,
 		       : FAULT_RETRY;
 }
 
-/* A write to a page that a shadow shows: what is mapped here makes way before the copy is made. */
-static enum fault_result fault_copy(struct fault *f, const struct area *area, struct pt_pos pos,
-				    const struct place *at)
+enum fault_result fault_copy(struct fault *f, const struct area *area, struct pt_pos pos,
+			     const struct place *at)
 {
 	if (!at->slot)
 		return FAULT_ERROR;
@@ -158,34 +155,42 @@ static inline bool map_page(struct fault *f, const struct area *area, struct pt_
 	return won;
 }
 
+/* The page that belongs here, with a reference; or NULL: look again. Anything but FAULT_DONE: the fault ends so. */
+static inline enum fault_result absent_page(struct fault *f, struct area *area, struct pt_pos pos,
+					    const struct place *at, unsigned order,
+					    struct page **page)
+{
+	if (likely(slot_is_none(at->seen) && at->obj->ops->zeroes)) {
+		*page = new_page(area, at->slot, at->index, order, f->strict);
+		if (*page || !slot_is_none(slot_load(at->slot)))
+			return FAULT_DONE;
+		return order ? fault_absent_small(f, area) : FAULT_ERROR;
+	}
+	if (at->index >= load_relaxed(&at->obj->size))
+		return FAULT_ERROR; /* beyond the end of the file */
+	if (!slot_is_page(at->seen))
+		return fault_behind(f, area, pos, *at, page);
+	*page = slot_page_get(at->slot, at->seen);
+	return FAULT_DONE;
+}
+
 /* Nothing is mapped: find or make the page and map it. Read side of aspace.lock held. */
 static enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos pos)
 {
 	unsigned order = pos.level ? HUGE_ORDER : 0;
 	vaddr_t va = ALIGN_DOWN(f->va, PT_LEVEL_SIZE(pos.level));
-	u64 index = area->offset + ((va - area->start) >> PAGE_SHIFT);
-	slot_t *slot = object_slot(area->object, index, true);
+	struct place at = {.obj = area->object,
+			   .index = area->offset + ((va - area->start) >> PAGE_SHIFT)};
 	struct page *page;
 
-	if (!slot)
+	at.slot = object_slot(at.obj, at.index, true);
+	if (!at.slot)
 		return FAULT_ERROR;
-	slot_t seen = slot_load(slot);
+	at.seen = slot_load(at.slot);
+	enum fault_result result = absent_page(f, area, pos, &at, order, &page);
 
-	if (likely(slot_is_none(seen) && area->object->ops->zeroes)) {
-		page = new_page(area, slot, index, order, f->strict);
-		if (!page && slot_is_none(slot_load(slot)))
-			return order ? fault_absent_small(f, area) : FAULT_ERROR;
-	} else if (index >= load_relaxed(&area->object->size)) {
-		return FAULT_ERROR; /* beyond the end of the file */
-	} else if (slot_is_page(seen)) {
-		page = slot_page_get(slot, seen);
-	} else {
-		struct place at = {area->object, index, slot, seen};
-		enum fault_result result = fault_behind(f, area, pos, at, &page);
-
-		if (result != FAULT_DONE)
-			return result;
-	}
+	if (result != FAULT_DONE)
+		return result;
 	/*
 	 * The page in the slot has the other size. Either somebody put a 2 MiB page there, found a table
 	 * in its place, and will take the page back; or the table is there by now. Look again.
@@ -208,115 +213,10 @@ static enum fault_result fault_absent(struct fault *f, struct area *area, struct
 					.start = va,
 					.end = va + PT_LEVEL_SIZE(pos.level),
 					.write = area->prot & PROT_WRITE});
-	if (!map_page(f, area, pos, slot, page))
+	if (!map_page(f, area, pos, at.slot, page))
 		page_put(page, PAGE_REF);
 	/* If somebody else won, the access decides again. */
 	return unlikely(f->throttle) ? FAULT_WAIT : FAULT_DONE;
-}
-
-/* ---- present entries ------------------------------------------------------------ */
-
-/* Give the entry more, unless it changed since it was looked at. what: the part of it that may need a flush. */
-static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t (*change)(pte_t),
-				      enum entry_change what)
-{
-	struct spinlock *ptl = pt_lock_of(pos.ptep);
-
-	spin_lock(ptl);
-	bool same = pte_load(pos.ptep).v == f->seen.v;
-
-	if (same && unlikely(f->dirties) && !(f->reused ? cow_reuse(f) : file_fault_write(f))) {
-		spin_unlock(ptl);
-		return FAULT_WAIT;
-	}
-	if (same)
-		pt_change(pos.ptep, change);
-	spin_unlock(ptl);
-	if (same && rules.upgrade[what] &&
-	    rule_flush_entry(&f->as->ctx, f->va, pos.level, rules.upgrade[what]))
-		count(upgrade_flushes);
-	return unlikely(f->throttle) ? FAULT_WAIT : FAULT_DONE;
-}
-
-/*
- * The entry allows the access. Somebody else repaired it, or this CPU holds a stale one that
- * allows less: what the rules have for that. If a retried fault leaves it out, the access
- * faults once more at most, as that one is a first fault.
- */
-static void fix_up(const struct fault *f, unsigned level)
-{
-	count(spurious_faults);
-	if (!f->write && !f->exec)
-		return; /* no entry that a CPU may hold refuses to be read */
-	enum rule_flush how = rules.fixup[f->attempt > 0];
-
-	if (rule_flush_entry(&f->as->ctx, f->va, level, how))
-		count(spurious_flushes);
-	else if (!how && !pt_fault_drops())
-		cpu_relax(); /* whoever gave the access may be about to flush */
-}
-
-/* A write fault on a page of an area that tracks them. False: copy it first, by *at. */
-static bool may_be_written(struct fault *f, struct area *area, struct place *at)
-{
-	f->dirties = true;
-	f->reused = NULL;
-	return !area->object->is_shadow || !cow_must_copy(f, area, at);
-}
-
-/*
- * The page may be written: its debts first, as nobody may read an older frame of it then (I5).
- * The reference keeps the page here. Else it might have moved, been paid for and moved
- * back, with a new debt, by the time the entry is compared.
- */
-static __noinline enum fault_result pay_and_upgrade(struct fault *f, struct pt_pos pos)
-{
-	struct page *page = entry_page_get(pos, f->seen, PAGE_REF);
-
-	if (!page) {
-		f->dirties = false; /* asked again, if it is still to become writable */
-		return FAULT_RETRY;
-	}
-	pay(PAY_WRITE_UPGRADE,
-	    (struct pay_scope){.page = page, .ctx = &f->as->ctx, .start = f->va, .end = f->va + 1});
-	enum fault_result result = fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
-
-	page_put(page, PAGE_REF);
-	return result;
-}
-
-static inline enum fault_result fault_upgrade(struct fault *f, struct pt_pos pos)
-{
-	if (unlikely(pay_is_heard(PAY_WRITE_UPGRADE)))
-		return pay_and_upgrade(f, pos);
-	return fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
-}
-
-/* The entry is present, but does not allow the access, or no longer refuses it. */
-static enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos)
-{
-	if (f->write && !pte_is_writable(f->seen) && area->prot & PROT_WRITE) {
-		struct place at;
-
-		if (unlikely(area->object->tracked) && !may_be_written(f, area, &at))
-			return fault_copy(f, area, pos, &at);
-		return fault_upgrade(f, pos);
-	}
-	/* What is missing then, the access faults for once more, where hardware does not set it. */
-	if (unlikely(f->attempt && rules.leaves_retried)) {
-		if (!pt_hw_dirty() &&
-		    (!pte_is_accessed(f->seen) || (f->write && !pte_is_dirty(f->seen))))
-			count(extra_faults);
-		return FAULT_DONE;
-	}
-	if (f->write && !pte_is_dirty(f->seen)) /* ports whose software sets it */
-		return fault_change(f, pos, pte_mk_dirty, ENTRY_D_SET);
-	if (!pte_is_accessed(f->seen))
-		return fault_change(f, pos, pte_mk_young, ENTRY_A_SET);
-	/* Nobody takes execution from an entry but aspace_protect(), which takes it from the area, too. */
-	ASSERT(!f->exec || pte_is_executable(f->seen));
-	fix_up(f, pos.level);
-	return FAULT_DONE;
 }
 
 /* ---- the handler ---------------------------------------------------------------- */

@@ -59,7 +59,6 @@ static inline void set_cache_high(struct pmm_node *n)
 
 enum poison pmm_poison = POISON_MARK;
 
-u64 (*pmm_reclaim)(u32 node, u64 want);
 void (*pmm_low)(u32 node);
 
 /* ---- frames that are released ---------------------------------------------- */
@@ -254,39 +253,14 @@ static inline struct page *take(struct page *page)
 	return page;
 }
 
-/* Have the deferral pay for what it holds back. May wait. */
-static void pay_for_frames(u32 node, unsigned order)
-{
-	u64 start = cycles_now();
-
-	pay(PAY_PRESSURE, pay_frames(node, order));
-	count_add(wait_allocator, cycles_now() - start);
-}
-
-/*
- * Held frames are paid for sooner than for single frames: they may merge into a
- * block, and what is free near the watermark lies in small pieces.
- */
-static bool wants_payment(struct pmm_node *n, unsigned order)
-{
-	/* Relaxed: mostly nothing is held. */
-	if (likely(!load_relaxed(&n->quarantined)))
-		return false;
-	spin_lock(&n->lock);
-	bool wants = n->quarantined && n->free_pages < n->watermark_low + (1UL << order);
-
-	spin_unlock(&n->lock);
-	return wants;
-}
-
 /* A block of more than one frame, without going through a cache. */
 static __noinline struct page *alloc_block(u32 node, unsigned order, unsigned flags)
 {
 	struct pmm_node *n = &pmm_nodes[node];
 
 	ASSERT(order <= PMM_MAX_ORDER);
-	if (unlikely(wants_payment(n, order)))
-		pay_for_frames(node, order);
+	if (unlikely(load_relaxed(&n->quarantined))) /* mostly nothing is held back */
+		pmm_pay_for_block(node, order);
 	struct page *page =
 		take_block(n, &order, order, flags & PMM_RESERVE ? 0 : n->watermark_min);
 
@@ -309,60 +283,9 @@ static inline struct page *alloc_on(u32 node, unsigned order, unsigned flags)
 	return take(page);
 }
 
-/* Would there be enough with the frames that a deferral holds back? They can be had by paying. */
-static bool obtainable(struct pmm_node *n, unsigned order, unsigned flags)
+struct page *pmm_alloc_quickly(u32 node, unsigned order, unsigned flags)
 {
-	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
-
-	spin_lock(&n->lock);
-	bool enough = n->quarantined && n->free_pages + n->quarantined >= floor + (1UL << order);
-
-	spin_unlock(&n->lock);
-	return enough;
-}
-
-/* Once more, after the deferral has paid for what it holds. May wait. */
-static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
-{
-	if (!obtainable(&pmm_nodes[node], order, flags))
-		return NULL;
-	pay_for_frames(node, order);
 	return alloc_on(node, order, flags);
-}
-
-/* Once more, after files have given frames back. What was freed may be taken by others: as often as there is some. */
-static struct page *alloc_after_reclaim(u32 node, unsigned flags)
-{
-	struct page *page = NULL;
-	u64 start = cycles_now();
-
-	while (!page && pmm_reclaim(node, RECLAIM_PAGES))
-		page = alloc_on(node, 0, flags);
-	count_add(wait_allocator, cycles_now() - start);
-	return page;
-}
-
-/*
- * The node has none: pay, then try other nodes, nearest first. What they hold back
- * is paid for only if no node has any: a payment brings back the frames of all. Pages of files
- * are reclaimed last.
- */
-static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigned flags)
-{
-	struct page *page = alloc_after_paying(node, order, flags);
-	unsigned count;
-	const u8 *list = pmm_fallback_order(node, &count);
-	bool reclaims = pmm_reclaim && !order && !(flags & PMM_NO_RECLAIM);
-
-	if (flags & PMM_STRICT)
-		count = 1;
-	for (unsigned i = 1; !page && i < count; i++)
-		page = alloc_on(list[i], order, flags);
-	for (unsigned i = 1; !page && i < count; i++)
-		page = alloc_after_paying(list[i], order, flags);
-	for (unsigned i = 0; !page && reclaims && i < count; i++)
-		page = alloc_after_reclaim(list[i], flags);
-	return page;
 }
 
 static __noinline struct page *zeroed(struct page *page)
@@ -378,7 +301,7 @@ struct page *pmm_alloc(u32 node, unsigned order, unsigned flags)
 	struct page *page = alloc_on(node, order, flags);
 
 	if (unlikely(!page))
-		page = alloc_elsewhere(node, order, flags);
+		page = pmm_alloc_slowly(node, order, flags);
 	if (!(flags & PMM_ZERO))
 		return page;
 	if (unlikely(!page || order))

@@ -1,5 +1,5 @@
 /* Files: written by several CPUs while they are cleaned, invalidated and moved; every value is found in the end. */
-#include "mm_fixture.h"
+#include "mm_writers.h"
 #include <kernel/clock.h>
 #include <kernel/error.h>
 #include <kernel/smp.h>
@@ -14,62 +14,7 @@
 enum {
 	PAGES = 16,
 	ROUNDS = 60, /* of the whole file; the store's own checks look at each page of each */
-	WRITERS = 3, /* other CPUs that write, at most */
-	FIRST_WORD = 1, /* of a page's words, word 0 is its stamp: the store wants it to rise */
 };
-
-struct writer {
-	vaddr_t va;
-	unsigned number; /* its word of each page */
-	const u32 *stop; /* atomic */
-	u64 rounds; /* its last value */
-	u64 wrong;
-};
-
-static u64 *word_at(vaddr_t va, u64 page, unsigned number)
-{
-	return (u64 *)(va + (page << PAGE_SHIFT)) + FIRST_WORD + number;
-}
-
-/* Each CPU has a word of its own in each page, which holds what it wrote last. */
-static void write_until_stopped(void *arg)
-{
-	struct writer *w = arg;
-
-	while (!load_acquire(w->stop)) {
-		for (u64 i = 0; i < PAGES; i++) {
-			u64 *word = word_at(w->va, i, w->number);
-
-			w->wrong += load_relaxed(word) != w->rounds;
-			store_relaxed(word, w->rounds + 1);
-		}
-		w->rounds++;
-		cpu_relax(); /* in deterministic runs nobody else gets a turn, once nothing faults any more */
-		context_yield();
-	}
-}
-
-/* On every other CPU, as far as there are writers. */
-static void start_writers(const struct fixture *fx, struct writer *writers,
-			  struct context **running, unsigned *count, const u32 *stop)
-{
-	for_each_online_cpu (cpu)
-		if (cpu != cpu_id() && *count < WRITERS) {
-			struct writer *w = &writers[*count];
-
-			*w = (struct writer){.va = fx->va, .number = *count, .stop = stop};
-			running[(*count)++] =
-				context_spawn(cpu, "writer", write_until_stopped, w, fx->as);
-		}
-}
-
-static void stop_writers(struct context **running, unsigned count, u32 *stop)
-{
-	store_release(stop, 1U);
-	for (unsigned n = 0; n < count; n++)
-		if (running[n])
-			context_join(running[n]);
-}
 
 static void clean_and_drop(struct fixture *fx, struct object *file, unsigned round)
 {
@@ -88,43 +33,20 @@ static void clean_and_drop(struct fixture *fx, struct object *file, unsigned rou
 			fixture_migrate(fx, node, NULL);
 }
 
-static void expect_stored(struct object *file, const struct writer *writers, unsigned count)
-{
-	EXPECT_EQ(file_sync(file), 0);
-	EXPECT_EQ(memory_store_wrong(file->store), 0);
-	for (unsigned n = 0; n < count; n++) {
-		EXPECT_EQ(writers[n].wrong, 0);
-		for (u64 i = 0; i < PAGES; i++)
-			EXPECT_EQ(memory_store_word(file->store, i, FIRST_WORD + n),
-				  writers[n].rounds);
-	}
-}
-
 /* Nothing that is written is lost, whatever becomes of the page meanwhile, and the store is handed no torn page. */
 TEST(file, writes_are_kept_while_pages_are_cleaned_dropped_and_moved)
 {
 	struct fixture fx = {.len = PAGES << PAGE_SHIFT};
-	struct writer writers[WRITERS] = {0};
-	struct context *running[WRITERS] = {NULL};
-	unsigned count = 0;
-	u32 stop = 0;
-	int err;
+	struct writers writers = {0};
+	struct object *file = fixture_open(&fx, "file", false);
 
-	fx.as = aspace_create("file", BOOT_NODE_NONE);
-	struct store *store = memory_store_create(PAGES, BOOT_NODE_NONE);
-	struct object *file = store ? file_create(store) : NULL;
-
-	REQUIRE(fx.as && file);
-	fx.va = aspace_map(fx.as, file, 0, 0, fx.len, RW, false, BOOT_NODE_NONE, &err);
-	REQUIRE(fx.va);
-	start_writers(&fx, writers, running, &count, &stop);
+	REQUIRE(file);
+	writers_start(&writers, &fx);
 	for (unsigned round = 0; round < ROUNDS; round++)
 		clean_and_drop(&fx, file, round);
-	stop_writers(running, count, &stop);
-	expect_stored(file, writers, count);
-	aspace_destroy(fx.as);
-	EXPECT_EQ(file_close(file), 0);
-	pmm_drain_caches();
+	writers_stop(&writers);
+	writers_expect_stored(&writers, file);
+	fixture_close(&fx, file);
 }
 
 /* The file's pages move and leave memory under a private view; copies move, too. */
@@ -140,12 +62,12 @@ static void move_and_drop(struct fixture *fx, struct object *file, unsigned roun
 
 static void expect_unwritten(struct object *file, unsigned count)
 {
-	u64 words[FIRST_WORD + WRITERS];
+	u64 words[WRITERS_FIRST_WORD + WRITERS_MAX];
 
 	for (u64 i = 0; i < PAGES; i++) {
 		EXPECT_EQ(file_read(file, i << PAGE_SHIFT, words, sizeof(words)), sizeof(words));
 		for (unsigned n = 0; n < count; n++)
-			EXPECT_EQ(words[FIRST_WORD + n], 0);
+			EXPECT_EQ(words[WRITERS_FIRST_WORD + n], 0);
 	}
 }
 
@@ -153,29 +75,16 @@ static void expect_unwritten(struct object *file, unsigned count)
 TEST(file, private_writes_are_kept_and_stay_private)
 {
 	struct fixture fx = {.len = PAGES << PAGE_SHIFT};
-	struct writer writers[WRITERS] = {0};
-	struct context *running[WRITERS] = {NULL};
-	unsigned count = 0;
-	u32 stop = 0;
-	int err;
+	struct writers writers = {0};
+	struct object *file = fixture_open(&fx, "private", true);
 
-	fx.as = aspace_create("private", BOOT_NODE_NONE);
-	struct store *store = memory_store_create(PAGES, BOOT_NODE_NONE);
-	struct object *file = store ? file_create(store) : NULL;
-
-	REQUIRE(fx.as && file);
-	fx.va = aspace_map_private(fx.as, file, 0, 0, fx.len, RW, BOOT_NODE_NONE, &err);
-	REQUIRE(fx.va);
-	start_writers(&fx, writers, running, &count, &stop);
+	REQUIRE(file);
+	writers_start(&writers, &fx);
 	for (unsigned round = 0; round < ROUNDS; round++)
 		move_and_drop(&fx, file, round);
-	stop_writers(running, count, &stop);
-	for (unsigned n = 0; n < count; n++)
-		EXPECT_EQ(writers[n].wrong, 0);
-	expect_unwritten(file, count);
-	aspace_destroy(fx.as);
-	EXPECT_EQ(file_close(file), 0);
-	pmm_drain_caches();
+	writers_stop(&writers);
+	expect_unwritten(file, writers.count);
+	fixture_close(&fx, file);
 }
 
 /* A file that is larger than memory, read in one mapping, page by page. */
@@ -244,7 +153,7 @@ static void write_once(void *arg)
 {
 	struct blocked *b = arg;
 
-	store_relaxed((u64 *)b->va + FIRST_WORD, 2UL);
+	store_relaxed((u64 *)b->va + WRITERS_FIRST_WORD, 2UL);
 	atomic_fetch_add(&b->done, 1U);
 }
 
@@ -275,7 +184,7 @@ TEST(file, writer_is_woken_when_the_page_is_stored)
 	EXPECT_EQ(knob_set("store_ns", "0", "set", text, sizeof(text)), 0);
 	EXPECT_EQ(b.done, writer ? 1 : 0);
 	EXPECT_EQ(file_sync(file), 0);
-	EXPECT_EQ(memory_store_word(store, 0, FIRST_WORD), writer ? 2 : 1);
+	EXPECT_EQ(memory_store_word(store, 0, WRITERS_FIRST_WORD), writer ? 2 : 1);
 	aspace_destroy(as);
 	EXPECT_EQ(file_close(file), 0);
 	pmm_drain_caches();

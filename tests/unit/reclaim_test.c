@@ -1,5 +1,5 @@
 /* Reclaim: files give frames back while others use them, by who allocates and by a CPU that is idle; nothing is lost. */
-#include "mm_fixture.h"
+#include "mm_writers.h"
 #include <kernel/clock.h>
 #include <kernel/error.h>
 #include <kernel/printf.h>
@@ -10,14 +10,10 @@
 #include <mm/knob.h>
 #include <mm/reclaim.h>
 
-#define RW (PROT_READ | PROT_WRITE)
-
 enum {
 	ID = 9, /* of the pattern file */
 	PAGES = 48, /* of the file that is written */
 	ROUNDS = 80,
-	WRITERS = 3, /* other CPUs, at most */
-	FIRST_WORD = 1, /* word 0 is the page's stamp */
 };
 
 /* ---- by an idle CPU -------------------------------------------------------------------- */
@@ -91,36 +87,11 @@ TEST(reclaim, idle_cpu_gets_frames_back_when_a_node_is_short)
 
 /* ---- while others write, clean, drop and move ---------------------------------------------- */
 
-struct writer {
-	vaddr_t va;
-	unsigned number; /* its word of each page */
-	u32 *stop; /* atomic */
-	u64 rounds; /* its last value */
-	u64 wrong;
-};
-
-static u64 *word_at(vaddr_t va, u64 page, unsigned number)
+/* Now and then, whoever writes reclaims, too. */
+static void reclaim_sometimes(unsigned number, u64 round)
 {
-	return (u64 *)(va + (page << PAGE_SHIFT)) + FIRST_WORD + number;
-}
-
-/* Each CPU has a word of its own in each page, which holds what it wrote last; now and then it reclaims, too. */
-static void write_until_stopped(void *arg)
-{
-	struct writer *w = arg;
-
-	while (!load_acquire(w->stop)) {
-		for (u64 i = 0; i < PAGES; i++) {
-			u64 *word = word_at(w->va, i, w->number);
-
-			w->wrong += load_relaxed(word) != w->rounds;
-			store_relaxed(word, w->rounds + 1);
-		}
-		w->rounds++;
-		if (w->rounds % 8 == w->number)
-			reclaim_pages(numa_node_of_cpu(cpu_id()), PAGES / 4);
-		context_yield();
-	}
+	if (round % 8 == number)
+		reclaim_pages(numa_node_of_cpu(cpu_id()), PAGES / 4);
 }
 
 static void disturb(struct fixture *fx, struct object *file, unsigned round)
@@ -148,54 +119,22 @@ static void disturb(struct fixture *fx, struct object *file, unsigned round)
 		EXPECT_EQ(file_sync(file), 0);
 }
 
-static void expect_stored(struct object *file, const struct writer *writers, unsigned count)
-{
-	EXPECT_EQ(file_sync(file), 0);
-	EXPECT_EQ(memory_store_wrong(file->store), 0);
-	for (unsigned n = 0; n < count; n++) {
-		EXPECT_EQ(writers[n].wrong, 0);
-		for (u64 i = 0; i < PAGES; i++)
-			EXPECT_EQ(memory_store_word(file->store, i, FIRST_WORD + n),
-				  writers[n].rounds);
-	}
-}
-
 /* Nothing that is written is lost, whoever takes the page meanwhile, and the store is handed no torn page. */
 TEST(reclaim, writes_are_kept_while_pages_are_reclaimed_cleaned_dropped_and_moved)
 {
 	struct fixture fx = {.len = PAGES << PAGE_SHIFT};
-	struct writer writers[WRITERS] = {0};
-	struct context *running[WRITERS] = {NULL};
-	unsigned count = 0;
-	u32 stop = 0, batch = knobs.reclaim_batch;
+	struct writers writers = {.between = reclaim_sometimes};
+	u32 batch = knobs.reclaim_batch;
 	char text[80], was[16];
-	int err;
+	struct object *file = fixture_open(&fx, "reclaim", false);
 
-	fx.as = aspace_create("reclaim", BOOT_NODE_NONE);
-	struct store *store = memory_store_create(PAGES, BOOT_NODE_NONE);
-	struct object *file = store ? file_create(store) : NULL;
-
-	REQUIRE(fx.as && file);
-	fx.va = aspace_map(fx.as, file, 0, 0, fx.len, RW, false, BOOT_NODE_NONE, &err);
-	REQUIRE(fx.va);
-	for_each_online_cpu (cpu)
-		if (cpu != cpu_id() && count < WRITERS) {
-			writers[count] =
-				(struct writer){.va = fx.va, .number = count, .stop = &stop};
-			running[count] = context_spawn(cpu, "writer", write_until_stopped,
-						       &writers[count], fx.as);
-			count++;
-		}
+	REQUIRE(file);
+	writers_start(&writers, &fx);
 	for (unsigned round = 0; round < ROUNDS; round++)
 		disturb(&fx, file, round);
-	store_release(&stop, 1U);
-	for (unsigned n = 0; n < count; n++)
-		if (running[n])
-			context_join(running[n]);
-	expect_stored(file, writers, count);
+	writers_stop(&writers);
+	writers_expect_stored(&writers, file);
 	ksnprintf(was, sizeof(was), "%u", batch);
 	EXPECT_EQ(knob_set("reclaim_batch", was, "set", text, sizeof(text)), 0);
-	aspace_destroy(fx.as);
-	EXPECT_EQ(file_close(file), 0);
-	pmm_drain_caches();
+	fixture_close(&fx, file);
 }

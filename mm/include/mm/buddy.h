@@ -1,4 +1,4 @@
-/* Between mm/buddy.c, mm/pmm.c and mm/pmm_nodes.c: the free frames of a node, in blocks of 2^order. */
+/* Between mm/buddy.c and mm/pmm*.c: the free frames of a node, in blocks of 2^order. */
 #pragma once
 
 #include <mm/pmm.h>
@@ -24,3 +24,16 @@ void buddy_free(struct pmm_node *n, struct page *page, unsigned order);
  * none. Its state is no longer PAGE_FREE on return, or its buddy could merge with it.
  */
 struct page *buddy_alloc(struct pmm_node *n, unsigned order);
+
+/* ---- between mm/pmm.c and mm/pmm_slow.c. As pmm_alloc(), but nothing is zeroed ---- */
+
+/* From this node without paying; NULL: no memory there. */
+struct page *pmm_alloc_quickly(u32 node, unsigned order, unsigned flags);
+/* The node had none: from wherever there is some. May wait. NULL: nowhere. */
+struct page *pmm_alloc_slowly(u32 node, unsigned order, unsigned flags);
+/*
+ * A block is wanted of a node where frames are held back: if little more than the low watermark is
+ * free, have the deferral pay. Sooner than for a single frame: what is held may merge into a block, and
+ * what is free near the watermark lies in small pieces. May wait.
+ */
+void pmm_pay_for_block(u32 node, unsigned order);

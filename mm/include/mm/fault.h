@@ -10,12 +10,12 @@ struct fault {
 	vaddr_t va;
 	bool write, exec;
 	bool strict; /* new pages come from the area's node or not at all */
-	bool dirties; /* the change under way makes an entry of a tracked page writable, or of one ... */
+	bool dirties; /* the change under way makes an entry of a tracked page writable */
 	bool throttled; /* it has written back, which it does once: a later attempt goes on whatever the budget */
 	unsigned attempt; /* how often it started over */
 	pte_t seen; /* the entry as it was read once; all decisions follow from this value */
-	struct place
-		*reused; /* ... that a shadow shows here; NULL: of a file. Only with `dirties` */
+	/* With `dirties`: where a shadow shows a page that is not copied, as nobody else has it. NULL: a file's page. */
+	struct place *reused;
 	u64 start; /* cycles_now() at entry */
 	struct object_fill fill; /* what FAULT_WAIT waits for; obj NULL: for the lock of `page` */
 	struct object *
@@ -36,6 +36,14 @@ enum fault_result {
  * interrupts on, no locks.
  */
 bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec);
+
+/* ---- between mm/fault.c and mm/fault_present.c: read side of aspace.lock held ---- */
+
+/* The entry f->seen at pos is present, but does not allow the access, or no longer refuses it. */
+enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos);
+/* A write to a page that a shadow shows: what is mapped here makes way before the copy is made. */
+enum fault_result fault_copy(struct fault *f, const struct area *area, struct pt_pos pos,
+			     const struct place *at);
 
 /* Of this CPU's faults that waited for a page under migration; workloads reset it. */
 struct fault_wait {

@@ -10,11 +10,11 @@ from pathlib import Path
 
 FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm/context.c", "mm/asid.c",
          "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
-         "mm/include/mm/page.h", "mm/collect.c", "mm/migrate*.c", "mm/fault.c",
+         "mm/include/mm/page.h", "mm/collect.c", "mm/migrate*.c", "mm/fault*.c", "mm/pin.c", "mm/include/mm/entry_page.h",
          "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
-         "mm/rules.c", "mm/defer/*.c", "mm/copies.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/reclaim.c",
+         "mm/rules.c", "mm/defer/*.c", "mm/copies.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/dup.c", "mm/copies.c", "mm/reclaim.c",
          "mm/page_lock.c", "mm/rmap_edit.c",
          "mm/store*.c", "mm/include/mm/page_lock.h", "mm/include/mm/slot.h", "mm/include/mm/object.h")
 

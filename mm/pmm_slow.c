@@ -1,0 +1,85 @@
+/*
+ * Allocations that the node cannot serve from what is free. What a deferral holds back there is paid for;
+ * then come other nodes, nearest first. What those hold back is paid for only if no
+ * node has a free frame, as a payment brings back the frames of all. Pages of files are reclaimed last.
+ */
+#include <mm/buddy.h>
+#include <mm/numa.h>
+#include <mm/pay.h>
+#include <mm/stats.h>
+#include <arch/cpu.h>
+#include <kernel/clock.h>
+
+u64 (*pmm_reclaim)(u32 node, u64 want);
+
+/* Have the deferral pay for what it holds back. May wait. */
+static void pay_for_frames(u32 node, unsigned order)
+{
+	u64 start = cycles_now();
+
+	pay(PAY_PRESSURE, pay_frames(node, order));
+	count_add(wait_allocator, cycles_now() - start);
+}
+
+void pmm_pay_for_block(u32 node, unsigned order)
+{
+	struct pmm_node *n = &pmm_nodes[node];
+
+	spin_lock(&n->lock);
+	bool wants = n->quarantined && n->free_pages < n->watermark_low + (1UL << order);
+
+	spin_unlock(&n->lock);
+	if (wants)
+		pay_for_frames(node, order);
+}
+
+/* Would there be enough with the frames that a deferral holds back? They can be had by paying. */
+static bool obtainable(struct pmm_node *n, unsigned order, unsigned flags)
+{
+	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
+
+	spin_lock(&n->lock);
+	bool enough = n->quarantined && n->free_pages + n->quarantined >= floor + (1UL << order);
+
+	spin_unlock(&n->lock);
+	return enough;
+}
+
+/* Once more, after the deferral has paid for what it holds. May wait. */
+static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
+{
+	if (!obtainable(&pmm_nodes[node], order, flags))
+		return NULL;
+	pay_for_frames(node, order);
+	return pmm_alloc_quickly(node, order, flags);
+}
+
+/* Once more, after files have given frames back. What was freed may be taken by others: as often as there is some. */
+static struct page *alloc_after_reclaim(u32 node, unsigned flags)
+{
+	struct page *page = NULL;
+	u64 start = cycles_now();
+
+	while (!page && pmm_reclaim(node, RECLAIM_PAGES))
+		page = pmm_alloc_quickly(node, 0, flags);
+	count_add(wait_allocator, cycles_now() - start);
+	return page;
+}
+
+struct page *pmm_alloc_slowly(u32 node, unsigned order, unsigned flags)
+{
+	struct page *page = alloc_after_paying(node, order, flags);
+	unsigned count;
+	const u8 *list = pmm_fallback_order(node, &count);
+	bool reclaims = pmm_reclaim && !order && !(flags & PMM_NO_RECLAIM);
+
+	if (flags & PMM_STRICT)
+		count = 1;
+	for (unsigned i = 1; !page && i < count; i++)
+		page = pmm_alloc_quickly(list[i], order, flags);
+	for (unsigned i = 1; !page && i < count; i++)
+		page = alloc_after_paying(list[i], order, flags);
+	for (unsigned i = 0; !page && reclaims && i < count; i++)
+		page = alloc_after_reclaim(list[i], flags);
+	return page;
+}
