@@ -236,6 +236,12 @@ void debts_free(struct debts *d, struct page *frames)
 	free_held(d, frames);
 }
 
+void debts_free_owing(struct page *page, u64 debt)
+{
+	page->debt = debt;
+	pmm_free_owing(page);
+}
+
 /*
  * What a payment is for: these frames, and the contexts in debts.paying. A context
  * was noted before a frame was held, so the flushes cover every frame here.

@@ -8,7 +8,6 @@
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/deferral.h>
-#include <mm/pay.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
 #include <kernel/string.h>
@@ -268,7 +267,7 @@ static __noinline struct page *alloc_block(u32 node, unsigned order, unsigned fl
 }
 
 /* From this node without paying; NULL: no memory there. */
-static inline struct page *alloc_on(u32 node, unsigned order, unsigned flags)
+static __always_inline struct page *alloc_on(u32 node, unsigned order, unsigned flags)
 {
 	struct pmm_cache *cache = &(*this_cpu_ptr(pmm_caches))[node];
 
@@ -283,9 +282,15 @@ static inline struct page *alloc_on(u32 node, unsigned order, unsigned flags)
 	return take(page);
 }
 
-struct page *pmm_alloc_quickly(u32 node, unsigned order, unsigned flags)
+static struct page *attempt(u32 node, unsigned order, unsigned flags)
 {
 	return alloc_on(node, order, flags);
+}
+
+/* The short path has the same arguments at hand, and keeps nothing else for this. */
+static __noinline struct page *alloc_elsewhere(u32 node, unsigned order, unsigned flags)
+{
+	return pmm_alloc_slowly(attempt, node, order, flags);
 }
 
 static __noinline struct page *zeroed(struct page *page)
@@ -301,7 +306,7 @@ struct page *pmm_alloc(u32 node, unsigned order, unsigned flags)
 	struct page *page = alloc_on(node, order, flags);
 
 	if (unlikely(!page))
-		page = pmm_alloc_slowly(node, order, flags);
+		page = alloc_elsewhere(node, order, flags);
 	if (!(flags & PMM_ZERO))
 		return page;
 	if (unlikely(!page || order))

@@ -4,11 +4,9 @@
  * node has a free frame, as a payment brings back the frames of all. Pages of files are reclaimed last.
  */
 #include <mm/buddy.h>
-#include <mm/numa.h>
 #include <mm/pay.h>
 #include <mm/stats.h>
 #include <arch/cpu.h>
-#include <kernel/clock.h>
 
 u64 (*pmm_reclaim)(u32 node, u64 want);
 
@@ -46,29 +44,30 @@ static bool obtainable(struct pmm_node *n, unsigned order, unsigned flags)
 }
 
 /* Once more, after the deferral has paid for what it holds. May wait. */
-static struct page *alloc_after_paying(u32 node, unsigned order, unsigned flags)
+static struct page *alloc_after_paying(pmm_attempt *attempt, u32 node, unsigned order,
+				       unsigned flags)
 {
 	if (!obtainable(&pmm_nodes[node], order, flags))
 		return NULL;
 	pay_for_frames(node, order);
-	return pmm_alloc_quickly(node, order, flags);
+	return attempt(node, order, flags);
 }
 
 /* Once more, after files have given frames back. What was freed may be taken by others: as often as there is some. */
-static struct page *alloc_after_reclaim(u32 node, unsigned flags)
+static struct page *alloc_after_reclaim(pmm_attempt *attempt, u32 node, unsigned flags)
 {
 	struct page *page = NULL;
 	u64 start = cycles_now();
 
 	while (!page && pmm_reclaim(node, RECLAIM_PAGES))
-		page = pmm_alloc_quickly(node, 0, flags);
+		page = attempt(node, 0, flags);
 	count_add(wait_allocator, cycles_now() - start);
 	return page;
 }
 
-struct page *pmm_alloc_slowly(u32 node, unsigned order, unsigned flags)
+struct page *pmm_alloc_slowly(pmm_attempt *attempt, u32 node, unsigned order, unsigned flags)
 {
-	struct page *page = alloc_after_paying(node, order, flags);
+	struct page *page = alloc_after_paying(attempt, node, order, flags);
 	unsigned count;
 	const u8 *list = pmm_fallback_order(node, &count);
 	bool reclaims = pmm_reclaim && !order && !(flags & PMM_NO_RECLAIM);
@@ -76,10 +75,10 @@ struct page *pmm_alloc_slowly(u32 node, unsigned order, unsigned flags)
 	if (flags & PMM_STRICT)
 		count = 1;
 	for (unsigned i = 1; !page && i < count; i++)
-		page = pmm_alloc_quickly(list[i], order, flags);
+		page = attempt(list[i], order, flags);
 	for (unsigned i = 1; !page && i < count; i++)
-		page = alloc_after_paying(list[i], order, flags);
+		page = alloc_after_paying(attempt, list[i], order, flags);
 	for (unsigned i = 0; !page && reclaims && i < count; i++)
-		page = alloc_after_reclaim(list[i], flags);
+		page = alloc_after_reclaim(attempt, list[i], flags);
 	return page;
 }

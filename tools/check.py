@@ -50,7 +50,7 @@ LAYERS: list[tuple[str, str]] = [
     ("kernel/bench/workload/", rf"{BENCH}|(harness|load|report)/.*"),
     ("kernel/bench/command/", rf"{BENCH}|(harness|load|report)/.*"),
     ("kernel/shell/", r"(mm|kernel)/.*|arch/cpu\.h"),
-    ("mm/defer/", rf"mm/(tlb|deferral|knob|debt|copies|migrate|pmm)\.h|{LIB}"),  # never arch/, never an IPI by hand
+    ("mm/defer/", rf"mm/(tlb|deferral|knob|debt|copies|migrate)\.h|{LIB}"),  # never arch/, never an IPI by hand
     ("mm/", r"(mm|arch|kernel)/(?!bench|shell).*"),
     ("arch/fake/", r"(arch|asm|fake|kernel)/.*|std(io|lib)\.h|string\.h|pthread\.h"),
     ("arch/", r"(arch|asm|kernel)/.*"),

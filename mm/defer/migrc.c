@@ -11,9 +11,9 @@
  *   2 Each way to writable pays first.
  *   3 A flush that somebody makes for another reason settles the debt on the CPUs
  *     that made it. Who pays leaves them out, and asks nobody if all have flushed.
- *   4 Watermarks count held frames as obtainable (mm/pmm.c, obtainable()).
+ *   4 Watermarks count held frames as obtainable (mm/pmm_slow.c, obtainable()).
  *   5 An allocator in trouble pays and gets the frames, sooner for large blocks
- *     (mm/pmm.c, PAY_PRESSURE).
+ *     (mm/pmm_slow.c, PAY_PRESSURE).
  *
  * Promise   as skeleton.c: nobody reads an older copy of a page than it may.
  * Pays      all there is, in one shootdown, when something demands it: mm/copies.c.

@@ -17,7 +17,7 @@
  * Tunables  defer_for, defer_skip, defer_age as migrc. No frame is held back, so
  *           defer_pages bounds nothing: a frame that owes is free memory.
  *
- * Keeps     I1: pmm_free_owing() frees, and frames leave only through
+ * Keeps     I1: debts_free_owing() frees, and frames leave only through
  *           stamp_frames_leave(). A stamp is made after its entry was taken down, under
  *           the PTL, and read after the node's lock was taken that the frame was freed
  *           under. So who is found in no mask then flushes before he loads the context.
@@ -36,7 +36,6 @@
 #include <mm/deferral.h>
 #include <mm/knob.h>
 #include <mm/migrate.h>
-#include <mm/pmm.h>
 
 /* A context's id, and below it a generation, of which 48 bits last for longer than any machine. */
 enum { STAMP_ID_SHIFT = 48 };
@@ -87,9 +86,8 @@ static bool stamp_may_defer(const struct page *src, struct page *dst)
 
 static void stamp_frame_held(struct page *src)
 {
-	src->debt = (*this_cpu_ptr(stamps))[src->slot];
 	++*this_cpu_ptr(stamp_freed);
-	pmm_free_owing(src);
+	debts_free_owing(src, (*this_cpu_ptr(stamps))[src->slot]);
 }
 
 /* The places are other pages' from now on. */

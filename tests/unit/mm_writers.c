@@ -1,3 +1,4 @@
+/* Writers on every other CPU, and files for them: see mm_writers.h. */
 #include "mm_writers.h"
 #include <arch/cpu.h>
 #include <kernel/smp.h>

@@ -25,12 +25,12 @@ void buddy_free(struct pmm_node *n, struct page *page, unsigned order);
  */
 struct page *buddy_alloc(struct pmm_node *n, unsigned order);
 
-/* ---- between mm/pmm.c and mm/pmm_slow.c. As pmm_alloc(), but nothing is zeroed ---- */
+/* ---- mm/pmm_slow.c, for mm/pmm.c ---- */
 
-/* From this node without paying; NULL: no memory there. */
-struct page *pmm_alloc_quickly(u32 node, unsigned order, unsigned flags);
-/* The node had none: from wherever there is some. May wait. NULL: nowhere. */
-struct page *pmm_alloc_slowly(u32 node, unsigned order, unsigned flags);
+/* Allocate from this node without paying. NULL: there is none. */
+typedef struct page *pmm_attempt(u32 node, unsigned order, unsigned flags);
+/* As pmm_alloc(), but nothing is zeroed: the node had none, so from wherever there is some. May wait. */
+struct page *pmm_alloc_slowly(pmm_attempt *attempt, u32 node, unsigned order, unsigned flags);
 /*
  * A block is wanted of a node where frames are held back: if little more than the low watermark is
  * free, have the deferral pay. Sooner than for a single frame: what is held may merge into a block, and

@@ -72,6 +72,11 @@ typedef void debts_publish(struct page *frames, const struct cpumask *cpus, u64 
 void debts_post(struct debts *d, debts_publish *publish);
 /* Free a chain that debts_post() gave out: all CPUs that had to have flushed. Task context. */
 void debts_free(struct debts *d, struct page *frames);
+/*
+ * Free a page at once, with what it owes in page.debt: for deferrals that pay when the frame leaves the allocator
+ * (deferral.frames_leave). No references, no mappings. Task context.
+ */
+void debts_free_owing(struct page *page, u64 debt);
 /* 4 KiB frames held now. Any context, no lock. */
 u64 debts_held(const struct debts *d);
 /* Largest number of 4 KiB frames that all deferrals together held at one time since the last restart. */

@@ -37,8 +37,10 @@ enum fault_result {
  */
 bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec);
 
-/* ---- between mm/fault.c and mm/fault_present.c: read side of aspace.lock held ---- */
+/* ---- mm/fault_absent.c and mm/fault_present.c, for mm/fault.c. Read side of aspace.lock held ---- */
 
+/* Nothing is mapped at pos. */
+enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos pos);
 /* The entry f->seen at pos is present, but does not allow the access, or no longer refuses it. */
 enum fault_result fault_present(struct fault *f, struct area *area, struct pt_pos pos);
 /* A write to a page that a shadow shows: what is mapped here makes way before the copy is made. */
