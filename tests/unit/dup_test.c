@@ -73,7 +73,7 @@ TEST(dup, writes_stay_where_they_are_while_the_space_is_duplicated)
 	fx.va = aspace_map(fx.as, NULL, 0, 0, fx.len, RW, false, BOOT_NODE_NONE, &err);
 	REQUIRE(fx.va);
 	writers_start(&writers, &fx);
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (u64 round = 0, rounds = ktest_rounds(ROUNDS); round < rounds; round++) {
 		duplicate_and_look(&fx, &writers);
 		for (u32 node = 0; round % 4 == 0 && node < numa_node_count(); node++)
 			if (pmm_node_has_memory(node))

@@ -16,7 +16,7 @@ enum {
 	ROUNDS = 60, /* of the whole file; the store's own checks look at each page of each */
 };
 
-static void clean_and_drop(struct fixture *fx, struct object *file, unsigned round)
+static void clean_and_drop(struct fixture *fx, struct object *file, u64 round)
 {
 	for (u64 i = 0; i < PAGES; i++) {
 		int err = i % 4 == round % 4 ? file_invalidate(file, i, 1, FILE_KEEP)
@@ -42,7 +42,7 @@ TEST(file, writes_are_kept_while_pages_are_cleaned_dropped_and_moved)
 
 	REQUIRE(file);
 	writers_start(&writers, &fx);
-	for (unsigned round = 0; round < ROUNDS; round++)
+	for (u64 round = 0, rounds = ktest_rounds(ROUNDS); round < rounds; round++)
 		clean_and_drop(&fx, file, round);
 	writers_stop(&writers);
 	writers_expect_stored(&writers, file);
@@ -50,7 +50,7 @@ TEST(file, writes_are_kept_while_pages_are_cleaned_dropped_and_moved)
 }
 
 /* The file's pages move and leave memory under a private view; copies move, too. */
-static void move_and_drop(struct fixture *fx, struct object *file, unsigned round)
+static void move_and_drop(struct fixture *fx, struct object *file, u64 round)
 {
 	EXPECT_EQ(file_invalidate(file, round % PAGES, 1, FILE_KEEP), 0);
 	if (round % 3 == 0)
@@ -80,7 +80,7 @@ TEST(file, private_writes_are_kept_and_stay_private)
 
 	REQUIRE(file);
 	writers_start(&writers, &fx);
-	for (unsigned round = 0; round < ROUNDS; round++)
+	for (u64 round = 0, rounds = ktest_rounds(ROUNDS); round < rounds; round++)
 		move_and_drop(&fx, file, round);
 	writers_stop(&writers);
 	expect_unwritten(file, writers.count);

@@ -96,7 +96,7 @@ static void read_until_stopped(void *arg)
 
 static void leave_and_move(struct fixture *fx, struct object *obj, u32 *emptied)
 {
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (u64 round = 0, rounds = ktest_rounds(ROUNDS); round < rounds; round++) {
 		for (u64 i = 0; i < PAGES; i++) {
 			EXPECT_EQ(aspace_drop(fx->as, fx->va + i * PAGE_SIZE, PAGE_SIZE), 0);
 			int err = object_empty(obj, i);

@@ -94,7 +94,7 @@ static void reclaim_sometimes(unsigned number, u64 round)
 		reclaim_pages(numa_node_of_cpu(cpu_id()), PAGES / 4);
 }
 
-static void disturb(struct fixture *fx, struct object *file, unsigned round)
+static void disturb(struct fixture *fx, struct object *file, u64 round)
 {
 	char err[80];
 
@@ -130,7 +130,7 @@ TEST(reclaim, writes_are_kept_while_pages_are_reclaimed_cleaned_dropped_and_move
 
 	REQUIRE(file);
 	writers_start(&writers, &fx);
-	for (unsigned round = 0; round < ROUNDS; round++)
+	for (u64 round = 0, rounds = ktest_rounds(ROUNDS); round < rounds; round++)
 		disturb(&fx, file, round);
 	writers_stop(&writers);
 	writers_expect_stored(&writers, file);
