@@ -289,10 +289,8 @@ def test_boots(machine: Machine) -> None:
     equal("boot.marker-in-pieces", machine.run().code, 3)
     machine.says(f"{FIRST}|TARRY-END rc=0|", 1, stays=30)
     grace, guest.END_GRACE = guest.END_GRACE, 0.3
-    begin = time.monotonic()
     run = machine.run()
-    equal("boot.does-not-power-off", (run.code, run.message, time.monotonic() - begin < 15),
-          (125, "the guest did not power off after its end marker", True))
+    equal("boot.does-not-power-off", (run.code, run.message), (125, "the guest did not power off after its end marker"))
     guest.END_GRACE = grace
     machine.says("Tarry 1 arm64|TARRY-END rc=2|", 2)
     equal("boot.arm64", machine.run(ARCH="arm64").code, 2)
