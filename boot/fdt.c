@@ -268,7 +268,7 @@ static void read_psci(const struct fdt_tree *t, const struct fdt_node *node)
 static void read_node(const struct fdt_tree *t, const struct fdt_path *path, void *arg)
 {
 	const struct fdt_node *node = &path->at[path->depth];
-	const struct fdt_read *r = arg;
+	struct fdt_read *r = arg;
 	u8 version;
 
 	if (is_cpu(t, path))
@@ -360,6 +360,7 @@ int fdt_parse(const void *blob, size_t len, struct bootinfo *bi)
 	fdt_walk(&t, note_node, &r, true);
 	fdt_find_stdout(&t, &r.chosen, &r.uarts);
 	fdt_walk(&t, read_node, &r, false);
+	fdt_report_stdout(&t, &r.uarts);
 	if (r.chosen.name)
 		read_chosen(&t, &r.chosen);
 	read_reservations(&t);

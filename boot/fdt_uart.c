@@ -2,7 +2,7 @@
 #include <boot/fdt_tree.h>
 #include <kernel/string.h>
 
-enum { NAME_SHOWN = 40 }; /* bytes of a name in a warning */
+enum { NAME_SHOWN = 40, PATH_SHOWN = 64 }; /* bytes of a name and of a path in a warning */
 
 void fdt_note_clock(const struct fdt_tree *t, const struct fdt_node *node, struct fdt_uarts *u)
 {
@@ -50,6 +50,8 @@ void fdt_find_stdout(const struct fdt_tree *t, const struct fdt_node *chosen, st
 
 	if (chosen->name)
 		p = fdt_prop(t, chosen, "stdout-path");
+	if (chosen->name && !p.bytes) /* its name of old, to which Linux falls back, too */
+		p = fdt_prop(t, chosen, "linux,stdout-path");
 	if (!p.len)
 		return;
 	p.len = (u32)strnlen((const char *)p.bytes, p.len);
@@ -128,40 +130,61 @@ static u32 uart_line(const struct fdt_tree *t, const struct fdt_path *path,
 	return line;
 }
 
-static void warn_without_driver(const struct fdt_tree *t, const struct fdt_node *node)
+/* Why the node is no UART that can be used, or NULL; fills its address. */
+static const char *unusable(const struct fdt_tree *t, const struct fdt_path *path,
+			    struct boot_console *c)
+{
+	u64 len;
+
+	if (c->type == BOOT_CONSOLE_UNKNOWN)
+		return "no driver";
+	if (!fdt_enabled(t, &path->at[path->depth]))
+		return "disabled";
+	return fdt_reg(t, path, 0, &c->base, &len) ? NULL : "no address that the CPU can reach";
+}
+
+static void warn_unusable(const struct fdt_tree *t, const struct fdt_node *node, const char *why)
 {
 	struct fdt_prop p = node->compatible;
 
-	boot_warn(t->bi, "device tree+%#x: stdout-path names %s, \"%.*s\": no driver", node->off,
+	boot_warn(t->bi, "device tree+%#x: stdout-path names %s, \"%.*s\": %s", node->off,
 		  node->name, (int)MIN(p.len, (u32)NAME_SHOWN),
-		  p.bytes ? (const char *)p.bytes : "");
+		  p.bytes ? (const char *)p.bytes : "", why);
 }
 
 /* The console is the node that stdout-path names; without one, the first UART that we can drive. */
-void fdt_read_uart(const struct fdt_tree *t, const struct fdt_path *path, const struct fdt_uarts *u)
+void fdt_read_uart(const struct fdt_tree *t, const struct fdt_path *path, struct fdt_uarts *u)
 {
 	const struct fdt_node *node = &path->at[path->depth];
 	struct bootinfo *bi = t->bi;
 	struct boot_console c = {.type = uart_type(node), .reg_width = 4, .reg_stride = 4};
-	bool is_stdout = u->stdout.bytes ? path_is(path, &u->stdout)
-					 : bi->console.type == BOOT_CONSOLE_UNKNOWN;
-	u64 len;
+	bool named = u->stdout.bytes && path_is(path, &u->stdout);
+	const char *why = unusable(t, path, &c);
 
-	if (c.type == BOOT_CONSOLE_UNKNOWN && u->stdout.bytes && is_stdout)
-		warn_without_driver(t, node);
-	if (c.type == BOOT_CONSOLE_UNKNOWN || !fdt_enabled(t, node) ||
-	    !fdt_reg(t, path, 0, &c.base, &len))
+	u->stdout_seen |= named;
+	if (named && why)
+		warn_unusable(t, node, why);
+	if (why)
 		return;
 	c.clock = uart_clock(t, node, u);
 	if (c.type == BOOT_CONSOLE_16550_MMIO) {
 		c.reg_width = (u8)fdt_u32(t, node, "reg-io-width", 1);
 		c.reg_stride = (u8)(1u << (fdt_u32(t, node, "reg-shift", 0) & 3));
 	}
-	if (is_stdout)
+	if (named || (!u->stdout.bytes && bi->console.type == BOOT_CONSOLE_UNKNOWN))
 		bi->console = c;
 	if (bi->uart_count < BOOT_MAX_UARTS) {
 		u32 line = uart_line(t, path, u, c.type);
 
 		bi->uarts[bi->uart_count++] = (struct boot_uart){c, line};
 	}
+}
+
+void fdt_report_stdout(const struct fdt_tree *t, const struct fdt_uarts *u)
+{
+	const struct fdt_prop *p = &u->stdout;
+
+	if (p->bytes && !u->stdout_seen)
+		boot_warn(t->bi, "device tree+%#x: stdout-path names %.*s: no such UART", p->off,
+			  (int)MIN(p->len, (u32)PATH_SHOWN), (const char *)p->bytes);
 }

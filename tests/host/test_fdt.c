@@ -592,6 +592,48 @@ TEST(console_path_to_nowhere)
 	CHECK_EQ(r.bi.console.type, BOOT_CONSOLE_UNKNOWN);
 }
 
+/* The node that stdout-path names is there, but cannot be used: no other is taken instead, and the warning says why. */
+TEST(console_path_to_what_cannot_be_used)
+{
+	begin();
+	serial_on_a_bus("disabled");
+	dt_node(&d, "chosen");
+	dt_string(&d, "stdout-path", "/soc/apb/serial@7e201000");
+	dt_close(&d);
+	CHECK_EQ(finish(), 0);
+	CHECK(run_warned(&r, "stdout-path names serial@7e201000, \"ns16550a\": disabled"));
+	CHECK_EQ(r.bi.console.type, BOOT_CONSOLE_UNKNOWN);
+	begin();
+	dt_node(&d, "uart@1");
+	dt_string(&d, "compatible", "arm,pl011");
+	dt_close(&d);
+	dt_node(&d, "chosen");
+	dt_string(&d, "stdout-path", "/uart@1");
+	dt_close(&d);
+	CHECK_EQ(finish(), 0);
+	CHECK(run_warned(&r, "stdout-path names uart@1, \"arm,pl011\": no address that the CPU can reach"));
+	CHECK_EQ(r.bi.console.type, BOOT_CONSOLE_UNKNOWN);
+}
+
+/* linux,stdout-path counts where there is no stdout-path. */
+TEST(console_path_by_its_name_of_old)
+{
+	for (unsigned both = 0; both < 2; both++) {
+		begin();
+		dt_device(&d, "uart@1", "arm,pl011", 0xa000000, 0x1000);
+		dt_close(&d);
+		dt_device(&d, "uart@2", "arm,pl011", 0xb000000, 0x1000);
+		dt_close(&d);
+		dt_node(&d, "chosen");
+		dt_string(&d, "linux,stdout-path", "/uart@2");
+		if (both)
+			dt_string(&d, "stdout-path", "/uart@1");
+		dt_close(&d);
+		CHECK_EQ(finish(), 0);
+		CHECK_EQ(r.bi.console.base, both ? 0xa000000 : 0xb000000);
+	}
+}
+
 TEST(gic_version_2_and_smc)
 {
 	begin();

@@ -502,7 +502,9 @@ TEST(limits_fdt_console_path)
 	CHECK_EQ(r.bi.console.reg_stride, 8);
 	CHECK_EQ(r.bi.console.reg_width, 1);
 	CHECK_EQ(console_of("/uart@22", 8), 0x22); /* no terminator */
+	CHECK(!run_warned(&r, "stdout-path"));
 	CHECK_EQ(console_of("/uart@2", 8), 0); /* names nothing, and not the first instead */
+	CHECK(run_warned(&r, "stdout-path names /uart@2: no such UART"));
 	CHECK_EQ(console_of("/uart@222", 10), 0);
 	CHECK_EQ(console_of("/uart@22/x", 11), 0);
 	CHECK_EQ(console_of("/uart@22:9600:x", 16), 0x22);

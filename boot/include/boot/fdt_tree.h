@@ -78,6 +78,7 @@ enum { FDT_MAX_CLOCKS = 32 }; /* fixed ones that are remembered; boards have up 
 struct fdt_uarts { /* what is carried from one walk to the next */
 	struct fdt_node aliases; /* name NULL: not there */
 	struct fdt_prop stdout; /* path of the console's node; not terminated */
+	bool stdout_seen; /* the second walk came to that node */
 	struct {
 		u32 phandle, hz;
 	} clocks[FDT_MAX_CLOCKS];
@@ -89,5 +90,6 @@ void fdt_note_clock(const struct fdt_tree *t, const struct fdt_node *node, struc
 /* Between the walks: where stdout-path leads. */
 void fdt_find_stdout(const struct fdt_tree *t, const struct fdt_node *chosen, struct fdt_uarts *u);
 /* Second walk: a UART that we can drive goes to bi->uarts, and to bi->console if it is the one. */
-void fdt_read_uart(const struct fdt_tree *t, const struct fdt_path *path,
-		   const struct fdt_uarts *u);
+void fdt_read_uart(const struct fdt_tree *t, const struct fdt_path *path, struct fdt_uarts *u);
+/* Behind the second walk: warn if stdout-path named no node that could be a UART. */
+void fdt_report_stdout(const struct fdt_tree *t, const struct fdt_uarts *u);
