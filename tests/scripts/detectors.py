@@ -3,7 +3,8 @@
 
 The oracle first, alone: an early free that nothing else notices. A booted image runs a workload with check=reads, which
 ends well, and with check=full, which must end in the oracle's panic, both places named. Then, on the modelled machine
-and with every other check off, what decides whether a flush happens.
+and with every other check off, what decides whether a flush happens. And a race, whose report must name the functions,
+files and lines of both accesses.
 
 Then the readers, with the oracle off: another image flushes nothing on other CPUs, which must show as stale reads, and
 calls the outcome of a litmus test without a flush forbidden, which must show as that. What sees a damaged record or a
@@ -17,7 +18,7 @@ from pathlib import Path
 from common import Missing, ROOT, boot, main, records, result
 from tarrylib.prove.scratch import Scratch
 
-EXPLORER = "host/explore"
+EXPLORER, RACES = "host/explore", "host/explore_races"
 ORDERINGS = 20000
 
 # The frames of a range go back before their flush.
@@ -29,6 +30,11 @@ EARLY_FREE = ("mm/range.c", """	tlb_gather_flush(&z->gather);
 
 NO_FLUSH = ("mm/tlb_ipi.c", "		tlb_flush_local_page(va, asid, part->level);\n", "")
 FORBIDDEN = ("tests/litmus/common.c", "how == &by_nothing ? LITMUS_BROKEN", "how == &by_nothing ? LITMUS_FORBIDDEN")
+
+# The request is no longer written before the bit that says that it is there.
+UNORDERED = ("mm/tlb_ipi.c", "atomic_fetch_or(&cpu_ptr(cpu, tlb_cpu)->pending",
+             "atomic_fetch_or_relaxed(&cpu_ptr(cpu, tlb_cpu)->pending")
+REQUEST = {"serve_initiator", "write_request"}  # functions that read and write it, however they are inlined
 
 # name: (rules, file, what stands there, what is put there)
 PLANTS = {
@@ -116,14 +122,28 @@ def modelled(scratch: Scratch, name: str, rules: str, *mistake: str) -> None:
     scratch.put(mistake[0], text)
 
 
+def race(scratch: Scratch) -> None:
+    text = plant(scratch, *UNORDERED)
+    build(scratch, RACES)
+    code, out = scratch.run([f"build/{RACES}", "--stop", "--jobs", "1", "--bound", "0", "--orderings", str(ORDERINGS),
+                             "--scheme", "batch", "--scenario", "switch-shootdown"], 300)
+    result("race.caught", code == 1 and ": race: CPU " in out, out[-200:])
+    lines = (scratch.folder / UNORDERED[0]).read_text().splitlines()
+    places = re.findall(r"^# +(?:\(inlined by\) )?(\w+) at tlb_ipi\.c:(\d+)", out, re.MULTILINE)
+    accesses = {name for name, line in places if "request" in lines[int(line) - 1]}
+    result("race.both-places-named", accesses >= REQUEST and "??" not in out, f"{places}")
+    scratch.put(UNORDERED[0], text)
+
+
 def body() -> None:
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         scratch = Scratch(ROOT, Path(folder))
-        scratch.take_built(ROOT, "x86_64", f"{EXPLORER}.obj")
+        scratch.take_built(ROOT, "x86_64", f"{EXPLORER}.obj", f"{RACES}.obj")
         early_free(scratch)
         without_oracle(scratch)
         for name, (rules, *mistake) in PLANTS.items():
             modelled(scratch, name, rules, *mistake)
+        race(scratch)
 
 
 main(body)
