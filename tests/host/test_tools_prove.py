@@ -451,6 +451,14 @@ def test_prove() -> None:
     steps = prove.explorer_steps(args)
     equal("prove.steps", [step.name for step in steps], ["explorer", "races", "host tests test_mm", "host tests test_mm_arm64"])
     equal("prove.explorer-argv", steps[0].argv[1:7], ["--scheme", "s", "--seed", "3", "--orderings", "50"])
+    for arch, rules, names in (("x86_64", "x86", ["explorer", "host tests test_mm"]),
+                               ("arm64", "arm64", ["explorer", "races", "host tests test_mm_arm64"])):
+        one = Namespace(**{**vars(args), "arches": arch})
+        equal(f"prove.steps-{arch}", [step.name for step in prove.explorer_steps(one)], names)
+        equal(f"prove.rules-{arch}", prove.explorer_steps(one)[0].argv[5:7], ["--rules", rules])
+        equal(f"prove.boots-{arch}", [b.name for b in prove.boot_steps(one, "c")], ["litmus", f"migration on {arch}"])
+    equal("prove.arch-left-out", prove.not_done("x", Namespace(**{**vars(args), "arches": "x86_64"}))[0],
+          "rules and boots of arm64, and races: not in ARCHES")
     boots = prove.boot_steps(args, "c")
     equal("prove.boots", [(b.name, b.environ.get("ARCH"), b.environ.get("CMD")) for b in boots],
           [("litmus", None, None), ("migration on x86_64", "x86_64", "c"), ("migration on arm64", "arm64", "c")])
@@ -463,7 +471,7 @@ def test_prove() -> None:
           ["3 steps left, about 44 s", "no step left"])
     equal("prove.mutants", prove.mutant_steps("mm/defer/x.c", "arm64")[0].argv[2:6], ["--only", "mm/defer/x.c", "--keep", "--arches"])
     equal("prove.not-done", [len(prove.not_done("", args)), len(prove.not_done("x", args)),
-                             len(prove.not_done("x", Namespace(no_mutants=True, no_boots=True)))], [2, 1, 3])
+                             len(prove.not_done("x", Namespace(arches="x86_64 arm64", no_mutants=True, no_boots=True)))], [2, 1, 3])
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         step = prove.Step("a step", ["sh", "-c", "echo ok 1 $X; exit 3"], prove.of_ktap, {"X": "y"})
