@@ -36,7 +36,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 from tarrylib.prove.keep import keep_in  # noqa: E402
 from tarrylib.prove.scratch import Scratch, kind_of  # noqa: E402
-from tarrylib.prove.sites import Site, find_sites, names_of, read_arguments  # noqa: E402
+from tarrylib.prove.sites import Site, find_sites, how_to_argue, names_of, read_arguments  # noqa: E402
 
 ARGUED_SHARE = 0.10  # of the sites, at most
 TWICE_SHARE = 0.50  # by two independent checks, at least
@@ -455,8 +455,7 @@ def main() -> int:
         keep_in(args.doc, "mutants", f"{tally}{note}\n\n{text}")
     print(tally)
     if tally.survived:
-        print("A survivor wants a test that sees it. If nothing can, since what it breaks cannot be told from outside, "
-              "tools/mutants.cfg says so: a section [FILE RULE: TEXT], as --list prints it, with a line `why = ...`.")
+        print(how_to_argue("tools/mutants.cfg", "FILE RULE: TEXT"))
     return 0 if tally.good(whole=not args.only) and not stale else 1
 
 

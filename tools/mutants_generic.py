@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 from tarrylib.prove.breakages import find_breakages, in_order  # noqa: E402
 from tarrylib.prove.covered import Verdict, Work, digest_of  # noqa: E402
 from tarrylib.prove.keep import keep_in  # noqa: E402
-from tarrylib.prove.sites import Site, read_arguments  # noqa: E402
+from tarrylib.prove.sites import Site, how_to_argue, read_arguments  # noqa: E402
 
 SAMPLE = 60  # places of each folder
 SEED = 1
@@ -279,6 +279,8 @@ def main() -> int:
         print(f"tools/mutants_generic.cfg: no place fits [{section}]")
     if args.doc:
         keep_rows(args.doc, tallies)
+    if any(t.unargued for t in tallies if t.folder.held):
+        print(how_to_argue("tools/mutants_generic.cfg", "FILE RULE: LINE with its place «marked»"))
     killed, survived, unfinished = (sum(len(getattr(t, what)) for t in tallies)
                                     for what in ("killed", "survived", "unfinished"))
     print(f"{sum(t.counted for t in tallies)} mutants: {killed} killed, {survived} survived, {unfinished} did not run or "

@@ -242,8 +242,10 @@ def test_generic() -> None:
         (folder / "tools/mutants_generic.cfg").write_text("")
         code, said = program(generic, *results, "--folders", "tools")
         equal("generic.survivors-fail", (code, "2 neither killed nor argued" in said[-1]), (1, True))
+        equal("generic.how-to-argue", any("tools/mutants_generic.cfg says so: a section [FILE RULE: LINE" in line for line in said), True)
         (folder / "tools/mutants_generic.cfg").write_text("[tools/t.py]\nwhy = nobody reads it\n")
         code, said = program(generic, *results, "--folders", "tools")
+        equal("generic.nothing-to-argue", any("why = ..." in line for line in said), False)
         equal("generic.share-fails-all-the-same", (code, "0 neither killed nor argued" in said[-1],
                                                    any(line.endswith("argued: nobody reads it") for line in said)), (1, True, True))
         (folder / "tests/host_tools.py").write_text("raise SystemExit(1)\n")

@@ -196,6 +196,12 @@ def names_of(sites: list[Site]) -> list[str]:
     return names
 
 
+def how_to_argue(config: str, section: str) -> str:
+    """For whoever reads of a survivor: where an argument is written, and how its section is named."""
+    return ("A survivor wants a test that sees it. If nothing can, since what it breaks cannot be told from outside, "
+            f"{config} says so: a section [{section}], as --list prints it, with a line `why = ...`.")
+
+
 def read_arguments(path: Path, sites: list[Site]) -> list[str]:
     """Fill in what the file argues; returns entries that fit no site."""
     names = names_of(sites)
