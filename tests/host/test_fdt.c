@@ -611,7 +611,8 @@ TEST(console_path_to_what_cannot_be_used)
 	dt_string(&d, "stdout-path", "/uart@1");
 	dt_close(&d);
 	CHECK_EQ(finish(), 0);
-	CHECK(run_warned(&r, "stdout-path names uart@1, \"arm,pl011\": no address that the CPU can reach"));
+	CHECK(run_warned(
+		&r, "stdout-path names uart@1, \"arm,pl011\": no address that the CPU can reach"));
 	CHECK_EQ(r.bi.console.type, BOOT_CONSOLE_UNKNOWN);
 }
 
