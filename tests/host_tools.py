@@ -319,6 +319,13 @@ def test_records() -> None:
     equal("summary.few-samples", (summary.interval(few, few, "path"), summary.headline(few)), ((690.0, 710.0), 700.0))
     equal("summary.nothing-to-compare-with", (summary.median_change(far, None), summary.median_change(base, base)), ("-", "-"))
     equal("summary.untrusted-has-no-change", summary.median_change({**near, "trust": "counts"}, base), "n/a")
+    rates = counters | {"hint_faults": 0}
+    for name, batch, said in (("gain", far | {"pages_per_s": 1200}, ["batch against baseline: +20.0 % pages/s"]),
+                              ("no-gain-of-noise", near | {"pages_per_s": 1003}, [])):
+        boot.records = [records.check(record(counters=rates, unit="ns/page", **more)) for more
+                        in (base | {"scheme": "baseline", "pages_per_s": 1000}, batch | {"scheme": "batch"})]
+        notes = [note for table in summary.tables_of(boot) for note in table.notes]
+        equal(f"summary.{name}", [note.partition(" (measured")[0] for note in notes if "pages/s" in note], said)
     for cv, said in ((0.11, True), (0.10, False)):
         noisy = records.check(record(trust="time", median=5, samples=[5.0], cv=cv, counters=counters, phase_ns=dict.fromkeys(summary.PHASES, 1)))
         boot.records = [noisy]

@@ -76,6 +76,11 @@ def interval(record: dict, figures: dict, trust: str) -> tuple[float, float] | N
     return None if factor is None or not ends else (min(ends) * factor, max(ends) * factor)
 
 
+def apart(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    """Do two intervals have nothing in common? Where one is not known they might."""
+    return bool(one and other) and (one[0] > other[1] or one[1] < other[0])
+
+
 def bounds(value: tuple[float, float] | None) -> str:
     return NOT_AVAILABLE if value is None else f"[{number(value[0], 1)}, {number(value[1], 1)}]"
 
@@ -89,7 +94,7 @@ def median_change(record: dict, reference: dict | None) -> str:
     new, old = (interval(r, r, r["trust"]) for r in (record, reference))
     if new is None or old is None:
         return NOT_AVAILABLE
-    if new[0] > old[1] or new[1] < old[0]:
+    if apart(new, old):
         return change(headline(record), headline(reference))
     most = max(abs(new[1] - old[0]), abs(new[0] - old[1])) / headline(reference)
     return f"no change (\u00b1{ceil(1000 * most) / 10:.1f} %)"
@@ -244,11 +249,14 @@ def time_table(boot: Boot, group: list[dict]) -> Table:
 
 
 def _gain(group: list[dict]) -> list[str]:
-    """Batching's gain beside the one that a kernel on real hardware was measured to have."""
-    rates = {label(r): r.get("pages_per_s") for r in group}
-    if not rates.get("baseline") or not rates.get("batch"):
+    """Batching's gain beside the one that a kernel on real hardware was measured to have; nothing where the medians may be one."""
+    found = {label(r): r for r in group if r.get("pages_per_s")}
+    if not {"baseline", "batch"} <= set(found):
         return []
-    return [f"batch against baseline: {change(rates['batch'], rates['baseline'])} pages/s "
+    batch, baseline = found["batch"], found["baseline"]
+    if not apart(*(interval(r, r, r["trust"]) for r in (batch, baseline))):
+        return []
+    return [f"batch against baseline: {change(batch['pages_per_s'], baseline['pages_per_s'])} pages/s "
             f"(measured for Linux on a 2-socket server: {SERVER_GAIN})"]
 
 
