@@ -67,7 +67,8 @@ def test_follow_host() -> None:
         for name, cpus, values, smp in [
                 ("two", 2, {}, 2), ("one", 1, {}, 2), ("twelve", 12, {}, 12), ("many", 200, {}, 64),
                 ("gicv2", 12, {"ARCH": "arm64", "GIC": "2"}, 8), ("given", 2, {"SMP": "5"}, 5),
-                ("nodes", 2, {"NODES": "3:1G,0:1G"}, 3), ("det", 2, {"DET": "1"}, 4), ("script", 2, {"CMD": "show"}, 4)]:
+                ("nodes", 2, {"NODES": "3:1G,0:1G"}, 3), ("det", 2, {"DET": "1"}, 4), ("script", 2, {"CMD": "show"}, 4),
+                ("script-of-args", 2, {"ARGS": 'large=off tarry.run="show; bench mem"'}, 4), ("args", 2, {"ARGS": "large=off"}, 2)]:
             settings.host_cpus = lambda cpus=cpus: cpus
             equal(f"follow-host.{name}", settings.parse(settings.follow_host(values)).smp, smp)
     finally:

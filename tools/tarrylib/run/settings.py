@@ -212,8 +212,9 @@ def host_cpus() -> int:
 def follow_host(values: Mapping[str, str]) -> dict[str, str]:
     """For somebody at the console: as many CPUs as the host really has, so that each runs all the
     time and a measurement ends while one waits for it. At least 2: with one, nobody is flushed.
-    What is meant to be repeated elsewhere (DET=1, CMD=) keeps the constant default."""
-    repeated = values.get("DET", "0") != "0" or values.get("CMD")
+    What is meant to be repeated elsewhere (DET=1, CMD=, tarry.run= in ARGS) keeps the constant default."""
+    scripted = values.get("CMD") or any(word.startswith("tarry.run=") for word in split_words(values.get("ARGS", "")))
+    repeated = values.get("DET", "0") != "0" or scripted
     most = GICV2_CPUS if values.get("GIC") == "2" else FOLLOWED_CPUS
     follows = {} if repeated else {"SMP": str(max(2, min(host_cpus(), most)))}
     return {**follows, **values}
