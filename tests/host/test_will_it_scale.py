@@ -84,6 +84,13 @@ def tables() -> None:
            ["like-linux-6.12", "3", "3", "n/a", "812.5", "1.0000", "0.2500", "0.9600", "0.0400", "0.0800", "0"]])
     OUT.result("table.published", any("over 70 %" in note for note in table.notes), str(table.notes))
     equal("table.title", table.title, "scaling: page_fault1")
+    ipi, bcast = record(1, 1, 1000), record(1, 1, 1000, variant="bcast")
+    bcast["counters"] = ipi["counters"] | {"ipis_sent": 0, "bcast_ops": 12, "bcast_syncs": 6}
+    for name, group, columns, cells in (("broadcast", [bcast], ["bcast ops/op", "syncs/op"], [["0.1200", "0.0600"]]),
+                                        ("both", [ipi, bcast], ["ipis/op", "bcast ops/op", "syncs/op"],
+                                         [["0.0800", "0.0000", "0.0000"], ["0.0000", "0.1200", "0.0600"]])):
+        [table] = summary.tables_of(boot_of(*group))
+        equal(f"table.{name}", (table.header[11:-1], [row[11:-1] for row in table.rows]), (columns, cells))
 
 
 body()

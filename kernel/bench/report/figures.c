@@ -23,6 +23,29 @@ u64 bench_failed(const struct bench_totals *t)
 	return sum;
 }
 
+u64 bench_asked(const struct mm_counters *c)
+{
+	return c->ipis_sent + c->bcast_syncs;
+}
+
+bool bench_broadcasts(const struct bench *b)
+{
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (b->variant[i].totals.mm.bcast_ops)
+			return true;
+	return false;
+}
+
+const char *bench_asked_name(const struct bench *b)
+{
+	if (!bench_broadcasts(b))
+		return "IPIs";
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (b->variant[i].totals.mm.ipis_sent)
+			return "IPIs+syncs";
+	return "syncs";
+}
+
 bool bench_summary(const struct bench *b, unsigned variant, unsigned series, struct summary *s)
 {
 	static u64 sorted[BENCH_MAX_REPS]; /* the samples keep their order */

@@ -5,6 +5,12 @@
 
 u64 bench_all_ipis(const struct bench_totals *t);
 u64 bench_failed(const struct bench_totals *t);
+/* What one CPU asked of others for flushes: interrupts, and broadcasts that were waited for. */
+u64 bench_asked(const struct mm_counters *c);
+/* What bench_asked() is in this run: "IPIs", "syncs", or "IPIs+syncs" where variants differ in it. */
+const char *bench_asked_name(const struct bench *b);
+/* Was anything broadcast? */
+bool bench_broadcasts(const struct bench *b);
 /* Summary of a series of a variant; false: not measured, or its times may not be shown. */
 bool bench_summary(const struct bench *b, unsigned variant, unsigned series, struct summary *s);
 /* Could a stale read be seen here? NULL = yes, else why not. */

@@ -54,6 +54,11 @@ static u64 syncs_per_page(const struct bench_variant *v)
 	return per_unit(v->totals.mm.bcast_syncs, &v->totals, PER_PAGE_SCALE);
 }
 
+static u64 asked_per_page(const struct bench_variant *v)
+{
+	return per_unit(bench_asked(&v->totals.mm), &v->totals, PER_PAGE_SCALE);
+}
+
 static const struct bench_variant *other(const struct bench *b, const char *scheme_name)
 {
 	int i = bench_find_variant(b, scheme_name);
@@ -99,13 +104,15 @@ static const struct reach by_ipi = {COLUMNS("IPIs/page", "all/page"), ipis_per_p
 				    all_ipis_per_page};
 static const struct reach by_bcast = {COLUMNS("bcasts/page", "syncs/page"), bcasts_per_page,
 				      syncs_per_page};
+/* Variants that differ in it: what both kinds have is compared. */
+static const struct reach by_both = {COLUMNS("IPIs+syncs/page", "IPIs/page"), asked_per_page,
+				     ipis_per_page};
 
 static const struct reach *reach_of(const struct bench *b)
 {
-	for (unsigned i = 0; i < b->variant_count; i++)
-		if (b->variant[i].totals.mm.bcast_ops)
-			return &by_bcast;
-	return &by_ipi;
+	if (!bench_broadcasts(b))
+		return &by_ipi;
+	return strcmp(bench_asked_name(b), "syncs") ? &by_both : &by_bcast;
 }
 
 static void flush_row(const struct bench *b, const struct bench_variant *v)

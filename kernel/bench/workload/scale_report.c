@@ -49,17 +49,10 @@ static const char *per_op(char buf[TEXT], u64 count, const struct bench_variant 
 	return buf;
 }
 
-static bool broadcasts(const struct bench *b)
-{
-	for (unsigned i = 0; i < b->variant_count; i++)
-		if (b->variant[i].totals.mm.bcast_ops)
-			return true;
-	return false;
-}
-
+/* The last column only where something was broadcast. */
 static void count_rows(const struct bench *b)
 {
-	bool bcast = broadcasts(b);
+	bool bcast = bench_broadcasts(b);
 	const struct table_column columns[] = {
 		{"operations", "number", WIDTH},
 		{"faults", "per op", WIDTH},
@@ -67,12 +60,13 @@ static void count_rows(const struct bench *b)
 		{"spurious", "per op", WIDTH},
 		{"fix-ups", "per op", WIDTH},
 		{"shootdowns", "per op", WIDTH},
-		{bcast ? "syncs" : "IPIs", "per op", WIDTH},
+		{bench_asked_name(b), "per op", WIDTH},
 		{"verified", "reads", WIDTH},
 		{"wrong", "reads", 6},
+		{"bcasts", "per op", WIDTH},
 	};
 
-	table_heading(b, "counts", columns, ARRAY_SIZE(columns));
+	table_heading(b, "counts", columns, ARRAY_SIZE(columns) - !bcast);
 	for (unsigned i = 0; i < b->variant_count; i++) {
 		const struct bench_variant *v = &b->variant[i];
 		const struct mm_counters *c = &v->totals.mm;
@@ -80,13 +74,16 @@ static void count_rows(const struct bench *b)
 
 		if (v->skipped[0])
 			continue;
-		kprintf("%-*s %10lu %10s %10s %10s %10s %10s %10s %10lu %6lu\n",
+		kprintf("%-*s %10lu %10s %10s %10s %10s %10s %10s %10lu %6lu",
 			table_label_width(b), v->label, v->totals.units,
 			per_op(t[0], c->page_faults, v), per_op(t[1], c->retried_faults, v),
 			per_op(t[2], c->spurious_faults, v), per_op(t[5], c->spurious_flushes, v),
 			per_op(t[3], c->shootdowns, v),
-			per_op(t[4], bcast ? c->bcast_syncs : c->ipis_sent, v),
-			v->felt.reads_verified, v->felt.stale_reads);
+			per_op(t[4], bench_asked(c), v), v->felt.reads_verified,
+			v->felt.stale_reads);
+		if (bcast)
+			kprintf(" %10s", per_op(t[0], c->bcast_ops, v));
+		kprintf("\n");
 	}
 }
 
