@@ -343,6 +343,13 @@ def test_records() -> None:
     equal("exports.units-of-instructions",
           [exports.unit_of(counted, key) for key in ("samples", "points.copy.median", "disturbed_rounds.sample", "phase_ns.copy")],
           ["instructions/page"] * 3 + ["ns"])
+    for unit, keys in {"ns": ("longest_wait", "quiet_gap", "victim.latency_ns.p50", "victim.latency_ns.max", "pmbench.threads.ns",
+                              "pmbench.threads.draw_ns", "wait_ns.faulter", "settle_ns"),
+                       "ops/s": ("scale.ops_per_s",), "ops/Minstr": ("numa.ops_per_minstr",), "pages": ("held_pages_max", "params.pages"),
+                       "count": ("settle_ipis", "victim.ops", "scale.ops", "counters.ipis_sent", "counters.held_pages_max", "ack_ns.smt"),
+                       "cycles": ("pmbench.delay",), "s": ("params.time", "pmbench.duration_s"), "frames": ("debts_at_end",),
+                       "": ("cv", "seed", "knobs.batch", "pmbench.threads.cpu")}.items():
+        equal(f"exports.units.{unit or 'none'}", {key: exports.unit_of(counted, key) for key in keys}, dict.fromkeys(keys, unit))
     trip = {"points": [{"name": "ipi_busy", "trust": "time", "median": 2000}]}
     equal("summary.median-interval", summary.median_interval(times), (1090.0, 1200.0))
     equal("summary.honest-baseline", [line.partition(" same boot ")[2][:18] for line in summary.honest_baseline(pair, trip)],

@@ -15,10 +15,15 @@ from .summary import label
 IDENTITY = {"workload": "name", "scheme": "scheme", "variant": "variant", "arch": "arch", "accel": "accel", "smp": "smp",
             "nodes": "nodes", "trust": "trust", "record": "crc"}
 COLUMNS = ("section", *IDENTITY, "key", "index", "unit", "value")
-# Keys whose unit is the record's, or that of the series in "points"; other units follow from a key's end.
+# Keys whose unit is the record's, or that of the series in "points"; other units follow from the whole key or its end.
 FIGURES = {"samples", "mean", "median", "stddev", "min", "max", "p50", "p90", "p95", "p99", "ci95"}
 UNITS = (("_ns", "ns"), ("_hz", "Hz"), ("_kib", "KiB"), ("_mib", "MiB"), ("bytes_max", "bytes"), ("_pct", "%"),
-         ("percent", "%"), ("pages_per_s", "pages/s"), ("duration_s", "s"), ("node_pages", "pages"))
+         ("percent", "%"), ("pages_per_s", "pages/s"), ("ops_per_s", "ops/s"), ("ops_per_minstr", "ops/Minstr"), ("duration_s", "s"),
+         ("_pages", "pages"), ("pages_used", "pages"), ("pages_on_node", "pages"), ("_frames", "frames"), ("accesses", "count"))
+KEYS = {"longest_wait": "ns", "quiet_gap": "ns", "ns_per_instruction": "ns/instruction", "pmbench.threads.ns": "ns",
+        "pmbench.delay": "cycles", "params.time": "s", "params.pages": "pages", "debts_at_end": "frames", "held_pages_max": "pages",
+        **dict.fromkeys(("settle_ipis", "settle_flushes", "victim.ops", "victim.waits", "victim.reads_in_window", "scale.ops",
+                         "pmbench.reads", "pmbench.writes", "pmbench.read", "pmbench.write", "pmbench.threads.draws"), "count")}
 
 
 def leaves(value: object, key: str = "", index: str = "") -> Iterator[tuple[str, str, object]]:
@@ -46,9 +51,12 @@ def unit_of(record: dict, key: str) -> str:
         return record.get("unit") or ""
     if last in FIGURES and group.startswith("points."):
         return next((p["unit"] for p in record["points"] if p["name"] == group.removeprefix("points.")), "")
-    if group.split(".")[0] in ("phase_ns", "wait_ns", "ack_ns"):
-        return "ns"
-    return next((unit for end, unit in UNITS if last.endswith(end)), "count" if group.startswith("counters") else "")
+    root = key.split(".")[0]
+    if root in ("counters", "ack_ns"):  # these are numbers of acknowledgements, by how long they took
+        return "count"
+    if key in KEYS or group.endswith("_ns"):
+        return KEYS.get(key, "ns")
+    return next((unit for end, unit in UNITS if last.endswith(end)), "")
 
 
 def write_csv(path: Path, results: Results) -> None:
