@@ -223,6 +223,7 @@ prove: setup-test
 		$(if $(SEED),--seed $(SEED)) --arches '$(ARCHES)'
 # KIND=protocol: a flush, barrier, wait, ... left out of mm/; KIND=generic: small breakages anywhere, SAMPLE=N a folder.
 mutants:
+	$(if $(filter protocol,$(KIND)),$(if $(SAMPLE)$(SEED),$(error SAMPLE, SEED: KIND=protocol takes every place there is)))
 	+@rc=0; for k in $(or $(KIND),protocol generic); do $(MAKE) mutants-$$k || rc=1; done; exit $$rc
 mutants-protocol: setup-test
 	@$(PYTHON) tools/mutants.py --arches '$(ARCHES)' --doc docs/runs.md

@@ -25,11 +25,19 @@ REFUSED = {
     "other-goal": ("test SMP=2", ("SMP", "make test", "exec", "run")),
     "cmd-of-bench": ("bench CMD=x", ("CMD", "CFG=file")),
     "arch-of-test": ("test ARCH=arm64", ("ARCH", "ARCHES")),
+    "timeout-of-run": ("run TIMEOUT=9", ("TIMEOUT", "make run", "exec")),
+    "boot-of-iso": ("iso SMP=2 CMD=show", ("SMP", "CMD", "make iso", "exec")),
+    **{f"arch-of-{goal}": (f"{goal} ARCH=arm64", ("ARCH", f"make {goal}", "does not depend on it"))
+       for goal in ("explore", "figures", "test-host", "host", "format", "planted", "topology")},
+    "oracle-of-format": ("format ORACLE=no", ("ORACLE", "make format", "does not depend on it")),
+    "sample-of-all-places": ("mutants KIND=protocol SAMPLE=3", ("SAMPLE", "KIND=protocol")),
+    "seed-of-all-places": ("mutants KIND=protocol SEED=3", ("SEED", "KIND=protocol")),
     "two-at-once": ("bench SPM=2 CASES=x", ("SPM", "CASES")),
 }
 TAKEN = ("run SMP=2", "exec ARCH=arm64 GIC=2 EL2=1 CMD=show", "bench CFG=mine.cfg ONLY=a SMP=1", "test CASES=x ARCHES=arm64",
          "V=1 ARCH=arm64 EXTRA_CFLAGS=-g BUILD=out", "prove SCHEME=batch ORDERINGS=10 SEED=1", "topology FROM=x",
-         "print-ARCHES WARNINGS=-w")
+         "print-ARCHES WARNINGS=-w", "host all ARCH=arm64",
+         "figures CASES=x ORACLE=no", "exec TIMEOUT=9", "iso ARCH=arm64", "mutants KIND=generic SAMPLE=3 SEED=1")
 
 
 def make(words: str) -> tuple[int, str]:

@@ -12,18 +12,28 @@ BOOT = set(DEFAULTS) - BUILD
 
 # What a goal reads besides BUILD; goals that are not here read nothing else.
 GOALS: dict[str, set[str]] = {
-    "run": BOOT, "exec": BOOT, "iso": BOOT, "bench": BOOT - {"CMD"} | {"CFG", "ONLY"},
+    "run": BOOT - {"TIMEOUT"}, "exec": BOOT, "bench": BOOT - {"CMD"} | {"CFG", "ONLY"},
     "test": {"ARCHES", "CASES"}, "test-all": {"ARCHES", "CASES"}, "check": {"ARCHES"},
     "mutants": {"ARCHES", "KIND", "SAMPLE", "SEED"},
     "explore": {"SCHEME", "ORDERINGS", "SEED"}, "prove": {"SCHEME", "ORDERINGS", "SEED", "ARCHES"},
     "planted": {"ONLY"}, "figures": {"CASES"}, "topology": {"FROM"},
 }
+# What is in BUILD, and a goal does not read all the same: programs of the host are of no architecture and have no oracle.
+HOST = {"ARCH", "ORACLE"}
+UNREAD = dict.fromkeys(("host", "test-host", "explore", "topology", "format"), HOST) | {"planted": {"ARCH"}, "figures": {"ARCH"}}
 ALL = BUILD.union(*GOALS.values())
 
 
+def _reads(goal: str) -> set[str]:
+    own = GOALS.get(goal, set())
+    return own | BUILD - UNREAD.get(goal, {"ARCH"} if "ARCHES" in own else set())
+
+
 def _instead(name: str, goals: list[str]) -> str:
-    if name == "ARCH":
+    if name == "ARCH" and any("ARCHES" in GOALS.get(goal, ()) for goal in goals):
         return "ARCHES is what it reads"
+    if name in HOST:
+        return "what that makes does not depend on it"
     if name == "CMD" and "bench" in goals:
         return "CFG=file says what to measure"
     return "these do: " + " ".join(sorted(goal for goal, names in GOALS.items() if name in names))
@@ -31,9 +41,7 @@ def _instead(name: str, goals: list[str]) -> str:
 
 def refused(goals: list[str], arch: str, given: list[str]) -> Iterator[str]:
     """One line for each variable that these goals, on this architecture, would ignore."""
-    read = BUILD.union(*(GOALS.get(goal, set()) for goal in goals))
-    if all("ARCHES" in GOALS.get(goal, ()) for goal in goals):
-        read = read - {"ARCH"}
+    read = set().union(*map(_reads, goals))
     for name in given:
         if name not in ALL:
             meant = nearest(name, read) or nearest(name, ALL)
