@@ -13,6 +13,20 @@ static const char *nth_command(int argi, struct completion *at __unused, unsigne
 	return argi == 1 && !i ? BOOT : cmd ? cmd->name : NULL;
 }
 
+/* What may be named there; subject: of `list`, or NULL. */
+static void print_names(const char *subject)
+{
+	const struct list_provider *list = subject ? shell_find_lister(subject) : NULL;
+	const char *name;
+
+	if (!list)
+		return;
+	kprintf("    %s: ", subject);
+	for (unsigned i = 0; (name = list->item(i)); i++)
+		kprintf("%s%s", i ? ", " : "", name);
+	kprintf("\n");
+}
+
 void shell_print_help(const struct command *cmd, const char *word)
 {
 	char text[256];
@@ -24,7 +38,9 @@ void shell_print_help(const struct command *cmd, const char *word)
 			continue;
 		args_describe(arg, text, sizeof(text));
 		kprintf("  %s\n", text);
+		print_names(arg->names);
 	}
+	print_names(cmd->names);
 	if (cmd->help)
 		kprintf("%s\n", cmd->help);
 }
@@ -84,15 +100,17 @@ static unsigned list_run(int argc, char **argv)
 
 	if (rc)
 		return rc;
-	for (const struct list_provider *const *p = __start_listers; p < __stop_listers; p++) {
-		if (argc == 1) {
-			kprintf("%-10s %s\n", (*p)->name, (*p)->summary);
-		} else if (!strcmp((*p)->name, argv[1])) {
-			(*p)->print();
-			return RC_PASS;
-		}
+	if (argc == 2) {
+		const struct list_provider *list = shell_find_lister(argv[1]);
+
+		if (!list)
+			return command_usage_error("list", "nothing called %.48s", argv[1]);
+		list->print();
+		return RC_PASS;
 	}
-	return argc == 1 ? RC_PASS : command_usage_error("list", "nothing called %.48s", argv[1]);
+	for (const struct list_provider *const *p = __start_listers; p < __stop_listers; p++)
+		kprintf("%-10s %s\n", (*p)->name, (*p)->summary);
+	return RC_PASS;
 }
 
 COMMAND(cmd_list) = {

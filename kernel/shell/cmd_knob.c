@@ -158,6 +158,7 @@ COMMAND(cmd_set) = {
 		"  that it does not name stay. default: all knobs as without boot line and "
 		"scheme.\n"
 		"  Debts are paid first; what this machine cannot do is refused with the reason",
+	.names = "schemes",
 	.run = run_set,
 	.complete = complete_set,
 };

@@ -107,7 +107,7 @@ static void pass_word(struct place *p, const char *word, size_t len)
 
 /* ---- candidates ---- */
 
-static const struct list_provider *find_lister(const char *name)
+const struct list_provider *shell_find_lister(const char *name)
 {
 	for (const struct list_provider *const *l = __start_listers; l < __stop_listers; l++)
 		if (!strcmp((*l)->name, name))
@@ -117,7 +117,7 @@ static const struct list_provider *find_lister(const char *name)
 
 static const char *nth_value(const struct arg *option, struct completion *at, unsigned i)
 {
-	const struct list_provider *list = option->names ? find_lister(option->names) : NULL;
+	const struct list_provider *list = option->names ? shell_find_lister(option->names) : NULL;
 
 	if (option->kind == ARG_CHOICE) {
 		for (unsigned n = 0; n < i; n++)

@@ -81,6 +81,9 @@ def lists(tree: Path) -> None:
     shown = [row[1:5] for row in rows if row[:1] == [f"{NAME}_age"] and row[1].isdigit()]
     result("listed", any(row[:2] == [f"{NAME}_age", f"defer={NAME}:"] for row in rows) and
            any(row[:2] == ["one", "of"] and NAME in row for row in rows), "list knobs, show defer")
+    helped = boot("help bench; bench migrate -h", BUILD=tree / "build").text.splitlines()
+    named = [line.strip().partition(": ")[2].split(", ") for line in helped if line.startswith("    ")]
+    result("help.knob", sum(f"{NAME}_age" in names for names in named) == 2, "help bench, bench migrate -h")
     result("boot-line", ["5", "0", "boot", "line"] in shown, str(shown))
     result("set", any(row[:3] == ["7", "0", "set"] for row in shown), str(shown))
 
@@ -93,6 +96,9 @@ def scheme(tree: Path) -> None:
     at = next((i for i, line in enumerate(lines) if line.startswith(f"{NAME} ")), -1)
     result("scheme.listed", at >= 0 and f"defer={NAME}" in lines[at + 1].split(), lines[at + 1])
     result("scheme.measured", run.guest_rc == 0 and f'"scheme":"{NAME}"' in run.text, f"--schemes {NAME}")
+    helped = boot("help bench; set -h", BUILD=tree / "build").text
+    named = [line for line in helped.splitlines() if line.startswith("    schemes: ")]
+    result("scheme.help", len(named) == 2 and all({NAME, "latr"} <= set(line.replace(",", "").split()) for line in named), str(named))
     with Console(BUILD=tree / "build") as console:
         for typed, shown in (("set defer=min\t", f"set defer={NAME} "), ("set scheme=min\t", f"set scheme={NAME} "),
                              ("bench migrate --schemes latr,min\t -h", f"bench migrate --schemes latr,{NAME} -h")):

@@ -54,7 +54,7 @@ WRONG = tuple("bench " + words for words in (
     "migrate --pattern random", "migrate --mapping x", "migrate --from 2", "migrate --to 2", "migrate --from 1 --to 1", "migrate --procs 65", "migrate --procs 0",
     "migrate --share 0", "migrate --vary", "migrate --vary batch", "migrate --vary batch=", "migrate --vary =1", "migrate --vary nothing=1", "migrate --vary batch=0",
     "migrate --schemes nothing", "migrate --schemes batch,,",
-    "migrate --schemes " + "x" * 510, "migrate --schemes " + "x" * 511, "migrate --reps 0", "migrate --reps 10001", "migrate --warmup 10001", "migrate --time 86401",
+    "migrate --schemes " + "+".join(["baseline"] * 11), "migrate --schemes " + "x" * 510, "migrate --schemes " + "x" * 511, "migrate --reps 0", "migrate --reps 10001", "migrate --warmup 10001", "migrate --time 86401",
     "migrate --preferred 2", "migrate --preferred 0,1", "migrate --interleave 0-2", "migrate --interleave x", "migrate --membind 5", "migrate --membind 0 --interleave 1",
     "migrate --localalloc --preferred 1", "migrate --seed x", "migrate --pages 64 --pin 65",
     "numa_balance --eat 1", "numa_balance --eat 2:5", "numa_balance --eat 0:0", "numa_balance --eat 0:101", "numa_balance --eat 0-1:5", "numa_balance --eat 1:x",
@@ -73,6 +73,7 @@ MEASURED = re.compile(r"^(samples|scale\.ops_per_s|mean|median|stddev|cv|min|max
 CHANGING = re.compile(r"^(crc|build|boot_id|version|copy|features|errata|clock.*|hw|cpu.*|host.*|noise.*)(\.|$)")
 ASKED = ("params", "knobs", "schema", "name", "unit", "scheme", "variant", "skipped", "unsafe")
 PROGRESS = re.compile(r"# \w+: \d+ of \d+ rounds")
+NAMES = re.compile(r"^(schemes|knobs): .*")  # a new one changes nothing else
 NUMBER = re.compile(r"-?\d[\d.]*")
 
 
@@ -102,7 +103,7 @@ def lines_of(console: str, form_only: bool) -> list[str]:
             out += [f"| {key} = {value}" for key, value in fields.items()
                     if (key.startswith(ASKED) if form_only else value not in (0, None, "empty", "") and not CHANGING.match(key))]
         else:
-            out.append(" ".join(line.split()))
+            out.append(NAMES.sub(r"\1: ...", " ".join(line.split())))
     return out
 
 

@@ -16,6 +16,7 @@ struct command {
 	const char *help; /* further lines for `help name`, or NULL */
 	/* argv[0] is the name. Returns RC_* (0 pass, 1 fail, 2 usage, 4 all skipped). */
 	unsigned (*run)(int argc, char **argv);
+	const char *names; /* subject of `list` whose names its arguments take, for help; or NULL */
 	const struct arg *options; /* for -h and completion; parsed by command_args(); or NULL */
 	/* Does an option go with the first word, "" if there is none? NULL: each goes with any. */
 	bool (*applies)(const struct arg *option, const char *word);

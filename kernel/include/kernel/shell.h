@@ -16,6 +16,8 @@ unsigned shell_verdict(void);
 const struct command *shell_find_command(const char *name);
 /* The i-th command by name, NULL behind the last. */
 const struct command *shell_command(unsigned i);
+/* The subject of `list` with that name, or NULL. */
+const struct list_provider *shell_find_lister(const char *name);
 /* Usage, help text and those options of a command that go with a word ("": all). */
 void shell_print_help(const struct command *cmd, const char *word);
 /* Every option of the boot line, by name. */
