@@ -63,18 +63,12 @@ static void print_columns(const struct bench *b)
 {
 	const char *asked = bench_asked_name(b);
 	const struct table_column columns[] = {
-		{"moved", "pages", 8},
-		{"faults", "number", 9},
-		{"second", "faults", 7},
-		{"flushed", "moves", 7},
-		{"shootdowns", "number", 10},
-		{asked, "per page", 10},
-		{"scanner", asked, 10},
-		{"home", "%", 6},
-		{"most", "moves", 6},
-		{"passes", "number", 6},
-		{"ops/Minstr", "number", 10},
-		{"bcasts", "per page", 9},
+		{"moved", "pages", 8},	      {"faults", "number", 9},
+		{"second", "faults", 7},      {"flushed", "moves", 7},
+		{"shootdowns", "number", 10}, {asked, "per page", 10},
+		{"scanner", asked, 10},	      {"home", "%", 6},
+		{"most", "moves", 6},	      {"passes", "number", 6},
+		{"ops/Minstr", "number", 10}, {"bcasts", "per page", 9},
 	};
 
 	table_heading(b, "hint faults", columns, ARRAY_SIZE(columns) - !bench_broadcasts(b));
@@ -89,9 +83,9 @@ static void print_row(const struct bench *b, unsigned i)
 	u64 units = MAX(v->totals.units, 1UL);
 	char per_page[24], home[24], most[24], rate[24];
 
-	kprintf("%-*s %8lu %9lu %7lu %7lu %10lu %10s %10lu %6s %6s %6lu %10s",
-		table_label_width(b), v->label, v->totals.units, c->hint_faults,
-		c->hint_faults_second, c->hint_second_flushed, c->shootdowns,
+	kprintf("%-*s %8lu %9lu %7lu %7lu %10lu %10s %10lu %6s %6s %6lu %10s", table_label_width(b),
+		v->label, v->totals.units, c->hint_faults, c->hint_faults_second,
+		c->hint_second_flushed, c->shootdowns,
 		fixed(per_page, mul_div_u64(bench_asked(c), 10000, units), 4),
 		c->ipis_scanner + c->bcast_scanner, fixed(home, tenths(sums->home, sums), 1),
 		fixed(most, sums->most_moves, 2), sums->passes,

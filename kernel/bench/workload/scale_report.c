@@ -74,11 +74,10 @@ static void count_rows(const struct bench *b)
 
 		if (v->skipped[0])
 			continue;
-		kprintf("%-*s %10lu %10s %10s %10s %10s %10s %10s %10lu %6lu",
-			table_label_width(b), v->label, v->totals.units,
-			per_op(t[0], c->page_faults, v), per_op(t[1], c->retried_faults, v),
-			per_op(t[2], c->spurious_faults, v), per_op(t[5], c->spurious_flushes, v),
-			per_op(t[3], c->shootdowns, v),
+		kprintf("%-*s %10lu %10s %10s %10s %10s %10s %10s %10lu %6lu", table_label_width(b),
+			v->label, v->totals.units, per_op(t[0], c->page_faults, v),
+			per_op(t[1], c->retried_faults, v), per_op(t[2], c->spurious_faults, v),
+			per_op(t[5], c->spurious_flushes, v), per_op(t[3], c->shootdowns, v),
 			per_op(t[4], bench_asked(c), v), v->felt.reads_verified,
 			v->felt.stale_reads);
 		if (bcast)
