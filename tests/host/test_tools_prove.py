@@ -219,6 +219,15 @@ def test_sites() -> None:
         equal("sites.applied", found[0].apply(texts["mm/gather.c"]), SITES_C.replace("tlb_flush_all(1, g(2));", ";"))
         equal("sites.name", found[0].name, "mm/gather.c:3 flush left out")
     equal("sites.blank", sites.blank("a /* b\nc */ \"d\\\"e\" 'f' // g\nh"), "a     \n                    \nh")
+
+
+def test_sites_of_the_tree() -> None:
+    """A rule or an argument that fits nothing any more protects nothing, and nobody would notice."""
+    equal("sites.files", [pattern for pattern in sites.FILES if not any(ROOT.glob(pattern))], [])
+    codes = [sites.blank(path.read_text()) for pattern in sites.FILES for path in ROOT.glob(pattern)]
+    equal("sites.rules", [f"{number} {rule}" for number, (rule, find) in enumerate(sites.RULES)
+                          if not any(True for code in codes for _ in find(code))], [])
+    equal("sites.arguments", sites.read_arguments(ROOT / "tools/mutants.cfg", sites.find_sites(ROOT)[0]), [])
     equal("sites.blank-length", len(sites.blank('x "a\\"b" /* c */ y')), len('x "a\\"b" /* c */ y'))
     equal("sites.closing", [sites.closing("f(a(b)c)d", 1), sites.closing("(a", 0)], [8, 2])
 
@@ -505,6 +514,7 @@ def main() -> int:
     test_rooms()
     test_shared()
     test_sites()
+    test_sites_of_the_tree()
     test_mutants()
     test_planted()
     test_prove()

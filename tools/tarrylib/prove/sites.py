@@ -11,10 +11,11 @@ from pathlib import Path
 FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm/context.c", "mm/asid.c",
          "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
          "mm/include/mm/page.h", "mm/collect.c", "mm/migrate*.c", "mm/fault*.c", "mm/pin.c", "mm/include/mm/entry_page.h",
-         "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/page.c", "mm/debt.c",
+         "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/debt.c", "mm/deferral.c", "mm/knob.c", "mm/knobs.c",
+         "mm/pmm.c", "mm/pmm_slow.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
-         "mm/rules.c", "mm/defer/*.c", "mm/copies.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/dup.c", "mm/copies.c", "mm/reclaim.c",
+         "mm/rules.c", "mm/defer/*.c", "mm/copies.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/dup.c", "mm/reclaim.c",
          "mm/page_lock.c", "mm/rmap_edit.c",
          "mm/store*.c", "mm/include/mm/page_lock.h", "mm/include/mm/slot.h", "mm/include/mm/object.h")
 
@@ -78,6 +79,16 @@ def replaced(pattern: str, put: str) -> Callable[[str], Iterator[tuple[int, int,
     return find
 
 
+def taken_as_true(name: str) -> Callable[[str], Iterator[tuple[int, int, str]]]:
+    """Calls of this function: made, and taken as true whatever they return."""
+    def find(code: str) -> Iterator[tuple[int, int, str]]:
+        for match in re.finditer(rf"\b{name}\(", code):
+            end = closing(code, match.end() - 1)
+            if code[code.rfind("\n", 0, match.start()) + 1].isspace():  # else it is where the function is defined
+                yield match.start(), end, f"({code[match.start():end]}, true)"
+    return find
+
+
 def relaxed_bits(code: str) -> Iterator[tuple[int, int, str]]:
     """Atomic OR and AND that order nothing: the model's operation, as the kernel has no such accessor."""
     for match in re.finditer(r"\batomic_fetch_(or|and)\(", code):
@@ -114,24 +125,22 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("interrupt not sent", statements(r"ipi_send\w*|send_requests")),
     ("generation not stepped", replaced(r"atomic_fetch_add\((&[\w>.-]*gen), 1\)", r"load_relaxed(\1)")),
     ("generation not noted", replaced(r"[\w>.\[\]-]+(?:\.|->)gen = gen;", ";")),
+    ("generation not noted", replaced(r"store_(?:relaxed|release)\(&[\w>.\[\]-]+(?:\.|->)gen, gen(?:\[i\])?\);", ";")),
     ("token not noted", replaced(r"[\w>.\[\]-]+\.token = token;", ";")),
-    ("slot not forgotten", replaced(r"[\w>-]+slots\[[^\]]+\]\.ctx = NULL;", ";")),
+    ("slot not forgotten", replaced(r"store_relaxed\(&[\w>-]+slots\[[^;]+\]\.ctx, NULL\);", ";")),
     ("keeps entries", replaced(r"\bkeep = found && [^;]+;", "keep = found;")),
     ("flushes one request too few", replaced(r"part->gen == mine \+ 1 && part->gen == gen", "true")),
     ("flushes one request too few", replaced(r"slot->gen \+ 1 == gen", "true")),
     ("full not noted", replaced(r"[\w.>-]*full = true;", ";")),
     ("recheck left out", replaced(r"pte_load\([\w.>-]+\)\.v (?:==|!=) (?:\w+->)?\w+\.v", "true")),
     ("recheck left out", replaced(r"pte_is_none\(pte_load\([\w.>&\[\]-]+\)\);", "true;")),
-    ("recheck left out", replaced(r"load_relaxed\(slot\) == page", "true")),
     ("recheck left out", replaced(r"!\(load_relaxed\(&page->flags\) & PG_ISOLATED\)", "true")),
-    ("recheck left out", replaced(r"pte_pa\(old, \S+\) != page_to_phys\(src\)", "false")),
-    ("recheck left out", replaced(r"pte_pa\(pte, \S+\) == page_to_phys\(src\)", "true")),
+    ("recheck left out", replaced(r"pte_pa\((?:old|pte), \S+\) != page_to_phys\((?:w->)?src\)", "false")),
+    ("recheck left out", replaced(r"pte_pa\(pte, \S+\) == page_to_phys\((?:b->)?src\)", "true")),
     ("recheck left out", replaced(r" && w\.taken == load_relaxed\(&src->mapcount\)", "")),
-    ("recheck left out", replaced(r"load_relaxed\(&src->mapcount\) != 1", "false")),
-    ("recheck left out", replaced(r"!freeze\(m, i\)", "(freeze(m, i), false)")),
+    ("recheck left out", taken_as_true("freeze")),
     ("bits lost", replaced(r"\bgot\.v != t\.old\.v", "false")),
     ("recheck left out", replaced(r"(?:load_relaxed\(slot\)|slot_load\(slot\))\.v == seen\.v", "true")),
-    ("recheck left out", replaced(r"slot_load\(slot\)\.v != slot_of_page\(page\)\.v", "false")),
     ("recheck left out", replaced(r"!slot_is_none\(slot_load\(slot\)\)", "false")),
     ("recheck left out", replaced(r"(?<=return )!slot_is_page\(at->seen\)", "!pte_is_leaf(f->seen, 0)")),
     ("recheck left out", replaced(r"(?:page->)?index >= load_relaxed\(&[\w>-]+->size\)", "false")),
@@ -143,11 +152,9 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("owed flush left out", replaced(r"!aspace_owes\([\w>.-]+\)", "true")),
     ("owed flush left out", statements(r"owing_begins")),
     ("dirty mark left out", statements(r"page_mark_dirty")),
-    ("older frame not looked for", replaced(r"pte_is_migration\(at->old\)\)(?= && lower)", "false)")),
+    ("older frame not looked for", replaced(r"at->names \|\| at->moves", "at->names")),
     ("older frame not looked for", replaced(r"t->again \|= [^;]+;", ";")),
-    ("isolation not exclusive", replaced(r"!page_isolate\(page\)", "(page_isolate(page), false)")),
-    ("isolation not exclusive", replaced(r"wanted && page_isolate\(page\)",
-                                         "(page_isolate(page), wanted)")),
+    ("isolation not exclusive", taken_as_true("page_isolate")),
     ("flush not pending", statements(r"hint_flush_begins|hint_flush_ended")),
     ("flush not pending", replaced(r" \|\| load_relaxed\(&\w+->flush_pending\)", "")),
     ("debts not paid", statements(r"pay|pay_now|deferral_frames_leave|knob_hooks.settle|debts_owe|copies_mark")),
@@ -155,14 +162,13 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("debts not paid", replaced(r"(?<=return )debts_owes\([^;]+(?=;)|(?<!if \()\bhas_older_copies\(scope->page\)", "false")),
     ("debts not paid", replaced(r"dst->flags \|= PG_COPIED;", ";")),
     ("generation not stepped", statements(r"tlb_owe")),
-    ("defers writable entries", replaced(r"if \(pte_is_writable\(old\)\)", "if (false)")),
-    ("defers though an entry objects", replaced(r"w\.may_wait && ", "")),
+    ("defers writable entries", replaced(r"if \(pte_is_writable\(leaf\)\)(?=\s+\*may_wait)", "if (false)")),
+    ("defers though an entry objects", replaced(r"(?<=return )w->may_wait && ", "")),
     ("waits with a page table locked", statements(r"make_room")),
     ("subscriber not told", statements(r"change_taken(?:_tell)?|change_end|change_tell_end|wait_for_others")),
     ("rollover without a flush", replaced(r"flush_due\) = true;", "flush_due);")),
     ("ASID not kept apart", replaced(r"used_test_and_set\(\(u16\)token\);", ";")),
     ("upgrade without a flush", replaced(r"same && rules\.upgrade\[what\]", "false")),
-    ("upgrade without a flush", replaced(r"\|\|\s*\(entry_changes[^;]+;", "|| false;")),
 ]
 
 
