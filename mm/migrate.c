@@ -9,7 +9,7 @@
  * exchanged (full barrier), then the references are compared and frozen by one
  * compare-and-swap; a pinner references first and looks at the entry after
  * (I10). Whatever fails is mapped again where it was; the flush still happens,
- * or is not needed, where a scheme had deferred it.
+ * or is not needed, where it was deferred.
  * The source is freed only after the flush, and the oracle checks it (I1).
  *
  * Mappings keep their reference while their entry is a migration entry: the

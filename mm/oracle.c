@@ -62,7 +62,7 @@ static void stale(const struct oracle_unmap *u, unsigned cpu)
 	char name[80];
 
 	panic("oracle: frame %#lx freed by %s while CPU %u may still hold it: context %lu, "
-	      "va %#lx, unmapped by %s:%lu at %lu, debts %lu frames, scheme %s",
+	      "va %#lx, unmapped by %s:%lu at %lu, debts %lu frames, deferral %s",
 	      page_to_phys(u->page), freed_by(name, sizeof(name)), cpu,
 	      u->unmap >> ORACLE_STAMP_BITS & ORACLE_ID_MASK, oracle_va(u->unmap, u->unmap_word),
 	      oracle_files[site >> ORACLE_LINE_BITS], site % (1U << ORACLE_LINE_BITS),

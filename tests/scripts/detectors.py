@@ -60,7 +60,7 @@ PLANTS = {
 }
 BOTH_PLACES = re.compile(r"panic: .*oracle: frame \S+ freed by \w+\+\S+ while CPU \d+ may still hold it: "
                          r"context \d+, va \S+, unmapped by mm/range\.c:\d+ at \d+, debts \d+ frames, "
-                         r"scheme \w+")
+                         r"deferral \w+")
 
 
 def plant(scratch: Scratch, file: str, old: str, new: str) -> str:

@@ -60,7 +60,7 @@ struct page {
 	u32 index; /* in the object, in 4 KiB pages */
 	u32 mapcount; /* entries (migration entries included) that name it; atomic */
 	union {
-		struct { /* allocator, or a scheme's quarantine */
+		struct { /* allocator, or a deferral's quarantine */
 			struct page *next, *prev;
 		};
 		struct

@@ -323,7 +323,7 @@ static struct aspace *moved_with_debts(const char *name, vaddr_t *va)
 }
 
 /* What is freed without deferral may have been lent: older entries of other addresses lead to it. */
-TEST(schemes_that_lend_pay_before_anything_is_freed)
+TEST(deferrals_that_lend_pay_before_anything_is_freed)
 {
 	struct migrate_stats stats;
 	vaddr_t va, other_va;

@@ -474,6 +474,29 @@ TEST(allocation_that_finds_nothing_reclaims)
 	CHECK(gone(&t));
 }
 
+/* Its pages are isolated by then, and reclaim may want their locks: a page that finds no room stays. */
+TEST(migration_that_finds_nothing_reclaims_nothing)
+{
+	struct migrate_stats stats;
+	struct rig t;
+	vaddr_t va;
+
+	setup(&t);
+	struct aspace *as = host_space(1, RW, false, 1, &va);
+
+	CHECK(as && host_word(as, va, true));
+	CHECK_EQ(host_page(as, va)->node, 1);
+	struct page *frames = take_frames(0);
+
+	CHECK_EQ(host_migrate(as, va, 1, 0, &stats, NULL), 1);
+	CHECK_EQ(stats.failed[MIGRATE_NO_MEMORY], 1);
+	CHECK_EQ(COUNTED(&t, reclaimed), 0);
+	CHECK_EQ(pages_here(&t), 0xff);
+	put_frames(frames);
+	aspace_destroy(as);
+	CHECK(gone(&t));
+}
+
 /* A file of twice as many pages as there are frames for, read and written in turn: nothing is lost. */
 TEST(file_larger_than_memory_is_read_and_written_for_ever)
 {

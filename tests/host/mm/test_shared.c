@@ -12,7 +12,10 @@
 
 #define RW (PROT_READ | PROT_WRITE)
 
-enum { SPACES = TLB_GATHER_CONTEXTS + 1 };
+enum {
+	SPACES = TLB_GATHER_CONTEXTS + 1,
+	FLUSH_STEPS = 100000, /* what a flush takes here: more than all the rest */
+};
 
 static struct aspace *space[SPACES];
 static vaddr_t va[SPACES];
@@ -63,6 +66,7 @@ static void look_at_flushes(const void *addr, u64 old, u64 value, bool atomic)
 	}
 	flushes_before = flushes;
 	flushes.all++;
+	fake_steps += FLUSH_STEPS;
 	flushes.without_the_object += !object_is_held();
 	for (i = 0; i < SPACES; i++)
 		flushes.with_a_spinlock +=
@@ -90,6 +94,8 @@ TEST(shared_by_more_spaces_than_a_gather_holds)
 	CHECK_EQ(flushes.all, SPACES);
 	CHECK_EQ(flushes.with_a_spinlock, 0);
 	CHECK_EQ(flushes.without_the_object, 0);
+	CHECK(stats.phase[PHASE_FLUSH] >= (u64)SPACES * FLUSH_STEPS); /* and not booked as unmapping */
+	CHECK(stats.phase[PHASE_UNMAP] < FLUSH_STEPS);
 	CHECK(!object_is_held());
 	for (unsigned i = 0; i < SPACES; i++)
 		CHECK(host_page(space[i], va[i])->node == 1);
