@@ -45,13 +45,13 @@ def flushes(record: dict) -> int:
     return record["counters"][FLUSHES[settings().arch]]
 
 
-def figures_of(name: str, *records: dict) -> None:
-    """Of each scheme what it moved and flushed, and what was left for its threads."""
+def figures_of(name: str, *records: dict, keep=held) -> None:
+    """Of each scheme what it moved and flushed, and what was left for its threads. Noted is what depends on who meets whom."""
     for record in records:
         counters, numa = record["counters"], record["numa"]
         moved, prefix = counters["pages_migrated"], f"numa.{name}.{record['scheme']}"
-        held(f"{prefix}.moved", moved)
-        held(f"{prefix}.flushes", flushes(record) / moved)
+        keep(f"{prefix}.moved", moved)
+        keep(f"{prefix}.flushes", flushes(record) / moved)
         noted(f"{prefix}.scanner", (counters["ipis_scanner"] + counters["bcast_scanner"]) / moved)
         noted(f"{prefix}.home", numa["home_percent"])
         noted(f"{prefix}.ops", numa["ops_per_minstr"])
@@ -131,7 +131,7 @@ def check_memhog() -> None:
 def check_shared() -> None:
     early, late = run("--share 2", 3)
     check_second("shared", late)
-    figures_of("shared", early, late)
+    figures_of("shared", early, late, keep=noted)
     for record in (early, late):
         most = record["numa"]["most_moves_per_page"]
         result(f"shared.{record['scheme']}.no-ping-pong", most <= MOVES_MAX,
