@@ -94,7 +94,8 @@ TEST(shared_by_more_spaces_than_a_gather_holds)
 	CHECK_EQ(flushes.all, SPACES);
 	CHECK_EQ(flushes.with_a_spinlock, 0);
 	CHECK_EQ(flushes.without_the_object, 0);
-	CHECK(stats.phase[PHASE_FLUSH] >= (u64)SPACES * FLUSH_STEPS); /* and not booked as unmapping */
+	CHECK(stats.phase[PHASE_FLUSH] >=
+	      (u64)SPACES * FLUSH_STEPS); /* and not booked as unmapping */
 	CHECK(stats.phase[PHASE_UNMAP] < FLUSH_STEPS);
 	CHECK(!object_is_held());
 	for (unsigned i = 0; i < SPACES; i++)
