@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """A new workload is one file and one line: a copy of the tree gets one, and nothing else is edited.
 
-The file declares an option of its own. With that it is built, has its place in lists, help, completion and
-records, and values out of range are refused by name and range.
+The file declares options of its own. With that it is built, has its place in lists, help, completion and
+records, and values out of range are refused by name and range. One of them says how long the run is, so that at the
+prompt nothing else ends it.
 """
 
 import os
@@ -20,10 +21,11 @@ SOURCE = """/* `fresh`: what reading the clock costs, several times per sample. 
 #include <harness/workload.h>
 #include <kernel/clock.h>
 
-static u64 depth;
+static u64 depth, laps;
 
 static const struct bench_option options[] = {
 	{OPTION_NUMBER("--depth", &depth, 1, 64, 8, "fresh: clock reads per sample"), .key = "depth"},
+	{OPTION_NUMBER("--laps", &laps, 1, 64, 1, "fresh: as often as that"), .length = true},
 	{.arg = {NULL}},
 };
 
@@ -32,9 +34,9 @@ static int read_clock(struct bench *b, u64 arg, u64 *value)
 	u64 start = cycles_now();
 
 	(void)b, (void)arg;
-	for (u64 i = 0; i < depth; i++)
+	for (u64 i = 0; i < depth * laps; i++)
 		cycles_now();
-	*value = bench_ns_per(cycles_now() - start, depth, 0);
+	*value = bench_ns_per(cycles_now() - start, depth * laps, 0);
 	return 0;
 }
 
@@ -104,6 +106,17 @@ def completion(tree: Path) -> None:
         result("completion", True, "--dep and Tab: --depth")
 
 
+def length(tree: Path) -> None:
+    with Console(BUILD=tree / "build", DET=0) as console:
+        console.expect(b"tarry> ")
+        said = []
+        for option in b"", b" --laps 2", b" --depth 2":
+            console.send(b"bench %s%s\r" % (NAME.encode(), option))
+            said.append(b"it ends after about 10 s" in console.expect(b"# rc=0", 60))
+            console.expect(b"tarry> ")
+        result("length", said == [True, False, True], f"ends after ten seconds unless --laps is given: {said}")
+
+
 def records(tree: Path) -> None:
     plain = bench(f"bench {NAME}", BUILD=tree / "build")["as-set"]
     deep = bench(f"bench {NAME} --depth 64", BUILD=tree / "build")["as-set"]
@@ -132,6 +145,7 @@ def body() -> None:
         records(tree)
         refusals(tree)
         completion(tree)
+        length(tree)
 
 
 main(body)

@@ -124,13 +124,6 @@ enum {
 	PATIENCE = 10
 }; /* seconds that somebody at the prompt is kept waiting, unless asked for more */
 
-/* Does an option, or a word behind the workload, say how long the run is? */
-static bool length_given(int argc)
-{
-	return argc > 2 || option_given("--time") || option_given("--rounds") ||
-	       option_given("--reps") || option_given("--duration");
-}
-
 static unsigned settle(struct bench *b)
 {
 	const struct workload *w = b->workload;
@@ -182,7 +175,8 @@ unsigned params_parse(int argc, char **argv, struct bench **out)
 	if (!*out)
 		return command_failed("bench", "no memory");
 	(*out)->params = options_asked;
-	if (console_attended() && !det_mode && !length_given(argc))
+	/* A second word is how long, too. */
+	if (console_attended() && !det_mode && argc <= 2 && !options_length_given())
 		(*out)->params.time = PATIENCE;
 	rc = settle(*out);
 	if (rc)

@@ -40,14 +40,14 @@ const struct bench_option options_run[] = {
 	{OPTION_NUMBER("--warmup", ASKED(warmup), 0, BENCH_MAX_REPS, 5, "rounds thrown away")},
 	{OPTION_NUMBER("--rounds", ASKED(reps), 1, BENCH_MAX_REPS, 30,
 		       "rounds measured, one sample each"),
-	 .key = "rounds"},
+	 .key = "rounds", .length = true},
 	{OPTION_NUMBER("--reps", ASKED(reps), 1, BENCH_MAX_REPS, 30, "the same as --rounds"),
-	 .key = "reps"},
+	 .key = "reps", .length = true},
 	{OPTION_NUMBER(
 		 "--time", ASKED(time), 0, DURATION_MAX, 0,
 		 "seconds after which no round begins, warm-up has a quarter of them; 0: no "
 		 "limit. Somebody at the prompt who names neither rounds nor seconds gets 10"),
-	 .key = "time"},
+	 .key = "time", .length = true},
 	{.arg = {NULL}},
 };
 
@@ -110,6 +110,14 @@ bool option_given(const char *name)
 	for (unsigned i = 0; i < count; i++)
 		if (!strcmp(options_all[i].name, name))
 			return row[i].given;
+	return false;
+}
+
+bool options_length_given(void)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (row[i].given && row[i].option->length)
+			return true;
 	return false;
 }
 

@@ -2,7 +2,7 @@
  * Options of `bench`. Each is one row of a table: name, range, default, help,
  * and how it appears in records. The parser, help, completion and records all
  * come from these rows. Tables are the run's own (options.c), the load's
- * (load/load_options.c), and one in the file of each workload that has some.
+ * (load/options.c), and one in the file of each workload that has some.
  *
  *	static u64 depth;
  *	static const struct bench_option options[] = {
@@ -41,6 +41,7 @@ struct bench_option {
 	struct arg arg; /* .value: a field of options_asked, or a workload's own variable */
 	unsigned group; /* common options: which workloads take it, enum option_group; 0: all do */
 	const char *key; /* its name in records; NULL: it is in none, unless put() writes it */
+	bool length; /* says how long the run is: somebody at the prompt who gives it waits that long */
 	unsigned digits; /* decimals in records: the value counts in units of 10^-digits */
 	/* Writes key and value itself; p: of the run. NULL: the value as it is. */
 	void (*put)(const struct bench_params *p, struct json *j);
@@ -87,5 +88,7 @@ unsigned options_parse(int *argc, char **argv);
 unsigned options_refuse(const struct workload *w);
 /* Was it in the command read last? */
 bool option_given(const char *name);
+/* Was one that says how long the run is? */
+bool options_length_given(void);
 /* Keys and values of the common rows (owner NULL, values of p), or of a workload's own. */
 void options_record(const struct workload *owner, const struct bench_params *p, struct json *j);

@@ -62,7 +62,7 @@ static const struct bench_option options[] = {
 	{OPTION_NUMBER("--duration", ASKED(duration), 0, DURATION_MAX, 0,
 		       "pmbench: seconds that the measured rounds share out, instead of "
 		       "--accesses; also as the word behind pmbench"),
-	 .key = "duration_s"},
+	 .key = "duration_s", .length = true},
 	{OPTION_NUMBER("--delay", ASKED(delay), 0, 1UL << 32, 0,
 		       "pmbench: cycles between accesses"),
 	 .key = "delay"},
