@@ -200,7 +200,7 @@ bench: setup-bench
 test test-all: setup-test
 	$(call build,$(ARCHES))
 	+@$(MAKE) $(jobs) host
-	@$(PYTHON) tests/run.py --arches '$(ARCHES)' --group $(if $(filter test,$@),quick,all) \
+	@$(PYTHON) tests/run.py --arches '$(ARCHES)' --group $(if $(filter test,$@),test,all) \
 		--only '$(CASES)' --host '$(HOST_TESTS:%=$(HOST)/%)'
 test-host: setup-test
 	+@$(MAKE) $(jobs) host

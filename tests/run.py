@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run the tests: host programs, and the boots of tests/cases.cfg in QEMU.
 
-Usage: tests/run.py [--arches 'x86_64 arm64'] [--group quick] [--only GLOB] [--host 'PROGRAM ...']
+Usage: tests/run.py [--arches 'x86_64 arm64'] [--group test] [--only GLOB] [--host 'PROGRAM ...']
 
 One line and one log (build/test-logs/) per case, JUnit in build/test-logs/junit.xml, and last a
 line "N passed, N failed, N skipped" that counts tests. Exit status: 0 all passed, 1 a test failed,
@@ -120,7 +120,7 @@ def summarise(outcomes: list[cases.Outcome], logs: Path, seconds: float) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arches", default="x86_64")
-    parser.add_argument("--group", default="quick", help="a group of cases.cfg, all, or none")
+    parser.add_argument("--group", default="test", help="a group of cases.cfg, all, or none")
     parser.add_argument("--only", default="", help="glob on case names")
     parser.add_argument("--host", default="", help="host test programs")
     parser.add_argument("--no-host", action="store_true", help="no tests of host tools either")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """`make planted`: is each kind of wrong step in a shootdown found, and with which schedule?
 
-Usage: tools/planted.py [--quick] [--only REGEX] [--jobs N] [--doc FILE] [--no-boots] [--check]
+Usage: tools/planted.py [--soonest] [--only REGEX] [--jobs N] [--doc FILE] [--no-boots] [--check]
 
 tools/planted.cfg declares mistakes: what to change, and which check must see it under which schemes
 and rule sets. Each is made in a scratch copy, where the explorer runs until it fails; the schedule
 that it prints must show the same failure again, and the sources as they are must pass under the same
-schedule and the same plan. --quick: only where the entry says that it is found soonest. --doc keeps
+schedule and the same plan. --soonest: only where the entry says that it is found soonest. --doc keeps
 the table in that file up to date. Exit status 1 if one is not found; an entry whose text is no
 longer in the sources is an error that names it.
 """
@@ -65,7 +65,7 @@ class Mistake:
     rules: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     alone: str = ""  # the explorer's --checks: these, and none of the others
-    where: list[list[str]] = field(default_factory=list)  # rules, scheme, scenario: for --quick
+    where: list[list[str]] = field(default_factory=list)  # rules, scheme, scenario: for --soonest
     says: str = ""  # words of the failure
     program: str = "explore"
     only: str = ""  # pattern of the scenarios that are run
@@ -239,9 +239,9 @@ def again(bench: Bench, m: Mistake, found: Found) -> str:
     return f"without the mistake the plan fails, too: {found.text}" if found.text else ""
 
 
-def judge(bench: Bench, m: Mistake, quick: bool) -> None:
+def judge(bench: Bench, m: Mistake, soonest: bool) -> None:
     everywhere = [(rules, scheme, m.only) for scheme in m.schemes for rules in m.rules]
-    todo = [(w[0], w[1], w[2]) for w in m.where] if quick else everywhere
+    todo = [(w[0], w[1], w[2]) for w in m.where] if soonest else everywhere
     undo = bench.plant(m)
     try:
         try:
@@ -263,7 +263,7 @@ def judge(bench: Bench, m: Mistake, quick: bool) -> None:
         undo()
 
 
-def run_all(mistakes: list[Mistake], jobs: int, quick: bool, done: Callable[[Mistake], None]) -> None:
+def run_all(mistakes: list[Mistake], jobs: int, soonest: bool, done: Callable[[Mistake], None]) -> None:
     todo: queue.SimpleQueue[Mistake] = queue.SimpleQueue()
     for m in mistakes:
         todo.put(m)
@@ -274,7 +274,7 @@ def run_all(mistakes: list[Mistake], jobs: int, quick: bool, done: Callable[[Mis
             bench = Bench(folder, {m.program for m in mistakes})
             while not errors:
                 m = todo.get_nowait()
-                judge(bench, m, quick)
+                judge(bench, m, soonest)
                 with lock:
                     done(m)
         except queue.Empty:
@@ -391,7 +391,7 @@ def schemes_of_the_explorer() -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="each only where it is found soonest")
+    parser.add_argument("--soonest", action="store_true", help="each only where it is found soonest")
     parser.add_argument("--only", default="", help="entries whose name and kind this fits")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--doc", type=Path, help="file whose table is brought up to date")
@@ -408,8 +408,8 @@ def main() -> int:
         real = [m for m in mistakes if not m.why]
         if not real:
             raise ConfigError(f"error: no mistake fits {args.only}")
-        run_all(real, min(args.jobs, len(real)), args.quick, lambda m: print(describe(m), flush=True))
-        if not args.quick and not args.no_boots:
+        run_all(real, min(args.jobs, len(real)), args.soonest, lambda m: print(describe(m), flush=True))
+        if not args.soonest and not args.no_boots:
             boot_all(real, lambda m, arch: print(f"{m.name} on {arch}: {m.booted[arch]}", flush=True))
     except ConfigError as error:
         print(error, file=sys.stderr)

@@ -115,7 +115,7 @@ def test_planted() -> None:
         equal("planted.says", said[:4], ["one: a kind: the call is left out", "    x86 s1: found by invariants in 4 executions",
                                          "        x86, scheme s1, scenario sc: I3: frame lost", "        --replay 'x86 s1 sc 5c1'"])
         equal("planted.doc", said[-1] in (folder / "d.md").read_text(), True)
-        equal("planted.quick", program(planted, "--quick", "--only", "one")[0], 0)
+        equal("planted.soonest", program(planted, "--soonest", "--only", "one")[0], 0)
         equal("planted.only-what-does-not-apply", program(planted, "--only", "two"), (1, ["error: no mistake fits two"]))
         (folder / "tools/planted.cfg").write_text(CONFIG.replace("check = invariants", "check = oracle"))
         code, said = program(planted)

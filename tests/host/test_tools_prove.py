@@ -387,16 +387,16 @@ def test_planted() -> None:
     equal("planted.locks", planted.explore(Bench((1, "# lock order: a b\n")), ["p"], "s", "x86", 1, "").check, "locks")
     equal("planted.silent", planted.explore(Bench((0, shown)), ["p"], "s", "x86", 1, "").check, "")
 
-    def judged(*ends: tuple[int, str], quick: bool = True, says: str = "words") -> tuple[str, int, int, bool]:
+    def judged(*ends: tuple[int, str], soonest: bool = True, says: str = "words") -> tuple[str, int, int, bool]:
         m = planted.Mistake("n", "k", "w", "", rules=["x86", "arm64"], schemes=["s1"], checks=["invariants"], says=says,
                             where=[["x86", "s1", "sc"]])
         bench = Bench(*ends)
-        planted.judge(bench, m, quick)
+        planted.judge(bench, m, soonest)
         return m.found[0].wrong, len(m.found), bench.undone, m.bad
 
     again, clean = (1, "I3: bad words"), (0, "passes")
     equal("planted.good", judged((1, shown), again, clean, (0, "")), ("", 1, 1, False))
-    equal("planted.everywhere", judged((1, shown), again, clean, (0, ""), (1, shown), again, clean, (0, ""), quick=False)[1], 2)
+    equal("planted.everywhere", judged((1, shown), again, clean, (0, ""), (1, shown), again, clean, (0, ""), soonest=False)[1], 2)
     equal("planted.not-found", judged((0, ""))[::3], ("not found in 20000 orderings", True))
     equal("planted.other-check", judged((1, shown.replace("I3: ", "lost write ")))[0].startswith("found by contents, not by invariants"), True)
     equal("planted.other-words", judged((1, shown), says="else")[0].startswith("found by invariants"), True)

@@ -328,11 +328,11 @@ def test_attend() -> None:
 # --- cases ------------------------------------------------------------------------------------
 CASES = """
 [DEFAULT]
-quick = x=1
+args-in-test = x=1
 [default]
 [only-x86]
 arch = x86_64
-groups = quick slow
+groups = test slow
 smp = 1
 cmd = show
 args = y=2
@@ -367,15 +367,15 @@ def test_cases(machine: Machine) -> None:
     def names(group: str) -> list[str]:
         return [case.name for case in cases.load(config, ["x86_64", "arm64"], group, machine.folder, logs)]
 
-    equal("cases.quick", names("quick"), ["x86_64/default", "x86_64/only-x86", "x86_64/script", "arm64/default", "arm64/script"])
+    equal("cases.test", names("test"), ["x86_64/default", "x86_64/only-x86", "x86_64/script", "arm64/default", "arm64/script"])
     equal("cases.slow", names("slow"), ["x86_64/only-x86", "x86_64/slow", "arm64/slow"])
     equal("cases.all", len(names("all")), 11)
     equal("cases.none", names("none"), [])
     loaded = {case.name: case for case in cases.load(config, ["x86_64"], "all", machine.folder, logs)}
     equal("cases.weights", [loaded[f"x86_64/{n}"].weight for n in ("default", "only-x86", "slow", "script", "by-default")], [2, 1, 1, 5, 1])
     equal("cases.seconds", [loaded[f"x86_64/{n}"].seconds for n in ("default", "script")], [5, 30])
-    quick = cases.load(config, ["x86_64"], "quick", machine.folder, logs)
-    equal("cases.quick-args", ([case.settings.args for case in quick[:2]], loaded["x86_64/only-x86"].settings.args, quick[2].argv == loaded[quick[2].name].argv),
+    todo = cases.load(config, ["x86_64"], "test", machine.folder, logs)
+    equal("cases.args-in-test", ([case.settings.args for case in todo[:2]], loaded["x86_64/only-x86"].settings.args, todo[2].argv == loaded[todo[2].name].argv),
           ([("x=1",), ("y=2", "x=1")], ("y=2",), True))
     equal("cases.commands", [loaded[f"x86_64/{n}"].settings.cmd for n in ("default", "only-x86")], ["test *", "show"])
     script = loaded["x86_64/script"]
@@ -386,8 +386,8 @@ def test_cases(machine: Machine) -> None:
                              ("bad-value", "[a]\nsmp = 0\n", "cases.cfg [a]: SMP=0"),
                              ("bad-seconds", "[a]\nseconds = some\n", "cases.cfg [a]: could not convert"), ("no-section", "smp = 1\n", "cases.cfg")):
         config.write_text(text)
-        refused(f"cases.{name}", says, names, "quick")
-    refused("cases.no-file", "nowhere", cases.load, Path("/nowhere"), ["x86_64"], "quick", machine.folder, logs)
+        refused(f"cases.{name}", says, names, "test")
+    refused("cases.no-file", "nowhere", cases.load, Path("/nowhere"), ["x86_64"], "test", machine.folder, logs)
     todo = list(loaded.values())
     equal("cases.select", [[c.name for c in cases.select(todo, p)] for p in ("default", "x86_64/s*", "")],
           [["x86_64/default"], ["x86_64/slow", "x86_64/script"], [c.name for c in todo]])

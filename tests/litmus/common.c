@@ -46,7 +46,7 @@ const struct litmus_test litmus_common[] = {
 	{
 		.name = "WR.alias",
 		.program = "W x=1; R y, where x and y name one frame",
-		.twin = "WR.alias~apart",
+		.twin = "WR.alias~two-frames",
 		.thread = {alias_write_read},
 		.y = LITMUS_SAME,
 		.plant = 1,
@@ -55,7 +55,7 @@ const struct litmus_test litmus_common[] = {
 		.asked = {{1, 0}},
 	},
 	{
-		.name = "WR.alias~apart",
+		.name = "WR.alias~two-frames",
 		.program = "the same with two frames",
 		.verdict = LITMUS_BROKEN,
 		.thread = {alias_write_read},
@@ -67,7 +67,7 @@ const struct litmus_test litmus_common[] = {
 	{
 		.name = "CoWR.alias",
 		.program = "R y; W x=1; R y, where x and y name one frame",
-		.twin = "CoWR.alias~apart",
+		.twin = "CoWR.alias~two-frames",
 		.thread = {alias_read_write_read},
 		.y = LITMUS_SAME,
 		.plant = 1,
@@ -76,7 +76,7 @@ const struct litmus_test litmus_common[] = {
 		.asked = {{2, 0}},
 	},
 	{
-		.name = "CoWR.alias~apart",
+		.name = "CoWR.alias~two-frames",
 		.program = "the same with two frames",
 		.verdict = LITMUS_BROKEN,
 		.thread = {alias_read_write_read},
@@ -89,7 +89,7 @@ const struct litmus_test litmus_common[] = {
 		.name = "MP.alias+dmbs",
 		.program =
 			"W x=1; fence; W flag || R flag; fence; R y, where x and y name one frame",
-		.twin = "MP.alias+dmbs~apart",
+		.twin = "MP.alias+dmbs~two-frames",
 		.thread = {alias_message_out, alias_message_in},
 		.y = LITMUS_SAME,
 		.plant = 3,
@@ -98,7 +98,7 @@ const struct litmus_test litmus_common[] = {
 		.asked = {{1, 1}, {2, 0}},
 	},
 	{
-		.name = "MP.alias+dmbs~apart",
+		.name = "MP.alias+dmbs~two-frames",
 		.program = "the same with two frames",
 		.verdict = LITMUS_BROKEN,
 		.thread = {alias_message_out, alias_message_in},

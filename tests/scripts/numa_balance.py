@@ -25,7 +25,7 @@ PRIVATE = {
     "writable": ("--threads 3", 4),
     "read-only": ("--threads 3 --mapping ro", 4),
     "spaces": ("--threads 6 --procs 3", 7),
-    "scanner-apart": ("--threads 2 --cpus 1:2,3", 4),
+    "scanner-cpu": ("--threads 2 --cpus 1:2,3", 4),
 }
 # All three threads on each of few pages, with yields inside the windows: there are second threads.
 HOT = {"hot": ("--share 3 --pages 12", 20), "hot-huge": ("--share 3 --pages 8192 --thp", 8)}

@@ -1,5 +1,5 @@
 /*
- * The quick set of the litmus tests: no forbidden outcome, and each forbidden
+ * Few runs of each litmus test: no forbidden outcome, and each forbidden
  * test has shown here that it could fail, by its twin.
  */
 #include "../litmus/litmus.h"

@@ -22,7 +22,7 @@ PASSED, FAILED, SKIPPED = PASS, FAIL, SKIP
 TIMED_OUT, DIED = "timed out", "no boot"
 
 HOST_TIMEOUT = 900  # seconds for one host program; the explorer needs some 100 of CPU time, no other more than 30
-OWN_KEYS = {"arch", "groups", "script", "weight", "seconds", "summary", "quick"}
+OWN_KEYS = {"arch", "groups", "script", "weight", "seconds", "summary", "args-in-test"}
 # About how long the longest host programs take on an idle host of two CPUs, in seconds; cases.cfg has those of cases.
 HOST_SECONDS = {"explore": 75, "litmus_arm64": 25, "explore_races": 15, "litmus_x86_64": 15, "test_faults": 10}
 DEFAULT_CMD = "test *"
@@ -173,8 +173,8 @@ def load(path: Path, arches: list[str], group: str, build: Path, logs: Path) -> 
             section = config[name]
             if arch not in section.get("arch", " ".join(arches)).split():
                 continue
-            if group == "all" or group in section.get("groups", "quick").split():
-                more = section.get("quick", "") if group == "quick" else ""
+            if group == "all" or group in section.get("groups", "test").split():
+                more = section.get("args-in-test", "") if group == "test" else ""
                 todo.append(_case(path, name, dict(section), arch, build, logs, more))
     return todo
 
