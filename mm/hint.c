@@ -66,7 +66,7 @@ struct reference {
 	bool failed; /* for lack of memory or because of a pin: not so soon again */
 };
 
-enum verdict { PAGE_STAYS, PAGE_COMES, PAGE_SPLITS };
+enum hint_outcome { PAGE_STAYS, PAGE_COMES, PAGE_SPLITS };
 
 static inline struct history unpack(u32 last)
 {
@@ -116,10 +116,10 @@ static bool pull(struct history *h, u32 node)
 }
 
 /* Note this access in the page's history and decide what becomes of the page. PTL held. */
-static enum verdict judge_page(const struct page *page, struct reference *r)
+static enum hint_outcome judge_page(const struct page *page, struct reference *r)
 {
 	struct history h = unpack(load_relaxed(&page->last));
-	enum verdict verdict = PAGE_STAYS;
+	enum hint_outcome outcome = PAGE_STAYS;
 
 	r->node = numa_node_of_cpu(cpu_id());
 	r->own = !h.who || h.who == cpu_id() + 1;
@@ -127,12 +127,12 @@ static enum verdict judge_page(const struct page *page, struct reference *r)
 	note_user(&h, r->node);
 	if (knobs.numa_split && page->order && h.turns >= SPLIT_TURNS) {
 		h.turns = 0; /* if it stays whole, not with each fault again */
-		verdict = PAGE_SPLITS;
+		outcome = PAGE_SPLITS;
 	} else if (!r->local && pull(&h, r->node)) {
-		verdict = PAGE_COMES;
+		outcome = PAGE_COMES;
 	}
 	r->now = pack(&h);
-	return verdict;
+	return outcome;
 }
 
 /*
@@ -265,9 +265,9 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 {
 	struct page *page = phys_to_page(pte_pa(f->seen, pos.level));
 	struct reference r = {.writable = pte_is_writable(pte_from_hint(f->seen))};
-	enum verdict verdict = judge_page(page, &r);
+	enum hint_outcome outcome = judge_page(page, &r);
 	/* The entry stays a hint entry, which nobody caches, until the page has moved or is split. */
-	bool keep = verdict == PAGE_SPLITS || (verdict == PAGE_COMES && knobs.hint == HINT_LATE);
+	bool keep = outcome == PAGE_SPLITS || (outcome == PAGE_COMES && knobs.hint == HINT_LATE);
 
 	if (keep && load_relaxed(&f->as->flush_pending)) {
 		spin_unlock(ptl);
@@ -276,7 +276,7 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 	}
 	store_relaxed(&page->last, r.now);
 
-	bool isolated = verdict != PAGE_STAYS && page_isolate(page);
+	bool isolated = outcome != PAGE_STAYS && page_isolate(page);
 
 	/* Somebody moves it at this moment: it may be used where it is until its entry is taken down. */
 	if (!isolated && load_relaxed(&page->flags) & PG_ISOLATED)
@@ -284,7 +284,7 @@ static enum fault_result hint_fault_locked(struct fault *f, struct pt_pos pos, s
 	if (!keep || !isolated)
 		pt_install(pos.ptep, pte_from_hint(f->seen));
 	spin_unlock(ptl);
-	if (isolated && verdict == PAGE_SPLITS) {
+	if (isolated && outcome == PAGE_SPLITS) {
 		if (split_here(f, pos, page, &r))
 			return FAULT_RETRY; /* and is a fault on one of the parts */
 		keep = restore(f, pos);

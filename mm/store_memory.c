@@ -7,8 +7,8 @@
 #include <kernel/kmem.h>
 #include <kernel/string.h>
 
-/* What is kept of a page. NULL: it was never written and is zeroes. */
-struct kept {
+/* What is stored of a page. NULL: it was never written and is zeroes. */
+struct stored {
 	struct page *frame;
 	u64 sum;
 };
@@ -17,8 +17,8 @@ struct memory_store {
 	struct store store;
 	u32 node;
 	u64 wrong; /* atomic */
-	struct spinlock lock; /* `kept` of all pages, and their contents */
-	struct kept *kept;
+	struct spinlock lock; /* `pages` of all, and their contents */
+	struct stored *pages;
 };
 
 static struct memory_store *memory(struct store *s)
@@ -46,16 +46,16 @@ static int fails(struct memory_store *m)
 static int memory_read(struct store *s, u64 index, void *to)
 {
 	struct memory_store *m = memory(s);
-	struct kept *kept = &m->kept[index];
+	struct stored *stored = &m->pages[index];
 
 	spin_lock(&m->lock);
-	u64 sum = kept->sum;
+	u64 sum = stored->sum;
 
-	if (kept->frame)
-		memcpy(to, page_to_virt(kept->frame), PAGE_SIZE);
+	if (stored->frame)
+		memcpy(to, page_to_virt(stored->frame), PAGE_SIZE);
 	else
 		memset(to, 0, PAGE_SIZE);
-	bool right = !kept->frame || sum_of(to) == sum;
+	bool right = !stored->frame || sum_of(to) == sum;
 
 	spin_unlock(&m->lock);
 	return right ? 0 : fails(m);
@@ -64,39 +64,39 @@ static int memory_read(struct store *s, u64 index, void *to)
 /* The frame of a page, allocated if there is none. Without the lock, as the allocator may wait. */
 static struct page *frame_for(struct memory_store *m, u64 index)
 {
-	struct kept *kept = &m->kept[index];
+	struct stored *stored = &m->pages[index];
 
-	if (load_relaxed(&kept->frame))
-		return kept->frame;
+	if (load_relaxed(&stored->frame))
+		return stored->frame;
 	struct page *fresh = pmm_alloc(m->node, 0, PMM_FALLBACK | PMM_ZERO | PMM_NO_RECLAIM);
 
 	if (!fresh)
 		return NULL;
 	spin_lock(&m->lock);
-	if (!kept->frame) {
-		kept->frame = fresh;
-		kept->sum = sum_of(page_to_virt(fresh));
+	if (!stored->frame) {
+		stored->frame = fresh;
+		stored->sum = sum_of(page_to_virt(fresh));
 		fresh = NULL;
 	}
 	spin_unlock(&m->lock);
 	if (fresh)
 		page_put(fresh, PAGE_REF);
-	return kept->frame;
+	return stored->frame;
 }
 
 /*
  * The sums are taken apart from the copy, so that a page which changes at any time of it is found.
  * Lock held.
  */
-static bool take_page(struct kept *kept, const u64 *from)
+static bool take_page(struct stored *stored, const u64 *from)
 {
-	u64 *to = page_to_virt(kept->frame), before = sum_of(from);
+	u64 *to = page_to_virt(stored->frame), before = sum_of(from);
 
 	if (*from < *to) /* its stamp goes back */
 		return false;
 	memcpy(to, from, PAGE_SIZE);
-	kept->sum = sum_of(to);
-	return kept->sum == before && sum_of(from) == before;
+	stored->sum = sum_of(to);
+	return stored->sum == before && sum_of(from) == before;
 }
 
 static int memory_write(struct store *s, u64 index, const void *from)
@@ -106,7 +106,7 @@ static int memory_write(struct store *s, u64 index, const void *from)
 	if (!frame_for(m, index))
 		return -EIO;
 	spin_lock(&m->lock);
-	bool right = take_page(&m->kept[index], from);
+	bool right = take_page(&m->pages[index], from);
 
 	spin_unlock(&m->lock);
 	return right ? 0 : fails(m);
@@ -124,7 +124,7 @@ int memory_store_change(struct store *s, u64 index, u64 word)
 	spin_lock(&m->lock);
 	for (unsigned i = 0; i < PAGE_SIZE / sizeof(u64); i++)
 		to[i] = word;
-	m->kept[index].sum = sum_of(to);
+	m->pages[index].sum = sum_of(to);
 	spin_unlock(&m->lock);
 	return 0;
 }
@@ -139,7 +139,7 @@ u64 memory_store_word(struct store *s, u64 index, unsigned place)
 	struct memory_store *m = memory(s);
 
 	spin_lock(&m->lock);
-	const struct page *frame = m->kept[index].frame;
+	const struct page *frame = m->pages[index].frame;
 	u64 word = frame ? ((const u64 *)page_to_virt(frame))[place] : 0;
 
 	spin_unlock(&m->lock);
@@ -151,9 +151,9 @@ static void memory_close(struct store *s)
 	struct memory_store *m = memory(s);
 
 	for (u64 i = 0; i < s->page_count; i++)
-		if (m->kept[i].frame)
-			page_put(m->kept[i].frame, PAGE_REF);
-	kmem.free(m->kept, s->page_count * sizeof(*m->kept));
+		if (m->pages[i].frame)
+			page_put(m->pages[i].frame, PAGE_REF);
+	kmem.free(m->pages, s->page_count * sizeof(*m->pages));
 	kmem.free(m, sizeof(*m));
 }
 
@@ -172,8 +172,8 @@ struct store *memory_store_create(u64 page_count, u32 node)
 		return NULL;
 	m->store = (struct store){.ops = &memory_ops, .page_count = page_count};
 	m->node = numa_resolve(node);
-	m->kept = kmem.alloc(page_count * sizeof(*m->kept), m->node);
-	if (m->kept)
+	m->pages = kmem.alloc(page_count * sizeof(*m->pages), m->node);
+	if (m->pages)
 		return &m->store;
 	kmem.free(m, sizeof(*m));
 	return NULL;
