@@ -14,7 +14,7 @@ enum {
 	STACK = 256 << 10, /* bytes; the host's printf runs on it too */
 	PARKED =
 		1000, /* steps that a CPU waits for the others at most: they may retry until it goes on */
-	LATE = 256, /* turns of waiting of all CPUs after which every buffer is emptied; most executions have fewer */
+	LATE = 256, /* spins of all CPUs after which every buffer is emptied; most executions have fewer */
 };
 
 struct fake_cpu fake_cpus[FAKE_CPUS];
@@ -27,7 +27,7 @@ char fake_failure[512];
 enum fake_fault fake_fault;
 unsigned fake_lost;
 static unsigned skips; /* how often time was moved on, as no CPU could go on */
-static unsigned turns; /* turns of waiting so far */
+static unsigned spins; /* of all CPUs so far */
 
 static void *main_sp;
 
@@ -110,7 +110,7 @@ void fake_switch_to(struct fake_cpu *to)
 
 /*
  * No CPU can go on, and a lost interrupt may be the reason: let so much time pass that the watchdog
- * of the wait reports it. At most twice, as waits for locks look at the clock only after many turns.
+ * of the wait reports it. At most twice, as waits for locks look at the clock only after many spins.
  */
 static bool time_passes(void)
 {
@@ -356,10 +356,10 @@ void fake_relax(void)
 	}
 	me->rush = 0;
 	/* No store stays in a buffer for ever, as it would if two CPUs retry while a third waits for it. */
-	if (++turns % LATE == 0)
+	if (++spins % LATE == 0)
 		while (fake_drain_some())
 			;
-	fake_view_loads_from_now(); /* no load is ahead by more than a turn */
+	fake_view_loads_from_now(); /* no load is ahead by more than a spin */
 	me->state = FAKE_SPIN;
 	me->spin_seq = fake_write_seq;
 	step(9, true);

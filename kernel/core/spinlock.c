@@ -4,7 +4,7 @@
 #include <kernel/smp.h>
 #include <kernel/spinlock.h>
 
-enum { LOOK_EVERY = 1024 }; /* turns between looks at the clock, which costs more than a turn */
+enum { LOOK_EVERY = 1024 }; /* spins between looks at the clock, which costs more than a spin */
 
 static void spin_watch(const struct spinlock *lock, u64 *deadline)
 {
@@ -29,12 +29,12 @@ void spin_lock_contended(struct spinlock *lock)
 	bool polls = !irqs_enabled();
 	u64 deadline = 0;
 
-	for (unsigned turns = 1; spin_is_locked(lock) || !spin_trylock(lock); turns++) {
+	for (unsigned spins = 1; spin_is_locked(lock) || !spin_trylock(lock); spins++) {
 		cpu_relax();
 		if (polls)
 			smp_poll();
 		/* Before the clock is calibrated there is one CPU, and nobody to wait for. */
-		if (turns % LOOK_EVERY == 0 && ns_to_cycles(WATCHDOG_NS))
+		if (spins % LOOK_EVERY == 0 && ns_to_cycles(WATCHDOG_NS))
 			spin_watch(lock, &deadline);
 	}
 }

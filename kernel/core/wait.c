@@ -2,7 +2,7 @@
  * The one way to wait, and the one way to end a wait.
  *
  * No wakeup is lost, by this pair:
- *   waiter (wait_turn)		halted = 1;  smp_mb();  look at the condition
+ *   waiter (wait_spin)		halted = 1;  smp_mb();  look at the condition
  *   waker (cpu_wake)		make it true; smp_mb();  look at halted
  * One of the two sees the other. The waiter looks with interrupts off, and
  * cpu_idle() lets them in only while it halts. So an IPI that is sent after the
@@ -17,14 +17,14 @@
 
 enum {
 	/*
-	 * Turns before a wait halts: 200 us on the emulator, where a turn is about
+	 * Spins before a wait halts: 200 us on the emulator, where one takes about
 	 * 0.1 us and the acknowledgement of a busy CPU takes 1 to 3 us; 50 us on
 	 * hardware. To halt earlier costs the waker an interrupt, to halt later
 	 * keeps an emulated CPU from the one that it waits for. In deterministic
-	 * runs each turn lets another CPU run, so the count means the same.
+	 * runs each spin lets another CPU run, so the count means the same.
 	 */
-	SPIN_TURNS = 2000,
-	WATCH_TURNS = 256, /* turns between looks at the clock, which costs more than a turn */
+	SPINS_MAX = 2000,
+	WATCH_SPINS = 256, /* spins between looks at the clock, which costs more than a spin */
 };
 
 bool idle_polls;
@@ -46,24 +46,24 @@ static void wait_watch(const struct wait_state *ws)
 		watchdog_bark(ws->what, ws->blame, ws->arg);
 }
 
-bool wait_turn(struct wait_state *ws)
+bool wait_spin(struct wait_state *ws)
 {
 	struct cpu *self = this_cpu_ptr(cpu_self);
 
 	store_relaxed(&self->progress, self->progress + 1);
-	if (!ws->turns)
+	if (!ws->spins)
 		wait_begin(ws);
-	if (ws->turns >= SPIN_TURNS && !ws->polls && !idle_polls) {
+	if (ws->spins >= SPINS_MAX && !ws->polls && !idle_polls) {
 		irq_disable();
 		store_relaxed(&self->halted, 1);
 		smp_mb(); /* partner: cpu_wake() */
 		return true;
 	}
-	ws->turns++;
+	ws->spins++;
 	cpu_relax();
 	if (ws->polls)
 		smp_poll();
-	if (ws->turns % WATCH_TURNS == 0)
+	if (ws->spins % WATCH_SPINS == 0)
 		wait_watch(ws);
 	return false;
 }
@@ -121,7 +121,7 @@ void cpu_wake(unsigned cpu)
 {
 	u32 *halted = &cpu_ptr(cpu, cpu_self)->halted;
 
-	/* Orders the caller's store before the look; partner: wait_turn(), wait_nap(). */
+	/* Orders the caller's store before the look; partner: wait_spin(), wait_nap(). */
 	smp_mb();
 	/*
 	 * A CPU that runs this in an interrupt is not asleep. Of several wakers one

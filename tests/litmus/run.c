@@ -32,9 +32,9 @@ enum {
 	AWAIT_NAPS = 10,
 	CONSOLE_NS = 50000000, /* between looks for Ctrl-C: shorter than a person notices */
 	LOOKS = 16, /* at what is waited for, for each at the clock, which takes longer */
-	/* Delays before a body are spread evenly over powers of two up to this many empty turns. */
+	/* Delays before a body are spread evenly over powers of two up to this many empty spins. */
 	SKEW_BITS = 15,
-	/* An emulator that runs one CPU at a time goes to the next only at a PAUSE: every so many turns. */
+	/* An emulator that runs one CPU at a time goes to the next only at a PAUSE: every so many spins. */
 	SKEW_RELAX = 256,
 	/* Of 8 runs, one finds nothing planted. */
 	PLANT_OF = 8,
@@ -183,19 +183,19 @@ static void plant(struct session *s, unsigned thread)
 struct patience {
 	u64 left; /* cycles */
 	u64 since; /* cycles_now() at the start of this wait */
-	unsigned turns;
+	unsigned spins;
 };
 
 static void patience_begin(struct patience *p)
 {
 	p->since = cycles_now();
-	p->turns = 0;
+	p->spins = 0;
 }
 
 static bool patience_lasts(struct patience *p)
 {
 	cpu_relax();
-	return p->left && (++p->turns % LOOKS || cycles_now() - p->since < p->left);
+	return p->left && (++p->spins % LOOKS || cycles_now() - p->since < p->left);
 }
 
 static void patience_end(struct patience *p)
@@ -247,9 +247,9 @@ void litmus_await(const u64 *flag)
 		wait_nap(AWAIT_NAP_NS);
 }
 
-static void delay(u64 turns)
+static void delay(u64 spins)
 {
-	for (u64 n = 1; n <= turns; n++) {
+	for (u64 n = 1; n <= spins; n++) {
 		barrier();
 		if (n % SKEW_RELAX == 0)
 			cpu_relax();
@@ -265,14 +265,14 @@ static void run_bodies(struct session *s, unsigned thread)
 
 	for (unsigned i = 0; i < s->batch; i++) {
 		u64 random = random_of(s, thread, i, 1);
-		u64 turns = in_turn ? 0 : (random >> 8) & ((1UL << random % SKEW_BITS) - 1);
+		u64 spins = in_turn ? 0 : (random >> 8) & ((1UL << random % SKEW_BITS) - 1);
 
-		s->skew[thread][i] = turns;
+		s->skew[thread][i] = spins;
 		keep_step(s, thread, i, &p);
 		if (s->test->slow_flag && thread && random_of(s, 0, i, 0) >> 63)
 			wait_flag(&s->runs[i], thread, &p);
 		else
-			delay(turns);
+			delay(spins);
 		body(&s->runs[i]);
 	}
 }

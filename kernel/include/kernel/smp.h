@@ -18,7 +18,7 @@ struct cpu {
 	u64 hw_id;
 	u32 core, package;
 	u32 halted; /* 1 from just before the halt until after it: a waker must send IPI_WAKE */
-	u64 progress; /* counts turns of the idle loop and of wait_until(), for the watchdog */
+	u64 progress; /* counts rounds of the idle loop and of wait_until(), for the watchdog */
 	struct context *current; /* NULL: the CPU's own loop */
 	const char *busy_with; /* name of that context, for the watchdog; NULL = none */
 };
@@ -67,12 +67,12 @@ struct wait_state {
 	void *arg;
 	bool patient; /* no watchdog: a person or a workload decides when it ends */
 	bool polls; /* interrupts were off on entry */
-	unsigned turns;
+	unsigned spins;
 	u64 deadline; /* cycles_now() at which the watchdog barks; 0 = never */
 };
 
-/* One turn of waiting. True: interrupts are off and `halted` is published; look again, then wait_halt(). */
-bool wait_turn(struct wait_state *ws);
+/* One spin of a wait. True: interrupts are off and `halted` is published; look again, then wait_halt(). */
+bool wait_spin(struct wait_state *ws);
 /* Sleep if the condition is still false; interrupts on again. */
 void wait_halt(struct wait_state *ws, bool still_false);
 
@@ -81,7 +81,7 @@ void wait_halt(struct wait_state *ws, bool still_false);
 		if (!(cond)) {                                                                     \
 			struct wait_state ws_ = {__VA_ARGS__};                                     \
 			do {                                                                       \
-				if (wait_turn(&ws_))                                               \
+				if (wait_spin(&ws_))                                               \
 					wait_halt(&ws_, !(cond));                                  \
 			} while (!(cond));                                                         \
 		}                                                                                  \

@@ -89,7 +89,7 @@ struct fake_cpu {
 	unsigned parked_until; /* step; before, it goes on only if nobody else can */
 	bool hold; /* interrupts under way are late until this CPU next waits */
 	unsigned
-		rush; /* turns of cpu_relax() that return at once: the wait goes on to its halt, ... */
+		rush; /* calls of cpu_relax() that return at once: the wait goes on to its halt, ... */
 	u64 rush_seq; /* ... as long as nothing was written, or it is no wait but a retry */
 	u32 ipis; /* bit per enum ipi */
 	u64 spin_seq; /* write_seq when it began to spin */
