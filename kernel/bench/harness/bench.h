@@ -21,15 +21,6 @@ enum {
 	BENCH_MAX_DISTURBED = 32,
 };
 
-/* Where new pages come from, in numactl's words. */
-enum policy {
-	POLICY_DEFAULT, /* the workload's own choice */
-	POLICY_LOCAL, /* the node that touches a page first; others if it is short */
-	POLICY_PREFERRED, /* one node; others if it is short */
-	POLICY_INTERLEAVE, /* nodes in turn; others if one is short */
-	POLICY_BIND, /* these nodes and no others */
-};
-
 enum bench_mapping {
 	MAPPING_RW,
 	MAPPING_RO, /* threads only read */
@@ -69,7 +60,7 @@ struct bench_params {
 	/* ---- what they mean here ---- */
 	bool read_only;
 	u64 eat_node, eat_percent; /* 0 percent: nobody takes memory */
-	enum policy policy; /* of new pages */
+	unsigned policy; /* of new pages: index of policies[] in policy.c; 0: none was asked for */
 	u64 policy_nodes; /* bit per node */
 	unsigned initiator; /* CPU that does the measured work */
 	unsigned cpu_count; /* threads i runs on cpu[i % cpu_count] */

@@ -36,7 +36,8 @@ bool keep_claim(u64 memory)
 void keep_print(void)
 {
 	for (unsigned i = 0; i < retained.count; i++)
-		kprintf("# kept: space %u %s, %lu pages at %#lx; until drop or the next bench\n",
+		kprintf("# left in place: space %u %s, %lu pages at %#lx; until drop or the next "
+			"bench\n",
 			retained.region[i].as->id, retained.region[i].as->name,
 			retained.region[i].pages, retained.region[i].base);
 }

@@ -94,10 +94,10 @@ static int numa_check(struct bench *b)
 				  p->pages, p->thp ? "2 MiB " : "", p->threads);
 	if (p->policy && p->eat_percent)
 		return bench_fail(b, -EINVAL, "--eat: first touch places the pages, no policy");
-	if (p->policy == POLICY_LOCAL || p->policy == POLICY_BIND)
+	if (p->localalloc || p->membind)
 		return bench_fail(b, -EINVAL, "%s would stay where they begin",
-				  p->policy == POLICY_BIND ? "--membind: bound pages"
-							   : "--localalloc: pages at home");
+				  p->membind ? "--membind: bound pages"
+					     : "--localalloc: pages at home");
 	if (p->stripe && share_pages_of(p) % p->stripe)
 		return bench_fail(b, -EINVAL, "--stripe %lu: no divisor of a thread's %lu pages",
 				  p->stripe, share_pages_of(p));

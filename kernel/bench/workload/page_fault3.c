@@ -8,5 +8,5 @@
 SCALE_TEST(page_fault3, "will-it-scale: write each page of a shared file mapping, and unmap it",
 	   "transport range spurious upgrade model", .pages = 1024,
 	   .operation = "page of a file mapped, written and unmapped", .store = scale_memory_store,
-	   .kept = true, .begin = scale_map_file, .op = scale_write_page,
+	   .fills_store = true, .begin = scale_map_file, .op = scale_write_page,
 	   .end = scale_verify_and_unmap);

@@ -17,7 +17,7 @@ static const struct affinity *const affinity = &pmbench_options.affinity;
 
 static bool placed_by_touch(const struct bench_params *p)
 {
-	return p->policy != POLICY_DEFAULT || affinity->sets;
+	return p->policy || affinity->sets;
 }
 
 /* ---- touching ------------------------------------------------------------------------ */

@@ -414,7 +414,7 @@ static u64 wrong_in_store(const struct scale_task *t)
 
 	for (u64 i = 0; i < t->pages && !wrong; i++)
 		wrong += memory_store_word(t->store, i, 0) !=
-			 (t->run->test->kept ? scale_stamp(t, i) : 0);
+			 (t->run->test->fills_store ? scale_stamp(t, i) : 0);
 	return wrong + memory_store_wrong(t->store);
 }
 

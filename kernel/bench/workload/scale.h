@@ -47,7 +47,7 @@ struct scale_test {
 	const char *operation; /* what one is, for the table */
 	/* The store of a task's file. NULL: no memory. Not set: the test has no files. */
 	struct store *(*store)(const struct scale_task *t);
-	bool kept; /* each lap writes its stamps to every page of it; else a memory store stays empty */
+	bool fills_store; /* each lap writes its stamps to every page of it; else a memory store stays empty */
 	/* What a lap begins and ends with: mapping memory, unmapping it. */
 	int (*begin)(struct scale_task *t);
 	int (*op)(struct scale_task *t, u64 number);

@@ -20,4 +20,4 @@ static int op(struct scale_task *t, u64 page)
 SCALE_TEST(tlb_flush3, "will-it-scale: write each page of a shared file mapping, drop it, read it",
 	   "transport range spurious upgrade model", .pages = 1024,
 	   .operation = "page of a file written, dropped and read", .store = scale_memory_store,
-	   .kept = true, .begin = scale_map_file, .op = op, .end = scale_unmap);
+	   .fills_store = true, .begin = scale_map_file, .op = op, .end = scale_unmap);

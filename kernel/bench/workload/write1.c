@@ -38,4 +38,4 @@ static int end(struct scale_task *t)
 
 SCALE_TEST(write1, "will-it-scale: write a file page by page, without a mapping", "defer",
 	   .pages = 256, .operation = "page of a file written", .store = scale_memory_store,
-	   .kept = true, .begin = begin, .op = op, .end = end);
+	   .fills_store = true, .begin = begin, .op = op, .end = end);
