@@ -12,6 +12,7 @@ for isa in x86_64 arm64; do
 	printf '| %s (`arch/%s/`, `boot/%s/`) | %s |\n' "$isa" "$isa" "$isa" \
 		"$(count "arch/$isa" "boot/$isa")"
 done
-printf '| firmware tables (`boot/*.c`) | %s |\n' "$(count 'boot/*.c' boot/include | cat)"
+printf '| firmware tables (`boot/*.c`) | %s |\n' "$(count ':(glob)boot/*.c' boot/include)"
 printf '| modelled machine (`arch/fake/`) | %s |\n' "$(count arch/fake)"
+printf '| C of host tools (`tools/`) | %s |\n' "$(count tools)"
 printf '| tests (`tests/`) | %s |\n' "$(count tests)"

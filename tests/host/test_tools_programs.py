@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -422,6 +423,37 @@ def test_kvm() -> None:
     kvm.platform.machine, kvm.DEVICE = saved
 
 
+# --- lines of C, by part ------------------------------------------------------------------
+PARTS = {"mm": ("mm/a.c", "mm/defer/a.c"), "kernel": ("kernel/core/a.c",), "arch/include": ("arch/include/arch/a.h",),
+         "x86_64": ("arch/x86_64/a.S", "boot/x86_64/a.c"), "arm64": ("arch/arm64/a.c", "boot/arm64/include/a.h"),
+         "boot": ("boot/a.c", "boot/b.c", "boot/include/boot/a.h"), "arch/fake": ("arch/fake/a.c",),
+         "tools": ("tools/topology/a.c",), "tests": ("tests/host/a.c", "tests/unit/a.c")}
+
+
+def counted(tree: Path) -> list[int]:
+    done = subprocess.run(["sh", ROOT / "tools/lines.sh"], cwd=tree, capture_output=True, text=True, check=True)
+    return [int(row.split("|")[2]) for row in done.stdout.splitlines()[2:]]
+
+
+def test_lines() -> None:
+    if not shutil.which("git"):
+        OUT.skip("lines", "no git, which lists the files")
+        return
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        for files in PARTS.values():
+            for name in files:
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(folder) / name).write_text("/* one */\n")
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        subprocess.run(["git", "add", "."], cwd=folder, check=True)
+        equal("lines.each-file-in-one-part", counted(Path(folder)), [len(files) for files in PARTS.values()])
+    listed = subprocess.run(["git", "ls-files", "*.c", "*.h", "*.S"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode or not listed.stdout:
+        OUT.skip("lines.every-file", listed.stderr.strip() or "this tree is in no repository")
+        return
+    equal("lines.every-file", sum(counted(ROOT)), sum((ROOT / name).read_bytes().count(b"\n") for name in listed.stdout.split()))
+
+
 def main() -> int:
     test_planted()
     test_mutants()
@@ -433,6 +465,7 @@ def main() -> int:
         test_bench(machine)
         test_launcher(machine)
         test_iso(machine)
+    test_lines()
     return OUT.end()
 
 
