@@ -16,7 +16,7 @@
  * Waking. A CPU that waits notes in `rwlock_waited` for which lock. Whoever changes
  * what a waiter looks at then scans for CPUs that wait for this lock. No waiter is
  * missed:
- *   waiter:	waited = lock;  smp_mb() in wait_spin();  look at the lock; halt
+ *   waiter:	waited = lock;  smp_mb() in wait_turn();  look at the lock; halt
  *   leaver:	change the lock;  full barrier;  look at waited; cpu_wake()
  * Either the waiter sees the change or the leaver sees the waiter. The leaver
  * skips the scan only if nobody can be waiting. It can tell, because each waiter
@@ -90,7 +90,7 @@ void write_unlock(struct rwlock *lock)
 	/* Release, and the full barrier before the scan for readers. */
 	arrived = atomic_fetch_and(&lock->arrived, ~(u32)RWLOCK_BITS) & ~(u32)RWLOCK_BITS;
 	store_release(&lock->serving, next);
-	/* Orders `serving` before the look at `tickets`; partner: smp_mb() in a writer's wait_spin(). */
+	/* Orders `serving` before the look at `tickets`; partner: smp_mb() in a writer's wait_turn(). */
 	smp_mb();
 	if (arrived != left || load_relaxed(&lock->tickets) != next)
 		rwlock_wake(lock);

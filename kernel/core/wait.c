@@ -2,7 +2,7 @@
  * The one way to wait, and the one way to end a wait.
  *
  * No wakeup is lost, by this pair:
- *   waiter (wait_spin)		halted = 1;  smp_mb();  look at the condition
+ *   waiter (wait_turn)		halted = 1;  smp_mb();  look at the condition
  *   waker (cpu_wake)		make it true; smp_mb();  look at halted
  * One of the two sees the other. The waiter looks with interrupts off, and
  * cpu_idle() lets them in only while it halts. So an IPI that is sent after the
@@ -46,7 +46,7 @@ static void wait_watch(const struct wait_state *ws)
 		watchdog_bark(ws->what, ws->blame, ws->arg);
 }
 
-bool wait_spin(struct wait_state *ws)
+bool wait_turn(struct wait_state *ws)
 {
 	struct cpu *self = this_cpu_ptr(cpu_self);
 
@@ -121,7 +121,7 @@ void cpu_wake(unsigned cpu)
 {
 	u32 *halted = &cpu_ptr(cpu, cpu_self)->halted;
 
-	/* Orders the caller's store before the look; partner: wait_spin(), wait_nap(). */
+	/* Orders the caller's store before the look; partner: wait_turn(), wait_nap(). */
 	smp_mb();
 	/*
 	 * A CPU that runs this in an interrupt is not asleep. Of several wakers one

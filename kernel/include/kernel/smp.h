@@ -72,7 +72,7 @@ struct wait_state {
 };
 
 /* One spin of a wait. True: interrupts are off and `halted` is published; look again, then wait_halt(). */
-bool wait_spin(struct wait_state *ws);
+bool wait_turn(struct wait_state *ws);
 /* Sleep if the condition is still false; interrupts on again. */
 void wait_halt(struct wait_state *ws, bool still_false);
 
@@ -81,7 +81,7 @@ void wait_halt(struct wait_state *ws, bool still_false);
 		if (!(cond)) {                                                                     \
 			struct wait_state ws_ = {__VA_ARGS__};                                     \
 			do {                                                                       \
-				if (wait_spin(&ws_))                                               \
+				if (wait_turn(&ws_))                                               \
 					wait_halt(&ws_, !(cond));                                  \
 			} while (!(cond));                                                         \
 		}                                                                                  \
