@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Odd memory maps, booted: what the kernel cannot reach is named and not used, and the rest works.
 
-The map is put in place of QEMU's at the PVH entry point. The same kinds go through every loader's
-parser, in hundreds, in tests/host/test_memory_maps.c.
+On x86-64 the map is put in place of QEMU's at the PVH entry point. On arm64 QEMU's device tree gets a node
+of memory more. The same kinds go through every loader's parser, in hundreds, in tests/host/test_memory_maps.c.
 """
 
 import re
@@ -42,6 +42,15 @@ MAPS = {
     "beyond-as-acpi": (REAL + [(LIMIT + GIB, MIB, ACPI)], "0x10040000000+0x100000 not used", 1000),
     "hundreds": (REAL[:3] + PIECES, "more than 256 ranges", 400),
 }
+# arm64: name: (CPU, base and length of the memory that is added, what the console must say)
+NODES = {
+    "beyond-the-cpu": ("cortex-a57", 16 * TIB, GIB, "0x100000000000+0x40000000 not used above 0x100000000000, out of reach"),
+    "beyond-the-direct-map": ("max", 128 * TIB, GIB, "0x800000000000+0x40000000 not used above 0x800000000000, out of reach"),
+    "to-the-end-of-addresses": ("max", 0 - 4 * KIB & (1 << 64) - 1, 4 * KIB, "0xfffffffffffff000+0x1000 not used above"),
+}
+# Devicetree Specification 0.4, 5.2 and 5.4: of the header, and tokens.
+STRUCTS, STRINGS, STRINGS_SIZE, STRUCTS_SIZE = 2, 3, 8, 9
+BEGIN_NODE, END_NODE, PROPERTY, END = 1, 2, 3, 9
 
 
 def replace_map(stub: Stub, entries: list[tuple[int, int, int]]) -> None:
@@ -55,6 +64,44 @@ def replace_map(stub: Stub, entries: list[tuple[int, int, int]]) -> None:
     stub.write(info + 40, struct.pack("<Q", TABLE))
     stub.write(info + 48, struct.pack("<I", len(entries)))
     stub.go()
+
+
+def add_memory(tree: bytes, base: int, length: int) -> bytes:
+    """QEMU replaces nodes whose name begins with "memory", so this has another: what counts is its device_type."""
+    words = list(struct.unpack(">10I", tree[:40]))
+    structs, strings = (tree[words[at]:][:words[size]] for at, size in ((STRUCTS, STRUCTS_SIZE), (STRINGS, STRINGS_SIZE)))
+    tail = struct.pack(">II", END_NODE, END)  # of the root
+
+    def prop(name: bytes, value: bytes) -> bytes:
+        at = strings.index(b"\0" + name + b"\0") + 1
+        return struct.pack(">III", PROPERTY, len(value), at) + value + b"\0" * (-len(value) % 4)
+
+    if not structs.endswith(tail):
+        raise Missing("the device tree ends otherwise than expected")
+    structs = (structs.removesuffix(tail) + struct.pack(">I4s", BEGIN_NODE, b"far") + prop(b"device_type", b"memory\0")
+               + prop(b"reg", struct.pack(">QQ", base, length)) + struct.pack(">I", END_NODE) + tail)
+    words[STRINGS] = words[STRUCTS] + len(structs)
+    words[STRUCTS_SIZE], words[1] = len(structs), words[STRINGS] + len(strings)
+    return struct.pack(">10I", *words) + tree[40:words[STRUCTS]] + structs + strings
+
+
+def boot_with_node(cpu: str, base: int, length: int) -> str:
+    s = settings(CMD="numa; bench mem --reps 1", CPU=cpu)
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        tree = Path(folder, "tree")
+        argv = qemu.command(s, Path(folder), ["-serial", "stdio", "-monitor", "none"])
+        machine = argv[argv.index("-machine") + 1]
+        dump = [f"{machine},dumpdtb={tree}" if word == machine else word for word in argv]
+        subprocess.run(dump, check=True, capture_output=True, timeout=s.timeout)
+        tree.write_bytes(add_memory(tree.read_bytes(), base, length))
+        process = guest.start([*argv, "-dtb", str(tree)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            console = process.communicate(timeout=s.timeout)[0]
+        except subprocess.TimeoutExpired as error:
+            raise Missing(f"{type(error).__name__}: {error}") from error
+        finally:
+            guest.kill(process)
+    return console.decode("utf-8", "replace")
 
 
 def boot_with(name: str, entries: list[tuple[int, int, int]]) -> str:
@@ -74,8 +121,7 @@ def boot_with(name: str, entries: list[tuple[int, int, int]]) -> str:
     return console.decode("utf-8", "replace")
 
 
-def check(name: str, entries: list[tuple[int, int, int]], says: str, least: int) -> None:
-    console = boot_with(name, entries)
+def check(name: str, console: str, says: str, least: int) -> None:
     size = re.search(r"^node 0 size: (\d+) MB", console, re.MULTILINE)
     problems = [] if re.search(r"^TARRY-END rc=0", console, re.MULTILINE) else [console.strip()[-200:] or "silent"]
     if says not in console:
@@ -86,8 +132,12 @@ def check(name: str, entries: list[tuple[int, int, int]], says: str, least: int)
 
 
 def body() -> None:
-    for name, expected in MAPS.items():
-        check(name, *expected)
+    if settings().arch == "arm64":
+        for name, (cpu, base, length, says) in NODES.items():
+            check(name, boot_with_node(cpu, base, length), says, 1000)
+        return
+    for name, (entries, says, least) in MAPS.items():
+        check(name, boot_with(name, entries), says, least)
 
 
 main(body)
