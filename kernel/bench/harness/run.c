@@ -122,6 +122,7 @@ static int run_rounds(struct bench *b)
 	pace_begin(b, find_active(b, active));
 	for (; pace_warms_up(b) && !rc; b->pace.warm_up++)
 		rc = run_round(b, b->pace.warm_up, true);
+	trust_assess_again(b);
 	while (pace_goes_on(b) && !rc) {
 		rc = run_round(b, b->reps_done, false);
 		if (!rc)

@@ -11,6 +11,7 @@
  * is judged by what surrounds it, never by its own time.
  */
 #include <kernel/clock.h>
+#include <kernel/console.h>
 #include <kernel/det.h>
 #include <kernel/option.h>
 #include <kernel/printf.h>
@@ -28,6 +29,7 @@ enum {
 	LONG = 4, /* times the shortest piece: the CPU was taken away */
 	LOST_MAX = 5, /* percent of the work that may be lost so, or by beginning late */
 	PATIENCE = 10, /* looks at a busy host before a run or round begins nevertheless */
+	SECOND_CHANCE = 50, /* looks, about a second, at one that was busy before the warm-up */
 };
 
 /* ---- the calibration -------------------------------------------------------------- */
@@ -99,7 +101,7 @@ bool (*trust_calibration)(const struct bench *b, unsigned busy) = runs_in_parall
 
 static bool look(const struct bench *b, unsigned busy, unsigned tries)
 {
-	while (tries--)
+	while (tries-- && !console_interrupted())
 		if (trust_calibration(b, busy))
 			return true;
 	return false;
@@ -155,6 +157,26 @@ void trust_assess(struct bench *b)
 	b->calm = true;
 }
 
+/* The rounds to come are looked at one by one, so a lucky look lets no busy host pass. */
+void trust_assess_again(struct bench *b)
+{
+	unsigned busy = b->series[0].busy;
+
+	if (b->quiet || b->trust == TRUST_TIME || b->series[0].distrust != DISTRUST_NOT_PARALLEL ||
+	    !look(b, busy, SECOND_CHANCE))
+		return;
+	for (unsigned i = 0; i < b->series_count; i++) {
+		struct bench_series *s = &b->series[i];
+
+		if (s->distrust != DISTRUST_NOT_PARALLEL || s->busy > busy)
+			continue;
+		s->distrust = DISTRUST_NONE;
+		s->trust = TRUST_TIME;
+	}
+	b->watched = busy;
+	b->trust = TRUST_TIME;
+}
+
 void trust_advise(const struct bench *b)
 {
 	unsigned busy = 0;
@@ -191,28 +213,35 @@ void trust_withdraw(struct bench *b, u64 round)
 
 const char *trust_why(const struct bench *b, char *buf, size_t size)
 {
-	const struct bench_series *s = &b->series[0];
+	const struct bench_series *s = b->series, *end = s + b->series_count;
+	size_t at;
 
-	if (!b->series_count)
+	while (s < end && !(s->distrust && s->time))
+		s++;
+	if (s == end)
 		return NULL;
+	at = s == b->series ? 0 : (size_t)ksnprintf(buf, size, "%s: ", s->name);
 	switch (s->distrust) {
 	case DISTRUST_NONE:
-		return NULL;
+		break;
 	case DISTRUST_DETERMINISTIC:
-		ksnprintf(buf, size, "deterministic, %u CPUs are busy", s->busy);
+		ksnprintf(buf + at, size - at, "deterministic, %u CPUs are busy", s->busy);
 		break;
 	case DISTRUST_FEW_CPUS:
-		ksnprintf(buf, size, "%u CPUs are busy, the host has %lu", s->busy, host_cpus());
+		ksnprintf(buf + at, size - at, "%u CPUs are busy, the host has %lu", s->busy,
+			  host_cpus());
 		break;
 	case DISTRUST_NOT_PARALLEL:
-		ksnprintf(buf, size, "the host was too busy for %u CPU%s at once%s", s->busy,
-			  s->busy == 1 ? "" : "s",
+		ksnprintf(buf + at, size - at, "the host was too busy for %u CPU%s at once%s",
+			  s->busy, s->busy == 1 ? "" : "s",
 			  host_cpus() ? "" : ", or has not so many (host.cpus= says)");
 		break;
 	case DISTRUST_CLOCK:
-		return "the clock of this machine does not keep time";
+		ksnprintf(buf + at, size - at, "the clock of this machine does not keep time");
+		break;
 	case DISTRUST_ROUND:
-		ksnprintf(buf, size, "the host took CPUs away, at last in round %lu", b->withdrawn);
+		ksnprintf(buf + at, size - at, "the host took CPUs away, at last in round %lu",
+			  b->withdrawn);
 		break;
 	}
 	return buf;

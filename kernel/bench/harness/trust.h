@@ -3,7 +3,7 @@
 
 #include "bench.h"
 
-enum { TRUST_WHY_LEN = 96 }; /* bytes that trust_why() needs */
+enum { TRUST_WHY_LEN = 128 }; /* bytes that trust_why() needs */
 
 extern const char *const trust_names[];
 
@@ -11,6 +11,11 @@ extern const char *const trust_names[];
 extern bool (*trust_calibration)(const struct bench *b, unsigned busy);
 /* Assess the trust of each series, before the first round. Nothing else runs. */
 void trust_assess(struct bench *b);
+/*
+ * Behind the warm-up: where the host was too busy for the headline's times, look again, and longer.
+ * Threads of the workload may run.
+ */
+void trust_assess_again(struct bench *b);
 /* Before the rounds: where the host has too few CPUs for times, say what to do instead. */
 void trust_advise(const struct bench *b);
 /*
@@ -20,7 +25,10 @@ void trust_advise(const struct bench *b);
 bool trust_look(struct bench *b, bool patient);
 /* Times are not to be trusted after all: too many rounds were disturbed, the last of them this one. */
 void trust_withdraw(struct bench *b, u64 round);
-/* Why the headline shows no times, into buf; NULL: it does. */
+/*
+ * Why a series shows no times, into buf: the headline, else the first of the others with its name in
+ * front. NULL: all show them.
+ */
 const char *trust_why(const struct bench *b, char *buf, size_t size);
 /* May the values of a series be shown? */
 bool bench_shown(const struct bench *b, unsigned series);

@@ -144,6 +144,9 @@ static bool floor_value(const struct bench *floor, const char *name, u64 *value)
 
 static void print_floor(const struct bench *floor)
 {
+	char why[TRUST_WHY_LEN];
+	const char *reason = trust_why(floor, why, sizeof(why));
+
 	kprintf("floor, same boot:");
 	for (unsigned i = 0; i < floor->series_count; i++) {
 		const struct bench_series *s = &floor->series[i];
@@ -155,6 +158,8 @@ static void print_floor(const struct bench *floor)
 		else
 			kprintf("%lu %s", value, s->unit);
 	}
+	if (reason)
+		kprintf(" (%s)", reason);
 	kprintf("\n");
 }
 
@@ -214,9 +219,13 @@ void table_print(struct bench *b, struct bench *floor)
 	if (b->reps_done) {
 		const char *reason = trust_why(b, why, sizeof(why));
 
+		const char *no_time = b->series_count && b->series[0].distrust
+					      ? ", no time is shown: "
+					      : ", but not for ";
+
 		kprintf("\n%s: %lu rounds, seed %lu, trust %s%s%s\n", b->workload->name,
-			b->reps_done, b->params.seed, trust_names[b->trust],
-			reason ? ", no time is shown: " : "", reason ? reason : "");
+			b->reps_done, b->params.seed, trust_names[b->trust], reason ? no_time : "",
+			reason ? reason : "");
 		if (b->workload->table)
 			b->workload->table(b);
 		else
