@@ -61,6 +61,7 @@ static bool measure_again(struct bench *b, const struct bench_round *round, u64 
 		return false;
 	}
 	v->disturbed[v->disturbed_count++] = (struct bench_disturbed){rep + 1, round->value[0]};
+	bench_progress(b);
 	return true;
 }
 

@@ -1,4 +1,5 @@
 /* Running the threads of pmbench, with a scan or a look at the console meanwhile. */
+#include <harness/pace.h>
 #include <kernel/clock.h>
 #include <kernel/console.h>
 #include <kernel/context.h>
@@ -19,11 +20,13 @@ static bool stopped(struct pm_state *s)
 /* Scan until the threads are done. It spins in between, so that no wake-up is counted. */
 static void scan(void *arg)
 {
-	struct pm_state *s = arg;
+	struct bench *b = arg;
+	struct pm_state *s = b->state;
 
 	while (!stopped(s)) {
 		u64 until = cycles_now() + ns_to_cycles(hint_scan(&s->scan));
 
+		bench_progress(b);
 		do
 			cpu_relax();
 		while (cycles_now() < until && !stopped(s));
@@ -46,10 +49,12 @@ int pm_run(struct bench *b, struct pm_state *s, void (*fn)(void *thread), bool s
 			rc = -ENOMEM;
 		}
 	}
-	if (scanned && bench_run_on(b->params.initiator, NULL, scan, s))
+	if (scanned && bench_run_on(b->params.initiator, NULL, scan, b))
 		rc = -ENOMEM;
-	while (watch && !stopped(s))
+	while (watch && !stopped(s)) {
 		wait_nap(NAP_NS);
+		bench_progress(b);
+	}
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->thread[i]->ctx)
 			context_join(s->thread[i]->ctx);
