@@ -77,6 +77,15 @@ def refusals() -> None:
             equal(f"refused.{name}", read(Path(file.name))[0], 1)
 
 
+def paths() -> None:
+    """Of deterministic runs: a rate per million instructions in the table, per second of virtual time in the file."""
+    path = record(1, 1, None, trust="path", unit="instructions/op", ns_per_instruction=8, median=880.0, samples=[880.0])
+    path["scale"] |= {"ops_per_minstr": 1136.4}
+    equal("path.file", [text for _, text in written(path).values()], ["1 142050 142050 142050\n"])
+    [table] = summary.tables_of(boot_of(path))
+    equal("path.table", (table.header[5], table.rows[0][5]), ("ops/Minsn", "1,136"))
+
+
 def tables() -> None:
     [table] = summary.tables_of(boot_of(record(1, 1, 1000), record(3, 3, None)))
     equal("table.rows", [row[:3] + row[5:] for row in table.rows],
@@ -95,5 +104,6 @@ def tables() -> None:
 
 body()
 refusals()
+paths()
 tables()
 sys.exit(OUT.end())

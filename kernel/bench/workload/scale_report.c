@@ -9,33 +9,39 @@
 
 enum { TEXT = 24, WIDTH = 10, INTERVAL = 20 };
 
-/* Operations of all tasks in a second, of the median; 0: its time may not be shown. Deterministic: of virtual time. */
-static u64 ops_per_s(const struct bench *b, unsigned variant)
+/* Operations of all tasks by the median: in a second, where paths are trusted in a million instructions, in tenths; 0: not to be shown. */
+static u64 rate(const struct bench *b, unsigned variant)
 {
 	const struct scale *run = b->state;
-	u64 ns = MAX(bench_ns_per_instruction(), 1UL), scale = 1000000000UL;
+	u64 scale = b->trust == TRUST_PATH ? 10000000UL : 1000000000UL;
 	struct summary s;
 
 	if (!bench_summary(b, variant, SCALE_OP, &s) || !s.median)
 		return 0;
 	for (unsigned i = 0; i < b->series[SCALE_OP].digits; i++)
 		scale *= 10;
-	return mul_div_u64(scale, run->tasks, s.median * ns);
+	return mul_div_u64(scale, run->tasks, s.median);
+}
+
+static void put_rate(struct json *j, const char *key, u64 value, unsigned digits)
+{
+	json_key(j, key);
+	if (value)
+		json_fixed(j, (s64)value, digits);
+	else
+		json_null(j);
 }
 
 void scale_record(struct bench *b, unsigned variant, struct json *j)
 {
 	const struct scale *run = b->state;
-	u64 rate = ops_per_s(b, variant);
+	bool path = b->trust == TRUST_PATH;
 
 	json_key(j, "tasks"), json_u64(j, run->tasks);
 	json_key(j, "spaces"), json_u64(j, run->spaces);
 	json_key(j, "ops"), json_u64(j, b->variant[variant].totals.units);
-	json_key(j, "ops_per_s");
-	if (rate)
-		json_u64(j, rate);
-	else
-		json_null(j);
+	put_rate(j, "ops_per_s", path ? 0 : rate(b, variant), 0);
+	put_rate(j, "ops_per_minstr", path ? rate(b, variant) : 0, 1);
 }
 
 /* ---- the table ----------------------------------------------------------------------- */
@@ -105,11 +111,17 @@ static void print_fixups(const struct bench *b)
 
 static void time_rows(const struct bench *b)
 {
-	const char *unit = b->trust == TRUST_PATH ? "instr" : "ns";
+	bool path = b->trust == TRUST_PATH;
+	const char *unit = path ? "instr" : "ns";
 	const struct table_column columns[] = {
-		{"median", unit, WIDTH}, {"interval", unit, INTERVAL}, {"of it loop", unit, WIDTH},
-		{"ends", unit, WIDTH},	 {"all", "ops/s", 12},
+		{"median", unit, WIDTH},
+		{"interval", unit, INTERVAL},
+		{"of it loop", unit, WIDTH},
+		{"ends", unit, WIDTH},
+		{"all", path ? "ops/Minstr" : "ops/s", 12},
 	};
+
+	char all[TEXT];
 
 	kprintf("\n");
 	table_heading(b, b->series[SCALE_OP].unit, columns, ARRAY_SIZE(columns));
@@ -121,7 +133,8 @@ static void time_rows(const struct bench *b)
 		table_interval(b, i, SCALE_OP, INTERVAL);
 		table_median(b, i, SCALE_LOOP, WIDTH);
 		table_median(b, i, SCALE_ENDS, WIDTH);
-		kprintf(" %12lu\n", ops_per_s(b, i));
+		fixed_format(all, TEXT, (s64)rate(b, i), path);
+		kprintf(" %12s\n", all);
 	}
 	kprintf("loop: the operations by themselves; ends: mapping before and unmapping after "
 		"them\n");

@@ -335,10 +335,11 @@ def points_table(boot: Boot, record: dict) -> Table:
 def tasks_table(boot: Boot, name: str, group: list[dict]) -> Table:
     """A test of will-it-scale: what its tasks did, and what an operation took of the machine."""
     what = next((unit(r) for r in group if unit(r)), "")
+    rate, rate_key = ("ops/Minsn", "ops_per_minstr") if what == "insns" else ("ops/s", "ops_per_s")
     broadcasts = any(r["counters"].get("bcast_syncs") for r in group)
     reach = {"ipis/op": "ipis_sent"} if not broadcasts or any(r["counters"].get("ipis_sent") for r in group) else {}
     reach |= {"bcast ops/op": "bcast_ops", "syncs/op": "bcast_syncs"} if broadcasts else {}
-    header = ["scheme", "tasks", "spaces", f"median {what or 'time'}/op", "interval", "ops/s", "all CPUs insns/op", "faults/op",
+    header = ["scheme", "tasks", "spaces", f"median {what or 'time'}/op", "interval", rate, "all CPUs insns/op", "faults/op",
               "retried/op", "fix-ups/retried", "shootdowns/op", *reach, "wrong"]
     rows = []
     for record in group:
@@ -350,11 +351,11 @@ def tasks_table(boot: Boot, name: str, group: list[dict]) -> Table:
             return number(c.get(key, 0) / did["ops"] if did["ops"] else None, 4)
 
         rows.append([label(record), number(did["tasks"]), number(did["spaces"]), number(headline(record), 1),
-                     bounds(interval(record, record, record["trust"])), number(did["ops_per_s"]),
+                     bounds(interval(record, record, record["trust"])), number(did.get(rate_key)),
                      number(points.get("all_cpus"), 1), per_op("page_faults"), per_op("retried_faults"),
                      number(c.get("spurious_flushes", 0) / retried if retried else None, 4), per_op("shootdowns"),
                      *map(per_op, reach.values()), number(c.get("stale_reads", 0))])
-    notes = ["an operation of one task; ops/s: of all tasks together; wrong: reads that failed the test's own assertion"]
+    notes = [f"an operation of one task; {rate}: of all tasks together; wrong: reads that failed the test's own assertion"]
     if any(r["counters"].get("retried_faults") for r in group):
         notes += ["fix-ups: flushes everywhere after a fault that changed nothing; by x86's rules there are none, as a fault drops "
                   "what the CPU holds of the address",

@@ -12,13 +12,20 @@ ORIGIN = "0,0,100,0,100,0"
 MISSING = -1
 
 
+def _rate(record: dict) -> int | None:
+    scale = record["scale"]
+    if scale.get("ops_per_minstr") is None:
+        return scale["ops_per_s"]
+    return round(1000 * scale["ops_per_minstr"] / record["ns_per_instruction"])
+
+
 def _rates(records: list[dict], processes: bool) -> dict[int, int]:
     """Operations in a second by number of tasks. One task is a process and a thread."""
     out = {}
     for record in records:
-        scale = record["scale"]
-        if scale["ops_per_s"] is not None and scale["spaces"] == (scale["tasks"] if processes else 1):
-            out[scale["tasks"]] = scale["ops_per_s"]
+        scale, rate = record["scale"], _rate(record)
+        if rate is not None and scale["spaces"] == (scale["tasks"] if processes else 1):
+            out[scale["tasks"]] = rate
     return out
 
 
