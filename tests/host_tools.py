@@ -331,6 +331,16 @@ def test_records() -> None:
         noisy = records.check(record(trust="time", median=5, samples=[5.0], cv=cv, counters=counters, phase_ns=dict.fromkeys(summary.PHASES, 1)))
         boot.records = [noisy]
         equal(f"summary.noise-{cv}", any("NOISY (cv above 0.10): batch" in note for table in summary.tables_of(boot) for note in table.notes), said)
+    again = [{"round": 2, "sample": 9.0}, {"round": 2, "sample": 8.0}]
+    boot.records = [records.check(record(trust="time", median=5, samples=[5.0], counters=rates, disturbed_rounds=again)),
+                    records.check(record(scheme="baseline", trust="time", median=5, samples=[5.0], counters=rates, disturbed_rounds=[]))]
+    equal("summary.disturbed-rounds", [note for table in summary.tables_of(boot) for note in table.notes if "measured again" in note],
+          ["batch: 2 rounds with a busy host were measured again, and are in no figure"])
+    floor = {"points": [{"name": "ipi_busy", "trust": "time", "unit": "ns", "median": 2000.4, "ci95": [1990, 2100.2]},
+                        {"name": "copy", "trust": "time", "unit": "ns/page", "median": 300, "ci95": None},
+                        {"name": "ipi_halted", "trust": "counts", "unit": "ns", "median": None, "ci95": None}], "trust": "time"}
+    equal("summary.floor-line", summary.floor_line(floor),
+          "floor, same boot: ipi busy 2,000 [1,990, 2,100] ns, copy 300 ns/page, ipi halted n/a")
     why = records.check(record(trust_why="4 CPUs are busy, the host has 2", counters=counters))
     boot.records = [why]
     equal("summary.says-why-no-times", "no times: 4 CPUs are busy, the host has 2" in summary.tables_of(boot)[0].notes, True)

@@ -323,6 +323,7 @@ TEST(trust, each_reason_is_said)
 	REQUIRE(trust_why(b, why, sizeof(why)));
 	EXPECT(!strcmp(why, "second: the clock of this machine does not keep time"));
 	EXPECT(strstr(table_of(b, NULL), "trust time, but not for second: the clock "));
+	EXPECT(strstr(table_of(b, b), "floor, same boot: nothing 3 [1, 4] "));
 	EXPECT(strstr(table_of(b, b), ", second n/a (second: the clock "));
 	record_make(b, NULL);
 	EXPECT(strstr(record_of(0), "\"trust_why\":\"second: the clock "));

@@ -128,20 +128,6 @@ static void print_rows(const struct bench *b)
 
 /* ---- the floor ---------------------------------------------------------------- */
 
-/* A figure of the floor; false: not measured, or it may not be shown. */
-static bool floor_value(const struct bench *floor, const char *name, u64 *value)
-{
-	struct summary s;
-
-	for (unsigned i = 0; floor && i < floor->series_count; i++) {
-		if (strcmp(floor->series[i].name, name) || !bench_summary(floor, 0, i, &s))
-			continue;
-		*value = s.median;
-		return true;
-	}
-	return false;
-}
-
 static void print_floor(const struct bench *floor)
 {
 	char why[TRUST_WHY_LEN];
@@ -150,13 +136,13 @@ static void print_floor(const struct bench *floor)
 	kprintf("floor, same boot:");
 	for (unsigned i = 0; i < floor->series_count; i++) {
 		const struct bench_series *s = &floor->series[i];
-		u64 value;
 
-		kprintf("%s %s ", i ? "," : "", s->name);
-		if (!floor_value(floor, s->name, &value))
-			kprintf("n/a");
-		else
-			kprintf("%lu %s", value, s->unit);
+		kprintf("%s %s", i ? "," : "", s->name);
+		table_median(floor, 0, i, 0);
+		if (!bench_shown(floor, i))
+			continue;
+		table_interval(floor, 0, i, 0);
+		kprintf(" %s", s->unit);
 	}
 	if (reason)
 		kprintf(" (%s)", reason);

@@ -313,7 +313,9 @@ def floor_line(record: dict) -> str:
     parts = []
     for point in record.get("points") or []:
         value, what = point_value(record, point, "median")
-        shown = NOT_AVAILABLE if value is None else f"{value:,.0f} {what}"
+        limits = interval(record, point, point["trust"])
+        between = "" if limits is None else f"[{number(limits[0])}, {number(limits[1])}] "
+        shown = NOT_AVAILABLE if value is None else f"{number(value)} {between}{what}"
         parts.append(f"{point['name'].replace('_', ' ')} {shown}")
     return "floor, same boot: " + (", ".join(parts) or NOT_AVAILABLE)
 
