@@ -262,7 +262,9 @@ static void take_bill(struct debts *d, struct bill *bill)
 	bill->owed = d->owing_count;
 	d->owing_count = 0;
 	d->since = 0;
+	store_relaxed(&d->begun, d->begun + 1);
 	spin_unlock(&d->lock);
+	pmm_owing_paid();
 }
 
 /* The flushes of a bill are done, or published. Not before: debts_owes() would send others on too early. */
@@ -271,6 +273,21 @@ static void paid(struct debts *d)
 	spin_lock(&d->lock);
 	memset(d->paying, 0, sizeof(d->paying));
 	spin_unlock(&d->lock);
+}
+
+/*
+ * Relaxed: our debts were noted under the lock, in `owing`, so we see at least the payments that had begun by then.
+ * One that has begun since took them, too, and waiting for the next is waiting too long.
+ */
+u64 debts_begun(const struct debts *d)
+{
+	return load_relaxed(&d->begun);
+}
+
+/* Pairs with the release in debts_pay(). */
+bool debts_are_paid(const struct debts *d, u64 begun)
+{
+	return load_acquire(&d->done) > begun;
 }
 
 u64 debts_pay(struct debts *d)
@@ -285,6 +302,8 @@ u64 debts_pay(struct debts *d)
 		flush_owing(d->paying);
 		paid(d);
 	}
+	/* Release: who sees it uses frames after these flushes; pairs with debts_are_paid(). */
+	store_release(&d->done, d->begun);
 	for (u32 node = 0; node < MAX_NODES; node++)
 		for (unsigned large = 0; large < 2; large++)
 			free_held(d, bill.held[node][large]);

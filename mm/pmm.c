@@ -154,20 +154,34 @@ static inline bool running(void)
 	return cache_batch_order;
 }
 
-/* A block of the largest size from *order down that there is, or NULL. It has left the allocator. */
-static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor)
+/* A block of the largest size from *order down to `least` that there is, or NULL. Node's lock held. */
+static struct page *find_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor,
+			       bool unpaid)
 {
 	struct page *block = NULL;
+
+	for (;; --*order) {
+		if (n->free_pages >= floor + (1UL << *order))
+			block = buddy_alloc(n, *order, unpaid);
+		if (block || *order == least)
+			return block;
+	}
+}
+
+/* The same, which has left the allocator. What owes comes last. */
+static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor)
+{
+	unsigned wanted = *order;
 
 	/* What leaves may have to be paid for first. */
 	if (likely(running()))
 		ASSERT_MAY_WAIT();
 	spin_lock(&n->lock);
-	for (;; --*order) {
-		if (n->free_pages >= floor + (1UL << *order))
-			block = buddy_alloc(n, *order);
-		if (block || *order == least)
-			break;
+	struct page *block = find_block(n, order, least, floor, false);
+
+	if (!block && unlikely(load_relaxed(&n->owing))) {
+		*order = wanted;
+		block = find_block(n, order, least, floor, true);
 	}
 	set_cache_high(n);
 	spin_unlock(&n->lock);
@@ -205,7 +219,7 @@ static void free_run(struct pmm_node *n, struct page *first, struct page *last)
 
 		while (pfn + (1UL << order) > end)
 			order--;
-		buddy_free(n, page_array + pfn, order);
+		buddy_free(n, page_array + pfn, order, false);
 		pfn += 1UL << order;
 	}
 }
@@ -334,7 +348,7 @@ static __noinline void free_block(struct page *page)
 	poison_frames(page, page->order, pmm_poison);
 	store_relaxed(&page->refs, 0);
 	spin_lock(&n->lock);
-	buddy_free(n, page, page->order);
+	buddy_free(n, page, page->order, false);
 	spin_unlock(&n->lock);
 }
 
@@ -434,7 +448,7 @@ void pmm_free_owing(struct page *page)
 	store_relaxed(&page->flags, flags);
 	atomic_fetch_add_relaxed(&n->owing, count);
 	spin_lock(&n->lock);
-	buddy_free(n, page, page->order);
+	buddy_free(n, page, page->order, true);
 	spin_unlock(&n->lock);
 }
 

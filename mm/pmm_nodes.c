@@ -51,7 +51,7 @@ static void add_free_run(paddr_t base, paddr_t end, u32 node)
 		while (pfn & ((1UL << order) - 1) || pfn + (1UL << order) > last)
 			order--;
 		n->total += 1UL << order;
-		buddy_free(n, page_array + pfn, order);
+		buddy_free(n, page_array + pfn, order, false);
 		pfn += 1UL << order;
 	}
 }

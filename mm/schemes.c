@@ -54,6 +54,8 @@ const struct scheme_def scheme_defs[] = {
 	{"migrc",
 	 "both copies of a read-only page are kept until its flush is wanted, or has happened",
 	 "batch=512 batch_2m=8 reclaim_batch=32 defer=migrc", NULL, NULL},
+	{"luf", "frames are freed owing, and one flush pays for all when the first is used again",
+	 "batch=512 batch_2m=8 reclaim_batch=32 defer=luf", NULL, NULL},
 	{"stamp",
 	 "frames are freed owing, and whoever gets one asks CPUs that have not flushed since",
 	 "batch=512 batch_2m=8 reclaim_batch=32 defer=stamp", NULL, NULL},

@@ -6,6 +6,7 @@
 	X(never)                                                                                   \
 	X(latr)                                                                                    \
 	X(migrc)                                                                                   \
+	X(luf)                                                                                     \
 	X(stamp)                                                                                   \
 	X(skeleton)
 

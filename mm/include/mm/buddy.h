@@ -7,7 +7,7 @@
 struct pmm_node {
 	struct spinlock lock; /* everything below */
 	struct block_list {
-		struct page *first;
+		struct page *first, *last;
 		u64 count;
 	} free[PMM_MAX_ORDER + 1];
 	u64 total, free_pages, quarantined;
@@ -17,13 +17,16 @@ struct pmm_node {
 extern struct pmm_node pmm_nodes[MAX_NODES];
 
 /* Both need the node's lock, except at start-up, when no other CPU runs. */
-/* Give back a block of 2^order frames that nobody uses. It merges with its buddies as long as those are free. */
-void buddy_free(struct pmm_node *n, struct page *page, unsigned order);
 /*
- * Take a block of 2^order frames, from the smallest free one that is large enough. NULL: there is
- * none. Its state is no longer PAGE_FREE on return, or its buddy could merge with it.
+ * Give back a block of 2^order frames that nobody uses. It merges with its buddies as long as those are free.
+ * owes: its frames have PG_OWES, or it is as if they had; then so has what they merge into.
  */
-struct page *buddy_alloc(struct pmm_node *n, unsigned order);
+void buddy_free(struct pmm_node *n, struct page *page, unsigned order, bool owes);
+/*
+ * Take a block of 2^order frames, from the smallest free one that is large enough; unpaid: also if it
+ * owes what is yet to be paid for. NULL: there is none. Its state is no longer PAGE_FREE on return, or its buddy could merge with it.
+ */
+struct page *buddy_alloc(struct pmm_node *n, unsigned order, bool unpaid);
 
 /* ---- mm/pmm_slow.c, for mm/pmm.c ---- */
 

@@ -17,6 +17,8 @@ struct debts {
 	u64 owing[DEBT_CONTEXT_WORDS]; /* contexts with a flush owed, by id */
 	u64 paying[DEBT_CONTEXT_WORDS]; /* of the payment under way: they owe until it is over */
 	u64 owing_count; /* in `owing` */
+	u64 begun; /* payments; read without the lock */
+	u64 done; /* of those: all up to this one are over */
 	u64 since; /* cycles: oldest debt or held frame; 0 = nothing is owed, nothing held */
 	struct rwlock payer; /* write side: one pays, others wait until it is paid */
 };
@@ -77,6 +79,13 @@ void debts_free(struct debts *d, struct page *frames);
  * (deferral.frames_leave). No references, no mappings. Task context.
  */
 void debts_free_owing(struct page *page, u64 debt);
+/* Payments begun so far: what was noted by now is paid by the next one at the latest. Any context, no lock. */
+u64 debts_begun(const struct debts *d);
+/*
+ * Is what was noted before debts_begun() returned this paid for? Any context, no lock. Acquire when
+ * true: the flushes come before what the caller does next.
+ */
+bool debts_are_paid(const struct debts *d, u64 begun);
 /* 4 KiB frames held now. Any context, no lock. */
 u64 debts_held(const struct debts *d);
 /* Largest number of 4 KiB frames that all deferrals together held at one time since the last restart. */

@@ -57,7 +57,10 @@ struct page {
 			object; /* reverse map; stable while a mapping or the isolator holds the page */
 		u64 debt; /* free, and PG_OWES: what its deferral noted, in each frame of a block */
 	};
-	u32 index; /* in the object, in 4 KiB pages */
+	union {
+		u32 index; /* in the object, in 4 KiB pages */
+		u32 owes; /* head of a free block: the payment that will cover all of it; 0 = nothing owes */
+	};
 	u32 mapcount; /* entries (migration entries included) that name it; atomic */
 	union {
 		struct { /* allocator, or a deferral's quarantine */

@@ -56,6 +56,11 @@ void pmm_free_bulk(struct page **pages, unsigned n);
  * it is paid for (deferral.frames_leave), checked by the oracle and poisoned.
  */
 void pmm_free_owing(struct page *page);
+/*
+ * What was freed owing until now is paid for, or somebody is about to have paid: it is used no later than other frames
+ * from now on. Any context, one at a time.
+ */
+void pmm_owing_paid(void);
 /* Take over the memory that the early allocator has left. Boot CPU, once; the page array is backed. */
 void pmm_init(void);
 /* Use per-CPU caches from now on. Boot CPU, once every CPU has its per-CPU area. */

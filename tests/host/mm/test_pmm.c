@@ -136,18 +136,18 @@ TEST(pmm_buddies_of_two_nodes_do_not_merge)
 
 	for (u64 i = 0; i < 1UL << HALF; i++)
 		second[i].node = 1;
-	buddy_free(&high, second, HALF);
-	buddy_free(&low, block, HALF);
+	buddy_free(&high, second, HALF, false);
+	buddy_free(&low, block, HALF, false);
 	u64 apart[] = {low.free[HALF].count, high.free[HALF].count, low.free[PMM_MAX_ORDER].count};
 
-	CHECK(buddy_alloc(&low, HALF) == block);
-	CHECK(buddy_alloc(&high, HALF) == second);
+	CHECK(buddy_alloc(&low, HALF, false) == block);
+	CHECK(buddy_alloc(&high, HALF, false) == second);
 	for (u64 i = 0; i < 1UL << HALF; i++)
 		second[i].node = 0;
-	buddy_free(&low, second, HALF); /* of one node: they do */
-	buddy_free(&low, block, HALF);
+	buddy_free(&low, second, HALF, false); /* of one node: they do */
+	buddy_free(&low, block, HALF, false);
 	CHECK_EQ(low.free[PMM_MAX_ORDER].count, 1);
-	CHECK(buddy_alloc(&low, PMM_MAX_ORDER) == block);
+	CHECK(buddy_alloc(&low, PMM_MAX_ORDER, false) == block);
 	store_relaxed(&block->state, (u8)PAGE_USED);
 	pmm_free(block);
 	CHECK_EQ(apart[0], 1);
