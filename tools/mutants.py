@@ -45,7 +45,7 @@ SOURCES = ("mm", "arch", "kernel/core", "kernel/lib", "kernel/include", "tests/h
 
 PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_arm64")
 SCHEMES = ("batch+defer=skeleton", "baseline", "never")
-OWN_SCHEMES = {f"mm/defer/{name}.c": (name,) for name in ("latr", "migrc", "stamp")} | {"mm/copies.c": ("migrc",)}
+OWN_SCHEMES = {f"mm/defer/{name}.c": (name,) for name in ("latr", "migrc", "luf", "stamp")} | {"mm/copies.c": ("migrc",)}
 SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can do without
 
 # Scenarios for single places: every plan with one deviation.

@@ -155,6 +155,42 @@ TEST(pmm_buddies_of_two_nodes_do_not_merge)
 	CHECK_EQ(apart[2], 0);
 }
 
+/* Of the node's blocks those come first that owe nothing, then those that were freed owing before the last payment. */
+TEST(pmm_blocks_that_owe_come_last)
+{
+	enum { SMALL = PMM_MAX_ORDER - 2, BLOCK = 1 << SMALL };
+	static struct pmm_node node;
+
+	host_mm();
+	struct page *block = pmm_alloc(0, PMM_MAX_ORDER, PMM_STRICT), *clean = block + 2 * BLOCK;
+
+	buddy_free(&node, block, SMALL, true);
+	CHECK(!buddy_alloc(&node, SMALL, false));
+	buddy_free(&node, clean, SMALL, false); /* of the same size: in front */
+	CHECK(buddy_alloc(&node, SMALL, false) == clean);
+	buddy_free(&node, clean, SMALL, false);
+	buddy_free(&node, clean + BLOCK, SMALL, false); /* now the larger one is clean */
+	CHECK(buddy_alloc(&node, SMALL, false) == clean);
+	CHECK(buddy_alloc(&node, SMALL, false) == clean + BLOCK);
+	CHECK(!buddy_alloc(&node, SMALL, false));
+	buddy_free(&node, block + BLOCK, SMALL, false); /* merges, and owes as a whole */
+	CHECK_EQ(node.free[SMALL + 1].count, 1);
+	CHECK(!buddy_alloc(&node, SMALL, false));
+	pmm_owing_paid();
+	buddy_free(&node, clean, SMALL, true);
+	CHECK(buddy_alloc(&node, SMALL, false) == block); /* and not the one that is large enough */
+	buddy_free(&node, block, SMALL, true); /* merges with what is paid for: owes again */
+	CHECK(!buddy_alloc(&node, SMALL, false));
+	CHECK(buddy_alloc(&node, SMALL, true) == clean);
+	CHECK(buddy_alloc(&node, SMALL, true) == block);
+	CHECK(!buddy_alloc(&node, SMALL, false)); /* its half, too */
+	CHECK(buddy_alloc(&node, SMALL, true) == block + BLOCK);
+	CHECK_EQ(node.free_pages, 0);
+	store_relaxed(&block->state, (u8)PAGE_USED);
+	block->order = PMM_MAX_ORDER;
+	pmm_free(block);
+}
+
 TEST(pmm_large_blocks_are_aligned_and_separate)
 {
 	struct page *a, *b;

@@ -72,7 +72,8 @@ extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, 
 	reclaim_allocates;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
-	copies_owe, copies_leave, copies_leave_two, copies_bound;
+	copies_owe, copies_leave, copies_leave_two, copies_leave_merged, copies_leave_both,
+	copies_bound;
 /* ---- scenarios_dup.c ---- */
 extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, dup_drops, dup_reuses,
 	dup_pins;

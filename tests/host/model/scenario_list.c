@@ -148,6 +148,8 @@ const struct scenario *const scenarios[] = {
 	&copies_owe,
 	&copies_leave,
 	&copies_leave_two,
+	&copies_leave_merged,
+	&copies_leave_both,
 	&copies_bound,
 	&dup_writes,
 	&dup_migrates,

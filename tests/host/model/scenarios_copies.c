@@ -297,6 +297,50 @@ const struct scenario copies_leave_two = {
 	.program = {move_and_take, read_first, read_alias},
 };
 
+/* The frame of the first is paid for, and merges with that of the second, or the payment is still under way. */
+static void setup_pair(void)
+{
+	setup_upgradable();
+	pmm_drain_caches();
+}
+
+static void move_second_and_take(unsigned cpu)
+{
+	work_migrate(a, VA2, 1, 1);
+	take_and_zero(cpu);
+}
+
+static void read_second(unsigned cpu)
+{
+	for (unsigned i = 0; i < 3; i++)
+		work_read(VA2, cpu, 1);
+}
+
+const struct scenario copies_leave_merged = {
+	.name = "copies-leave-merged",
+	.summary = "a frame that a page has left is paid for, and one beside it is not, and both are "
+		   "taken",
+	.cpus = 3,
+	.setup = setup_pair,
+	.program = {move_first, move_second_and_take, read_second},
+};
+
+/* Nothing else is free, so each frame leaves by itself. */
+static void setup_full(void)
+{
+	setup_both();
+	take_and_zero(0);
+}
+
+const struct scenario copies_leave_both = {
+	.name = "copies-leave-both",
+	.summary = "two CPUs take the only frames of a node, which pages have left, while one of "
+		   "them pays",
+	.cpus = 3,
+	.setup = setup_full,
+	.program = {move_and_take, read_first, take_and_zero},
+};
+
 /* ---- bounds ------------------------------------------------------------------------------------ */
 
 static void setup_bounded(void)

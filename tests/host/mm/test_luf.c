@@ -1,0 +1,242 @@
+/* defer=luf: frames are freed owing and used last; the first that is used has all of them paid for, in one flush. */
+#include "host_mm.h"
+
+#include <fake/machine.h>
+#include <mm/deferral.h>
+#include <mm/scheme.h>
+#include <mm/stats.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+enum { PAGES = 4, FREED = 0, SETTLED = 1, PAID = 2 };
+
+static struct aspace *as;
+static vaddr_t va;
+static struct page *got[HOST_NODE_PAGES];
+
+static const struct mm_counters *counters(unsigned cpu)
+{
+	return cpu_ptr(cpu, mm_counters);
+}
+
+static u64 counter(unsigned i)
+{
+	u64 sum[DEFERRAL_COUNTERS_MAX];
+
+	deferral_counters_read(sum);
+	return sum[i];
+}
+
+static void load(void *space)
+{
+	aspace_load(space);
+}
+
+/* Pages on node 0, which are loaded on CPUs 0 and 1, read-only where they may be written. */
+static void begin(const char *scheme)
+{
+	char err[160];
+
+	as = host_space(PAGES, RW, false, 0, &va);
+	aspace_populate(as, va, PAGES * PAGE_SIZE, 0);
+	for (vaddr_t v = va; v < va + PAGES * PAGE_SIZE; v += PAGE_SIZE)
+		pt_change(pgwalk_find(as->root, v, 0).ptep, pte_mk_readonly);
+	tlb_flush_context(&as->ctx);
+	fake_on_cpu(1, load, as);
+	CHECK_EQ(scheme_apply(scheme, err, sizeof(err)), 0);
+}
+
+static void end(void)
+{
+	scheme_restore();
+	fake_on_cpu(1, load, NULL);
+	aspace_destroy(as);
+}
+
+/* So many pages from this one on. */
+static void move(unsigned first, unsigned pages, u32 to)
+{
+	struct migrate_stats stats;
+
+	CHECK_EQ(host_migrate(as, va + first * PAGE_SIZE, pages, to, &stats, NULL), 0);
+	CHECK_EQ(stats.moved, pages);
+}
+
+static struct pmm_node_stats numbers(void)
+{
+	struct pmm_node_stats s;
+
+	pmm_node_stats(0, &s);
+	return s;
+}
+
+/* So many frames of node 0, or all there are. Returns how many that was. */
+static unsigned take(u64 most)
+{
+	unsigned n = 0;
+
+	while (n < most && (got[n] = pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE)))
+		n++;
+	return n;
+}
+
+static void give(unsigned n)
+{
+	while (n)
+		pmm_free(got[--n]);
+	pmm_drain_caches();
+}
+
+/* Everything of node 0, so that all frames that owe leave; and back. */
+static void use_all(void)
+{
+	pmm_drain_caches();
+	unsigned n = take(HOST_NODE_PAGES);
+
+	CHECK_EQ(numbers().owing, 0);
+	give(n);
+}
+
+TEST(luf_frames_are_free_and_owe)
+{
+	begin("luf");
+	struct page *old = host_page(as, va);
+	u64 shootdowns = counters(0)->shootdowns, freed = counter(FREED);
+	u64 word = *host_word(as, va, false);
+
+	move(0, PAGES, 1);
+	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	CHECK(old->state != PAGE_QUARANTINE && old->flags & PG_OWES);
+	CHECK_EQ(*(u64 *)page_to_virt(old), word); /* not poisoned: whoever reads it still may */
+	CHECK_EQ(numbers().owing, PAGES);
+	CHECK_EQ(deferral->held(), 0);
+	CHECK_EQ(counter(FREED), freed + PAGES);
+	CHECK(host_page(as, va)->flags & PG_COPIED);
+	end();
+	use_all();
+}
+
+TEST(luf_frames_are_used_last)
+{
+	begin("luf");
+	use_all();
+	move(0, PAGES, 1);
+	u64 shootdowns = counters(0)->shootdowns, others = numbers().free - PAGES;
+
+	CHECK_EQ(take(others), others);
+	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	CHECK_EQ(numbers().owing, PAGES);
+	struct page *page = pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE);
+
+	CHECK(page);
+	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	pmm_free(page);
+	give((unsigned)others);
+	end();
+	use_all();
+}
+
+/* Of two spaces, and frames that lie apart: each leaves in a block of its own. */
+TEST(luf_pays_once_for_all_that_is_free)
+{
+	vaddr_t at;
+	struct migrate_stats stats;
+
+	begin("luf");
+	struct aspace *other = host_space(1, PROT_READ, false, 0, &at);
+
+	aspace_populate(other, at, PAGE_SIZE, 0);
+	fake_on_cpu(1, load, other);
+	move(0, 1, 1);
+	move(2, 1, 1);
+	CHECK_EQ(host_migrate(other, at, 1, 1, &stats, NULL), 0);
+	u64 shootdowns = counters(0)->shootdowns, left = counters(0)->forced[PAY_LEAVE],
+	    paid = counter(PAID);
+
+	use_all();
+	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left + 2); /* both spaces */
+	CHECK_EQ(counter(PAID), paid + 1);
+	fake_on_cpu(1, load, as);
+	aspace_destroy(other);
+	end();
+}
+
+TEST(luf_is_settled_by_a_flush_for_another_reason)
+{
+	begin("luf");
+	move(0, PAGES, 1);
+	tlb_flush_context(&as->ctx);
+	u64 shootdowns = counters(0)->shootdowns, settled = counters(0)->debts_settled;
+
+	use_all();
+	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	CHECK_EQ(counters(0)->debts_settled, settled + 1);
+	end();
+}
+
+TEST(luf_without_skipping_asks_everybody)
+{
+	begin("luf+defer_skip=off");
+	move(0, PAGES, 1);
+	tlb_flush_context(&as->ctx);
+	u64 shootdowns = counters(0)->shootdowns;
+
+	use_all();
+	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	end();
+}
+
+/* The frame of the first is paid for, that of the second is not: together they are not. */
+TEST(luf_blocks_that_merge_keep_both_debts)
+{
+	begin("luf");
+	for (unsigned first = 0; first < 2; first++) {
+		use_all();
+		move(first, 1, 1);
+		deferral_settle();
+		move(!first, 1, 1);
+		u64 shootdowns = counters(0)->shootdowns;
+
+		CHECK_EQ(numbers().owing, 2);
+		use_all();
+		CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+		CHECK(host_word(as, va, true)); /* pays, so that both can go back */
+		move(0, 2, 0);
+		deferral_settle();
+		for (vaddr_t v = va; v < va + PAGES * PAGE_SIZE; v += PAGE_SIZE)
+			pt_change(pgwalk_find(as->root, v, 0).ptep, pte_mk_readonly);
+		tlb_flush_context(&as->ctx);
+	}
+	end();
+}
+
+TEST(luf_pages_pay_before_they_are_written)
+{
+	begin("luf");
+	move(0, PAGES, 1);
+	u64 forced = counters(0)->forced[PAY_WRITE_UPGRADE], settled = counter(SETTLED);
+
+	CHECK(host_word(as, va, true));
+	CHECK_EQ(counters(0)->forced[PAY_WRITE_UPGRADE], forced + 1);
+	u64 shootdowns = counters(0)->shootdowns;
+
+	use_all(); /* nothing is left to pay */
+	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	CHECK(counter(SETTLED) > settled);
+	end();
+}
+
+TEST(luf_pays_when_a_debt_is_old)
+{
+	begin("luf+defer_age=1000");
+	move(0, 1, 1);
+	u64 shootdowns = counters(0)->shootdowns;
+
+	fake_steps += 1000; /* a microsecond each */
+	move(1, 1, 1);
+	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	use_all();
+	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	end();
+}
