@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""defer=migrc and stamp: nothing is flushed while read-only pages move, its bounds hold, and writable pages cost what they did."""
+"""defer=migrc, luf and stamp: nothing is flushed while read-only pages move, its bounds hold, and writable pages cost what they did."""
 
 from common import bench, main, result, settings
 
@@ -27,10 +27,11 @@ def nothing_before_settling(record: dict, name: str) -> None:
 
 def body() -> None:
     bounded = f"migrc+defer_pages={BOUND}"
-    found = bench(f"{MOVE} --mapping ro --schemes migrc,stamp,{bounded}")
+    found = bench(f"{MOVE} --mapping ro --schemes migrc,luf,stamp,{bounded}")
     nothing_before_settling(found["migrc"], "readonly")
-    nothing_before_settling(found["stamp"], "stamped")
-    result("stamped.held", found["stamp"]["held_pages_max"] == 0, "frames are free at once")
+    for scheme, name in ("luf", "freed"), ("stamp", "stamped"):
+        nothing_before_settling(found[scheme], name)
+        result(f"{name}.held", found[scheme]["held_pages_max"] == 0, "frames are free at once")
     held = found[bounded]["held_pages_max"]
     result("bounded.held", 0 < held <= BOUND, f"{held} frames at most, of {BOUND}")
     # Nobody reads: who waits for a page ends its batch early, and when that is differs from scheme to scheme.

@@ -12,14 +12,19 @@
 static struct aspace *a, *b;
 
 /* Read-only entries in an area that may be written: a fault makes them writable. */
-static void setup_upgradable(void)
+static void upgradable(unsigned pages)
 {
-	a = work_space("a", VA, 2, RW);
+	a = work_space("a", VA, pages, RW);
 	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
 		work_load(a, cpu);
-	for (vaddr_t va = VA; va <= VA2; va += PAGE_SIZE)
+	for (vaddr_t va = VA; va < VA + pages * PAGE_SIZE; va += PAGE_SIZE)
 		pt_change(pgwalk_find(a->root, va, 0).ptep, pte_mk_readonly);
 	tlb_flush_context(&a->ctx);
+}
+
+static void setup_upgradable(void)
+{
+	upgradable(2);
 }
 
 static void write_once(unsigned cpu)
@@ -297,23 +302,41 @@ const struct scenario copies_leave_two = {
 	.program = {move_and_take, read_first, read_alias},
 };
 
-/* The frame of the first is paid for, and merges with that of the second, or the payment is still under way. */
+static vaddr_t pair; /* of two pages whose frames become one block */
+
+static struct page *frame_at(vaddr_t va)
+{
+	return phys_to_page(pte_pa(pte_load(pgwalk_find(a->root, va, 0).ptep), 0));
+}
+
 static void setup_pair(void)
 {
-	setup_upgradable();
+	upgradable(3);
 	pmm_drain_caches();
+	pair = VA + (u64)(frame_at(VA) - page_array) % 2 * PAGE_SIZE;
+	if (frame_at(pair + PAGE_SIZE) != frame_at(pair) + 1)
+		fake_fail("scenario: no two frames that merge");
 }
 
-static void move_second_and_take(unsigned cpu)
+static void move_and_pay(unsigned cpu)
 {
-	work_migrate(a, VA2, 1, 1);
-	take_and_zero(cpu);
+	work_migrate(a, pair, 1, 1);
+	deferral_settle();
+	work_read(pair + PAGE_SIZE, cpu, 1);
 }
 
-static void read_second(unsigned cpu)
+static void move_other_and_take(unsigned cpu)
+{
+	work_migrate(a, pair + PAGE_SIZE, 1, 1);
+	while (pmm_alloc(0, 1, PMM_STRICT | PMM_RESERVE | PMM_ZERO))
+		;
+	work_read(pair, cpu, 1);
+}
+
+static void read_other(unsigned cpu)
 {
 	for (unsigned i = 0; i < 3; i++)
-		work_read(VA2, cpu, 1);
+		work_read(pair + PAGE_SIZE, cpu, 1);
 }
 
 const struct scenario copies_leave_merged = {
@@ -322,7 +345,7 @@ const struct scenario copies_leave_merged = {
 		   "taken",
 	.cpus = 3,
 	.setup = setup_pair,
-	.program = {move_first, move_second_and_take, read_second},
+	.program = {move_and_pay, move_other_and_take, read_other},
 };
 
 /* Nothing else is free, so each frame leaves by itself. */
