@@ -106,32 +106,54 @@ static inline bool owes(const struct page *page)
 	return load_relaxed(&page->flags) & PG_OWES;
 }
 
+/* Those of a block that owe are paid for: they are like others from now on. */
+static void end_owing(struct pmm_node *n, struct page *first, u64 frames)
+{
+	struct page *batch[64];
+	unsigned found = 0;
+
+	for (struct page *page = first; page < first + frames; page++) {
+		if (owes(page))
+			batch[found++] = page;
+		if (found == ARRAY_SIZE(batch) || page == first + frames - 1) {
+			release_and_poison(batch, found);
+			atomic_fetch_add_relaxed(&n->owing, -(u64)found);
+			found = 0;
+		}
+	}
+}
+
 /*
  * Frames left their node's lists and are nobody's yet: those that owe are paid
  * for, looked at by the oracle and poisoned, in this order.
  */
 static __noinline void pay_leaving(struct pmm_node *n, struct page *first, u64 frames)
 {
-	struct page *batch[64];
-	u64 owed = 0, start = cycles_now();
-	unsigned found = 0;
+	u64 start = cycles_now();
 
 	for (struct page *page = first; page < first + frames; page++)
-		owed += owes(page);
-	if (!owed)
-		return;
-	deferral_frames_leave(first, frames);
-	count_add(wait_allocator, cycles_now() - start);
-	for (struct page *page = first; page < first + frames; page++) {
-		if (owes(page))
-			batch[found++] = page;
-		if (found == ARRAY_SIZE(batch)) {
-			release_and_poison(batch, found);
-			found = 0;
+		if (owes(page)) {
+			deferral_frames_leave(first, frames);
+			count_add(wait_allocator, cycles_now() - start);
+			end_owing(n, first, frames);
+			return;
 		}
+}
+
+void pmm_owing_end(void)
+{
+	for (u32 node = 0; node < numa_node_count(); node++) {
+		struct pmm_node *n = &pmm_nodes[node];
+
+		spin_lock(&n->lock);
+		for (unsigned o = 0; load_relaxed(&n->owing) && o <= PMM_MAX_ORDER; o++)
+			for (struct page *block = n->free[o].first; block; block = block->next)
+				if (block->owes) {
+					end_owing(n, block, 1UL << o);
+					block->owes = 0;
+				}
+		spin_unlock(&n->lock);
 	}
-	release_and_poison(batch, found);
-	atomic_fetch_add_relaxed(&n->owing, -owed);
 }
 
 /* ---- per-CPU caches ------------------------------------------------------ */

@@ -61,6 +61,8 @@ void pmm_free_owing(struct page *page);
  * from now on. Any context, one at a time.
  */
 void pmm_owing_paid(void);
+/* All that was freed owing is paid for: from now on nothing owes. Task context; nobody frees owing meanwhile. */
+void pmm_owing_end(void);
 /* Take over the memory that the early allocator has left. Boot CPU, once; the page array is backed. */
 void pmm_init(void);
 /* Use per-CPU caches from now on. Boot CPU, once every CPU has its per-CPU area. */

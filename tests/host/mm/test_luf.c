@@ -227,6 +227,32 @@ TEST(luf_pages_pay_before_they_are_written)
 	end();
 }
 
+/* What luf noted on a frame means nothing to stamp, nor the other way round. */
+TEST(luf_frames_owe_nothing_to_the_next_deferral)
+{
+	static const char *const schemes[] = {"luf", "stamp", "luf"};
+
+	for (unsigned i = 0; i + 1 < ARRAY_SIZE(schemes); i++) {
+		begin(schemes[i]);
+		struct page *old = host_page(as, va);
+		char err[160];
+
+		move(0, PAGES, 1);
+		CHECK_EQ(numbers().owing, PAGES);
+		CHECK_EQ(scheme_apply(schemes[i + 1], err, sizeof(err)), 0);
+		CHECK_EQ(numbers().owing, 0);
+		CHECK(!(old->flags & PG_OWES));
+		CHECK_EQ(*(u64 *)page_to_virt(old), POISON_WORD);
+		u64 left = counter(SETTLED) + counter(PAID);
+
+		move(0, PAGES, 0); /* now others owe, and are not asked about either */
+		move(0, 1, 1);
+		use_all();
+		CHECK_EQ(counter(SETTLED) + counter(PAID), left + 1);
+		end();
+	}
+}
+
 TEST(luf_pays_when_a_debt_is_old)
 {
 	begin("luf+defer_age=1000");
