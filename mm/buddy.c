@@ -1,93 +1,128 @@
 /*
- * The free blocks of a node: lists by size, and buddies that merge. What owes is at the end of its
- * list, and taken if there is nothing else: so a payment that covers all of it covers much.
+ * The free blocks of a node: lists by size, and buddies that merge. Blocks of which some frame owes are in
+ * lists of their own until the next payment, which covers what was freed while others were used.
  */
 #include <mm/buddy.h>
 
-/* The payment that is to come. What was freed owing before the last one is as good as what never owed. */
-static u32 payment = 1;
-
-void pmm_owing_paid(void)
+/* Of a free block. Node's lock held. */
+static inline struct block_list *list_of(struct pmm_node *n, const struct page *block,
+					 unsigned order)
 {
-	/* Relaxed: a block that is taken in the wrong turn is paid for, too, or need not be. */
-	store_relaxed(&payment, load_relaxed(&payment) + 1);
-}
-
-static bool is_unpaid(const struct page *block)
-{
-	return block->owes == load_relaxed(&payment);
+	if (unlikely(block->owes) && block->owes == n->payments + 1)
+		return &n->unpaid[order];
+	return &n->free[order];
 }
 
 /* Node's lock held. */
-static void free_list_add(struct pmm_node *n, struct page *page, unsigned order)
+static inline void free_list_add(struct pmm_node *n, struct page *page, unsigned order)
 {
-	struct block_list *list = &n->free[order];
-	struct page *after = is_unpaid(page) ? list->last : NULL;
-	struct page *before = after ? NULL : list->first;
+	struct block_list *list = list_of(n, page, order);
+	struct page *first = list->first;
 
 	store_relaxed(&page->state, (u8)PAGE_FREE);
 	page->order = (u8)order;
-	page->prev = after;
-	page->next = before;
-	*(after ? &after->next : &list->first) = page;
-	*(before ? &before->prev : &list->last) = page;
+	page->prev = NULL;
+	page->next = first;
+	if (first)
+		first->prev = page;
+	else
+		list->last = page;
+	list->first = page;
 	list->count++;
 }
 
-/* Node's lock held; the page is in the list of its order. */
-static void free_list_del(struct pmm_node *n, struct page *page)
+/* Node's lock held. */
+static inline void free_list_del(struct block_list *list, struct page *page)
 {
-	struct block_list *list = &n->free[page->order];
-
-	*(page->prev ? &page->prev->next : &list->first) = page->next;
-	*(page->next ? &page->next->prev : &list->last) = page->prev;
+	if (page->prev)
+		page->prev->next = page->next;
+	else
+		list->first = page->next;
+	if (page->next)
+		page->next->prev = page->prev;
+	else
+		list->last = page->prev;
 	list->count--;
 }
 
-/* A block of 2^order frames has one buddy: the block whose frame number differs in bit `order`. */
-void buddy_free(struct pmm_node *n, struct page *page, unsigned order, bool owes)
+void buddy_paid(struct pmm_node *n)
+{
+	n->payments++;
+	for (unsigned o = 0; o <= PMM_MAX_ORDER; o++) {
+		struct block_list *to = &n->free[o], *from = &n->unpaid[o];
+
+		if (!from->first)
+			continue;
+		*(to->last ? &to->last->next : &to->first) = from->first;
+		from->first->prev = to->last;
+		to->last = from->last;
+		to->count += from->count;
+		*from = (struct block_list){0};
+	}
+}
+
+/*
+ * With its buddies, as long as those are free. A block of 2^order frames has one: the block whose frame
+ * number differs in bit `order`. Out of line, as a 2 MiB page has none.
+ */
+static __noinline struct page *merge(struct pmm_node *n, struct page *page, unsigned *size)
 {
 	u64 pfn = (u64)(page - page_array);
-	u32 newest = owes ? load_relaxed(&payment) : 0;
+	u32 owes = page->owes;
+	unsigned order = *size;
 
-	n->free_pages += 1UL << order;
 	for (; order < PMM_MAX_ORDER; order++) {
 		struct page *buddy = page_array + (pfn ^ (1UL << order));
 
 		if (load_relaxed(&buddy->state) != PAGE_FREE || buddy->order != order ||
 		    buddy->node != page->node)
 			break;
-		free_list_del(n, buddy);
+		free_list_del(list_of(n, buddy, order), buddy);
 		store_relaxed(&buddy->state, (u8)PAGE_RESERVED);
 		pfn &= ~(1UL << order);
-		newest = MAX(newest, buddy->owes);
+		owes = MAX(owes, buddy->owes);
 	}
-	page_array[pfn].owes = newest;
-	free_list_add(n, page_array + pfn, order);
+	*size = order;
+	page_array[pfn].owes = owes;
+	return page_array + pfn;
+}
+
+void buddy_free(struct pmm_node *n, struct page *page, unsigned order, bool owes)
+{
+	n->free_pages += 1UL << order;
+	page->owes = owes ? n->payments + 1 : 0;
+	if (order < PMM_MAX_ORDER)
+		page = merge(n, page, &order);
+	free_list_add(n, page, order);
+}
+
+/* What is too large becomes smaller; its other halves are free. */
+static __noinline void cut(struct pmm_node *n, struct page *page, unsigned from, unsigned order)
+{
+	while (from > order) {
+		from--;
+		struct page *half = page + (1UL << from);
+
+		half->node = page->node;
+		half->owes = page->owes;
+		free_list_add(n, half, from);
+	}
 }
 
 struct page *buddy_alloc(struct pmm_node *n, unsigned order, bool unpaid)
 {
-	struct page *page = NULL;
-	unsigned o = order;
+	struct block_list *list = unpaid ? n->unpaid : n->free;
+	unsigned from = order;
 
-	for (; o <= PMM_MAX_ORDER; o++) {
-		page = n->free[o].first;
-		if (page && (unpaid || !is_unpaid(page)))
-			break;
-	}
-	if (o > PMM_MAX_ORDER)
+	while (from <= PMM_MAX_ORDER && !list[from].first)
+		from++;
+	if (from > PMM_MAX_ORDER)
 		return NULL;
+	struct page *page = list[from].first;
 
-	free_list_del(n, page);
-	while (o > order) {
-		o--;
-		struct page *half = page + (1UL << o);
-
-		half->node = page->node;
-		half->owes = page->owes;
-		free_list_add(n, half, o);
-	}
+	free_list_del(&list[from], page);
+	if (from > order)
+		cut(n, page, from, order);
 	n->free_pages -= 1UL << order;
 	page->order = (u8)order;
 	/* Before the lock is left: a buddy that is freed meanwhile would take it for free. */

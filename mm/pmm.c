@@ -107,7 +107,7 @@ static inline bool owes(const struct page *page)
 }
 
 /* Those of a block that owe are paid for: they are like others from now on. */
-static void end_owing(struct pmm_node *n, struct page *first, u64 frames)
+static __noinline void end_owing(struct pmm_node *n, struct page *first, u64 frames)
 {
 	struct page *batch[64];
 	unsigned found = 0;
@@ -146,6 +146,7 @@ void pmm_owing_end(void)
 		struct pmm_node *n = &pmm_nodes[node];
 
 		spin_lock(&n->lock);
+		buddy_paid(n);
 		for (unsigned o = 0; load_relaxed(&n->owing) && o <= PMM_MAX_ORDER; o++)
 			for (struct page *block = n->free[o].first; block; block = block->next)
 				if (block->owes) {
@@ -176,35 +177,36 @@ static inline bool running(void)
 	return cache_batch_order;
 }
 
-/* A block of the largest size from *order down to `least` that there is, or NULL. Node's lock held. */
-static struct page *find_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor,
-			       bool unpaid)
+/* A block of the largest size from *order down to `least` that there is, or NULL. What owes comes last. Node's lock held. */
+static __noinline struct page *find_block(struct pmm_node *n, unsigned *order, unsigned least,
+					  u64 floor)
 {
 	struct page *block = NULL;
+	unsigned wanted = *order;
 
-	for (;; --*order) {
-		if (n->free_pages >= floor + (1UL << *order))
-			block = buddy_alloc(n, *order, unpaid);
-		if (block || *order == least)
-			return block;
-	}
+	for (unsigned unpaid = 0; !block && unpaid < 2; unpaid++)
+		for (*order = wanted;; --*order) {
+			if (n->free_pages >= floor + (1UL << *order))
+				block = buddy_alloc(n, *order, unpaid);
+			if (block || *order == least)
+				break;
+		}
+	return block;
 }
 
-/* The same, which has left the allocator. What owes comes last. */
+/* The same, which has left the allocator. */
 static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor)
 {
-	unsigned wanted = *order;
+	struct page *block = NULL;
 
 	/* What leaves may have to be paid for first. */
 	if (likely(running()))
 		ASSERT_MAY_WAIT();
 	spin_lock(&n->lock);
-	struct page *block = find_block(n, order, least, floor, false);
-
-	if (!block && unlikely(load_relaxed(&n->owing))) {
-		*order = wanted;
-		block = find_block(n, order, least, floor, true);
-	}
+	if (likely(n->free_pages >= floor + (1UL << *order)))
+		block = buddy_alloc(n, *order, false);
+	if (unlikely(!block))
+		block = find_block(n, order, least, floor);
 	set_cache_high(n);
 	spin_unlock(&n->lock);
 	if (block && unlikely(load_relaxed(&n->owing)))
@@ -489,7 +491,7 @@ void pmm_node_stats(u32 node, struct pmm_node_stats *stats)
 	stats->watermark_min = n->watermark_min;
 	stats->watermark_low = n->watermark_low;
 	for (unsigned o = 0; o <= PMM_MAX_ORDER; o++)
-		stats->free_blocks[o] = n->free[o].count;
+		stats->free_blocks[o] = n->free[o].count + n->unpaid[o].count;
 	spin_unlock(&n->lock);
 	for_each_online_cpu (cpu)
 		stats->cached += load_relaxed(&(*cpu_ptr(cpu, pmm_caches))[node].count);

@@ -22,6 +22,19 @@ u64 pmm_used(void)
 	return used;
 }
 
+void pmm_owing_paid(void)
+{
+	for (u32 node = 0; node < numa_node_count(); node++) {
+		struct pmm_node *n = &pmm_nodes[node];
+
+		if (!load_relaxed(&n->owing))
+			continue;
+		spin_lock(&n->lock);
+		buddy_paid(n);
+		spin_unlock(&n->lock);
+	}
+}
+
 void pmm_set_quarantined(u32 node, s64 delta)
 {
 	spin_lock(&pmm_nodes[node].lock);

@@ -9,7 +9,8 @@ struct pmm_node {
 	struct block_list {
 		struct page *first, *last;
 		u64 count;
-	} free[PMM_MAX_ORDER + 1];
+	} free[PMM_MAX_ORDER + 1], unpaid[PMM_MAX_ORDER + 1]; /* unpaid: see buddy_paid() */
+	u32 payments;
 	u64 total, free_pages, quarantined;
 	u64 owing; /* of the free ones, frames with PG_OWES; read without the lock */
 	u64 watermark_min, watermark_low;
@@ -23,10 +24,13 @@ extern struct pmm_node pmm_nodes[MAX_NODES];
  */
 void buddy_free(struct pmm_node *n, struct page *page, unsigned order, bool owes);
 /*
- * Take a block of 2^order frames, from the smallest free one that is large enough; unpaid: also if it
- * owes what is yet to be paid for. NULL: there is none. Its state is no longer PAGE_FREE on return, or its buddy could merge with it.
+ * Take a block of 2^order frames, from the smallest free one that is large enough. unpaid: of those with frames
+ * that were freed owing since buddy_paid(), else of the others. NULL: there is none. Its state is no longer
+ * PAGE_FREE on return, or its buddy could merge with it.
  */
 struct page *buddy_alloc(struct pmm_node *n, unsigned order, bool unpaid);
+/* A payment covers what was freed owing until now. Only which blocks come first hangs on it. */
+void buddy_paid(struct pmm_node *n);
 
 /* ---- mm/pmm_slow.c, for mm/pmm.c ---- */
 

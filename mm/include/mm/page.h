@@ -59,7 +59,7 @@ struct page {
 	};
 	union {
 		u32 index; /* in the object, in 4 KiB pages */
-		u32 owes; /* head of a free block: the payment that will cover all of it; 0 = nothing owes */
+		u32 owes; /* head of a free block: the node's payment that will cover all of it; 0 = nothing owes */
 	};
 	u32 mapcount; /* entries (migration entries included) that name it; atomic */
 	union {

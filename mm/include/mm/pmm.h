@@ -56,10 +56,7 @@ void pmm_free_bulk(struct page **pages, unsigned n);
  * it is paid for (deferral.frames_leave), checked by the oracle and poisoned.
  */
 void pmm_free_owing(struct page *page);
-/*
- * What was freed owing until now is paid for, or somebody is about to have paid: it is used no later than other frames
- * from now on. Any context, one at a time.
- */
+/* What was freed owing until now is paid for, or about to be: it is used no later than other frames. Any context. */
 void pmm_owing_paid(void);
 /* All that was freed owing is paid for: from now on nothing owes. Task context; nobody frees owing meanwhile. */
 void pmm_owing_end(void);

@@ -166,7 +166,7 @@ TEST(pmm_blocks_that_owe_come_last)
 
 	buddy_free(&node, block, SMALL, true);
 	CHECK(!buddy_alloc(&node, SMALL, false));
-	buddy_free(&node, clean, SMALL, false); /* of the same size: in front */
+	buddy_free(&node, clean, SMALL, false);
 	CHECK(buddy_alloc(&node, SMALL, false) == clean);
 	buddy_free(&node, clean, SMALL, false);
 	buddy_free(&node, clean + BLOCK, SMALL, false); /* now the larger one is clean */
@@ -174,9 +174,15 @@ TEST(pmm_blocks_that_owe_come_last)
 	CHECK(buddy_alloc(&node, SMALL, false) == clean + BLOCK);
 	CHECK(!buddy_alloc(&node, SMALL, false));
 	buddy_free(&node, block + BLOCK, SMALL, false); /* merges, and owes as a whole */
-	CHECK_EQ(node.free[SMALL + 1].count, 1);
+	CHECK_EQ(node.unpaid[SMALL + 1].count, 1);
 	CHECK(!buddy_alloc(&node, SMALL, false));
-	pmm_owing_paid();
+	buddy_free(&node, clean, SMALL, false);
+	buddy_paid(&node); /* now it is like others, of its size or not */
+	CHECK_EQ(node.unpaid[SMALL + 1].count, 0);
+	CHECK(buddy_alloc(&node, SMALL + 1, false) == block);
+	CHECK(buddy_alloc(&node, SMALL, false) == clean);
+	buddy_free(&node, block, SMALL + 1, true);
+	buddy_paid(&node);
 	buddy_free(&node, clean, SMALL, true);
 	CHECK(buddy_alloc(&node, SMALL, false) == block); /* and not the one that is large enough */
 	buddy_free(&node, block, SMALL, true); /* merges with what is paid for: owes again */
@@ -186,6 +192,13 @@ TEST(pmm_blocks_that_owe_come_last)
 	CHECK(!buddy_alloc(&node, SMALL, false)); /* its half, too */
 	CHECK(buddy_alloc(&node, SMALL, true) == block + BLOCK);
 	CHECK_EQ(node.free_pages, 0);
+	buddy_free(&node, block, SMALL, false);
+	buddy_free(&node, clean, SMALL, true);
+	buddy_paid(&node); /* behind what has never owed */
+	CHECK_EQ(node.free[SMALL].count, 2);
+	CHECK(buddy_alloc(&node, SMALL, false) == block);
+	CHECK(buddy_alloc(&node, SMALL, false) == clean);
+	CHECK(!node.free[SMALL].first && !node.free[SMALL].last);
 	store_relaxed(&block->state, (u8)PAGE_USED);
 	block->order = PMM_MAX_ORDER;
 	pmm_free(block);
