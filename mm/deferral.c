@@ -3,7 +3,6 @@
 #include <mm/knob.h>
 #include <mm/migrate_batch.h>
 #include <mm/numa.h>
-#include <mm/pmm.h>
 #include <mm/stats.h>
 #include <kernel/context.h>
 #include <kernel/panic.h>
@@ -89,7 +88,6 @@ void deferral_use(const struct deferral *wanted)
 
 	ASSERT(wanted->pay || !defers);
 	ASSERT(!deferral->held()); /* the caller has settled */
-	pmm_owing_end(); /* what the next one would read in page.debt is not its own */
 	ASSERT(wanted->counter_count <= DEFERRAL_COUNTERS_MAX);
 	/* Nobody else's parts are interrupted by what was set for this one. */
 	if (deferral->tick_us)

@@ -5,6 +5,8 @@
 #include <mm/deferral.h>
 #include <mm/knob.h>
 #include <mm/knobs.h>
+#include <mm/pay.h>
+#include <mm/pmm.h>
 #include <mm/rules.h>
 #include <kernel/panic.h>
 
@@ -228,10 +230,11 @@ static struct knob table[] = {
 	 .decided_in = "mm/store.c"},
 };
 
-/* No debt outlives the rules it was made under. */
+/* No debt outlives the rules it was made under: what the next deferral reads in page.debt is its own. */
 static void settle(void)
 {
 	pay(PAY_KNOB, pay_all());
+	pmm_owing_end();
 }
 
 /* What follows from the values. Nothing may be owed. */

@@ -145,9 +145,11 @@ void pmm_owing_end(void)
 	for (u32 node = 0; node < numa_node_count(); node++) {
 		struct pmm_node *n = &pmm_nodes[node];
 
+		if (!load_relaxed(&n->owing))
+			continue;
 		spin_lock(&n->lock);
 		buddy_paid(n);
-		for (unsigned o = 0; load_relaxed(&n->owing) && o <= PMM_MAX_ORDER; o++)
+		for (unsigned o = 0; o <= PMM_MAX_ORDER; o++)
 			for (struct page *block = n->free[o].first; block; block = block->next)
 				if (block->owes) {
 					end_owing(n, block, 1UL << o);

@@ -111,8 +111,9 @@ static const struct deferral_counter counters[] = {
 extern const struct deferral defer_luf;
 const struct deferral defer_luf = {
 	.name = "luf",
-	.summary = "free read-only sources at once, owing; one flush pays for all when the first is "
-		   "used",
+	.summary =
+		"free read-only sources at once, owing; one flush pays for all when the first is "
+		"used",
 	.entry_taken = luf_entry_taken,
 	.may_defer = luf_may_defer,
 	.frame_held = luf_frame_held,

@@ -341,8 +341,9 @@ static void read_other(unsigned cpu)
 
 const struct scenario copies_leave_merged = {
 	.name = "copies-leave-merged",
-	.summary = "a frame that a page has left is paid for, and one beside it is not, and both are "
-		   "taken",
+	.summary =
+		"a frame that a page has left is paid for, and one beside it is not, and both are "
+		"taken",
 	.cpus = 3,
 	.setup = setup_pair,
 	.program = {move_and_pay, move_other_and_take, read_other},
