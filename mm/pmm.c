@@ -140,23 +140,25 @@ static __noinline void pay_leaving(struct pmm_node *n, struct page *first, u64 f
 		}
 }
 
+/* All that is free on this node. */
+static void end_owing_of(struct pmm_node *n)
+{
+	spin_lock(&n->lock);
+	for (unsigned o = 0; o <= PMM_MAX_ORDER; o++)
+		for (struct page *block = n->free[o].first; block; block = block->next)
+			if (block->owes) {
+				end_owing(n, block, 1UL << o);
+				block->owes = 0;
+			}
+	spin_unlock(&n->lock);
+}
+
 void pmm_owing_end(void)
 {
-	for (u32 node = 0; node < numa_node_count(); node++) {
-		struct pmm_node *n = &pmm_nodes[node];
-
-		if (!load_relaxed(&n->owing))
-			continue;
-		spin_lock(&n->lock);
-		buddy_paid(n);
-		for (unsigned o = 0; o <= PMM_MAX_ORDER; o++)
-			for (struct page *block = n->free[o].first; block; block = block->next)
-				if (block->owes) {
-					end_owing(n, block, 1UL << o);
-					block->owes = 0;
-				}
-		spin_unlock(&n->lock);
-	}
+	pmm_owing_paid();
+	for (u32 node = 0; node < numa_node_count(); node++)
+		if (load_relaxed(&pmm_nodes[node].owing))
+			end_owing_of(&pmm_nodes[node]);
 }
 
 /* ---- per-CPU caches ------------------------------------------------------ */
@@ -179,24 +181,7 @@ static inline bool running(void)
 	return cache_batch_order;
 }
 
-/* A block of the largest size from *order down to `least` that there is, or NULL. What owes comes last. Node's lock held. */
-static __noinline struct page *find_block(struct pmm_node *n, unsigned *order, unsigned least,
-					  u64 floor)
-{
-	struct page *block = NULL;
-	unsigned wanted = *order;
-
-	for (unsigned unpaid = 0; !block && unpaid < 2; unpaid++)
-		for (*order = wanted;; --*order) {
-			if (n->free_pages >= floor + (1UL << *order))
-				block = buddy_alloc(n, *order, unpaid);
-			if (block || *order == least)
-				break;
-		}
-	return block;
-}
-
-/* The same, which has left the allocator. */
+/* A block of the largest size from *order down to `least` that there is, or NULL. It has left the allocator. */
 static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor)
 {
 	struct page *block = NULL;
@@ -208,7 +193,7 @@ static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned lea
 	if (likely(n->free_pages >= floor + (1UL << *order)))
 		block = buddy_alloc(n, *order, false);
 	if (unlikely(!block))
-		block = find_block(n, order, least, floor);
+		block = pmm_find_block(n, order, least, floor);
 	set_cache_high(n);
 	spin_unlock(&n->lock);
 	if (block && unlikely(load_relaxed(&n->owing)))

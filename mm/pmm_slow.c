@@ -10,6 +10,21 @@
 
 u64 (*pmm_reclaim)(u32 node, u64 want);
 
+struct page *pmm_find_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor)
+{
+	struct page *block = NULL;
+	unsigned wanted = *order;
+
+	for (unsigned unpaid = 0; !block && unpaid < 2; unpaid++)
+		for (*order = wanted;; --*order) {
+			if (n->free_pages >= floor + (1UL << *order))
+				block = buddy_alloc(n, *order, unpaid);
+			if (block || *order == least)
+				break;
+		}
+	return block;
+}
+
 /* Have the deferral pay for what it holds back. May wait. */
 static void pay_for_frames(u32 node, unsigned order)
 {

@@ -34,6 +34,11 @@ void buddy_paid(struct pmm_node *n);
 
 /* ---- mm/pmm_slow.c, for mm/pmm.c ---- */
 
+/*
+ * A block of the largest size from *order down to `least` that leaves so many frames free; first of those
+ * that owe nothing, then of others. *order becomes its size. NULL: there is none. Node's lock held.
+ */
+struct page *pmm_find_block(struct pmm_node *n, unsigned *order, unsigned least, u64 floor);
 /* Allocate from this node without paying. NULL: there is none. */
 typedef struct page *pmm_attempt(u32 node, unsigned order, unsigned flags);
 /* As pmm_alloc(), but nothing is zeroed: the node had none, so from wherever there is some. May wait. */

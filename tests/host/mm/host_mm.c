@@ -3,6 +3,8 @@
 #include "host_mm.h"
 
 #include <fake/machine.h>
+#include <mm/deferral.h>
+#include <mm/stats.h>
 
 void host_mm(void)
 {
@@ -78,6 +80,24 @@ u64 host_migrate(struct aspace *as, vaddr_t va, u64 pages, u32 to, struct migrat
 
 	memset(stats, 0, sizeof(*stats));
 	return migrate_range(&req);
+}
+
+const struct mm_counters *host_counters(unsigned cpu)
+{
+	return cpu_ptr(cpu, mm_counters);
+}
+
+u64 host_counter(unsigned i)
+{
+	u64 sum[DEFERRAL_COUNTERS_MAX];
+
+	deferral_counters_read(sum);
+	return sum[i];
+}
+
+void host_load(void *space)
+{
+	aspace_load(space);
 }
 
 struct object *host_shared(struct aspace *as, struct aspace *other, vaddr_t *x, vaddr_t *y)

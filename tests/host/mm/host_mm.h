@@ -7,6 +7,8 @@
 #include <mm/migrate.h>
 #include <mm/pmm.h>
 
+struct mm_counters;
+
 enum { HOST_NODES = 2, HOST_NODE_PAGES = 4096 };
 
 /* Boot once, on first use; after that nothing may be in use but what earlier tests left. */
@@ -18,5 +20,10 @@ struct object *host_shared(struct aspace *as, struct aspace *other, vaddr_t *x, 
 /* The word at va, faulted in; NULL: access not allowed. */
 u64 *host_word(struct aspace *as, vaddr_t va, bool write);
 struct page *host_page(struct aspace *as, vaddr_t va);
+/* What this CPU has counted, and what the deferral in force has, by its place in its list. */
+const struct mm_counters *host_counters(unsigned cpu);
+u64 host_counter(unsigned i);
+/* For fake_on_cpu(): load this space. */
+void host_load(void *space);
 u64 host_migrate(struct aspace *as, vaddr_t va, u64 pages, u32 to, struct migrate_stats *stats,
 		 u8 *result);

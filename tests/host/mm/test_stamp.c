@@ -13,24 +13,6 @@ enum { PAGES = 4, FREED = 0, SETTLED = 1, PAID = 2 };
 static struct aspace *as, *other;
 static vaddr_t va, other_va;
 
-static const struct mm_counters *counters(unsigned cpu)
-{
-	return cpu_ptr(cpu, mm_counters);
-}
-
-static u64 counter(unsigned i)
-{
-	u64 sum[DEFERRAL_COUNTERS_MAX];
-
-	deferral_counters_read(sum);
-	return sum[i];
-}
-
-static void load(void *space)
-{
-	aspace_load(space);
-}
-
 static void flush_here(void *arg __unused)
 {
 	tlb_flush_here();
@@ -43,14 +25,14 @@ static void begin(const char *scheme)
 
 	as = host_space(PAGES, PROT_READ, false, 0, &va);
 	aspace_populate(as, va, PAGES * PAGE_SIZE, 0);
-	fake_on_cpu(1, load, as);
+	fake_on_cpu(1, host_load, as);
 	CHECK_EQ(scheme_apply(scheme, err, sizeof(err)), 0);
 }
 
 static void end(void)
 {
 	scheme_restore();
-	fake_on_cpu(1, load, NULL);
+	fake_on_cpu(1, host_load, NULL);
 	aspace_destroy(as);
 }
 
@@ -88,14 +70,14 @@ TEST(stamped_frames_are_free_and_owe)
 {
 	begin("stamp");
 	struct page *old = host_page(as, va);
-	u64 shootdowns = counters(0)->shootdowns, freed = counter(FREED);
+	u64 shootdowns = host_counters(0)->shootdowns, freed = host_counter(FREED);
 
 	move(1);
-	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
 	CHECK(old->state != PAGE_QUARANTINE && old->flags & PG_OWES);
 	CHECK_EQ(owing(), PAGES);
 	CHECK_EQ(deferral->held(), 0);
-	CHECK_EQ(counter(FREED), freed + PAGES);
+	CHECK_EQ(host_counter(FREED), freed + PAGES);
 	CHECK(host_page(as, va)->flags & PG_COPIED);
 	end();
 	use_all();
@@ -105,15 +87,15 @@ TEST(stamped_frames_are_paid_for_in_one_shootdown_as_they_leave)
 {
 	begin("stamp");
 	move(1);
-	u64 shootdowns = counters(0)->shootdowns, received = counters(1)->ipis_received;
-	u64 left = counters(0)->forced[PAY_LEAVE], paid = counter(PAID);
+	u64 shootdowns = host_counters(0)->shootdowns, received = host_counters(1)->ipis_received;
+	u64 left = host_counters(0)->forced[PAY_LEAVE], paid = host_counter(PAID);
 
 	use_all();
-	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
 	if (!tlb_has_bcast())
-		CHECK_EQ(counters(1)->ipis_received, received + 1);
-	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left + 1);
-	CHECK_EQ(counter(PAID), paid + 1);
+		CHECK_EQ(host_counters(1)->ipis_received, received + 1);
+	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], left + 1);
+	CHECK_EQ(host_counter(PAID), paid + 1);
 	end();
 }
 
@@ -121,15 +103,15 @@ TEST(stamped_frames_leave_for_nothing_if_all_have_flushed)
 {
 	begin("stamp");
 	move(1);
-	u64 settled = counter(SETTLED), paid = counter(PAID);
+	u64 settled = host_counter(SETTLED), paid = host_counter(PAID);
 
 	tlb_flush_context(&as->ctx);
-	u64 shootdowns = counters(0)->shootdowns;
+	u64 shootdowns = host_counters(0)->shootdowns;
 
 	use_all();
-	CHECK_EQ(counters(0)->shootdowns, shootdowns);
-	CHECK(counter(SETTLED) > settled);
-	CHECK_EQ(counter(PAID), paid);
+	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
+	CHECK(host_counter(SETTLED) > settled);
+	CHECK_EQ(host_counter(PAID), paid);
 	end();
 }
 
@@ -138,10 +120,10 @@ TEST(stamped_frames_are_paid_for_again_without_skipping)
 	begin("stamp+defer_skip=off");
 	move(1);
 	tlb_flush_context(&as->ctx);
-	u64 shootdowns = counters(0)->shootdowns;
+	u64 shootdowns = host_counters(0)->shootdowns;
 
 	use_all();
-	CHECK(counters(0)->shootdowns > shootdowns);
+	CHECK(host_counters(0)->shootdowns > shootdowns);
 	end();
 }
 
@@ -154,11 +136,11 @@ TEST(stamps_of_frames_are_each_looked_at)
 	CHECK_EQ(host_migrate(as, va, 1, 1, &stats, NULL), 0);
 	tlb_flush_context(&as->ctx);
 	CHECK_EQ(host_migrate(as, va + PAGE_SIZE, 1, 1, &stats, NULL), 0);
-	u64 left = counters(0)->forced[PAY_LEAVE], shootdowns = counters(0)->shootdowns;
+	u64 left = host_counters(0)->forced[PAY_LEAVE], shootdowns = host_counters(0)->shootdowns;
 
 	use_all();
-	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left + 1); /* the second frame's alone */
-	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], left + 1); /* the second frame's alone */
+	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
 	end();
 }
 
@@ -168,16 +150,16 @@ TEST(stamps_tell_who_has_flushed_since)
 	begin("stamp");
 	fake_on_cpu(1, flush_here, NULL); /* before: does not count */
 	move(1);
-	u64 received = counters(1)->ipis_received;
+	u64 received = host_counters(1)->ipis_received;
 
 	fake_on_cpu(1, flush_here, NULL);
 	use_all(); /* CPU 0 flushes itself */
-	CHECK_EQ(counters(1)->ipis_received, received);
+	CHECK_EQ(host_counters(1)->ipis_received, received);
 	move(0);
-	fake_on_cpu(1, load, NULL); /* lazy: it may still hold what was taken down */
+	fake_on_cpu(1, host_load, NULL); /* lazy: it may still hold what was taken down */
 	move(1);
 	use_all();
-	CHECK_EQ(counters(1)->ipis_received, received + 1);
+	CHECK_EQ(host_counters(1)->ipis_received, received + 1);
 	end();
 }
 #endif
@@ -192,19 +174,19 @@ TEST(stamps_of_several_spaces_pay_for_all)
 	other_va = aspace_map(other, host_page(as, va)->object, 0, 0, PAGES * PAGE_SIZE, PROT_READ,
 			      false, 0, &err);
 	CHECK(host_word(other, other_va, false));
-	fake_on_cpu(1, load, other);
+	fake_on_cpu(1, host_load, other);
 	move(1);
-	u64 left = counters(0)->forced[PAY_LEAVE];
+	u64 left = host_counters(0)->forced[PAY_LEAVE];
 
 	use_all();
-	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left + 2); /* both spaces */
+	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], left + 2); /* both spaces */
 	move(0);
 	move(1);
-	fake_on_cpu(1, load, as);
+	fake_on_cpu(1, host_load, as);
 	aspace_destroy(other);
-	left = counters(0)->forced[PAY_LEAVE];
+	left = host_counters(0)->forced[PAY_LEAVE];
 	use_all();
-	CHECK_EQ(counters(0)->forced[PAY_LEAVE], left); /* who went has paid for all */
+	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], left); /* who went has paid for all */
 	end();
 }
 
@@ -214,12 +196,12 @@ TEST(stamped_pages_pay_before_they_are_written)
 	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
 	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, PROT_READ), 0);
 	move(1);
-	u64 forced = counters(0)->forced[PAY_PROTECT], shootdowns;
+	u64 forced = host_counters(0)->forced[PAY_PROTECT], shootdowns;
 
 	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
-	CHECK_EQ(counters(0)->forced[PAY_PROTECT], forced + 1);
-	shootdowns = counters(0)->shootdowns;
+	CHECK_EQ(host_counters(0)->forced[PAY_PROTECT], forced + 1);
+	shootdowns = host_counters(0)->shootdowns;
 	use_all(); /* nothing is left to pay */
-	CHECK_EQ(counters(0)->shootdowns, shootdowns);
+	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
 	end();
 }
