@@ -99,7 +99,7 @@ SMALL := tests/unit boot kernel/drivers kernel/shell kernel/bench/command kernel
 $(SMALL:%=$(OBJ)/%/%): CFLAGS += -Os
 # And single files of other folders: options, knobs, tables of results, what is told of the machine.
 SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
-	$(addprefix kernel/bench/harness/,keep options pace trust variant) kernel/bench/load/options mm/knob mm/knobs mm/schemes \
+	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity memhog options) mm/early mm/knob mm/knobs mm/scheme mm/schemes \
 	$(addprefix kernel/bench/workload/,migrate_table numa_report pmbench_record pmbench_report scale_report) \
 	kernel/lib/printf kernel/lib/utf8 kernel/core/panic kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
 	arch/$(ARCH)/geometry arch/$(ARCH)/features
