@@ -144,6 +144,7 @@ static __noinline void pay_leaving(struct pmm_node *n, struct page *first, u64 f
 static void end_owing_of(struct pmm_node *n)
 {
 	spin_lock(&n->lock);
+	buddy_paid(n);
 	for (unsigned o = 0; o <= PMM_MAX_ORDER; o++)
 		for (struct page *block = n->free[o].first; block; block = block->next)
 			if (block->owes) {
@@ -155,7 +156,6 @@ static void end_owing_of(struct pmm_node *n)
 
 void pmm_owing_end(void)
 {
-	pmm_owing_paid();
 	for (u32 node = 0; node < numa_node_count(); node++)
 		if (load_relaxed(&pmm_nodes[node].owing))
 			end_owing_of(&pmm_nodes[node]);
