@@ -29,7 +29,7 @@ enum {
 	LONG = 4, /* times the shortest piece: the CPU was taken away */
 	LOST_MAX = 5, /* percent of the work that may be lost so, or by beginning late */
 	PATIENCE = 10, /* looks at a busy host before a run or round begins nevertheless */
-	SECOND_CHANCE = 50, /* looks, about a second, at one that was busy before the warm-up */
+	SECOND_CHANCE = 50, /* looks at one that was busy before the warm-up */
 };
 
 /* ---- the calibration -------------------------------------------------------------- */
@@ -157,13 +157,24 @@ void trust_assess(struct bench *b)
 	b->calm = true;
 }
 
+/* For about a second: looks at a busy host take long themselves, and somebody may wait. */
+static bool look_longer(const struct bench *b, unsigned busy)
+{
+	u64 end = clock_ns() + 1000000000UL;
+
+	for (unsigned i = 0; i < SECOND_CHANCE && clock_ns() < end; i++)
+		if (look(b, busy, 1))
+			return true;
+	return false;
+}
+
 /* The rounds to come are looked at one by one, so a lucky look lets no busy host pass. */
 void trust_assess_again(struct bench *b)
 {
 	unsigned busy = b->series[0].busy;
 
 	if (b->quiet || b->trust == TRUST_TIME || b->series[0].distrust != DISTRUST_NOT_PARALLEL ||
-	    !look(b, busy, SECOND_CHANCE))
+	    !look_longer(b, busy))
 		return;
 	for (unsigned i = 0; i < b->series_count; i++) {
 		struct bench_series *s = &b->series[i];
