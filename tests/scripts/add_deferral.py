@@ -38,6 +38,25 @@ def copy_tree(to: Path) -> None:
     shutil.copytree(ROOT, to, ignore=left_out)
 
 
+def run_line(tree: Path, line: str) -> tuple[int, str]:
+    """A line of the page's, in the tree: exit status and what it printed."""
+    environ = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "BUILD")}
+    done = subprocess.run(["sh", "-c", line], cwd=tree, env=environ | {"ARCH": settings().arch, "SETUP": "no"},
+                          capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def compare(tree: Path) -> None:
+    """The boots that the page shows: the new one beside batches, and LATR beside all."""
+    shown = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("make -s exec ")]
+    result("page.boots", len(shown) == 2, str(shown))
+    for line in shown:
+        schemes = line.partition("--schemes ")[2].strip("'").split(",")
+        code, text = run_line(tree, line)
+        rows = [name for name in schemes if re.search(rf"^{re.escape(name)} +\d+ ", text, re.MULTILINE)]
+        result(f"page.boot.{schemes[-1]}", code == 0 and rows == schemes, f"{line}: {code}, rows of {rows}; {text[-200:]}")
+
+
 def blocks(language: str, after: str = "") -> list[str]:
     return re.findall(rf"^{after}```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
@@ -141,6 +160,7 @@ def body() -> None:
         add(tree)
         build(tree, "deferral")
         lists(tree)
+        compare(tree)
         records(tree)
         explorer(tree)
         add_scheme(tree)
@@ -148,4 +168,5 @@ def body() -> None:
         scheme(tree)
 
 
-main(body)
+if __name__ == "__main__":
+    main(body)

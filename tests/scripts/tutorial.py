@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The transcript in docs/tutorial.md: a clone, `make run` on a terminal, and what is typed there.
+"""The transcript in docs/tutorial.md: a clone, `make run` on a terminal, what is typed there, and further lines of make.
 
 Each "tarry> COMMAND" in an indented block is typed; what the document shows below it must come, in that
 order: the same words, with any numbers. More may come, as how much is said depends on the host; tables of times
@@ -9,6 +9,7 @@ need not come from a busy one. CMD=write puts what came into the document instea
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -107,6 +108,15 @@ def session(folder: Path, text: str) -> str:
     return text
 
 
+def commands_of_make(folder: Path, text: str) -> None:
+    """Those that run by themselves; `make run` is the session."""
+    lines = [line for line in re.findall(r"^    \$ (make .*)$", text, re.MULTILINE) if line != "make run"]
+    for line in lines:
+        done = subprocess.run(shlex.split(line), cwd=folder, capture_output=True, text=True, check=False)
+        result(re.sub(r"\W+", "-", line), done.returncode == 0 and "TARRY-END rc=0" in done.stdout, f"{done.returncode} {done.stderr[-200:]}")
+    result("make", bool(lines), f"{len(lines)} commands beside make run")
+
+
 def body() -> None:
     text = DOCUMENT.read_text("utf-8")
     if not BLOCK.search(text):
@@ -115,6 +125,7 @@ def body() -> None:
         folder = Path(scratch, "tarry")
         subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
         text = session(folder, text)
+        commands_of_make(folder, text)
     if settings().cmd == "write":
         DOCUMENT.write_text(text, "utf-8")
 
