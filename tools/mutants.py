@@ -64,7 +64,7 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
           ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")),
           ("object-wake", re.compile(r"mm/object\.c")))
 # All scenarios of files, for what only they use.
-FILES = re.compile(r"mm/(?:file\w*|clean|cow|dirty|reclaim|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
+FILES = re.compile(r"mm/(?:file\w*|clean|cow|dup|dirty|reclaim|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
 IMAGES = {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}
@@ -113,7 +113,7 @@ def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | No
 def races(scratch: Scratch, schemes: tuple[str, ...] = SCHEMES) -> Found:
     """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
     every = [(scheme, "0", "") for scheme in schemes[:2]]
-    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*", "cow-*", "reclaim-*")]:
+    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*", "cow-*", "dup-*", "reclaim-*")]:
         argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
                 "--orderings", "3000", "--scheme", scheme]
         code, out = scratch.run(argv + (["--scenario", scenario] if scenario else []))
@@ -142,11 +142,16 @@ def narrow(scratch: Scratch, file: str) -> Found:
 
 
 def files(scratch: Scratch, checks: list[str] | None) -> Found:
-    for pattern in "file-*", "cow-*", "reclaim-*":
+    for pattern in "file-*", "cow-*", "dup-*", "reclaim-*":
         found = explore(scratch, 30000, 1, checks, pattern, SCHEMES[:2])
         if found[0]:
             return found
     return NOTHING
+
+
+def kept_copies(scratch: Scratch, checks: list[str] | None, schemes: tuple[str, ...]) -> Found:
+    """Only under deferrals that keep copies do these scenarios do what they are for."""
+    return explore(scratch, 30000, 1, checks, "copies-*", schemes)
 
 
 def host_tests(scratch: Scratch) -> Found:
@@ -233,6 +238,8 @@ class Judge:
             self.note(narrow(self.scratch, self.site.file))
         if not self.done and FILES.match(self.site.file):
             self.without(lambda checks: files(self.scratch, checks))
+        if not self.done and schemes is not SCHEMES:
+            self.without(lambda checks: kept_copies(self.scratch, checks, schemes))
         if not self.done:
             self.without(lambda checks: collisions(self.scratch, checks, schemes))
         for arch in self.arches:
