@@ -143,7 +143,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("recheck left out", replaced(r"(?:load_relaxed\(slot\)|slot_load\(slot\))\.v == seen\.v", "true")),
     ("recheck left out", replaced(r"!slot_is_none\(slot_load\(slot\)\)", "false")),
     ("recheck left out", replaced(r"(?<=return )!slot_is_page\(at->seen\)", "!pte_is_leaf(f->seen, 0)")),
-    ("recheck left out", replaced(r"(?:page->)?index >= load_relaxed\(&[\w>-]+->size\)", "false")),
+    ("recheck left out", replaced(r"(?:\w+->)?index >= load_relaxed\(&[\w>-]+->size\)", "false")),
     ("recheck left out", replaced(r"\(?\*?\bpage\)?->object == file(?=[;) ])", "true")),
     ("recheck left out", replaced(r"(?<!dirty_too && )load_relaxed\(&page->flags\) & PG_DIRTY(?=\))", "false")),
     ("recheck left out", replaced(r"page->object != r->file", "false")),
