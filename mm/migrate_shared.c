@@ -83,10 +83,9 @@ static bool gather_at(struct area *area, vaddr_t va, void *arg)
 	struct walk *w = arg;
 	struct migration *m = w->m;
 	struct pt_pos pos = pgwalk_find(area->aspace->root, va, m->level);
-	pte_t pte = pte_load(pos.ptep);
 
-	if (pos.level != m->level || !pte_is_migration(pte) ||
-	    pte_pa(pte, m->level) != page_to_phys(w->src))
+	/* Of another page it may be, a copy of this one: its flush is too many and does no harm. */
+	if (pos.level != m->level || !pte_is_migration(pte_load(pos.ptep)))
 		return true;
 	make_room(m, area->aspace);
 	tlb_gather_add(&m->gather, &area->aspace->ctx, va, m->level);

@@ -57,7 +57,7 @@ extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick
 extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
 /* ---- scenarios_file.c ---- */
 extern const struct scenario file_cleans, file_clean_moves, file_clean_drops, file_clean_hints,
-	file_throttles, file_throttle_moves, file_writes;
+	file_clean_stays, file_throttles, file_throttle_moves, file_writes;
 /* ---- scenarios_leave.c ---- */
 extern const struct scenario file_invalidates, file_drops_early, file_drop_writes, file_drop_moves,
 	file_truncates, file_truncates_early, file_cut_writes, file_cut_unmaps, file_cut_fills,

@@ -102,6 +102,7 @@ const struct scenario *const scenarios[] = {
 	&file_clean_moves,
 	&file_clean_drops,
 	&file_clean_hints,
+	&file_clean_stays,
 	&file_throttles,
 	&file_throttle_moves,
 	&file_writes,

@@ -135,7 +135,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("recheck left out", replaced(r"pte_load\([\w.>-]+\)\.v (?:==|!=) (?:\w+->)?\w+\.v", "true")),
     ("recheck left out", replaced(r"pte_is_none\(pte_load\([\w.>&\[\]-]+\)\);", "true;")),
     ("recheck left out", replaced(r"!\(load_relaxed\(&page->flags\) & PG_ISOLATED\)", "true")),
-    ("recheck left out", replaced(r"pte_pa\((?:old|pte), \S+\) != page_to_phys\((?:w->)?src\)", "false")),
+    ("recheck left out", replaced(r"pte_pa\((?:old|pte), \S+\) != page_to_phys\(src\)", "false")),
     ("recheck left out", replaced(r"pte_pa\(pte, \S+\) == page_to_phys\((?:b->)?src\)", "true")),
     ("recheck left out", replaced(r" && w\.taken == load_relaxed\(&src->mapcount\)", "")),
     ("recheck left out", taken_as_true("freeze")),
