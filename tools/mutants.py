@@ -62,7 +62,6 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
           ("flush-cpus", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("stage2-shootdown", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")),
-          ("file-clean-stay", re.compile(r"mm/hint\.c")),
           ("object-wake", re.compile(r"mm/object\.c")))
 # All scenarios of files, for what only they use.
 FILES = re.compile(r"mm/(?:file\w*|clean|cow|dup|dirty|reclaim|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
