@@ -164,6 +164,34 @@ TEST(stamps_tell_who_has_flushed_since)
 }
 #endif
 
+/* Buddies of two spaces: the block that they become is paid for at once, to whoever may have either. */
+TEST(stamped_frames_of_two_spaces_are_paid_for_in_one_shootdown)
+{
+	struct migrate_stats stats;
+	int err;
+
+	begin("stamp");
+	other = aspace_create("other", 0);
+	other_va = aspace_map(other, NULL, 0, 0, PAGES * PAGE_SIZE, PROT_READ, false, 0, &err);
+	CHECK_EQ(aspace_drop(as, va, PAGES * PAGE_SIZE), 0);
+	pmm_drain_caches();
+	for (u64 at = 0; at < PAGES * PAGE_SIZE; at += PAGE_SIZE)
+		CHECK(host_word(as, va + at, false) && host_word(other, other_va + at, false));
+	fake_on_cpu(1, load, other);
+	move(1);
+	CHECK_EQ(host_migrate(other, other_va, PAGES, 1, &stats, NULL), 0);
+	CHECK_EQ(owing(), 2 * PAGES);
+	u64 left = counters(0)->forced[PAY_LEAVE], shootdowns = counters(0)->shootdowns;
+
+	use_all();
+	CHECK(counters(0)->forced[PAY_LEAVE] >=
+	      left + 2); /* both spaces, and one again where they alternate */
+	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
+	fake_on_cpu(1, load, as);
+	aspace_destroy(other);
+	end();
+}
+
 /* Frames that several spaces mapped, and those of a space that is gone. */
 TEST(stamps_of_several_spaces_pay_for_all)
 {
