@@ -177,17 +177,17 @@ TEST(stamped_frames_of_two_spaces_are_paid_for_in_one_shootdown)
 	pmm_drain_caches();
 	for (u64 at = 0; at < PAGES * PAGE_SIZE; at += PAGE_SIZE)
 		CHECK(host_word(as, va + at, false) && host_word(other, other_va + at, false));
-	fake_on_cpu(1, load, other);
+	fake_on_cpu(1, host_load, other);
 	move(1);
 	CHECK_EQ(host_migrate(other, other_va, PAGES, 1, &stats, NULL), 0);
 	CHECK_EQ(owing(), 2 * PAGES);
-	u64 left = counters(0)->forced[PAY_LEAVE], shootdowns = counters(0)->shootdowns;
+	u64 left = host_counters(0)->forced[PAY_LEAVE], shootdowns = host_counters(0)->shootdowns;
 
 	use_all();
-	CHECK(counters(0)->forced[PAY_LEAVE] >=
+	CHECK(host_counters(0)->forced[PAY_LEAVE] >=
 	      left + 2); /* both spaces, and one again where they alternate */
-	CHECK_EQ(counters(0)->shootdowns, shootdowns + 1);
-	fake_on_cpu(1, load, as);
+	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
+	fake_on_cpu(1, host_load, as);
 	aspace_destroy(other);
 	end();
 }
