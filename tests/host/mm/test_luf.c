@@ -201,6 +201,31 @@ TEST(luf_pages_pay_before_they_are_written)
 	end();
 }
 
+/* Nothing but allocations pays, each time for all that has been freed since a node was last used up. */
+TEST(luf_pays_once_in_all_that_is_free)
+{
+	enum { MANY = 256, MOVES = 128 };
+	struct migrate_stats stats;
+	char err[160];
+	vaddr_t at;
+
+	as = host_space(MANY, PROT_READ, false, 0, &at);
+	aspace_populate(as, at, MANY * PAGE_SIZE, 0);
+	CHECK_EQ(scheme_apply("luf", err, sizeof(err)), 0);
+	struct mm_counters before = *host_counters(0);
+
+	for (unsigned i = 0; i < MOVES; i++) {
+		CHECK_EQ(host_migrate(as, at, MANY, !(i & 1), &stats, NULL), 0);
+		CHECK_EQ(stats.moved, MANY);
+	}
+	u64 paid = host_counters(0)->shootdowns - before.shootdowns;
+
+	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], before.forced[PAY_LEAVE] + paid);
+	CHECK(paid && paid <= MOVES * MANY / (numbers().free - MANY));
+	scheme_restore();
+	aspace_destroy(as);
+}
+
 /* What luf noted on a frame means nothing to stamp, nor the other way round. */
 TEST(luf_frames_owe_nothing_to_the_next_deferral)
 {
