@@ -89,6 +89,11 @@ def flat(value: object, name: str = "") -> dict[str, object]:
     return out
 
 
+def says(key: str, value: object) -> bool:
+    """A spread that is 0 in one build and hardly more in the next is there in both."""
+    return (value not in (0, None, "empty", "") or key.endswith("cv") and value is not None) and not CHANGING.match(key)
+
+
 def lines_of(console: str, form_only: bool) -> list[str]:
     """From the first command on: text as it is, of each record the fields that say something, a line each."""
     out: list[str] = []
@@ -101,7 +106,7 @@ def lines_of(console: str, form_only: bool) -> list[str]:
         elif line.startswith("{"):
             fields = flat(json.loads(line))
             out += [f"| {key} = {value}" for key, value in fields.items()
-                    if (key.startswith(ASKED) if form_only else value not in (0, None, "empty", "") and not CHANGING.match(key))]
+                    if (key.startswith(ASKED) if form_only else says(key, value))]
         else:
             out.append(NAMES.sub(r"\1: ...", " ".join(line.split())))
     return out
