@@ -128,7 +128,7 @@ explore_races_INCLUDES := $(FAKE_INCLUDES)
 explore_races_FLAGS = $(explore_FLAGS)
 explore_races_CFLAGS = $$(LOCKS) $$(OBSERVED) -DMODEL_RACES
 explore_races_SRCS := $(explore_SRCS)
-$(foreach d,mm/% kernel/core/% tests/host/model/scenarios_change.c,$(HOST)/explore_races.obj/$(d).o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
+$(foreach d,mm/% kernel/core/% tests/host/model/listener.c tests/host/model/scenarios_change.c,$(HOST)/explore_races.obj/$(d).o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
 
 # Litmus tests on the modelled machine, by the rules of either architecture: tests/host/litmus/main.c
 LITMUS_MODEL := $(addprefix tests/host/litmus/,main.c search.c) \

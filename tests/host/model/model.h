@@ -3,13 +3,14 @@
 
 #include <fake/machine.h>
 #include <mm/aspace.h>
+#include <mm/change.h>
 #include <mm/migrate.h>
 #include <mm/pmm.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
 enum {
-	MODEL_PAGES = 8, /* of a scenario, by number in its object */
+	MODEL_PAGES = 12, /* of a scenario, those of a file by number there */
 	MODEL_MAPPED = 32, /* mappings of them */
 	MODEL_WORDS = FAKE_CPUS,
 	MODEL_LARGE = 1, /* 2 MiB pages of a scenario, at most */
@@ -112,7 +113,7 @@ struct page *model_page_of(u64 frame);
 /* After an execution: entries and counts fit together; nothing is held by flags or pins. */
 void invariants_at_end(void);
 
-/* ---- work.c: what workloads do, and what their history allows ---- */
+/* ---- work*.c: what workloads do, and what their history allows ---- */
 #define MODEL_VA 0x100000000UL
 #define MODEL_FAR (MODEL_VA + 2 * HUGE_SIZE) /* another leaf table */
 
@@ -130,13 +131,10 @@ void work_alias(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, 
 void work_private(struct aspace *as, struct aspace *of, vaddr_t from, vaddr_t va, unsigned pages,
 		  prot_t prot);
 /*
- * A duplicate of the space, whose pages are those of a history of their own: nobody has written them. They are read
- * by work_read_origin() until they are: words of the pages that they were, as they were meanwhile, and always the same.
+ * A duplicate of the space. Pages that it does not share are pages of a history of their own, as those of a private
+ * mapping are: words that nobody has written there are as in the page that they were.
  */
 struct aspace *work_dup(struct aspace *as);
-bool work_read_origin(vaddr_t va, unsigned cpu, unsigned whose);
-/* The duplicate is about to drop this page. */
-void work_dup_dropped(struct aspace *dup, vaddr_t va);
 /* A page of an object by its index there, which is its number in the history, too. */
 void work_map(struct aspace *as, struct object *obj, unsigned page, vaddr_t va);
 /* One more page of 4 KiB in an area of its own, like those of work_space(). */
@@ -152,6 +150,8 @@ void work_load(struct aspace *as, unsigned cpu);
 bool work_write(vaddr_t va, unsigned cpu);
 /* The same by a device that was given the pinned frame. */
 void work_device_write(vaddr_t va, struct page *page, unsigned cpu);
+/* A page of a private mapping may be about to be copied, by other means than work_write(). */
+void work_touch(vaddr_t va);
 /*
  * The same by file_write(), and a read by file_read(), of the page that is mapped at va. False:
  * it is beyond the end.
@@ -162,9 +162,15 @@ bool work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whos
  * A new file of two pages, dirty, that two new spaces map, at MODEL_VA and at MODEL_FAR. CPUs 0 and 1
  * use the first one, CPU 2 the second. Nothing else may be mapped.
  */
-struct store *file_store(void); /* the one below it, of two pages, whose accesses are checked */
+struct store *work_store(void); /* the one below it, of two pages, whose accesses are checked */
+/* The same file in one new space. */
+struct object *work_file_in(const char *name, vaddr_t va, struct aspace **as);
 struct object *work_file(struct aspace **first, struct aspace **second);
-/* What was written is in the file's store in the end, and in memory. */
+/* Nobody has accessed so many pages yet: the hand of reclaim need not come by twice. */
+void work_age(struct aspace *as, vaddr_t va, unsigned pages);
+/* All that was written into the file can be written back, and is in its store. */
+void work_expect_synced(void);
+/* The same, and in memory, where the first space maps it. */
 void work_expect_stored(void);
 /* What was done to a page succeeded, or somebody was in the way. */
 void work_expect(const char *what, int err);
@@ -178,10 +184,17 @@ bool work_read_same(vaddr_t va);
 bool work_write_same(vaddr_t va);
 /* From here on (before) or up to here (after) a page reads as zero or newer stamps. */
 void work_drop_begins(vaddr_t va);
+void work_drop_begins_in(struct aspace *as, vaddr_t va);
 void work_drop_ended(vaddr_t va);
 u64 work_migrate(struct aspace *as, vaddr_t va, unsigned pages, u32 to);
 /* The same with results, which must stay inside their array. last: nobody else moves the last page. */
 void work_migrate_told(struct aspace *as, vaddr_t va, unsigned pages, u32 to, bool last);
+/*
+ * The frames that a space maps, with a reference each. How many; the list has room for all. work_move_frames()
+ * moves them from there and gives the references back.
+ */
+unsigned work_list_frames(struct aspace *as, vaddr_t va, unsigned pages, struct page **list);
+void work_move_frames(struct page **list, unsigned count, u32 to);
 /* Every stamp issued is there at the end. */
 void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages);
 /* The same of a page that may not be mapped at the end, or only `mapped`, or whose contents went. */
@@ -189,8 +202,26 @@ void work_expect_kept(struct aspace *as, vaddr_t va, bool mapped);
 /* Of this mapped page, a word's last stamp is there at the end; or the word was never written. */
 void work_expect_word(struct aspace *as, vaddr_t va, unsigned word);
 void work_expect_unwritten(struct aspace *as, vaddr_t va, unsigned word);
+/* Every stamp issued is in these contents of a page by its number in the history. */
+void work_expect_page(unsigned page, const void *contents);
 /* A call that promised less access has returned (I7). */
 void work_expect_at_most(struct aspace *as, vaddr_t va, prot_t prot);
+
+/* ---- listener.c: a subscriber to the changes of a space, which checks that it is told in order ---- */
+struct listener {
+	struct change_subscriber subscriber;
+	u32 open; /* changes that it heard begin, and not yet end; atomic */
+	u32 hears; /* change_subscribe() has returned, change_unsubscribe() was not called yet */
+	u32 gone; /* change_unsubscribe() has returned */
+};
+void listener_comes(struct listener *l, struct aspace *as);
+/* The same for subscribers of its own, which call these. */
+int listener_begin(struct change_subscriber *s, const struct change *change);
+void listener_taken(struct change_subscriber *s, vaddr_t va, unsigned level, pte_t old,
+		    struct tlb_gather *gather);
+void listener_end(struct change_subscriber *s, const struct change *change);
+/* It comes, hears, and goes again. */
+void listener_visits(struct listener *l, struct aspace *as, vaddr_t va, unsigned cpu);
 
 /* ---- seen.c ---- */
 /* Room for so many orderings. */

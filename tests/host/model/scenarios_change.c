@@ -9,53 +9,7 @@ static struct aspace *a, *b;
 
 #define VA MODEL_VA
 
-struct listener {
-	struct change_subscriber subscriber;
-	u32 open; /* changes that it heard begin, and not yet end; atomic */
-	u32 hears; /* change_subscribe() has returned, change_unsubscribe() was not called yet */
-	u32 gone; /* change_unsubscribe() has returned */
-};
 static struct listener comes, stays; /* to a, of b */
-
-static struct listener *called(struct change_subscriber *s)
-{
-	struct listener *l = container_of(s, struct listener, subscriber);
-
-	fake_point(46);
-	if (load_relaxed(&l->gone))
-		fake_fail("a subscriber is called that is gone");
-	return l;
-}
-
-static int begin(struct change_subscriber *s, const struct change *change __unused)
-{
-	atomic_fetch_add_relaxed(&called(s)->open, 1);
-	return 0;
-}
-
-static void taken(struct change_subscriber *s, vaddr_t va, unsigned level __unused,
-		  pte_t old __unused, struct tlb_gather *gather __unused)
-{
-	struct listener *l = called(s);
-
-	if (load_relaxed(&l->hears) && !load_relaxed(&l->open))
-		fake_fail("the entry at %#lx goes in a change that did not begin", va);
-}
-
-static void end(struct change_subscriber *s, const struct change *change __unused)
-{
-	if (!atomic_fetch_add_relaxed(&called(s)->open, -1U))
-		fake_fail("a change ends that did not begin");
-}
-
-static void listen(struct listener *l, struct aspace *as)
-{
-	l->subscriber.begin = begin;
-	l->subscriber.taken = taken;
-	l->subscriber.end = end;
-	if (change_subscribe(as, &l->subscriber))
-		fake_fail("scenario: no room for a subscriber");
-}
 
 static void setup(void)
 {
@@ -64,7 +18,7 @@ static void setup(void)
 	work_alias(b, a, VA, MODEL_FAR, 1, RW);
 	aspace_populate(b, MODEL_FAR, PAGE_SIZE, 0);
 	work_load(a, 1);
-	listen(&stays, b); /* so that moves look who is subscribed */
+	listener_comes(&stays, b); /* so that moves look who is subscribed */
 }
 
 /* Through the reverse map: nothing but the object that is held keeps a. */
@@ -76,17 +30,12 @@ static void move_in_b(unsigned cpu __unused)
 
 static void come_and_go(unsigned cpu)
 {
-	listen(&comes, a);
-	store_relaxed(&comes.hears, 1U);
-	work_read(VA, cpu, 0);
-	store_relaxed(&comes.hears, 0U);
-	change_unsubscribe(a, &comes.subscriber);
-	store_relaxed(&comes.gone, 1U);
+	listener_visits(&comes, a, VA, cpu);
 }
 
 static void expect_balance(void)
 {
-	if (comes.open || stays.open)
+	if (stays.open)
 		fake_fail("a change that was heard has no end");
 	change_unsubscribe(b, &stays.subscriber);
 	if (change_subscriptions)
@@ -108,7 +57,7 @@ static void setup_duplicate(void)
 	a = work_space("a", VA, 1, RW);
 	b = work_dup(a);
 	work_load(a, 1);
-	listen(&stays, b);
+	listener_comes(&stays, b);
 }
 
 static void move_duplicate(unsigned cpu __unused)
@@ -169,20 +118,20 @@ static void compare(unsigned page, pte_t now)
 static int watch_begin(struct change_subscriber *s, const struct change *change)
 {
 	for_each_entry(change, remember);
-	return begin(s, change);
+	return listener_begin(s, change);
 }
 
 static void watch_taken(struct change_subscriber *s, vaddr_t va, unsigned level, pte_t old,
 			struct tlb_gather *gather)
 {
 	entries[(va - VA) >> PAGE_SHIFT].told = true;
-	taken(s, va, level, old, gather);
+	listener_taken(s, va, level, old, gather);
 }
 
 static void watch_end(struct change_subscriber *s, const struct change *change)
 {
 	for_each_entry(change, compare);
-	end(s, change);
+	listener_end(s, change);
 }
 
 static void setup_watched(void)

@@ -10,7 +10,6 @@
 #include <mm/file.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
-#include <mm/page_lock.h>
 
 static struct aspace *a, *b;
 static struct object *file;
@@ -22,11 +21,7 @@ enum { PAGES = 2 };
 /* The file's pages are mapped everywhere. */
 static void setup(void)
 {
-	file = file_create(file_store());
-	b = work_space_of("b", file, MODEL_FAR, PAGES, RW);
-	for (unsigned i = 0; i < PAGES; i++) /* their contents were put there */
-		page_mark_dirty(
-			phys_to_page(pte_pa(*aspace_entry(b, MODEL_FAR + i * PAGE_SIZE), 0)));
+	file = work_file_in("b", MODEL_FAR, &b);
 	a = aspace_create("a", 0);
 	work_private(a, b, MODEL_FAR, VA, PAGES, RW);
 	aspace_populate(a, VA, PAGES * PAGE_SIZE, BOOT_NODE_NONE);

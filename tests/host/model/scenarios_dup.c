@@ -35,12 +35,12 @@ static void expect_last(void)
 static void use_duplicate(unsigned cpu)
 {
 	work_load(dup, cpu);
-	work_read_origin(VA, cpu, 1);
-	work_read_origin(VA, cpu, 2);
+	work_read(VA, cpu, 1);
+	work_read(VA, cpu, 2);
 	bool written = work_write(VA, cpu); /* it may have been duplicated when it was read-only */
 
-	work_read_origin(VA, cpu, 1);
-	work_read_origin(VA, cpu, 2);
+	work_read(VA, cpu, 1);
+	work_read(VA, cpu, 2);
 	if (written)
 		work_read(VA, cpu, cpu);
 	work_load(a, cpu);
@@ -155,15 +155,15 @@ static void setup_duplicate(void)
 static void read_duplicate(unsigned cpu)
 {
 	for (unsigned i = 0; i < 4; i++)
-		work_read_origin(VA, cpu, 1);
+		work_read(VA, cpu, 1);
 }
 
 static void drop_duplicate(unsigned cpu)
 {
-	work_read_origin(VA, cpu, 1);
-	work_dup_dropped(dup, VA);
+	work_read(VA, cpu, 1);
+	work_drop_begins(VA);
 	aspace_drop(dup, VA, PAGE_SIZE);
-	work_read_origin(VA, cpu, 1);
+	work_read(VA, cpu, 1);
 }
 
 const struct scenario dup_drops = {
@@ -222,8 +222,8 @@ static void pin_and_duplicate(unsigned cpu)
 	work_read(VA, cpu, cpu);
 	page_put(page, PAGE_PIN);
 	work_load(dup, cpu);
-	work_read_origin(VA, cpu, cpu);
-	work_read_origin(VA, cpu, 1);
+	work_read(VA, cpu, cpu);
+	work_read(VA, cpu, 1);
 }
 
 static void write_around(unsigned cpu)

@@ -13,25 +13,14 @@ static unsigned frame_count;
 #define VA2 (MODEL_VA + PAGE_SIZE)
 #define FAR2 (MODEL_FAR + PAGE_SIZE)
 
-/* With a reference, as whoever found it in a list has. */
-static void note_frame(struct aspace *as, vaddr_t va)
-{
-	struct pt_pos pos = pgwalk_find(as->root, va, 0);
-	struct page *page = phys_to_page(pte_pa(pte_load(pos.ptep), pos.level));
-
-	page_get(page, PAGE_REF);
-	frames[frame_count++] = page;
-}
-
 static void setup_both_map(void)
 {
-	frame_count = 0;
 	a = work_space("a", VA, 2, RW);
 	b = aspace_create("b", 1);
 	work_alias(b, a, VA, MODEL_FAR, 2, RW);
 	aspace_populate(b, MODEL_FAR, 2 * PAGE_SIZE, 0);
-	note_frame(a, VA);
-	note_frame(a, VA2);
+	frame_count =
+		work_list_frames(a, VA, 2, frames); /* a reference, as whoever found them has */
 	work_load(a, 0);
 	work_load(a, 1);
 	work_load(b, 2);
@@ -39,13 +28,7 @@ static void setup_both_map(void)
 
 static void move_frames(unsigned cpu __unused)
 {
-	static struct migrate_stats stats;
-	const struct migrate_request req = {.from_nodes = 1, .to_node = 1, .stats = &stats};
-
-	migrate_pages(frames, frame_count, &req);
-	for (unsigned i = 0; i < frame_count; i++)
-		if (frames[i])
-			page_put(frames[i], PAGE_REF);
+	work_move_frames(frames, frame_count, 1);
 }
 
 static void write_in_a(unsigned cpu)
@@ -149,9 +132,8 @@ const struct scenario hint_destroy = {
 
 static void setup_large(void)
 {
-	frame_count = 0;
 	a = work_large("a", VA, MIDDLE);
-	note_frame(a, VA);
+	frame_count = work_list_frames(a, VA, 1, frames);
 	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
 		work_load(a, cpu);
 }

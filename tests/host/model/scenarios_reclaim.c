@@ -15,25 +15,14 @@ enum { PAGES = 2 };
 #define VA MODEL_VA
 #define VA2 (MODEL_VA + PAGE_SIZE)
 
-/* Nobody has accessed them yet: the hand need not come by twice. */
-static void age(struct aspace *as, vaddr_t va)
-{
-	for (unsigned i = 0; i < PAGES; i++) {
-		pte_t *entry = (pte_t *)aspace_entry(as, va + i * PAGE_SIZE);
-
-		if (entry && pte_is_present(*entry))
-			*entry = pte_mk_old(*entry);
-	}
-}
-
 /* Both pages share a flush. */
 static void setup(void)
 {
 	file = work_file(&a, &b);
 	knobs.reclaim_batch = PAGES;
 	aspace_populate(b, MODEL_FAR, PAGES * PAGE_SIZE, 0);
-	age(a, VA);
-	age(b, MODEL_FAR);
+	work_age(a, VA, PAGES);
+	work_age(b, MODEL_FAR, PAGES);
 }
 
 /* Clean pages, which are the quicker ones. */
