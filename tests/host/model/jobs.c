@@ -21,7 +21,7 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, long offset);
 enum { HOST_READ_WRITE = 3, HOST_SHARED_ANONYMOUS = 0x1 | 0x20 | 0x4000 }; /* no swap set aside */
 
 enum {
-	MAX_JOBS = 1 << 18,
+	MAX_JOBS = 1 << 20,
 	MAX_RUNNING = 256,
 	SAMPLED =
 		64, /* orderings of each combination in a sample, and at least so many if all are run */

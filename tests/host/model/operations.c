@@ -19,7 +19,7 @@ static bool neighbour(unsigned cpu, unsigned what)
 
 /* ---- what they are made of ------------------------------------------------------------------- */
 
-static void touch(unsigned cpu)
+void operations_touch(unsigned cpu)
 {
 	work_write(world.one, cpu);
 	work_read(world.next, cpu, cpu);
@@ -30,19 +30,24 @@ static void move(unsigned cpu, u32 node)
 	work_migrate(world_here(cpu), VA, (unsigned)((world_range_end() - VA) >> PAGE_SHIFT), node);
 }
 
-static void expect_readonly(unsigned cpu, vaddr_t va)
+static void expect_at_most(unsigned cpu, vaddr_t va, prot_t prot)
 {
 	if (!neighbour(cpu, OP_RAISES))
-		work_expect_at_most(world_here(cpu), va, PROT_READ);
+		work_expect_at_most(world_here(cpu), va, prot);
 }
 
-/* Refused: a 2 MiB page that would have to be split is pinned. */
+/* Refused: a 2 MiB page that would have to be split is pinned; or it was unmapped. */
+static bool set_rights(unsigned cpu, vaddr_t va, vaddr_t until, prot_t prot)
+{
+	if (aspace_protect(world_here(cpu), va, until - va, prot))
+		return false;
+	expect_at_most(cpu, va, prot);
+	return true;
+}
+
 static bool lower(unsigned cpu, vaddr_t va, vaddr_t until)
 {
-	if (aspace_protect(world_here(cpu), va, until - va, PROT_READ))
-		return false;
-	expect_readonly(cpu, va);
-	return true;
+	return set_rights(cpu, va, until, PROT_READ);
 }
 
 /* ---- the operations ------------------------------------------------------------------------------ */
@@ -50,14 +55,24 @@ static bool lower(unsigned cpu, vaddr_t va, vaddr_t until)
 static void migrate(unsigned cpu)
 {
 	move(cpu, 1);
-	touch(cpu);
+	operations_touch(cpu);
 }
 
 static void fro(unsigned cpu)
 {
 	move(cpu, 1);
 	move(cpu, 0);
-	touch(cpu);
+	operations_touch(cpu);
+}
+
+/* The same, found by their frames. */
+static void frames(unsigned cpu)
+{
+	struct page *list[2];
+	unsigned pages = (unsigned)((world_range_end() - VA) >> PAGE_SHIFT);
+
+	work_move_frames(list, work_list_frames(world_here(cpu), VA, pages, list), 1);
+	operations_touch(cpu);
 }
 
 /* One of two pages; or from inside a 2 MiB page on, and what is behind it, if nothing makes that hundreds of pages. */
@@ -90,7 +105,7 @@ static void use(unsigned cpu)
 static void protect(unsigned cpu)
 {
 	if (lower(cpu, VA, world.end))
-		expect_readonly(cpu, world.it->scenario.large ? MIDDLE : world.next);
+		expect_at_most(cpu, world.it->scenario.large ? MIDDLE : world.next, PROT_READ);
 	work_read(world.one, cpu, 1);
 }
 
@@ -101,6 +116,26 @@ static void allow(unsigned cpu)
 	work_write(world.one, cpu);
 }
 
+static bool allow_code(unsigned cpu)
+{
+	return set_rights(cpu, world.one, world.one + PAGE_SIZE, PROT_READ | PROT_EXEC);
+}
+
+/* Code from here on, then not, then again. */
+static void exec(unsigned cpu)
+{
+	bool allowed = allow_code(cpu), alone = !neighbour(cpu, OP_LOWERS | OP_RAISES | OP_UNMAPS);
+
+	if (!work_execute(world.one, cpu, 0) && allowed && alone)
+		fake_fail("code is refused although it may be executed");
+	bool lowered = lower(cpu, world.one, world.one + PAGE_SIZE);
+
+	if (work_execute(world.one, cpu, 0) && lowered && alone)
+		fake_fail("what may only be read is executed");
+	allow_code(cpu);
+	work_execute(world.one, cpu, 1);
+}
+
 static void cut(unsigned cpu)
 {
 	lower(cpu, MIDDLE, MIDDLE + PAGE_SIZE);
@@ -109,7 +144,7 @@ static void cut(unsigned cpu)
 
 static void unmap(unsigned cpu)
 {
-	world_goes();
+	world_goes(cpu);
 	if (!aspace_unmap(world_here(cpu), world.one, PAGE_SIZE))
 		work_expect_at_most(world_here(cpu), world.one, 0);
 	work_read(world.next, cpu, 1);
@@ -122,9 +157,9 @@ static void drop(unsigned cpu)
 
 	for (unsigned other = 0; other < PRODUCT_CPUS; other++)
 		going += world_is(other, OP_GOES | OP_ABSENT | OP_MAPS | OP_PINS);
-	world_goes();
-	if (!aspace_drop(world_here(cpu), world.one, PAGE_SIZE) && world.it->sharing == PRIVATE &&
-	    going == 1)
+	world_goes(cpu);
+	if (!aspace_drop(world_here(cpu), world.one, PAGE_SIZE) && going == 1 &&
+	    (world.it->sharing == PRIVATE || world.it->sharing == DUPLICATED))
 		work_drop_ended(world.one);
 	work_read(world.one, cpu, 1);
 	work_read(world.one, cpu, cpu);
@@ -133,8 +168,11 @@ static void drop(unsigned cpu)
 static void expect_mapped(unsigned cpu, const struct page *page)
 {
 	struct pt_pos pos = pgwalk_find(world_here(cpu)->root, world.one, 0);
+	pte_t pte = pte_load(pos.ptep);
+	/* A pinned page stays in its file, but its entries may go. */
+	bool may_go = neighbour(cpu, OP_GOES) || (pte_is_none(pte) && world_any(OP_LEAVES));
 
-	if (!neighbour(cpu, OP_GOES) && phys_to_page(pte_pa(pte_load(pos.ptep), pos.level)) != page)
+	if (!may_go && phys_to_page(pte_pa(pte, pos.level)) != page)
 		fake_fail("I10: the pinned page is not the mapped one");
 }
 
@@ -142,6 +180,7 @@ static void pin(unsigned cpu)
 {
 	struct page *page;
 
+	work_touch(world.one);
 	if (aspace_pin(world_here(cpu), world.one, true, &page)) {
 		if (!neighbour(cpu, OP_UNMAPS | OP_LOWERS) && !world_any(OP_READONLY))
 			fake_fail("pin: refused");
@@ -174,7 +213,7 @@ static void visit(unsigned cpu)
 {
 	visit_other(cpu);
 	aspace_load(world_here(cpu));
-	touch(cpu);
+	operations_touch(cpu);
 }
 
 static void lazy(unsigned cpu)
@@ -183,7 +222,7 @@ static void lazy(unsigned cpu)
 	aspace_load(NULL);
 	fake_point(42);
 	aspace_load(world_here(cpu));
-	touch(cpu);
+	operations_touch(cpu);
 }
 
 static void lazyleave(unsigned cpu)
@@ -212,11 +251,31 @@ static void destroy(unsigned cpu)
 	aspace_load(world_here(cpu));
 	aspace_destroy(world.spaces[world_target(cpu)]);
 	world.destroyed[world_target(cpu)] = true;
-	touch(cpu);
+	operations_touch(cpu);
 	fresh = work_space("fresh", VA, 1, RW);
 	aspace_load(fresh);
 	work_write(VA, cpu);
 	work_read(VA, cpu, cpu);
+}
+
+/* What the space is now is there twice, and writes go apart. */
+static void duplicate(unsigned cpu)
+{
+	world.duplicates[cpu] = work_dup(world_here(cpu));
+	aspace_load(world.duplicates[cpu]);
+	work_read(world.one, cpu, 1);
+	work_write(world.one, cpu);
+	work_read(world.next, cpu, 0);
+	aspace_load(world_here(cpu));
+	work_write(world.one, cpu);
+}
+
+static void subscribe(unsigned cpu)
+{
+	static struct listener listeners[PRODUCT_CPUS];
+
+	listener_visits(&listeners[cpu], world_here(cpu), world.one, cpu);
+	operations_touch(cpu);
 }
 
 static void map(unsigned cpu)
@@ -231,7 +290,7 @@ static void map(unsigned cpu)
 static void populate(unsigned cpu)
 {
 	aspace_populate(world_here(cpu), VA, world.end - VA, BOOT_NODE_NONE);
-	touch(cpu);
+	operations_touch(cpu);
 }
 
 static void fault(unsigned cpu)
@@ -266,7 +325,8 @@ const struct operation operations[] = {
 	{"fro", fro, OP_MOVES},
 	{"part", part, OP_MOVES},
 	{"settle", settle, OP_MOVES},
-	{"roll", roll, OP_MOVES | OP_OTHERS},
+	{"frames", frames, OP_MOVES | OP_PINS},
+	{"roll", roll, OP_MOVES | OP_OTHERS | OP_SWITCHES},
 	{"scan", scan, OP_SCANS},
 	{"late", use, OP_HINTED | OP_MOVES},
 	{"early", use, OP_HINTED | OP_MOVES | OP_EARLY},
@@ -274,20 +334,27 @@ const struct operation operations[] = {
 	{"protect", protect, OP_LOWERS},
 	{"allow", allow, OP_LOWERS | OP_RAISES},
 	{"upgrade", upgrade, OP_READONLY | OP_RAISES},
+	{"exec", exec, OP_LOWERS | OP_RAISES},
 	{"cut", cut, OP_LOWERS | OP_LARGE},
 	{"unmap", unmap, OP_GOES | OP_UNMAPS},
 	{"drop", drop, OP_GOES},
 	{"destroy", destroy, OP_DESTROYS},
+	{"duplicate", duplicate, OP_DUPLICATES | OP_SMALL},
+	{"subscribe", subscribe, 0},
 	{"map", map, OP_MAPS | OP_SMALL},
 	{"populate", populate, OP_ABSENT | OP_SMALL},
 	{"fault", fault, OP_ABSENT | OP_SMALL},
 	{"pin", pin, OP_PINS},
-	{"leave", leave, OP_ONE_OTHER},
-	{"visit", visit, OP_ONE_OTHER},
-	{"lazy", lazy, 0},
-	{"lazyleave", lazyleave, OP_ONE_OTHER},
+	{"leave", leave, OP_ONE_OTHER | OP_SWITCHES},
+	{"visit", visit, OP_ONE_OTHER | OP_SWITCHES},
+	{"lazy", lazy, OP_SWITCHES},
+	{"lazyleave", lazyleave, OP_ONE_OTHER | OP_SWITCHES},
 	{"use", use, 0},
 	{"read", read_only, OP_READONLY},
+	{"clean", operation_clean, OP_FILE},
+	{"invalidate", operation_invalidate, OP_FILE | OP_LEAVES},
+	{"reclaim", operation_reclaim, OP_FILE | OP_LEAVES},
+	{"filewrite", operation_file_write, OP_FILE},
 };
 const unsigned operation_count = ARRAY_SIZE(operations);
 

@@ -3,9 +3,14 @@
  *
  * Two or three CPUs have an operation each. CPUs differ only by their node and space, so it does not
  * matter which CPU has which operation: one assignment stands for all. The exception are three CPUs
- * in two spaces, where one CPU is alone in its space. An operation that starts from hint entries runs
+ * in two spaces, where one CPU is alone in its space, and any two where one space maps a file privately.
+ * Of sets of three on pages of files and of duplicates each is one scenario, with another operation alone
+ * in turn: with every order there would be too many. An operation that starts from hint entries runs
  * on CPU 1, which is on the other node. Left out are combinations that are impossible (fits(),
  * agree()), and those in which nothing changes.
+ *
+ * Not in the product: four CPUs; a file that gets shorter, is over its budget of dirty pages, or is closed;
+ * a duplicate that goes, unless it is there from the beginning; a subscriber that refuses. See docs/verification.md.
  */
 #include "product.h"
 
@@ -37,14 +42,35 @@ const char *product_left_out(const struct scenario *s, const char *rules)
 
 /* ---- what goes together ---------------------------------------------------------------------- */
 
-static const char *const sharing_names[] = {[PRIVATE] = "private",
-					    [TWO_AREAS] = "areas2",
-					    [TWO_SPACES] = "shared2",
-					    [FIVE_SPACES] = "shared5"};
+static const char *const sharing_names[] = {
+	[PRIVATE] = "private",	   [TWO_AREAS] = "areas2", [TWO_SPACES] = "shared2",
+	[FIVE_SPACES] = "shared5", [FILE_PAGES] = "file",  [COPY_ON_WRITE] = "cow",
+	[DUPLICATED] = "dup"};
+
+static bool has_two_spaces(enum sharing sharing)
+{
+	return sharing >= TWO_SPACES && sharing != FIVE_SPACES;
+}
+
+/* Pages of files, or of duplicates. */
+static bool is_special(enum sharing sharing)
+{
+	return sharing > FIVE_SPACES;
+}
 
 static bool fits(const struct operation *op, enum sharing sharing, bool large)
 {
+	bool file = sharing == FILE_PAGES || sharing == COPY_ON_WRITE;
+
 	if (op->is & (large ? OP_SMALL : OP_LARGE))
+		return false;
+	if (op->is & OP_FILE && !file)
+		return false;
+	/* Spaces are loaded alike, whatever their pages are. */
+	if (op->is & OP_SWITCHES && is_special(sharing))
+		return false;
+	/* Nobody can map what a duplicate and its origin are made of. */
+	if (op->is & OP_MAPS && sharing == DUPLICATED)
 		return false;
 	return !(op->is & OP_DESTROYS) || sharing >= TWO_SPACES;
 }
@@ -52,24 +78,28 @@ static bool fits(const struct operation *op, enum sharing sharing, bool large)
 /* One of these changes a translation. A combination without any is left out. */
 enum {
 	OP_CHANGES = OP_HINTED | OP_SCANS | OP_ABSENT | OP_GOES | OP_LOWERS | OP_RAISES | OP_MAPS |
-		     OP_MOVES | OP_DESTROYS
+		     OP_MOVES | OP_DESTROYS | OP_FILE | OP_DUPLICATES
 };
 
 static bool agree(const struct operation *const op[], unsigned cpus, enum sharing sharing)
 {
-	unsigned late = 0, early = 0, destroy = 0, change = 0;
+	unsigned late = 0, early = 0, destroy = 0, change = 0, all = 0;
 
 	for (unsigned i = 0; i < cpus; i++) {
 		early += !!(op[i]->is & OP_EARLY);
 		late += op[i]->is & OP_HINTED && !(op[i]->is & OP_EARLY);
 		destroy += !!(op[i]->is & OP_DESTROYS);
 		change += !!(op[i]->is & OP_CHANGES);
+		all |= op[i]->is;
 	}
+	/* As above: it may have become that before it is mapped. */
+	if (sharing == PRIVATE && all & OP_MAPS && all & OP_DUPLICATES)
+		return false;
 	/*
 	 * One knob says whether hint faults are early or late; and of two spaces only the second
 	 * can be destroyed, once.
 	 */
-	return change && !(early && late) && !(sharing == TWO_SPACES && destroy > 1);
+	return change && !(early && late) && !(has_two_spaces(sharing) && destroy > 1);
 }
 
 /* ---- making them ----------------------------------------------------------------------------------- */
@@ -110,29 +140,39 @@ static void swap(const struct operation **a, const struct operation **b)
 	*b = was;
 }
 
-/* Of three CPUs in two spaces, CPU 1 is alone in its space: one scenario with each of the operations on CPU 1. */
+/* The CPU that is alone in its space, if it matters which operation that is; or none. */
+static unsigned alone_of(const struct operation *const op[], unsigned cpus, enum sharing sharing)
+{
+	for (unsigned i = 0; i < cpus; i++)
+		if (op[i]->is & (OP_DESTROYS | OP_HINTED))
+			return PRODUCT_CPUS;
+	if (sharing == COPY_ON_WRITE)
+		return 0;
+	return cpus == 3 && has_two_spaces(sharing) ? 1 : PRODUCT_CPUS;
+}
+
+/* One scenario with each of the operations on the CPU that is alone in its space. */
 static void add_orders(const struct operation *op[], unsigned cpus, enum sharing sharing,
 		       bool large)
 {
-	bool alone = cpus == 3 && sharing == TWO_SPACES;
+	unsigned alone = alone_of(op, cpus, sharing);
 
-	for (unsigned i = 0; alone && i < cpus; i++)
-		alone = !(op[i]->is & (OP_DESTROYS | OP_HINTED));
 	for (unsigned i = 0; i < cpus; i += 2)
 		if (op[i]->is & OP_HINTED && !(op[1]->is & OP_HINTED))
 			swap(&op[i], &op[1]);
-	add(op, cpus, sharing, large);
-	if (!alone)
+	if (alone < cpus && cpus == 3 &&
+	    sharing > FIVE_SPACES) { /* too many: another one in turn */
+		swap(&op[count % 3], &op[alone]);
+		add(op, cpus, sharing, large);
 		return;
-	if (op[0] != op[1]) {
-		swap(&op[0], &op[1]);
-		add(op, cpus, sharing, large);
-		swap(&op[0], &op[1]);
 	}
-	if (op[2] != op[1]) {
-		swap(&op[2], &op[1]);
+	add(op, cpus, sharing, large);
+	for (unsigned i = 0; alone < cpus && i < cpus; i++) {
+		if (op[i] == op[alone] || (i && op[i] == op[i - 1]))
+			continue;
+		swap(&op[i], &op[alone]);
 		add(op, cpus, sharing, large);
-		swap(&op[2], &op[1]);
+		swap(&op[i], &op[alone]);
 	}
 }
 
@@ -158,7 +198,7 @@ static void add_all(unsigned cpus, enum sharing sharing, bool large)
 
 void product_init(void)
 {
-	room = 1 << 15;
+	room = 1 << 16;
 	products = calloc(room, sizeof(*products));
 	for (unsigned cpus = 2; cpus <= PRODUCT_CPUS; cpus++) {
 		for (enum sharing s = PRIVATE; s < SHARINGS; s++)

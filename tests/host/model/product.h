@@ -7,9 +7,18 @@
 
 #include "model.h"
 
-enum sharing { PRIVATE, TWO_AREAS, TWO_SPACES, FIVE_SPACES, SHARINGS };
+enum sharing {
+	PRIVATE, /* pages of one space */
+	TWO_AREAS, /* of one space */
+	TWO_SPACES, /* one object: CPU 1 is alone in the second one */
+	FIVE_SPACES,
+	FILE_PAGES, /* TWO_SPACES, of a file */
+	COPY_ON_WRITE, /* a private mapping of a file, and one of the file itself, where CPU 0 is alone */
+	DUPLICATED, /* a space and its duplicate: CPU 1 is alone in that */
+	SHARINGS
+};
 
-enum { PRODUCT_CPUS = 3, PRODUCT_SPACES = 5, PRODUCT_OTHERS = 3 };
+enum { PRODUCT_CPUS = 3, PRODUCT_SPACES = 5, PRODUCT_OTHERS = 3, WORLD_PAGES = 2 };
 
 /* What an operation needs, and what it does that other operations must reckon with. */
 enum {
@@ -31,8 +40,12 @@ enum {
 	OP_LARGE = 1 << 13, /* only for a 2 MiB page */
 	OP_ONE_OTHER = 1 << 14, /* loads another space, which does not map the pages */
 	OP_OTHERS = 1 << 15, /* loads several such spaces */
-	OP_PINS = 1 << 17, /* pins a page, which then stays in its object */
+	OP_PINS = 1 << 17, /* has a reference to a page, which so stays in its object */
 	OP_SPLITS = 1 << 16, /* its hint fault splits the 2 MiB page */
+	OP_SWITCHES = 1 << 18, /* loads another space for a while, or none */
+	OP_FILE = 1 << 19, /* only for pages of a file */
+	OP_LEAVES = 1 << 20, /* with OP_FILE: takes pages out of memory */
+	OP_DUPLICATES = 1 << 21, /* duplicates its space */
 };
 
 struct operation {
@@ -48,9 +61,17 @@ struct product {
 };
 
 /* ---- operations.c ---- */
+/* A write and a read, as after a change. */
+void operations_touch(unsigned cpu);
 extern const struct operation operations[];
 extern const unsigned operation_count;
 void operations_run(unsigned cpu);
+
+/* ---- operations_file.c ---- */
+void operation_clean(unsigned cpu);
+void operation_invalidate(unsigned cpu);
+void operation_reclaim(unsigned cpu);
+void operation_file_write(unsigned cpu);
 
 /* ---- world.c ---- */
 #define VA MODEL_VA
@@ -63,8 +84,9 @@ struct world {
 	vaddr_t end; /* end of the range that has both */
 	struct aspace *spaces[PRODUCT_SPACES]; /* that map the pages */
 	struct aspace *others[PRODUCT_OTHERS]; /* that do not */
+	struct aspace *duplicates[PRODUCT_CPUS]; /* that each CPU has made of its space */
 	bool destroyed[PRODUCT_SPACES];
-	struct object *object;
+	struct object *object; /* of the pages; the file */
 };
 extern struct world world;
 
@@ -83,9 +105,7 @@ unsigned world_home(unsigned cpu);
 /* Number of the space that it destroys. */
 unsigned world_target(unsigned cpu);
 struct aspace *world_here(unsigned cpu);
-/* Can it happen that nobody maps the first page, so that its contents are lost? */
-bool world_vanishes(void);
-/* The first page is about to be unmapped or dropped in a space. */
-void world_goes(void);
+/* The first page is about to be unmapped or dropped in the CPU's space. */
+void world_goes(unsigned cpu);
 /* End of a range from VA on that has all pages. Of a 2 MiB page that is whole, any 4 KiB of it are enough. */
 vaddr_t world_range_end(void);
