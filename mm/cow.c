@@ -121,13 +121,14 @@ vaddr_t aspace_map_private(struct aspace *as, struct object *file, u64 offset, v
 /* ---- faults ------------------------------------------------------------------------ */
 
 /*
- * Does only our entry lead to this page of anonymous memory? Then it need not be copied. No other reference: so
- * whoever had a mapping has flushed it before he let go of the page, with a full barrier. No further one
- * comes, as only duplicating our own space would make one.
+ * Does only our entry lead to this page of anonymous memory? Then it need not be copied. No other reference than
+ * ours: so whoever had a mapping has flushed it before he let go of the page, with a full barrier. No further one
+ * comes, as duplicating our own space copies the page. Once known, it is marked: a pin is a reference, too, and must
+ * not make us copy what it keeps.
  */
-static bool is_ours_alone(const struct page *page)
+static bool is_ours_alone(const struct page *page, u32 ours)
 {
-	return (u32)load_acquire(&page->refs) == 1 || load_relaxed(&page->flags) & PG_EXCLUSIVE;
+	return (u32)load_acquire(&page->refs) == ours || load_relaxed(&page->flags) & PG_EXCLUSIVE;
 }
 
 /*
@@ -142,22 +143,32 @@ bool cow_must_copy(struct fault *f, struct area *area, struct place *at)
 	at->index = area->offset + ((f->va - area->start) >> PAGE_SHIFT);
 	at->slot = object_slot(at->obj, at->index, true);
 	at->seen = at->slot ? slot_load(at->slot) : slot_none();
-	f->dirties =
-		at->slot && slot_is_none(at->seen) && at->obj->ops->zeroes && is_ours_alone(page);
+	f->refs = 1;
+	f->dirties = at->slot && slot_is_none(at->seen) && at->obj->ops->zeroes &&
+		     is_ours_alone(page, f->refs);
 	f->reused = at;
 	return !slot_is_page(at->seen) && !f->dirties;
 }
 
-bool cow_reuse(struct fault *f)
+enum fault_result cow_reuse(struct fault *f)
 {
+	struct page *page = phys_to_page(pte_pa(f->seen, 0));
 	struct place *at = f->reused;
 
 	f->dirties = false;
 	/* Somebody has decided to copy, and is about to read the page. The PTL orders it: see copy_below(). */
-	if (slot_is_none(slot_load(at->slot)))
-		return true;
-	object_wait_begin(&f->fill, at->obj, at->slot);
-	return false;
+	if (!slot_is_none(slot_load(at->slot))) {
+		object_wait_begin(&f->fill, at->obj, at->slot);
+		return FAULT_WAIT;
+	}
+	/*
+	 * Again: its entry keeps the page here now. When we looked before, it may have been elsewhere, and this frame
+	 * somebody else's, or about to get it back, with the references of other mappings still to come.
+	 */
+	if (!is_ours_alone(page, f->refs))
+		return FAULT_RETRY;
+	atomic_fetch_or_relaxed(&page->flags, (u32)PG_EXCLUSIVE);
+	return FAULT_DONE;
 }
 
 /*

@@ -11,6 +11,14 @@
 #include <mm/stats.h>
 #include <kernel/panic.h>
 
+/* FAULT_DONE: the entry may. Anything else ends the fault. PTL held. */
+static __noinline enum fault_result may_become_writable(struct fault *f)
+{
+	if (f->reused)
+		return cow_reuse(f);
+	return file_fault_write(f) ? FAULT_DONE : FAULT_WAIT;
+}
+
 /* Give the entry more, unless it changed since it was looked at. what: the part of it that may need a flush. */
 static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t (*change)(pte_t),
 				      enum entry_change what)
@@ -20,9 +28,13 @@ static enum fault_result fault_change(struct fault *f, struct pt_pos pos, pte_t 
 	spin_lock(ptl);
 	bool same = pte_load(pos.ptep).v == f->seen.v;
 
-	if (same && unlikely(f->dirties) && !(f->reused ? cow_reuse(f) : file_fault_write(f))) {
-		spin_unlock(ptl);
-		return FAULT_WAIT;
+	if (same && unlikely(f->dirties)) {
+		enum fault_result result = may_become_writable(f);
+
+		if (result != FAULT_DONE) {
+			spin_unlock(ptl);
+			return result;
+		}
 	}
 	if (same)
 		pt_change(pos.ptep, change);
@@ -72,6 +84,7 @@ static __noinline enum fault_result pay_and_upgrade(struct fault *f, struct pt_p
 		f->dirties = false; /* asked again, if it is still to become writable */
 		return FAULT_RETRY;
 	}
+	f->refs = 2;
 	pay(PAY_WRITE_UPGRADE,
 	    (struct pay_scope){.page = page, .ctx = &f->as->ctx, .start = f->va, .end = f->va + 1});
 	enum fault_result result = fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);

@@ -170,9 +170,10 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	dst->index = src->index;
 	dst->mapcount = mappings;
 	dst->last = src->last;
-	if (unlikely(load_relaxed(&src->flags) &
-		     PG_DIRTY)) /* nobody marks it any more: it is frozen */
-		atomic_fetch_or_relaxed(&dst->flags, (u32)PG_DIRTY);
+	u32 keep = load_relaxed(&src->flags) & (PG_DIRTY | PG_EXCLUSIVE);
+
+	if (unlikely(keep)) /* nobody marks it any more: it is frozen */
+		atomic_fetch_or_relaxed(&dst->flags, keep);
 	src->mapcount = 0;
 	src->object = NULL;
 	slot_store(object_slot(dst->object, dst->index, false), slot_of_page(dst));

@@ -269,7 +269,9 @@ void pmm_drain_caches(void)
 static inline struct page *take(struct page *page)
 {
 	store_relaxed(&page->state, (u8)PAGE_USED);
-	page->flags = 0;
+	store_relaxed(
+		&page->flags,
+		0U); /* a fault may look by an entry that is older, and looks again: cow_reuse() */
 	page->object = NULL;
 	page->mapcount = 0;
 	page->unmap = 0;

@@ -57,8 +57,11 @@ bool cow_write_absent(const struct fault *f, const struct area *area, struct pt_
  * f->dirties is set, cow_reuse() has to agree.
  */
 bool cow_must_copy(struct fault *f, struct area *area, struct place *at);
-/* The entry that f->seen is, of a page that nobody else maps, is about to become writable. False: wait. PTL held. */
-bool cow_reuse(struct fault *f);
+/*
+ * The entry that f->seen is, of a page that nobody else maps, is about to become writable. FAULT_DONE: it may.
+ * FAULT_WAIT, FAULT_RETRY: the fault is over with that. PTL held.
+ */
+enum fault_result cow_reuse(struct fault *f);
 /*
  * The shadow's slot is marked busy by us, to be filled by f->fill: take down what is mapped there. FAULT_WAIT: the
  * copy can be made. FAULT_DONE: it is made and mapped. Anything else: the slot is as before.

@@ -16,6 +16,7 @@ struct fault {
 	pte_t seen; /* the entry as it was read once; all decisions follow from this value */
 	/* With `dirties`: where a shadow shows a page that is not copied, as nobody else has it. NULL: a file's page. */
 	struct place *reused;
+	u32 refs; /* with `reused`: references to the page that are ours, the one of its mapping included */
 	u64 start; /* cycles_now() at entry */
 	struct object_fill fill; /* what FAULT_WAIT waits for; obj NULL: for the lock of `page` */
 	struct object *

@@ -34,8 +34,8 @@ enum page_flag {
 	PG_ALIASED = 1 << 2, /* the oracle has records of other mappings of it: mm/oracle_alias.c */
 	PG_DIRTY = 1 << 4, /* of an object that tracks it: its store has older contents */
 	/*
-	 * One space alone maps it, where others map a copy: it was pinned when the space was
-	 * duplicated. So it is written in place. A hint: one that moved is copied once for nothing at most.
+	 * One space alone maps it, below a shadow, and that stays so: others map a copy, as it was pinned when the
+	 * space was duplicated, or map it no more. So it is written in place, whoever has a pin.
 	 */
 	PG_EXCLUSIVE = 1 << 7,
 	PG_LOCKED = 1 << 5, /* its contents or its place are somebody's alone: mm/page_lock.c */

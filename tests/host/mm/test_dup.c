@@ -310,12 +310,19 @@ TEST(dup_reuse_and_copy_see_each_other)
 	struct area *area = aspace_find(t.as, t.va);
 	struct place at = {.obj = area->object, .slot = object_slot(area->object, 0, true)};
 	struct pt_pos pos = pgwalk_find(t.as->root, t.va, 0);
-	struct fault f = {.as = t.as, .va = t.va, .write = true, .reused = &at, .dirties = true};
+	struct fault f = {
+		.as = t.as,
+		.va = t.va,
+		.write = true,
+		.seen = pte_load(pos.ptep),
+		.reused = &at,
+		.refs = 2, /* as if the duplicate's mapping were gone, and we held the page */
+		.dirties = true};
 
-	CHECK(cow_reuse(&f));
+	CHECK_EQ(cow_reuse(&f), FAULT_DONE);
 	CHECK(!f.dirties);
 	slot_store(at.slot, slot_busy(cpu_id()));
-	CHECK(!cow_reuse(&f));
+	CHECK_EQ(cow_reuse(&f), FAULT_WAIT);
 	CHECK(f.fill.slot == at.slot && !f.fill.page); /* it waits for the copy */
 	slot_settle(at.slot, slot_none());
 	CHECK_EQ(object_fill_end(&f.fill), 0);
@@ -328,7 +335,7 @@ TEST(dup_reuse_and_copy_see_each_other)
 	CHECK_EQ(cow_unmap_below(&f, area, pos), FAULT_RETRY);
 	CHECK(slot_is_none(slot_load(at.slot)));
 	CHECK_EQ(host_page(t.as, t.va)->mapcount, 2);
-	CHECK_EQ(host_page(t.as, t.va)->flags, 0);
+	CHECK_EQ(host_page(t.as, t.va)->flags, PG_EXCLUSIVE);
 	CHECK(gone(&t));
 }
 
@@ -446,5 +453,32 @@ TEST(dup_that_a_subscriber_refuses)
 	CHECK_EQ(host_in_use(), used);
 	change_unsubscribe(t.as, &s);
 	CHECK((t.dup = duplicate(t.as)));
+	CHECK(gone(&t));
+}
+
+/*
+ * When a fault looks, the frame may be somebody else's, or about to get its page back, and have one reference. The
+ * entry is the same when the fault goes on, and the page has its mappings.
+ */
+TEST(dup_page_is_looked_at_again_before_it_is_written_in_place)
+{
+	struct place place;
+	struct pair t;
+
+	setup(&t);
+	CHECK((t.dup = duplicate(t.as)));
+	struct fault f = {.as = t.dup, .va = at(&t, 0), .write = true};
+	struct page *page = host_page(t.dup, f.va);
+	struct spinlock *ptl = pt_lock_of(pgwalk_find(t.dup->root, f.va, 0).ptep);
+	u64 refs = page->refs;
+
+	f.seen = host_entry(t.dup, f.va);
+	page->refs = PAGE_REF;
+	CHECK(!cow_must_copy(&f, aspace_find(t.dup, f.va), &place));
+	page->refs = refs;
+	spin_lock(ptl);
+	CHECK_EQ(cow_reuse(&f), FAULT_RETRY);
+	spin_unlock(ptl);
+	CHECK(!(page->flags & PG_EXCLUSIVE));
 	CHECK(gone(&t));
 }

@@ -68,7 +68,7 @@ static void one_page_more(void)
 
 TEST(one_page_more_than_have_a_history_fails)
 {
-	CHECK(fails_with(one_page_more, "scenario: more than 8 pages"));
+	CHECK(fails_with(one_page_more, "scenario: more than 12 pages"));
 }
 
 static void one_mapping_more(void)

@@ -77,7 +77,7 @@ extern const struct scenario copies_back, copies_return, copies_slots, copies_pi
 	copies_bound;
 /* ---- scenarios_dup.c ---- */
 extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, dup_drops, dup_reuses,
-	dup_pins;
+	dup_pins, dup_returns, dup_pin_protects;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_duplicates, change_heard;
 /* ---- scenarios_large.c ---- */

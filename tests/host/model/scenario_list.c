@@ -159,6 +159,8 @@ const struct scenario *const scenarios[] = {
 	&dup_drops,
 	&dup_reuses,
 	&dup_pins,
+	&dup_returns,
+	&dup_pin_protects,
 	&change_subscribers,
 	&change_duplicates,
 	&change_heard,

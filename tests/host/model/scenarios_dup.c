@@ -208,6 +208,37 @@ const struct scenario dup_reuses = {
 	.end = expect_last,
 };
 
+/* ---- a frame that comes back ---- */
+
+static void setup_both(void)
+{
+	setup();
+	dup = work_dup(a);
+	work_load(dup, 1);
+}
+
+static void there_and_back(unsigned cpu)
+{
+	work_migrate(a, VA, 1, 1);
+	work_migrate(a, VA, 1, 0);
+	work_read(VA, cpu, 1);
+}
+
+static void write_apart(unsigned cpu)
+{
+	work_write(VA, cpu);
+}
+
+const struct scenario dup_returns = {
+	.name = "dup-return",
+	.summary = "a page is back in its old frame, which had one reference on the way, when a "
+		   "duplicate writes it",
+	.cpus = 2,
+	.setup = setup_both,
+	.program = {there_and_back, write_apart},
+	.end = expect_last,
+};
+
 /* ---- a pinned page ------------------------------------------------------------------------ */
 
 static void pin_and_duplicate(unsigned cpu)
@@ -225,6 +256,43 @@ static void pin_and_duplicate(unsigned cpu)
 	work_read(VA, cpu, cpu);
 	work_read(VA, cpu, 1);
 }
+
+static void setup_alone(void)
+{
+	setup();
+	aspace_destroy(work_dup(a));
+}
+
+/* Nobody else maps it, wherever it moves: a device and a CPU write the same page. */
+static void move_and_pin(unsigned cpu)
+{
+	struct page *page;
+
+	work_write(VA, cpu);
+	work_migrate(a, VA, 1, 1);
+	while (aspace_pin(a, VA, true, &page))
+		cpu_relax(); /* it may not be written for a while */
+	work_device_write(VA, page, cpu);
+	fake_point(47);
+	work_device_write(VA, page, cpu);
+	page_put(page, PAGE_PIN);
+}
+
+static void protect_and_write(unsigned cpu)
+{
+	aspace_protect(a, VA, PAGE_SIZE, PROT_READ);
+	aspace_protect(a, VA, PAGE_SIZE, RW);
+	work_write(VA, cpu);
+}
+
+const struct scenario dup_pin_protects = {
+	.name = "dup-pin-protect",
+	.summary = "a page that was duplicated is pinned for a device, protected and written",
+	.cpus = 2,
+	.setup = setup_alone,
+	.program = {move_and_pin, protect_and_write},
+	.end = expect_last,
+};
 
 static void write_around(unsigned cpu)
 {
