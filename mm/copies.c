@@ -3,8 +3,8 @@
 
 void copies_mark(struct page *dst)
 {
-	/* Plain: nobody else finds the frame before the page is mapped there. */
-	dst->flags |= PG_COPIED;
+	/* Relaxed: before the page is mapped there, only a fault looks that has an older entry: see cow_reuse(). */
+	store_relaxed(&dst->flags, load_relaxed(&dst->flags) | PG_COPIED);
 }
 
 static bool has_older_copies(const struct page *page)
