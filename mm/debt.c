@@ -169,7 +169,7 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order)
 		return NULL;
 	left_quarantine(d, page);
 	store_relaxed(&page->state, (u8)PAGE_USED);
-	page->flags = 0;
+	store_relaxed(&page->flags, 0U); /* as in pmm_alloc() */
 	page->unmap = 0;
 	store_relaxed(&page->refs, PAGE_REF);
 	return page;
