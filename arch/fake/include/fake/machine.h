@@ -22,7 +22,7 @@ enum {
 	FAKE_VAS = 8, /* watched workload addresses */
 	FAKE_ROOTS = 12, /* watched address spaces, those included that are gone */
 	FAKE_ASIDS = 8,
-	FAKE_HELD = 6, /* translations of one address that one CPU may hold at a time */
+	FAKE_HELD = 8, /* translations of one address that one CPU may hold at a time */
 	FAKE_PLACES = 1024, /* memory places told apart in histories */
 	FAKE_ISSUED = 24, /* broadcasts under way per CPU */
 };
