@@ -84,9 +84,9 @@ static __noinline enum fault_result pay_and_upgrade(struct fault *f, struct pt_p
 		f->dirties = false; /* asked again, if it is still to become writable */
 		return FAULT_RETRY;
 	}
-	f->refs = 2;
 	pay(PAY_WRITE_UPGRADE,
 	    (struct pay_scope){.page = page, .ctx = &f->as->ctx, .start = f->va, .end = f->va + 1});
+	f->refs = 2;
 	enum fault_result result = fault_change(f, pos, pte_mk_writable, ENTRY_W_GAINED);
 
 	page_put(page, PAGE_REF);
