@@ -131,7 +131,7 @@ static void exec(unsigned cpu)
 	bool lowered = lower(cpu, world.one, world.one + PAGE_SIZE);
 
 	if (work_execute(world.one, cpu, 0) && lowered && alone)
-		fake_fail("what may only be read is executed");
+		fake_fail("I7: what may only be read is executed");
 	allow_code(cpu);
 	work_execute(world.one, cpu, 1);
 }
