@@ -57,10 +57,18 @@ static u64 none_held(void)
 	return 0;
 }
 
+/* Of whoever saw that payments were heard, and comes when they no longer are. */
+static u64 no_pay(enum pay_event why, const struct pay_scope *scope)
+{
+	(void)why, (void)scope;
+	return 0;
+}
+
 #define KEEP(hook, otherwise) .hook = wanted->hook ? wanted->hook : (otherwise)
 
-/* A copy with every hook set but `pay`, so that call sites need no tests; pay_heard tells about that. */
+/* A copy with every hook set, so that call sites need no tests. */
 static struct deferral active = {.name = "none",
+				 .pay = no_pay,
 				 .entry_taken = any_entry,
 				 .may_defer = any_page,
 				 .frame_held = no_held,
@@ -82,8 +90,22 @@ static void cancel_tick(void *arg __unused)
 	alarm_cancel();
 }
 
+/*
+ * Word by word: CPUs that go idle or are due a tick pay meanwhile, and find of each hook the
+ * old one or the new. Nothing is owed, so it does not matter which.
+ */
+static void replace(const struct deferral *with)
+{
+	const u64 *from = (const u64 *)with;
+	u64 *to = (u64 *)&active;
+
+	for (unsigned i = 0; i < sizeof(active) / sizeof(u64); i++)
+		store_relaxed(&to[i], from[i]);
+}
+
 void deferral_use(const struct deferral *wanted)
 {
+	_Static_assert(!(sizeof(active) % sizeof(u64)), "copied by words");
 	bool defers = wanted->entry_taken || wanted->may_defer;
 
 	ASSERT(wanted->pay || !defers);
@@ -92,26 +114,27 @@ void deferral_use(const struct deferral *wanted)
 	/* Nobody else's parts are interrupted by what was set for this one. */
 	if (deferral->tick_us)
 		smp_call(&cpu_online, cancel_tick, NULL);
-	active = (struct deferral){.name = wanted->name,
-				   .summary = wanted->summary,
-				   .unsafe = wanted->unsafe,
-				   .lends = wanted->lends,
-				   .defers = defers,
-				   .pay = wanted->pay,
-				   .events = wanted->events,
-				   .counters = wanted->counters,
-				   .counter_count = wanted->counter_count,
-				   .tick_us = wanted->tick_us,
-				   .ticks_always = wanted->ticks_always,
-				   KEEP(frames_leave, no_leave),
-				   KEEP(tick, nothing),
-				   KEEP(enable, nothing),
-				   KEEP(entry_taken, any_entry),
-				   KEEP(may_defer, any_page),
-				   KEEP(frame_held, no_held),
-				   KEEP(sources_held, nothing),
-				   KEEP(frame_wanted, no_frame),
-				   KEEP(held, none_held)};
+	struct deferral next = {.name = wanted->name,
+				.summary = wanted->summary,
+				.unsafe = wanted->unsafe,
+				.lends = wanted->lends,
+				.defers = defers,
+				KEEP(pay, no_pay),
+				.events = wanted->events,
+				.counters = wanted->counters,
+				.counter_count = wanted->counter_count,
+				.tick_us = wanted->tick_us,
+				.ticks_always = wanted->ticks_always,
+				KEEP(frames_leave, no_leave),
+				KEEP(tick, nothing),
+				KEEP(enable, nothing),
+				KEEP(entry_taken, any_entry),
+				KEEP(may_defer, any_page),
+				KEEP(frame_held, no_held),
+				KEEP(sources_held, nothing),
+				KEEP(frame_wanted, no_frame),
+				KEEP(held, none_held)};
+	replace(&next);
 	pay_heard = wanted->pay ? PAY_DEMANDS | wanted->events : 0;
 	active.enable();
 	if (active.ticks_always)

@@ -317,6 +317,16 @@ static void defer_unpaid(void)
 	deferral_use(&unpaid);
 }
 
+/* It saw that payments were heard, and then the deferral was replaced. */
+TEST(who_pays_too_late_pays_nothing)
+{
+	host_mm();
+	u64 forced = this_cpu_ptr(mm_counters)->forced[PAY_TICK];
+
+	pay_now(PAY_TICK, pay_all());
+	CHECK_EQ(this_cpu_ptr(mm_counters)->forced[PAY_TICK], forced);
+}
+
 TEST(limits_fail_loudly)
 {
 	host_mm();

@@ -52,5 +52,5 @@ void listener_visits(struct listener *l, struct aspace *as, vaddr_t va, unsigned
 	change_unsubscribe(as, &l->subscriber);
 	store_relaxed(&l->gone, 1U);
 	if (load_relaxed(&l->open))
-		fake_fail("a change that was heard has no end");
+		fake_fail("a change that was heard is not over");
 }

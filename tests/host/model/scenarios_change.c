@@ -36,7 +36,7 @@ static void come_and_go(unsigned cpu)
 static void expect_balance(void)
 {
 	if (stays.open)
-		fake_fail("a change that was heard has no end");
+		fake_fail("a change that was heard is not over");
 	change_unsubscribe(b, &stays.subscriber);
 	if (change_subscriptions)
 		fake_fail("%u subscriptions are left", change_subscriptions);
@@ -166,7 +166,7 @@ static void protect_drop_unmap(unsigned cpu)
 static void expect_heard(void)
 {
 	if (stays.open)
-		fake_fail("a change that was heard has no end");
+		fake_fail("a change that was heard is not over");
 	change_unsubscribe(a, &stays.subscriber);
 }
 
