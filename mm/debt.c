@@ -276,8 +276,8 @@ static void paid(struct debts *d)
 }
 
 /*
- * Relaxed: our debts were noted under the lock, in `owing`, so we see at least the payments that had begun by then.
- * One that has begun since took them, too, and waiting for the next is waiting too long.
+ * Relaxed: our debts were noted under the lock, so we see at least the payments that had begun by then. If one has
+ * begun since, it covers our debts and we ask for the one after it: a flush too many, never one too few.
  */
 u64 debts_begun(const struct debts *d)
 {

@@ -57,7 +57,7 @@ static u64 none_held(void)
 	return 0;
 }
 
-/* Of whoever saw that payments were heard, and comes when they no longer are. */
+/* A CPU may have seen that payments are heard just before the deferral was replaced by one that hears none. */
 static u64 no_pay(enum pay_event why, const struct pay_scope *scope)
 {
 	(void)why, (void)scope;
@@ -91,8 +91,9 @@ static void cancel_tick(void *arg __unused)
 }
 
 /*
- * Word by word: CPUs that go idle or are due a tick pay meanwhile, and find of each hook the
- * old one or the new. Nothing is owed, so it does not matter which.
+ * Other CPUs call hooks meanwhile: one that goes idle pays, and so does one that is due a tick.
+ * Copied word by word, each hook is at any time the old one or the new. Nothing is owed, so it
+ * does not matter which of the two is called.
  */
 static void replace(const struct deferral *with)
 {
@@ -135,7 +136,7 @@ void deferral_use(const struct deferral *wanted)
 				KEEP(frame_wanted, no_frame),
 				KEEP(held, none_held)};
 	replace(&next);
-	pay_heard = wanted->pay ? PAY_DEMANDS | wanted->events : 0;
+	store_relaxed(&pay_heard, wanted->pay ? PAY_DEMANDS | wanted->events : 0U);
 	active.enable();
 	if (active.ticks_always)
 		smp_call(&cpu_online, start_tick, NULL);
@@ -181,7 +182,7 @@ static void tick(void)
 	deferral->tick();
 	if (deferral->ticks_always)
 		deferral_tick_later();
-	if (pay_heard & PAY_BIT(PAY_TICK))
+	if (pay_is_heard(PAY_TICK))
 		context_set_due();
 }
 

@@ -361,7 +361,7 @@ static void migrate_collected(struct migration *m)
 	m->as_linux = step > 1 && (!knobs.batch_alone || knobs.batch_flush);
 	m->cache = PT_CACHE_EMPTY;
 	m->defers = deferral->defers;
-	m->watched = load_relaxed(&change_subscriptions) || pay_heard & PAY_BIT(PAY_MIGRATE);
+	m->watched = load_relaxed(&change_subscriptions) || pay_is_heard(PAY_MIGRATE);
 	tlb_gather_init(&m->gather, m->req->as ? &m->req->as->ctx : NULL, m->level);
 	/* Nobody can want a page yet; a bit that is left from an earlier batch names a pair that is done. */
 	m->wanted_any = 0;

@@ -84,7 +84,7 @@ static bool gather_at(struct area *area, vaddr_t va, void *arg)
 	struct migration *m = w->m;
 	struct pt_pos pos = pgwalk_find(area->aspace->root, va, m->level);
 
-	/* Of another page it may be, a copy of this one: its flush is too many and does no harm. */
+	/* It may be the entry of another page, a private copy of this one. That flush is one too many, and does no harm. */
 	if (pos.level != m->level || !pte_is_migration(pte_load(pos.ptep)))
 		return true;
 	make_room(m, area->aspace);

@@ -269,9 +269,8 @@ void pmm_drain_caches(void)
 static inline struct page *take(struct page *page)
 {
 	store_relaxed(&page->state, (u8)PAGE_USED);
-	store_relaxed(
-		&page->flags,
-		0U); /* a fault may look by an entry that is older, and looks again: cow_reuse() */
+	/* A fault may look at it by an older entry, and looks again: cow_reuse(). */
+	store_relaxed(&page->flags, 0U);
 	page->object = NULL;
 	page->mapcount = 0;
 	page->unmap = 0;

@@ -105,7 +105,7 @@ static __always_inline int change_begin(struct change *change, struct aspace *as
 		*change = (struct change){.as = as, .why = why, .start = start, .end = end};
 		err = change_tell_begin(change);
 	}
-	if (unlikely(pay_heard & PAY_BIT(change_events[why])) && !err)
+	if (unlikely(pay_is_heard(change_events[why])) && !err)
 		change_pay(change, as, why, start, end);
 	return err;
 }

@@ -125,8 +125,11 @@ bool deferral_is_for(const struct page *src);
 /* A debt was noted on this CPU: set its timer, if the deferral wants ticks and none is set yet. Any context. */
 static inline void deferral_tick_later(void)
 {
-	if (unlikely(deferral->tick_us && *deferral->tick_us))
-		alarm_set(*deferral->tick_us * 1000UL);
+	const u32 *us =
+		load_relaxed(&deferral->tick_us); /* once: the deferral may be replaced meanwhile */
+
+	if (unlikely(us && *us))
+		alarm_set(*us * 1000UL);
 }
 
 /* Boot CPU, once: registers with the timer and with context switches. */

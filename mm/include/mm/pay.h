@@ -93,12 +93,12 @@ static inline struct pay_scope pay_frames(u32 node, unsigned order)
 	return (struct pay_scope){.node = node, .order = order};
 }
 
-extern u32
-	pay_heard; /* a PAY_BIT() for each event that the deferral in force hears; changes with it */
+/* A PAY_BIT() for each event that the deferral in force hears; changes with it, by accessors. */
+extern u32 pay_heard;
 
 static __always_inline bool pay_is_heard(enum pay_event why)
 {
-	return pay_heard & PAY_BIT(why);
+	return load_relaxed(&pay_heard) & PAY_BIT(why);
 }
 
 /* pay() for an event that is known to be heard. */

@@ -95,6 +95,48 @@ u64 host_counter(unsigned i)
 	return sum[i];
 }
 
+struct pmm_node_stats host_node(void)
+{
+	struct pmm_node_stats s;
+
+	pmm_node_stats(0, &s);
+	return s;
+}
+
+static struct page *got[HOST_NODE_PAGES];
+
+unsigned host_take(u64 most)
+{
+	unsigned n = 0;
+
+	while (n < most && (got[n] = pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE)))
+		n++;
+	return n;
+}
+
+void host_give(unsigned n)
+{
+	while (n)
+		pmm_free(got[--n]);
+	pmm_drain_caches();
+}
+
+void host_use_all(void)
+{
+	pmm_drain_caches();
+	unsigned n = host_take(HOST_NODE_PAGES);
+
+	CHECK_EQ(host_node().owing, 0);
+	host_give(n);
+}
+
+void host_expect_freed_owing(const struct page *frame, u64 frames)
+{
+	CHECK(frame->state != PAGE_QUARANTINE && frame->flags & PG_OWES);
+	CHECK_EQ(host_node().owing, frames);
+	CHECK_EQ(deferral->held(), 0);
+}
+
 void host_load(void *space)
 {
 	aspace_load(space);

@@ -23,6 +23,15 @@ struct page *host_page(struct aspace *as, vaddr_t va);
 /* What this CPU has counted, and what the deferral in force has, by its place in its list. */
 const struct mm_counters *host_counters(unsigned cpu);
 u64 host_counter(unsigned i);
+/* What node 0 has. */
+struct pmm_node_stats host_node(void);
+/* Take so many frames of node 0, or all there are: how many that was. Give them back, and what caches hold. */
+unsigned host_take(u64 most);
+void host_give(unsigned n);
+/* Everything of node 0, so that all frames that owe leave; and back. */
+void host_use_all(void);
+/* This frame was freed with its flush owed, as were so many of node 0 in all, and none is held. */
+void host_expect_freed_owing(const struct page *frame, u64 frames);
 /* For fake_on_cpu(): load this space. */
 void host_load(void *space);
 u64 host_migrate(struct aspace *as, vaddr_t va, u64 pages, u32 to, struct migrate_stats *stats,

@@ -12,7 +12,6 @@ enum { PAGES = 4, FREED = 0, SETTLED = 1, PAID = 2 };
 
 static struct aspace *as;
 static vaddr_t va;
-static struct page *got[HOST_NODE_PAGES];
 
 /* Pages on node 0, which are loaded on CPUs 0 and 1, read-only where they may be written. */
 static void begin(const char *scheme)
@@ -44,41 +43,6 @@ static void move(unsigned first, unsigned pages, u32 to)
 	CHECK_EQ(stats.moved, pages);
 }
 
-static struct pmm_node_stats numbers(void)
-{
-	struct pmm_node_stats s;
-
-	pmm_node_stats(0, &s);
-	return s;
-}
-
-/* So many frames of node 0, or all there are. Returns how many that was. */
-static unsigned take(u64 most)
-{
-	unsigned n = 0;
-
-	while (n < most && (got[n] = pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE)))
-		n++;
-	return n;
-}
-
-static void give(unsigned n)
-{
-	while (n)
-		pmm_free(got[--n]);
-	pmm_drain_caches();
-}
-
-/* Everything of node 0, so that all frames that owe leave; and back. */
-static void use_all(void)
-{
-	pmm_drain_caches();
-	unsigned n = take(HOST_NODE_PAGES);
-
-	CHECK_EQ(numbers().owing, 0);
-	give(n);
-}
-
 TEST(luf_frames_are_free_and_owe)
 {
 	begin("luf");
@@ -88,34 +52,32 @@ TEST(luf_frames_are_free_and_owe)
 
 	move(0, PAGES, 1);
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
-	CHECK(old->state != PAGE_QUARANTINE && old->flags & PG_OWES);
+	host_expect_freed_owing(old, PAGES);
 	CHECK_EQ(*(u64 *)page_to_virt(old), word); /* not poisoned: whoever reads it still may */
-	CHECK_EQ(numbers().owing, PAGES);
-	CHECK_EQ(deferral->held(), 0);
 	CHECK_EQ(host_counter(FREED), freed + PAGES);
 	CHECK(host_page(as, va)->flags & PG_COPIED);
 	end();
-	use_all();
+	host_use_all();
 }
 
 TEST(luf_frames_are_used_last)
 {
 	begin("luf");
-	use_all();
+	host_use_all();
 	move(0, PAGES, 1);
-	u64 shootdowns = host_counters(0)->shootdowns, others = numbers().free - PAGES;
+	u64 shootdowns = host_counters(0)->shootdowns, others = host_node().free - PAGES;
 
-	CHECK_EQ(take(others), others);
+	CHECK_EQ(host_take(others), others);
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
-	CHECK_EQ(numbers().owing, PAGES);
+	CHECK_EQ(host_node().owing, PAGES);
 	struct page *page = pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE);
 
 	CHECK(page);
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
 	pmm_free(page);
-	give((unsigned)others);
+	host_give((unsigned)others);
 	end();
-	use_all();
+	host_use_all();
 }
 
 /* Of two spaces, and frames that lie apart: each leaves in a block of its own. */
@@ -135,7 +97,7 @@ TEST(luf_pays_once_for_all_that_is_free)
 	u64 shootdowns = host_counters(0)->shootdowns, left = host_counters(0)->forced[PAY_LEAVE],
 	    paid = host_counter(PAID);
 
-	use_all();
+	host_use_all();
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
 	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], left + 2); /* both spaces */
 	CHECK_EQ(host_counter(PAID), paid + 1);
@@ -154,7 +116,7 @@ TEST(luf_is_settled_by_a_flush_for_another_reason)
 		tlb_flush_context(&as->ctx);
 		struct mm_counters before = *host_counters(0);
 
-		use_all();
+		host_use_all();
 		CHECK_EQ(host_counters(0)->shootdowns, before.shootdowns + i);
 		CHECK_EQ(host_counters(0)->debts_settled, before.debts_settled + !i);
 		end();
@@ -166,14 +128,14 @@ TEST(luf_blocks_that_merge_keep_both_debts)
 {
 	begin("luf");
 	for (unsigned first = 0; first < 2; first++) {
-		use_all();
+		host_use_all();
 		move(first, 1, 1);
 		deferral_settle();
 		move(!first, 1, 1);
 		u64 shootdowns = host_counters(0)->shootdowns;
 
-		CHECK_EQ(numbers().owing, 2);
-		use_all();
+		CHECK_EQ(host_node().owing, 2);
+		host_use_all();
 		CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
 		CHECK(host_word(as, va, true)); /* pays, so that both can go back */
 		move(0, 2, 0);
@@ -195,7 +157,7 @@ TEST(luf_pages_pay_before_they_are_written)
 	CHECK_EQ(host_counters(0)->forced[PAY_WRITE_UPGRADE], forced + 1);
 	u64 shootdowns = host_counters(0)->shootdowns;
 
-	use_all(); /* nothing is left to pay */
+	host_use_all(); /* nothing is left to pay */
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
 	CHECK(host_counter(SETTLED) > settled);
 	end();
@@ -221,7 +183,7 @@ TEST(luf_pays_once_in_all_that_is_free)
 	u64 paid = host_counters(0)->shootdowns - before.shootdowns;
 
 	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], before.forced[PAY_LEAVE] + paid);
-	CHECK(paid && paid <= MOVES * MANY / (numbers().free - MANY));
+	CHECK(paid && paid <= MOVES * MANY / (host_node().free - MANY));
 	scheme_restore();
 	aspace_destroy(as);
 }
@@ -237,16 +199,16 @@ TEST(luf_frames_owe_nothing_to_the_next_deferral)
 		char err[160];
 
 		move(0, PAGES, 1);
-		CHECK_EQ(numbers().owing, PAGES);
+		CHECK_EQ(host_node().owing, PAGES);
 		CHECK_EQ(scheme_apply(schemes[i + 1], err, sizeof(err)), 0);
-		CHECK_EQ(numbers().owing, 0);
+		CHECK_EQ(host_node().owing, 0);
 		CHECK(!(old->flags & PG_OWES));
 		CHECK_EQ(*(u64 *)page_to_virt(old), POISON_WORD);
 		u64 left = host_counter(SETTLED) + host_counter(PAID);
 
 		move(0, PAGES, 0); /* now others owe, and are not asked about either */
 		move(0, 1, 1);
-		use_all();
+		host_use_all();
 		CHECK_EQ(host_counter(SETTLED) + host_counter(PAID), left + 1);
 		end();
 	}
@@ -261,7 +223,7 @@ TEST(luf_pays_when_a_debt_is_old)
 	fake_steps += 1000; /* a microsecond each */
 	move(1, 1, 1);
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
-	use_all();
+	host_use_all();
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
 	end();
 }

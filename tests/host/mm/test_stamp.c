@@ -44,28 +44,6 @@ static void move(u32 to)
 	CHECK_EQ(stats.moved, PAGES);
 }
 
-static u64 owing(void)
-{
-	struct pmm_node_stats s;
-
-	pmm_node_stats(0, &s);
-	return s.owing;
-}
-
-/* Everything of node 0, so that all frames that owe leave; and back. */
-static void use_all(void)
-{
-	static struct page *got[HOST_NODE_PAGES];
-	unsigned n = 0;
-
-	pmm_drain_caches();
-	while (n < HOST_NODE_PAGES && (got[n] = pmm_alloc(0, 0, PMM_STRICT | PMM_RESERVE)))
-		n++;
-	CHECK_EQ(owing(), 0);
-	while (n)
-		pmm_free(got[--n]);
-}
-
 TEST(stamped_frames_are_free_and_owe)
 {
 	begin("stamp");
@@ -74,13 +52,11 @@ TEST(stamped_frames_are_free_and_owe)
 
 	move(1);
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
-	CHECK(old->state != PAGE_QUARANTINE && old->flags & PG_OWES);
-	CHECK_EQ(owing(), PAGES);
-	CHECK_EQ(deferral->held(), 0);
+	host_expect_freed_owing(old, PAGES);
 	CHECK_EQ(host_counter(FREED), freed + PAGES);
 	CHECK(host_page(as, va)->flags & PG_COPIED);
 	end();
-	use_all();
+	host_use_all();
 }
 
 TEST(stamped_frames_are_paid_for_in_one_shootdown_as_they_leave)
@@ -90,7 +66,7 @@ TEST(stamped_frames_are_paid_for_in_one_shootdown_as_they_leave)
 	u64 shootdowns = host_counters(0)->shootdowns, received = host_counters(1)->ipis_received;
 	u64 left = host_counters(0)->forced[PAY_LEAVE], paid = host_counter(PAID);
 
-	use_all();
+	host_use_all();
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
 	if (!tlb_has_bcast())
 		CHECK_EQ(host_counters(1)->ipis_received, received + 1);
@@ -108,7 +84,7 @@ TEST(stamped_frames_leave_for_nothing_if_all_have_flushed)
 	tlb_flush_context(&as->ctx);
 	u64 shootdowns = host_counters(0)->shootdowns;
 
-	use_all();
+	host_use_all();
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
 	CHECK(host_counter(SETTLED) > settled);
 	CHECK_EQ(host_counter(PAID), paid);
@@ -122,7 +98,7 @@ TEST(stamped_frames_are_paid_for_again_without_skipping)
 	tlb_flush_context(&as->ctx);
 	u64 shootdowns = host_counters(0)->shootdowns;
 
-	use_all();
+	host_use_all();
 	CHECK(host_counters(0)->shootdowns > shootdowns);
 	end();
 }
@@ -132,13 +108,13 @@ TEST(stamps_of_frames_are_each_looked_at)
 	struct migrate_stats stats;
 
 	begin("stamp");
-	use_all(); /* what the pages leave merges with what is free */
+	host_use_all(); /* what the pages leave merges with what is free */
 	CHECK_EQ(host_migrate(as, va, 1, 1, &stats, NULL), 0);
 	tlb_flush_context(&as->ctx);
 	CHECK_EQ(host_migrate(as, va + PAGE_SIZE, 1, 1, &stats, NULL), 0);
 	u64 left = host_counters(0)->forced[PAY_LEAVE], shootdowns = host_counters(0)->shootdowns;
 
-	use_all();
+	host_use_all();
 	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], left + 1); /* the second frame's alone */
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns + 1);
 	end();
@@ -153,12 +129,12 @@ TEST(stamps_tell_who_has_flushed_since)
 	u64 received = host_counters(1)->ipis_received;
 
 	fake_on_cpu(1, flush_here, NULL);
-	use_all(); /* CPU 0 flushes itself */
+	host_use_all(); /* CPU 0 flushes itself */
 	CHECK_EQ(host_counters(1)->ipis_received, received);
 	move(0);
 	fake_on_cpu(1, host_load, NULL); /* lazy: it may still hold what was taken down */
 	move(1);
-	use_all();
+	host_use_all();
 	CHECK_EQ(host_counters(1)->ipis_received, received + 1);
 	end();
 }
@@ -182,10 +158,10 @@ TEST(stamped_frames_of_two_spaces_are_paid_for_in_one_shootdown)
 	fake_on_cpu(1, host_load, other);
 	move(1);
 	CHECK_EQ(host_migrate(other, other_va, PAGES, 1, &stats, NULL), 0);
-	CHECK_EQ(owing(), 2 * PAGES);
+	CHECK_EQ(host_node().owing, 2 * PAGES);
 	u64 left = host_counters(0)->forced[PAY_LEAVE], shootdowns = host_counters(0)->shootdowns;
 
-	use_all();
+	host_use_all();
 	left = host_counters(0)->forced[PAY_LEAVE] - left;
 	shootdowns = host_counters(0)->shootdowns - shootdowns;
 	CHECK(left >= 2); /* both spaces */
@@ -209,14 +185,14 @@ TEST(stamps_of_several_spaces_pay_for_all)
 	move(1);
 	u64 left = host_counters(0)->forced[PAY_LEAVE];
 
-	use_all();
+	host_use_all();
 	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], left + 2); /* both spaces */
 	move(0);
 	move(1);
 	fake_on_cpu(1, host_load, as);
 	aspace_destroy(other);
 	left = host_counters(0)->forced[PAY_LEAVE];
-	use_all();
+	host_use_all();
 	CHECK_EQ(host_counters(0)->forced[PAY_LEAVE], left); /* who went has paid for all */
 	end();
 }
@@ -232,7 +208,7 @@ TEST(stamped_pages_pay_before_they_are_written)
 	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, RW), 0);
 	CHECK_EQ(host_counters(0)->forced[PAY_PROTECT], forced + 1);
 	shootdowns = host_counters(0)->shootdowns;
-	use_all(); /* nothing is left to pay */
+	host_use_all(); /* nothing is left to pay */
 	CHECK_EQ(host_counters(0)->shootdowns, shootdowns);
 	end();
 }

@@ -53,7 +53,8 @@ extern const struct scenario spurious_always, spurious_rfc, spurious_skip, spuri
 	model_arm64, model_x86, protect_dirty;
 /* ---- scenarios_debts.c ---- */
 extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick, debts_ticks,
-	debts_ticks_paid, debts_two_payers, debts_reap, free_owing_frames, buddy_taken;
+	debts_ticks_paid, debts_two_payers, debts_reap, deferral_replaced, free_owing_frames,
+	buddy_taken;
 /* ---- scenarios_object.c ---- */
 extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
 /* ---- scenarios_file.c ---- */
@@ -195,6 +196,9 @@ void work_migrate_told(struct aspace *as, vaddr_t va, unsigned pages, u32 to, bo
  */
 unsigned work_list_frames(struct aspace *as, vaddr_t va, unsigned pages, struct page **list);
 void work_move_frames(struct page **list, unsigned count, u32 to);
+/* Take every frame of a node that needs no reclaim, before the CPUs start; give them back at the end. */
+void work_take_frames(u32 node);
+void work_give_frames(void);
 /* Every stamp issued is there at the end. */
 void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages);
 /* The same of a page that may not be mapped at the end, or only `mapped`, or whose contents went. */

@@ -46,6 +46,7 @@ const struct scenario *const scenarios[] = {
 	&fault_again,
 	&debts_grow,
 	&debts_destroy,
+	&deferral_replaced,
 	&debts_look,
 	&debts_spaces,
 	&debts_tick,

@@ -468,3 +468,32 @@ const struct scenario debts_two_payers = {
 	.program = {move_and_settle_one, upgrade_and_write, only_read_one},
 	.end = NULL,
 };
+
+/* ---- a deferral that is replaced while others pay --------------------------------------------- */
+
+/* By one that hears nothing, as when a knob changes. */
+static void replace_deferral(unsigned cpu)
+{
+	static const struct deferral deaf = {.name = "deaf"};
+
+	deferral_settle();
+	deferral_use(&deaf);
+	work_read(VA, cpu, 1);
+}
+
+/* Going idle is an event, and so is a tick that came before and is due now. */
+static void idle_and_tick(unsigned cpu)
+{
+	aspace_load(NULL);
+	pay(PAY_TICK, pay_all());
+	aspace_load(a);
+	work_read(VA, cpu, 1);
+}
+
+const struct scenario deferral_replaced = {
+	.name = "deferral-replaced",
+	.summary = "the deferral is replaced by one that hears nothing while a CPU pays",
+	.cpus = 2,
+	.setup = setup_readonly_page,
+	.program = {replace_deferral, idle_and_tick},
+};

@@ -124,29 +124,19 @@ const struct scenario file_clean_hints = {
 	.end = work_expect_stored,
 };
 
-static struct page *frames; /* all of node 1, linked by next */
-
 /* CPU 1 would pull the page, but there is no room on its node. */
 static void setup_scanned_full(void)
 {
-	struct page *page;
-
 	setup_scanned();
 	knobs.hint = HINT_LATE;
 	phys_to_page(pte_pa(*aspace_entry(a, VA), 0))->last = 1 << 16 | 2; /* once, by CPU 1 */
 	hint_mark(a, VA, VA + PAGE_SIZE);
-	while ((page = pmm_alloc(1, 0, PMM_STRICT | PMM_RESERVE | PMM_NO_RECLAIM))) {
-		page->next = frames;
-		frames = page;
-	}
+	work_take_frames(1);
 }
 
 static void give_back_and_expect_stored(void)
 {
-	for (struct page *next; frames; frames = next) {
-		next = frames->next;
-		page_put(frames, PAGE_REF);
-	}
+	work_give_frames();
 	work_expect_stored();
 }
 

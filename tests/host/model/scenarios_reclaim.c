@@ -383,25 +383,16 @@ const struct scenario reclaim_closes = {
 
 /* ---- by allocations, which may hold the lock of a space ----------------------------------------------- */
 
-static struct page *frames; /* all that nobody uses, linked by next */
-
 static void setup_short(void)
 {
-	struct page *page;
-
 	setup_threads_dirty();
-	while ((page = pmm_alloc(0, 0, PMM_RESERVE | PMM_NO_RECLAIM))) {
-		page->next = frames;
-		frames = page;
-	}
+	work_take_frames(0);
+	work_take_frames(1);
 }
 
 static void give_back_and_expect_stored(void)
 {
-	for (struct page *next; frames; frames = next) {
-		next = frames->next;
-		page_put(frames, PAGE_REF);
-	}
+	work_give_frames();
 	expect_stored();
 }
 

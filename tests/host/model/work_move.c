@@ -1,4 +1,4 @@
-/* Migrations of the workloads: from a range, or from a list of frames. */
+/* Migrations of the workloads: from a range, or from a list of frames; and nodes that have no room for them. */
 #include "work.h"
 
 #include <mm/entry_page.h>
@@ -68,4 +68,26 @@ void work_move_frames(struct page **list, unsigned count, u32 to)
 	for (unsigned i = 0; i < count; i++)
 		if (list[i])
 			page_put(list[i], PAGE_REF);
+}
+
+/* ---- a node that is full ------------------------------------------------------------------------ */
+
+static struct page *taken; /* linked by next */
+
+void work_take_frames(u32 node)
+{
+	struct page *page;
+
+	while ((page = pmm_alloc(node, 0, PMM_STRICT | PMM_RESERVE | PMM_NO_RECLAIM))) {
+		page->next = taken;
+		taken = page;
+	}
+}
+
+void work_give_frames(void)
+{
+	for (struct page *next; taken; taken = next) {
+		next = taken->next;
+		page_put(taken, PAGE_REF);
+	}
 }

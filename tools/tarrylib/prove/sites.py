@@ -168,6 +168,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("defers though an entry objects", replaced(r"(?<=return )w->may_wait && ", "")),
     ("waits with a page table locked", statements(r"make_room")),
     ("subscriber not told", statements(r"change_taken(?:_tell)?|change_end|change_tell_end|wait_for_others")),
+    ("hook left out", replaced(r"KEEP\(pay, no_pay\)", ".pay = wanted->pay")),
     ("rollover without a flush", replaced(r"flush_due\) = true;", "flush_due);")),
     ("ASID not kept apart", replaced(r"used_test_and_set\(\(u16\)token\);", ";")),
     ("upgrade without a flush", replaced(r"same && rules\.upgrade\[what\]", "false")),
