@@ -154,12 +154,12 @@ static void count_paid(enum pay_event why, u64 paid)
 void pay_now(enum pay_event why, struct pay_scope scope)
 {
 	ASSERT_MAY_WAIT();
-	count_paid(why, deferral->pay(why, &scope));
+	count_paid(why, load_relaxed(&deferral->pay)(why, &scope));
 }
 
 void deferral_frames_leave(struct page *first, u64 count)
 {
-	count_paid(PAY_LEAVE, deferral->frames_leave(first, count));
+	count_paid(PAY_LEAVE, load_relaxed(&deferral->frames_leave)(first, count));
 }
 
 static bool has_cpus(u32 node)
@@ -179,8 +179,8 @@ bool deferral_is_for(const struct page *src)
 /* In the timer interrupt. */
 static void tick(void)
 {
-	deferral->tick();
-	if (deferral->ticks_always)
+	load_relaxed (&deferral->tick)();
+	if (load_relaxed(&deferral->ticks_always))
 		deferral_tick_later();
 	if (pay_is_heard(PAY_TICK))
 		context_set_due();

@@ -17,6 +17,7 @@
 #include <mm/pay.h>
 #include <mm/tlb.h>
 #include <kernel/alarm.h>
+#include <kernel/atomic.h>
 #include <kernel/percpu.h>
 
 struct knob;

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include <kernel/types.h>
+#include <kernel/atomic.h>
 
 struct page;
 struct tlb_context;
