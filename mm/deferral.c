@@ -179,7 +179,9 @@ bool deferral_is_for(const struct page *src)
 /* In the timer interrupt. */
 static void tick(void)
 {
-	load_relaxed (&deferral->tick)();
+	void (*hook)(void) = load_relaxed(&deferral->tick);
+
+	hook();
 	if (load_relaxed(&deferral->ticks_always))
 		deferral_tick_later();
 	if (pay_is_heard(PAY_TICK))
