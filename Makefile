@@ -6,6 +6,7 @@ BUILD   ?= build
 V       ?= 0
 VERSION := 0.1.0
 ORACLE  ?= yes
+LWIP    ?= yes
 PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
 HOSTCC  ?= gcc
 
@@ -14,8 +15,8 @@ $(error ARCH=$(ARCH): must be x86_64 or arm64)
 endif
 
 # What tools/launch.py reads; empty means its default. One list here, one table there.
-LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES
-export ARCH ARCHES BUILD ORACLE SETUP ONLY CFG $(LAUNCH_VARS)
+LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES NET
+export ARCH ARCHES BUILD ORACLE LWIP SETUP ONLY CFG $(LAUNCH_VARS)
 
 # A variable of the command line that the goals do not read, or that is misspelt, is refused rather than ignored.
 ifeq ($(MAKELEVEL),0)
@@ -44,6 +45,7 @@ say     = $(if $(silent),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # --- sources and flags -------------------------------------------------------
 SRCS :=
+NET_SRCS :=
 HOST_TESTS :=
 include kernel/files.mk mm/files.mk boot/files.mk arch/files.mk tests/unit/files.mk tests/litmus/files.mk
 include arch/$(ARCH)/flags.mk
@@ -51,6 +53,7 @@ include arch/$(ARCH)/flags.mk
 
 CC      := $(CROSS)gcc
 LD      := $(CROSS)ld
+AR      := $(CROSS)ar
 NM      := $(CROSS)nm
 OBJCOPY := $(CROSS)objcopy
 OBJDUMP := $(CROSS)objdump
@@ -66,10 +69,12 @@ CFLAGS   := -std=gnu11 -O2 -g -ffreestanding -fno-stack-protector -fno-omit-fram
 ASFLAGS  := -g -ffile-prefix-map=$(CURDIR)=. -Wa,--fatal-warnings $(ARCH_CFLAGS)
 LDFLAGS  := -static -nostdlib --build-id=none -z noexecstack --fatal-warnings $(ARCH_LDFLAGS)
 
-ALL_SRCS := $(SRCS) $(SRCS-$(ARCH))
-OBJS     := $(ALL_SRCS:%=$(OBJ)/%.o)
+OBJS     := $(SRCS:%=$(OBJ)/%.o) $(SRCS-$(ARCH):%=$(OBJ)/%.o)
 OBJS     += $(O)/font.o
 LIBS     := $(ARCH_LIBS)
+# The network lies behind everything else: the kernel is linked without it, too.
+NET_OBJS := $(if $(filter no,$(LWIP)),,$(NET_SRCS:%=$(OBJ)/%.o) $(O)/lwip.a)
+ALL_SRCS := $(SRCS) $(SRCS-$(ARCH)) $(NET_SRCS)
 
 IMAGES := $(O)/tarry.elf $(O)/tarry.debug $(O)/tarry.sym $(if $(filter arm64,$(ARCH)),$(O)/Image)
 
@@ -82,7 +87,7 @@ all: $(IMAGES)
 # nor does where the tree lies: a copy of it goes on with the objects that are copied, too.
 stamp = mkdir -p $(@D); printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
 $(O)/flags: FORCE | setup-build
-	@$(call stamp,$(CC) $(filter-out -ffile-prefix-map=% $(WARNINGS),$(CFLAGS)) $(INCLUDES) $(LDFLAGS))
+	@$(call stamp,$(CC) $(filter-out -ffile-prefix-map=% $(WARNINGS),$(CFLAGS)) $(INCLUDES) $(LDFLAGS) LWIP=$(LWIP))
 
 # What this build is called, compiled into VERSION_SRC only.
 VERSION_SRC ?= kernel/core/main.c
@@ -95,14 +100,14 @@ $(OBJ)/$(VERSION_SRC).o: CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTARRY_BUIL
 
 # What is never timed is small, so that the image stays under its limit, by folder: tests, start-up, the console,
 # and of the workloads what reads their options and prints their results.
-SMALL := tests/unit boot kernel/drivers kernel/shell kernel/bench/command kernel/bench/report
+SMALL := tests/unit boot kernel/drivers kernel/net kernel/shell kernel/bench/command kernel/bench/report
 $(SMALL:%=$(OBJ)/%/%): CFLAGS += -Os
 # And single files of other folders: options, knobs, tables of results, what is told of the machine.
 SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
 	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity memhog options) mm/early mm/knob mm/knobs mm/scheme mm/schemes \
 	$(addprefix kernel/bench/workload/,migrate_table numa_report pmbench_record pmbench_report scale_report) \
-	kernel/lib/printf kernel/lib/utf8 kernel/core/panic kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
-	arch/$(ARCH)/geometry arch/$(ARCH)/features
+	kernel/lib/printf kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/main kernel/core/panic kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
+	arch/$(ARCH)/geometry arch/$(ARCH)/features arch/$(ARCH)/init
 $(SMALL_FILES:%=$(OBJ)/%.c.o): CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile
@@ -111,6 +116,22 @@ $(OBJ)/%.c.o: %.c $(O)/flags Makefile
 $(OBJ)/%.S.o: %.S $(O)/flags Makefile
 	@mkdir -p $(@D); $(call say,AS,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(ASFLAGS) -c -o $@ $<
+
+# lwIP is compiled from the sources that the distribution publishes, unchanged: our warnings are not for them, nor the checks.
+LWIP_SRC   := $(BUILD)/deps/lwip/src
+LWIP_FILES := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp \
+	      ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr) netif/ethernet
+LWIP_OBJS  := $(LWIP_FILES:%=$(O)/lwip/%.o)
+NET_CPPFLAGS := -Ikernel/net/port -isystem $(LWIP_SRC)/include
+$(LWIP_SRC)/include/lwip/init.h:
+	$(Q)tools/fetch.sh lwip
+$(LWIP_OBJS): $(O)/lwip/%.o: $(LWIP_SRC)/include/lwip/init.h $(O)/flags Makefile
+	@mkdir -p $(@D); $(call say,CC,lwip/$*.c)
+	$(Q)$(CC) $(CPPFLAGS) $(NET_CPPFLAGS) $(filter-out $(WARNINGS),$(CFLAGS)) -Os -c -o $@ $(LWIP_SRC)/$*.c
+$(O)/lwip.a: $(LWIP_OBJS)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+$(OBJ)/kernel/net/%: CPPFLAGS += $(NET_CPPFLAGS)
+$(filter $(OBJ)/kernel/net/%,$(NET_OBJS)): $(LWIP_SRC)/include/lwip/init.h
 
 $(OBJS): | $(LIBS)
 # The glyphs of the screen console (kernel/drivers/screen.c).
@@ -127,7 +148,8 @@ $(O)/tarry.lds: linker.ld $(O)/flags
 
 # Two passes: the second carries the function names of the first for backtraces. The table lies
 # behind all code, so that it moves no function; mksyms --check holds the link to that.
-# Beside the kernel, one without tests/: its size is what limits are for, and it links without them.
+# Beside the kernel, one without the network and one without tests/, too: their sizes are what limits are for, and they
+# link without them.
 ksyms = $(PYTHON) tools/mksyms.py --nm $(NM)
 link  = $(LD) $(LDFLAGS) -T $(O)/tarry.lds -o $@ $(1) $(LIBS)
 $(O)/ksyms0.S:
@@ -147,7 +169,8 @@ $(O)/$(1).debug: $(O)/$(1).ksyms.o $(O)/$(1).pass1
 	$$(Q)$$(call link,$(2) $$<)
 	$$(Q)$$(ksyms) --check $(O)/$(1).ksyms.S $$@
 endef
-$(eval $(call image,tarry,$(OBJS)))
+$(eval $(call image,tarry,$(OBJS) $(NET_OBJS)))
+$(eval $(call image,alone,$(OBJS)))
 $(eval $(call image,bare,$(filter-out $(OBJ)/tests/%,$(OBJS))))
 
 $(O)/%.elf: $(O)/%.debug
@@ -156,7 +179,9 @@ $(O)/Image: $(O)/tarry.debug
 	$(Q)$(OBJCOPY) -O binary $< $@
 $(O)/bare.Image: $(O)/bare.debug
 	$(Q)$(OBJCOPY) -O binary $< $@
-bare: $(O)/bare.elf $(if $(filter arm64,$(ARCH)),$(O)/bare.Image)
+$(O)/alone.Image: $(O)/alone.debug
+	$(Q)$(OBJCOPY) -O binary $< $@
+bare: $(foreach i,alone bare,$(O)/$i.elf $(if $(filter arm64,$(ARCH)),$(O)/$i.Image))
 $(O)/tarry.sym: $(O)/tarry.debug
 	$(Q)$(NM) -n $< > $@
 $(O)/tarry.asm: $(O)/tarry.debug
@@ -257,4 +282,4 @@ print-%:
 help:
 	@cat tools/help.txt
 
--include $(OBJS:.o=.d) $(O)/tarry.lds.d
+-include $(OBJS:.o=.d) $(NET_SRCS:%=$(OBJ)/%.d) $(LWIP_OBJS:.o=.d) $(O)/tarry.lds.d

@@ -43,6 +43,7 @@ static const struct acpi_kind {
 	{"HPET", "HPET", acpi_hpet_parse, 0, 52, true},
 	{"FACP", "FADT", acpi_fadt_parse, 0, 44, false},
 	{"GTDT", "GTDT", acpi_gtdt_parse, 0, 72, false},
+	{"MCFG", "MCFG", acpi_mcfg_parse, 0, 60, false},
 	{"DSDT", "DSDT", acpi_aml_parse, 0, ACPI_HEADER_LEN, false},
 	{"SSDT", "SSDT", acpi_aml_parse, 0, ACPI_HEADER_LEN, true},
 };

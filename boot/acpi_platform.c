@@ -1,4 +1,4 @@
-/* ACPI SPCR, HPET, FADT, GTDT and the one thing we want of the AML: console, clocks, power. */
+/* ACPI SPCR, HPET, FADT, GTDT, MCFG and the one thing we want of the AML: console, clocks, power, PCI. */
 #include <boot/acpi_table.h>
 #include <kernel/string.h>
 
@@ -137,6 +137,28 @@ void acpi_hpet_parse(const struct acpi_table *t)
 		return;
 	}
 	t->bi->x86.hpet_base = gas.addr;
+}
+
+/* PCI Firmware Specification 3.3, section 4.1.2: header, 8 reserved bytes, 16 for each range of buses. */
+void acpi_mcfg_parse(const struct acpi_table *t)
+{
+	for (u64 off = 44; off + 16 <= t->len; off += 16) {
+		struct boot_pci *pci = &t->bi->pci;
+
+		if (acpi_u16(t,
+			     off + 8)) /* another segment: where network cards are is the first */
+			continue;
+		if (acpi_u8(t, off + 11) < acpi_u8(t, off + 10) || !acpi_u64(t, off)) {
+			boot_warn(t->bi, "MCFG+0x%lx: buses %u to %u at 0x%lx: not used", off,
+				  acpi_u8(t, off + 10), acpi_u8(t, off + 11), acpi_u64(t, off));
+			continue;
+		}
+		pci->ecam.base = acpi_u64(t, off);
+		pci->ecam.bus_first = acpi_u8(t, off + 10);
+		pci->ecam.bus_last = acpi_u8(t, off + 11);
+		pci->ecam.known = true;
+		return;
+	}
 }
 
 /* FADT offsets and bits, ACPI 6.5 table 5.9. */

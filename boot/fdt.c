@@ -287,8 +287,10 @@ static void read_node(const struct fdt_tree *t, const struct fdt_path *path, voi
 		boot_warn(t->bi,
 			  "device tree+%#x: PSCI 0.1 (\"arm,psci\" alone): needs 0.2 or later",
 			  node->off);
-	else
+	else {
+		fdt_read_bus(t, path);
 		fdt_read_uart(t, path, &r->uarts);
+	}
 }
 
 /* ---- what is not a walk ------------------------------------------------------ */

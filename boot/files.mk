@@ -7,4 +7,4 @@ SRCS += boot/acpi.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/
 SRCS-x86_64 += boot/multiboot2.c boot/pvh.c
 SRCS-arm64 += \
 	boot/arm64/head.S boot/arm64/tables.c boot/arm64/efi.c boot/arm64/main.c \
-	boot/arm64/discover.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c
+	boot/arm64/discover.c boot/fdt.c boot/fdt_bus.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c

@@ -42,7 +42,12 @@ LAYERS: list[tuple[str, str]] = [
     ("kernel/lib/", rf"{LIB}"),
     ("kernel/core/", r"(arch|kernel)/.*"),
     ("kernel/include/", r"(arch|kernel)/.*"),
+    # Of the network: registers are mapped, and memory for rings is a node's.
+    ("kernel/drivers/net/", r"(arch|kernel)/.*|mm/kmap\.h"),
+    ("kernel/drivers/pci", r"(arch|kernel)/.*|mm/kmap\.h"),
     ("kernel/drivers/", r"(arch|kernel)/.*"),
+    ("kernel/net/port/", r"kernel/string\.h"),
+    ("kernel/net/", r"(kernel|lwip|netif)/.*|arch/cpu\.h|stdlib\.h"),
     # The rooms of the benchmark: each may know those above it.
     ("kernel/bench/harness/", rf"{BENCH}"),
     ("kernel/bench/load/", rf"{BENCH}|harness/.*"),
@@ -61,7 +66,7 @@ LAYERS: list[tuple[str, str]] = [
 
 # Folders with sources. A new one gets a line here, and a row above that says who it may know.
 FOLDERS = (r"arch/(x86_64|arm64)(/include/asm)?|arch/include/arch|arch/fake(/include/(asm|fake|override/kernel))?|"
-           r"boot(/x86_64|/arm64|/include/boot)?|kernel/(lib|core|drivers|shell|include/kernel)|"
+           r"boot(/x86_64|/arm64|/include/boot)?|kernel/(lib|core|drivers(/net)?|net(/port(/arch)?)?|shell|include/kernel)|"
            r"kernel/bench/(harness|load|report|workload|command)|"
            r"mm(/defer|/include/mm)?|tests/unit|tests/litmus(/x86_64|/arm64)?|tests/host(/mm|/model|/litmus)?|"
            r"tools/topology")

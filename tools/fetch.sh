@@ -3,12 +3,15 @@
 # this machine and without privileges: apt runs on a private state folder, dpkg only unpacks.
 #
 # Usage: tools/fetch.sh console-font   -> build/deps/font.psf
+#        tools/fetch.sh lwip           -> build/deps/lwip/ (sources of the TCP/IP stack, src/)
 #        tools/fetch.sh grub-arm64     -> build/deps/arm64/grub/ (modules for grub-mkrescue -d)
 #
 # The package comes from the distribution's archive as this machine is set up to use it; apt checks
 # the archive's signature. What is linked into the kernel is pinned by SHA-256 as well; a font with
-# that sum that is installed already is taken as it is.
-# BUILD names another build folder, which takes the font of the usual one; SETUP=no refuses. Exit 0 or 77, or 1 on a wrong checksum.
+# that sum that is installed already is taken as it is. Sources are taken as they were published, without
+# the distribution's changes, and nothing of them is changed here.
+# BUILD names another build folder, which takes font and sources of the usual one; SETUP=no refuses. Exit 0 or 77, or 1 on a
+# wrong checksum.
 set -eu
 
 build=${BUILD:-build}
@@ -33,7 +36,16 @@ take_font() {
 	mv "$build/deps/font.partial" "$build/deps/font.psf"
 }
 
+LWIP_VERSION=2.1.3+dfsg1
+LWIP_TAR=lwip_$LWIP_VERSION.orig.tar.xz
+LWIP_SHA256=0a8276d09fc4e97bbba2f953d74af2388fc2195ea156be9d7589e297a68fde24
+
 case ${1:-} in
+lwip)
+	package=lwip
+	result=$build/deps/lwip/src/include/lwip/init.h
+	hint="; another way: unpack $LWIP_TAR of Debian's source package lwip and put its content into $build/deps/lwip, or build without network, LWIP=no"
+	;;
 console-font)
 	package=console-setup-linux
 	result=$build/deps/font.psf
@@ -45,7 +57,7 @@ grub-arm64) # only boots the image, so any version that the archive signs will d
 	hint=''
 	;;
 *)
-	say "usage: tools/fetch.sh console-font|grub-arm64"
+	say "usage: tools/fetch.sh console-font|lwip|grub-arm64"
 	exit 2
 	;;
 esac
@@ -58,9 +70,14 @@ if [ $package = console-setup-linux ]; then
 		exit 0
 	fi
 fi
+if [ $package = lwip ] && [ -e build/deps/lwip/src ]; then
+	mkdir -p "$build/deps"
+	cp -r build/deps/lwip "$build/deps/"
+	exit 0
+fi
 
 [ "${SETUP:-}" != no ] || cannot "SETUP=no, $package is not fetched for $result$hint"
-for tool in apt-get dpkg-deb sha256sum; do
+for tool in apt-get dpkg-deb sha256sum tar xz; do
 	command -v $tool >/dev/null 2>&1 || cannot "$package for $result needs $tool (Debian)$hint"
 done
 
@@ -74,10 +91,43 @@ apt() {
 		-o APT::Sandbox::User="$(id -un)" "$@" >&2
 }
 
+# Sources from where this machine has its packages from: the same lists, with the word for sources.
+list_sources() {
+	mkdir -p "$state/sources"
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+		[ ! -e "$list" ] || sed -e 's/^deb /deb-src /' -e 's/^Types:.*/Types: deb-src/' \
+			"$list" >"$state/sources/$(basename "$list")"
+	done
+}
+
+# take_lwip FOLDER: check and unpack what lies there.
+take_lwip() {
+	if ! echo "$LWIP_SHA256  $1/$LWIP_TAR" | sha256sum --check --status; then
+		say "error: $LWIP_TAR: SHA-256 is not $LWIP_SHA256"
+		exit 1
+	fi
+	mkdir "$1/lwip"
+	tar -xJf "$1/$LWIP_TAR" -C "$1/lwip" --strip-components=1 --wildcards "*/src/*" "*/COPYING"
+	rm -rf "$build/deps/lwip"
+	mv "$1/lwip" "$build/deps/lwip"
+}
+
 say "fetching $package for $result"
 work=$state/download
 rm -rf "$work"
-mkdir -p "$work"
+mkdir -p "$work" "$build/deps"
+if [ $package = lwip ]; then
+	list_sources
+	from="-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$state/sources"
+	# shellcheck disable=SC2086 # words
+	apt $from update || cannot "the lists of source packages could not be refreshed$hint"
+	# shellcheck disable=SC2086
+	(cd "$work" && apt $from source --download-only lwip) || cannot "the sources of lwip could not be fetched$hint"
+	[ -e "$work/$LWIP_TAR" ] || cannot "the archive has $(cd "$work" && echo ./*.dsc), not $LWIP_VERSION$hint"
+	take_lwip "$work"
+	rm -rf "$work"
+	exit 0
+fi
 apt update || cannot "the package lists could not be refreshed"
 (cd "$work" && apt download $package) || cannot "$package could not be fetched$hint"
 

@@ -107,7 +107,10 @@ esac
 fetch() {
 	case ${SETUP:-}:$goal in
 	no:*) ;;
-	*:bench | *:test | *:all) "$(dirname "$0")/fetch.sh" console-font ;;
+	*:bench | *:test | *:all)
+		"$(dirname "$0")/fetch.sh" console-font
+		[ "${LWIP:-}" = no ] || "$(dirname "$0")/fetch.sh" lwip
+		;;
 	esac
 }
 [ -n "$missing" ] || { fetch; exit; }

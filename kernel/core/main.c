@@ -13,6 +13,7 @@
 #include <kernel/panic.h>
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
+#include <kernel/service.h>
 #include <kernel/shell.h>
 #include <kernel/smp.h>
 #include <kernel/version.h>
@@ -70,6 +71,14 @@ static void init_cpus(struct bootinfo *bi)
 	clock_report_skew();
 }
 
+bool net_on;
+
+static void start_services(void)
+{
+	for (const struct service *const *s = __start_services; s < __stop_services; s++)
+		(*s)->start();
+}
+
 BOOT_OPTION(det, "det", "0|1", "the emulator counts instructions: yield where CPUs may meet");
 BOOT_OPTION(det_seed, "det.seed", "N", "with det=1: which of these places are left out");
 
@@ -87,5 +96,6 @@ void kernel_main(struct bootinfo *bi)
 	reclaim_start();
 	copy_page_select();
 	bench_init();
+	start_services();
 	shell_main();
 }

@@ -13,14 +13,14 @@ test_fdt_WITH := test_acpi
 test_fdt_SHARED := tests/host/check.c tests/host/tables.c $(BOOT_PARSERS)
 test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/host/test_fdt.c \
 		 tests/host/test_fdt_fuzz.c tests/host/test_fdt_limits.c tests/host/test_fdt_slow.c \
-		 boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
+		 boot/fdt.c boot/fdt_bus.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_multiboot2
 test_multiboot2_WITH := test_acpi
 test_multiboot2_SHARED := $(test_fdt_SHARED)
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
 			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/efi_map.c boot/multiboot2.c boot/pvh.c \
-			boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
+			boot/fdt.c boot/fdt_bus.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_lib
 test_lib_SRCS := tests/host/check.c tests/host/test_lib.c kernel/lib/crc32.c kernel/lib/fixed.c \
@@ -57,7 +57,7 @@ test_geometry_SRCS := tests/host/check.c tests/host/test_geometry.c arch/x86_64/
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
 topology_WITH := test_acpi
 topology_SHARED := $(BOOT_PARSERS)
-topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c \
+topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_bus.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c \
 		 $(BOOT_PARSERS)
 
 # The memory manager, unchanged, on the modelled machine (arch/fake).
@@ -90,6 +90,11 @@ HOST_TESTS += test_log
 test_log_INCLUDES := $(filter-out %/override,$(FAKE_INCLUDES)) # one CPU: the real atomics
 test_log_SRCS := tests/host/check.c tests/host/test_log.c kernel/core/log.c kernel/core/printk.c kernel/core/console.c \
 		 kernel/lib/printf.c kernel/lib/utf8.c
+
+HOST_TESTS += test_net
+test_net_INCLUDES := $(filter-out %/override,$(FAKE_INCLUDES)) # one CPU: the real atomics
+test_net_SRCS := tests/host/check.c tests/host/test_net.c kernel/drivers/net/virtio_ring.c kernel/net/address.c \
+		 kernel/lib/strutil.c
 
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \

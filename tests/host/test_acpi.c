@@ -534,6 +534,36 @@ TEST(hpet)
 	table_free(&t);
 }
 
+TEST(mcfg)
+{
+	struct table t;
+
+	run_begin(&r);
+	table_begin(&t, "MCFG", 1);
+	table_zeros(&t, 8);
+	table_64(&t, 0xc0000000);
+	table_16(&t, 1); /* another segment */
+	table_zeros(&t, 6);
+	table_64(&t, 0xb0000000);
+	table_16(&t, 0);
+	table_8(&t, 2);
+	table_8(&t, 9);
+	table_zeros(&t, 4);
+	table_end(&t);
+	CHECK_EQ(run_table(&r, &t), 0);
+	CHECK(r.bi.pci.ecam.known && !r.bi.broken);
+	CHECK_EQ(r.bi.pci.ecam.base, 0xb0000000);
+	CHECK_EQ(r.bi.pci.ecam.bus_first, 2);
+	CHECK_EQ(r.bi.pci.ecam.bus_last, 9);
+	run_begin(&r);
+	table_set(&t, 71, 1, 1); /* the last bus is before the first */
+	table_end(&t);
+	CHECK_EQ(run_table(&r, &t), 0);
+	CHECK(!r.bi.pci.ecam.known);
+	CHECK(run_warned(&r, "MCFG+0x3c: buses 2 to 1"));
+	table_free(&t);
+}
+
 TEST(fadt_old)
 {
 	struct table t;

@@ -130,6 +130,52 @@ TEST(a_whole_machine)
 	CHECK_STR(r.bi.cmdline, "tarry.run=test");
 }
 
+static void host_bridge(u32 first_bus, u32 last_bus)
+{
+	dt_node(&d, "pcie@10000000");
+	dt_string(&d, "compatible", "pci-host-ecam-generic");
+	dt_cells(&d, "#address-cells", 1, 3);
+	dt_cells(&d, "#size-cells", 1, 2);
+	dt_cells(&d, "bus-range", 2, first_bus, last_bus);
+	dt_cells(&d, "reg", 4, 0x40, 0x10000000, 0, 0x800000);
+	dt_cells(&d, "ranges", 21, 0x1000000, 0, 0, 0, 0x3eff0000, 0, 0x10000, /* ports */
+		 0x2000000, 0, 0x20000000, 0, 0x10000000, 0, 0x2eff0000, /* memory */
+		 0x3000000, 0x80, 0, 0x80, 0, 0x80, 0);
+	dt_close(&d);
+}
+
+TEST(buses_on_which_cards_are)
+{
+	begin();
+	host_bridge(4, 255);
+	for (u32 i = 0; i < BOOT_MAX_VIRTIO + 2; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "virtio_mmio@%x", 0xa000000 + i * 0x200);
+		dt_node(&d, name);
+		dt_string(&d, "compatible", "virtio,mmio");
+		dt_cells(&d, "reg", 4, 0, 0xa000000 + i * 0x200, 0, 0x200);
+		dt_close(&d);
+	}
+	CHECK_EQ(finish(), 0);
+	CHECK(r.bi.pci.ecam.known);
+	CHECK_EQ(r.bi.pci.ecam.base, 0x4010000000 - 0x400000); /* of bus 0 */
+	CHECK_EQ(r.bi.pci.ecam.bus_first, 4);
+	CHECK_EQ(r.bi.pci.ecam.bus_last, 11); /* for more there are no registers */
+	CHECK_EQ(r.bi.pci.window[0].base, 0x10000000);
+	CHECK_EQ(r.bi.pci.window[0].bus_base, 0x20000000);
+	CHECK_EQ(r.bi.pci.window[0].len, 0x2eff0000);
+	CHECK_EQ(r.bi.pci.window[1].base, 0x8000000000);
+	CHECK_EQ(r.bi.pci.window[1].len, 0x8000000000);
+	CHECK_EQ(r.bi.virtio_mmio_count, BOOT_MAX_VIRTIO);
+	CHECK_EQ(r.bi.virtio_mmio[1], 0xa000200);
+	begin();
+	host_bridge(4, 3);
+	CHECK_EQ(finish(), 0);
+	CHECK(!r.bi.pci.ecam.known);
+	CHECK(run_warned(&r, "PCI buses 4 to 3"));
+}
+
 TEST(a_hypervisor_is_named)
 {
 	begin();

@@ -148,6 +148,11 @@ def test_command() -> None:
         words = argv_of(NODES=nodes).split()
         equal(f"qemu.smp.{nodes.replace(':', '-').replace(',', '_').lower()}", words[words.index("-smp") + 1], smp)
     words = argv_of(MACHINE="microvm").split()
+    equal("qemu.net", [w for w in argv_of(NET="virtio,2323-23,8080-80").split() if "net0" in w],
+          ["user,id=net0,hostfwd=tcp:127.0.0.1:2323-:23,hostfwd=tcp:127.0.0.1:8080-:80", "virtio-net-pci-non-transitional,netdev=net0"])
+    equal("qemu.net-mmio", "-device virtio-net-device,netdev=net0 -global virtio-mmio.force-legacy=false" in argv_of(
+        ARCH="arm64", NET="virtio-mmio"), True)
+    equal("qemu.net-none", "-nic none" in argv_of(NET="none"), True)
     equal("qemu.microvm-has-no-nodes", "-numa" in words, False)
     for boot in ("iso", "uefi"):
         refused(f"qemu.microvm-not-{boot}", "boots directly only", argv_of_microvm, boot)

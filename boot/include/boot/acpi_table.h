@@ -64,4 +64,5 @@ void acpi_spcr_parse(const struct acpi_table *t);
 void acpi_hpet_parse(const struct acpi_table *t);
 void acpi_fadt_parse(const struct acpi_table *t);
 void acpi_gtdt_parse(const struct acpi_table *t);
+void acpi_mcfg_parse(const struct acpi_table *t);
 void acpi_aml_parse(const struct acpi_table *t);

@@ -72,6 +72,10 @@ bool fdt_reg(const struct fdt_tree *t, const struct fdt_path *path, unsigned n, 
 /* Fills bi->distance from the node's distance-matrix; what is impossible or missing is told, and 10 or 20 then. */
 void fdt_read_distances(const struct fdt_tree *t, const struct fdt_node *node);
 
+/* ---- boot/fdt_bus.c ---- */
+/* Second walk: a PCI host bridge or a place of virtio-mmio goes to bi. */
+void fdt_read_bus(const struct fdt_tree *t, const struct fdt_path *path);
+
 /* ---- boot/fdt_uart.c ---- */
 enum { FDT_MAX_CLOCKS = 32 }; /* fixed ones that are remembered; boards have up to 20 */
 

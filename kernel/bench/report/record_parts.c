@@ -4,6 +4,7 @@
 #include <kernel/hw.h>
 #include <kernel/option.h>
 #include <kernel/rng.h>
+#include <kernel/service.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/version.h>
@@ -262,7 +263,7 @@ void record_machine_keys(const struct bench *b, struct json *j)
 	json_key(j, "hw"), json_string(j, hw ? hw : "");
 	json_key(j, "features"), json_string(j, cpu_features());
 	json_key(j, "errata"), json_string(j, hw_errata());
-	json_key(j, "net"), json_string(j, "off");
+	json_key(j, "net"), json_string(j, net_on ? "on" : "off");
 	json_key(j, "idle"), json_string(j, idle_polls ? "poll" : "halt");
 	put_node_memory(j);
 	json_key(j, "version"), json_string(j, tarry_version);

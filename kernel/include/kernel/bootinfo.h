@@ -22,6 +22,8 @@ enum {
 	BOOT_MAX_UARTS = 8,
 	BOOT_MAX_CONSOLES = 8, /* as many as Linux takes */
 	BOOT_DEFAULT_CONSOLES = 2,
+	BOOT_PCI_WINDOWS = 2, /* below 4 GiB, and anywhere */
+	BOOT_MAX_VIRTIO = 32, /* devices of virtio-mmio: as many as QEMU's board has places for */
 };
 
 #define BOOT_NODE_NONE 0xffffffffu /* no firmware table says which node */
@@ -157,6 +159,20 @@ struct boot_arm64 {
 	bool qemu; /* the board is QEMU's: semihosting may be there */
 };
 
+struct boot_pci { /* the first host bridge */
+	struct {
+		paddr_t base; /* configuration space of bus 0, whether or not that bus is there */
+		u8 bus_first, bus_last;
+		bool known;
+	} ecam;
+	/* Where BARs may lie, from a device tree; firmware with other tables has assigned them. */
+	struct boot_pci_window {
+		paddr_t base;
+		u64 bus_base; /* the same, as devices see it */
+		u64 len; /* 0: there is none */
+	} window[BOOT_PCI_WINDOWS];
+};
+
 /*
  * Between acpi_parse*() and acpi_finish(): tables that can only be read once
  * all CPUs are known. The pointers are the caller's bytes; cleared at the end.
@@ -219,6 +235,9 @@ struct bootinfo {
 	struct boot_x86 x86;
 	struct boot_arm64 arm64;
 	struct boot_acpi acpi;
+	struct boot_pci pci;
+	paddr_t virtio_mmio[BOOT_MAX_VIRTIO]; /* registers; most have no device behind them */
+	unsigned virtio_mmio_count;
 
 	char warnings[BOOT_MAX_WARNINGS][BOOT_WARNING_LEN];
 	unsigned warning_count; /* stored */

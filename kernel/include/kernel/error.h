@@ -11,6 +11,7 @@ enum {
 	EFAULT = 14, /* address not mapped, or access not allowed */
 	EBUSY = 16, /* in use, pinned or isolated by somebody else */
 	EEXIST = 17,
+	ENODEV = 19, /* no such device */
 	EINVAL = 22,
 	ERANGE = 34, /* value out of range */
 	ENOTSUP = 95, /* this CPU, ISA or configuration cannot */

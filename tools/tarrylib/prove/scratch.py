@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-FONT = "deps/font.psf"  # tools/fetch.sh
+FETCHED = ("deps/font.psf", "deps/lwip")  # tools/fetch.sh
 COPIED = ("arch", "boot", "docs", "kernel", "mm", "tests", "tools", "Makefile", "README.md", "linker.ld")
 
 CPU_SECONDS = 60  # of one process of a check, which takes 2 s where nothing is broken
@@ -44,10 +44,13 @@ class Scratch:
                 shutil.copytree(source, to, symlinks=False)
             elif source.exists():
                 shutil.copy2(source, to)
-        font = root / os.environ.get("BUILD", "build") / FONT  # a build without it would fetch it
-        if font.exists():
-            (folder / "build" / FONT).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(font, folder / "build" / FONT)
+        for name in FETCHED:  # a build without them would fetch them
+            source, to = root / os.environ.get("BUILD", "build") / name, folder / "build" / name
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, to)
+            elif source.exists():
+                shutil.copy2(source, to)
         for name, text in (texts or {}).items():
             if (folder / name).read_text() != text:
                 self.put(name, text)

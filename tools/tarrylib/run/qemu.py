@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from . import kvm
-from .settings import MIB, Settings, UsageError, boot_line
+from .settings import CARDS, MIB, Settings, UsageError, boot_line
 
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 OVMF_VARS = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -80,6 +80,17 @@ def _accel(s: Settings) -> list[str]:
     return ["-accel", "tcg,thread=multi"]
 
 
+def _net(s: Settings) -> list[str]:
+    """QEMU's own network: DHCP, a gateway at 10.0.2.2, and ports of our loopback that lead to the guest's."""
+    if not s.net:
+        return ["-nic", "none"]
+    if s.machine == "microvm":
+        raise UsageError("NET: MACHINE=microvm has no PCI")
+    ports = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in s.net.forwards)
+    argv = ["-netdev", f"user,id=net0{ports}", "-device", f"{CARDS[s.net.card]},netdev=net0"]
+    return argv + (["-global", "virtio-mmio.force-legacy=false"] if s.net.card == "virtio-mmio" else [])
+
+
 def _firmware(s: Settings, scratch: Path) -> list[str]:
     if s.arch == "arm64":
         if s.boot == "direct":
@@ -130,7 +141,7 @@ def command(s: Settings, scratch: Path, serial: list[str], iso: Path | None = No
     argv = [program(s), *_accel(s), "-machine", machine, "-cpu", s.cpu,
             "-m", f"{s.mem // MIB}M", "-smp", _smp(s)]
     argv += _tables(s) if s.acpitables else [] if s.machine == "microvm" else _numa(s)
-    argv += ["-display", "none", *serial, "-no-reboot", "-nic", "none"]
+    argv += ["-display", "none", *serial, "-no-reboot", *_net(s)]
     if s.arch == "x86_64":
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
     else:

@@ -35,12 +35,17 @@ DEFAULTS = {
     "ARGS": "",
     "TIMEOUT": "300",
     "ACPITABLES": "",
+    "NET": "",
     "BUILD": "build",
 }
 
 
 # Variables that mean something on one architecture only.
 ARCH_ONLY = {"GIC": "arm64", "EL2": "arm64", "ACPITABLES": "x86_64"}
+
+
+# The network cards, as QEMU names them, by what NET= calls them.
+CARDS = {"virtio": "virtio-net-pci-non-transitional", "virtio-mmio": "virtio-net-device"}
 
 
 class UsageError(Exception):
@@ -51,6 +56,12 @@ class UsageError(Exception):
 class Node:
     cpus: int  # 0 = memory only
     mem: int  # bytes
+
+
+@dataclass(frozen=True)
+class Net:
+    card: str  # of CARDS
+    forwards: tuple[tuple[int, int], ...]  # port of this machine's loopback, TCP port of the guest
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,7 @@ class Settings:
     args: tuple[str, ...]
     timeout: float  # seconds
     acpitables: str
+    net: Net | None
     build: Path
 
     @property
@@ -152,6 +164,25 @@ def parse_nodes(text: str, smp: int, mem: int) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
+def parse_net(text: str, arch: str) -> Net | None:
+    """NET=card[,HOSTPORT-GUESTPORT,...]; "none", or nothing, is no card."""
+    card, *ports = text.split(",")
+    if card in ("", "none") and not ports:
+        return None
+    _choice("NET", card, (*CARDS, "none"))
+    if card == "none":
+        raise UsageError(f"NET={text}: without a card there are no ports")
+    if card == "virtio-mmio" and arch != "arm64":
+        raise UsageError(f"NET={text}: only arm64 has virtio-mmio, this is ARCH={arch}")
+    forwards = []
+    for pair in ports:
+        here, sep, there = pair.partition("-")
+        if not sep:
+            raise UsageError(f"NET={text}: {pair!r} is not HOSTPORT-GUESTPORT")
+        forwards.append((_number("NET", here, 1, 65535), _number("NET", there, 1, 65535)))
+    return Net(card, tuple(forwards))
+
+
 def split_words(line: str) -> list[str]:
     """Boot-line words; double quotes hold spaces and are taken off. UsageError if unpaired."""
     if line.count('"') % 2:
@@ -198,6 +229,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         args=tuple(split_words(v["ARGS"])),
         timeout=_number("TIMEOUT", v["TIMEOUT"], 1, 86400),
         acpitables=v["ACPITABLES"],
+        net=parse_net(v["NET"], arch),
         build=Path(v["BUILD"]),
     )
 

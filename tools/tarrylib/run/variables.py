@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .settings import ARCH_ONLY, DEFAULTS, nearest
 
-BUILD = {"ARCH", "BUILD", "SETUP", "SETUP_WAIT", "V", "ORACLE", "EXTRA_CFLAGS", "PYTHON", "HOSTCC", "WARNINGS", "CROSS", "CC", "LD",
+BUILD = {"ARCH", "BUILD", "SETUP", "SETUP_WAIT", "V", "ORACLE", "LWIP", "EXTRA_CFLAGS", "PYTHON", "HOSTCC", "WARNINGS", "CROSS", "CC", "LD",
          "NM", "OBJCOPY", "OBJDUMP", "SHELL", "VERSION", "VERSION_SRC", "BUILD_ID", "CURDIR"}
 BOOT = set(DEFAULTS) - BUILD
 
@@ -19,7 +19,7 @@ GOALS: dict[str, set[str]] = {
     "planted": {"ONLY"}, "figures": {"CASES"}, "topology": {"FROM"},
 }
 # What is in BUILD, and a goal does not read all the same: programs of the host are of no architecture and have no oracle.
-HOST = {"ARCH", "ORACLE"}
+HOST = {"ARCH", "ORACLE", "LWIP"}
 UNREAD = dict.fromkeys(("host", "test-host", "explore", "topology", "format"), HOST) | {"planted": {"ARCH"}, "figures": {"ARCH"}}
 ALL = BUILD.union(*GOALS.values())
 

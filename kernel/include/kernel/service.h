@@ -1,0 +1,20 @@
+/*
+ * Parts that the kernel does without: each registers how it starts, and an image without them links and runs. They
+ * start last, before the console's first command.
+ */
+#pragma once
+
+#include <kernel/register.h>
+#include <kernel/types.h>
+
+struct service {
+	/* Does nothing unless the boot line asks for it. Task context of the console's CPU; may wait. */
+	void (*start)(void);
+};
+
+#define SERVICE(ident) REGISTER(service, ident, "services")
+
+extern const struct service *const __start_services[], *const __stop_services[];
+
+/* Set by the network when it runs: every record says it. Console's CPU. */
+extern bool net_on;

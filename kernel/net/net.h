@@ -1,0 +1,35 @@
+/* Between the files of the network: what ip= says, the interface to the card, the services. */
+#pragma once
+
+#include <kernel/netdev.h>
+
+enum { NET_SHOWN = 40 }; /* characters of a bad value that a message repeats */
+
+/* ---- address.c: pure ---- */
+
+struct net_config { /* addresses as numbers: 10.0.2.15 is 0x0a00020f */
+	bool dhcp;
+	u32 address, gateway; /* gateway 0: none */
+	unsigned bits; /* of the network */
+};
+
+/* The value of ip=. NULL, or what is wrong with it; then *c is not to be used. */
+const char *net_parse_ip(const char *text, struct net_config *c);
+/* Netmask of so many bits, 1 to 32. */
+u32 net_mask(unsigned bits);
+
+/* ---- interface.c ---- */
+
+/* Give the card to lwIP and set or ask for the address. NULL, or why not. Console's CPU, once. */
+const char *interface_start(struct netdev *dev, const struct net_config *c);
+/* Hand on at most so many frames. How many there were. Console's CPU, in its loop. */
+unsigned interface_poll(unsigned most);
+/* "10.0.2.15/24 gw 10.0.2.2", or that there is none yet. */
+void interface_describe(char *buf, size_t size);
+
+struct interface_counts {
+	u64 received, sent;
+	u64 dropped; /* received, and lwIP had no buffer */
+	u64 unsent; /* the card had no room */
+};
+const struct interface_counts *interface_counts(void);

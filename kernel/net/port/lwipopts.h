@@ -1,0 +1,47 @@
+/*
+ * What lwIP is built with: the raw interface, IPv4, TCP, UDP and DHCP; no threads, no sockets. Nothing of
+ * it grows: every pool has a fixed number of elements, and a stack that has run out drops frames.
+ */
+#pragma once
+
+#define NO_SYS 1
+#define SYS_LIGHTWEIGHT_PROT 0 /* one CPU polls, and no interrupt handler calls it */
+#define LWIP_NETCONN 0
+#define LWIP_SOCKET 0
+
+#define LWIP_IPV6 0
+#define LWIP_DHCP 1
+#define LWIP_ICMP 1
+#define LWIP_RAW 0
+#define IP_REASSEMBLY 0 /* a fragment is work for later, on behalf of anybody */
+#define IP_FRAG 0
+#define LWIP_NETIF_STATUS_CALLBACK 1
+#define LWIP_NETIF_LOOPBACK 0
+#define LWIP_HAVE_LOOPIF 0
+#define LWIP_NETIF_HOSTNAME 1
+
+#define MEM_ALIGNMENT 8
+#define MEM_SIZE (64 * 1024) /* bytes: what waits to be sent */
+#define PBUF_POOL_SIZE 32 /* frames that were received and not yet taken */
+#define MEMP_NUM_TCP_PCB 8 /* connections, those that time out included */
+#define MEMP_NUM_TCP_PCB_LISTEN 4
+#define MEMP_NUM_UDP_PCB 4
+#define MEMP_NUM_TCP_SEG 64
+#define TCP_LISTEN_BACKLOG 1
+#define TCP_DEFAULT_LISTEN_BACKLOG 4
+
+#define TCP_MSS 1460 /* bytes: an Ethernet frame's 1500 without two headers of 20 */
+#define TCP_WND (8 * TCP_MSS)
+#define TCP_SND_BUF (16 * TCP_MSS)
+#define TCP_SND_QUEUELEN 32
+#define LWIP_TCP_KEEPALIVE 1 /* a client that went away without a word must not keep its place */
+
+#define LWIP_STATS 1
+#define LWIP_STATS_DISPLAY 0
+#define LINK_STATS 0
+#define ETHARP_STATS 0
+#define IP_STATS 0
+#define ICMP_STATS 0
+#define TCP_STATS 0
+#define UDP_STATS 0
+#define SYS_STATS 0

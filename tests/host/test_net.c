@@ -1,0 +1,215 @@
+/* The network's own code on the host: what ip= may say, and a ring whose device lies. */
+#include "../../kernel/drivers/net/virtio.h"
+#include "../../kernel/net/net.h"
+#include "check.h"
+#include "random.h"
+
+#include <kernel/error.h>
+#include <kernel/panic.h>
+#include <stdlib.h>
+
+void panic(const char *fmt, ...)
+{
+	fprintf(stderr, "panic: %s\n", fmt);
+	abort();
+}
+
+/* ---- ip= ---- */
+
+TEST(ip_that_is_good)
+{
+	struct net_config c;
+
+	CHECK(!net_parse_ip("dhcp", &c) && c.dhcp);
+	CHECK(!net_parse_ip("10.0.2.15/24,gw=10.0.2.2", &c) && !c.dhcp);
+	CHECK_EQ(c.address, 0x0a00020f);
+	CHECK_EQ(c.gateway, 0x0a000202);
+	CHECK_EQ(c.bits, 24);
+	CHECK_EQ(net_mask(c.bits), 0xffffff00);
+	CHECK(!net_parse_ip("223.255.255.254/30", &c));
+	CHECK_EQ(c.gateway, 0);
+	CHECK(!net_parse_ip("1.0.0.1/1", &c));
+}
+
+TEST(ip_that_is_not)
+{
+	static const struct {
+		const char *text, *why;
+	} bad[] = {
+		{"", "must be dhcp"},
+		{"on", "must be dhcp"},
+		{"dhcp6", "must be dhcp"},
+		{"10.0.2/24", "must be dhcp"},
+		{"10.0.2.256/24", "must be dhcp"},
+		{"10.0.2.015/24", "must be dhcp"},
+		{"10.0.2.1555/24", "bits of the network are missing"},
+		{"10.0.2.15", "bits of the network are missing"},
+		{"10.0.2.15.1/24", "bits of the network are missing"},
+		{"10.0.2.15/", "bits of the network must be"},
+		{"10.0.2.15/0", "bits of the network must be"},
+		{"10.0.2.15/31", "bits of the network must be"},
+		{"10.0.2.15/024", "bits of the network must be"},
+		{"0.0.2.15/24", "no machine may have"},
+		{"127.0.0.1/8", "no machine may have"},
+		{"224.0.0.1/24", "no machine may have"},
+		{"10.0.2.0/24", "address of the network or of all"},
+		{"10.0.2.255/24", "address of the network or of all"},
+		{"10.0.2.15/24,", "only gw="},
+		{"10.0.2.15/24 gw=10.0.2.2", "only gw="},
+		{"10.0.2.15/24,gw=", "gw= must be four"},
+		{"10.0.2.15/24,gw=10.0.2.2,x", "gw= must be four"},
+		{"10.0.2.15/24,gw=10.0.3.2", "gw= is not in the network"},
+		{"10.0.2.15/24,gw=10.0.2.255", "gw= is no other machine"},
+		{"10.0.2.15/24,gw=10.0.2.15", "gw= is no other machine"},
+	};
+	struct net_config c;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *why = net_parse_ip(bad[i].text, &c);
+
+		if (!why || !strstr(why, bad[i].why))
+			CHECK_STR(bad[i].text, why ? why : "accepted");
+		CHECK(why && strstr(why, bad[i].why));
+	}
+}
+
+/* ---- a ring ---- */
+
+static struct virtio_shared *shared;
+static struct virtio_ring ring;
+
+static void begin(unsigned size, bool writes)
+{
+	free(shared);
+	shared = aligned_alloc(
+		64, ALIGN_UP(sizeof(*shared), 64UL)); /* the sanitizer watches its ends */
+	virtio_ring_init(&ring, shared, 0x100000, size, writes);
+	for (unsigned i = 0; writes && i < size; i++)
+		virtio_ring_give(&ring, i, VIRTIO_BUFFER);
+}
+
+/* What a device does with the n-th buffer that it was given. */
+static void done(u16 n, u32 id, u32 len)
+{
+	shared->used.ring[n % ring.size].id = id;
+	shared->used.ring[n % ring.size].len = len;
+	shared->used.idx = (u16)(n + 1);
+}
+
+TEST(ring_goes_round)
+{
+	u32 len;
+
+	begin(16, true);
+	CHECK_EQ(shared->avail.idx, 16);
+	CHECK_EQ(shared->avail.flags, 1);
+	CHECK_EQ(virtio_ring_take(&ring, &len), -EAGAIN);
+	for (unsigned n = 0; n < 200000; n++) { /* the indices wrap three times */
+		unsigned id = shared->avail.ring[n % 16];
+
+		CHECK_EQ(shared->desc[id].addr,
+			 0x100000 + offsetof(struct virtio_shared, buffers) + id * 2048);
+		CHECK_EQ(shared->desc[id].len, 2048);
+		CHECK_EQ(shared->desc[id].flags, 2);
+		done((u16)n, id, n % 2049);
+		CHECK_EQ(virtio_ring_take(&ring, &len), (int)id);
+		CHECK_EQ(len, n % 2049);
+		CHECK_EQ(virtio_ring_take(&ring, &len), -EAGAIN);
+		virtio_ring_give(&ring, id, VIRTIO_BUFFER);
+	}
+	CHECK(!ring.broken);
+}
+
+TEST(ring_for_sending)
+{
+	u32 len;
+
+	begin(4, false);
+	virtio_ring_give(&ring, 3, 100);
+	CHECK_EQ(shared->desc[3].flags, 0);
+	CHECK_EQ(shared->desc[3].len, 100);
+	done(0, 3, 0xffffffff); /* of what it only reads it says nothing */
+	CHECK_EQ(virtio_ring_take(&ring, &len), 3);
+}
+
+static void broken_by(const char *why)
+{
+	u32 len;
+
+	CHECK_EQ(virtio_ring_take(&ring, &len), -EIO);
+	CHECK(ring.broken && strstr(ring.broken, why));
+	done((u16)ring.used, 0, 60);
+	CHECK_EQ(virtio_ring_take(&ring, &len), -EIO); /* for good */
+}
+
+TEST(ring_that_lies)
+{
+	u32 len;
+
+	begin(16, true);
+	done(0, 16, 60);
+	broken_by("a buffer that it did not have");
+	begin(16, true);
+	done(0, 0xffffffff, 60);
+	broken_by("a buffer that it did not have");
+	begin(16, true);
+	done(0, 5, 60);
+	CHECK_EQ(virtio_ring_take(&ring, &len), 5);
+	done(1, 5, 60); /* again */
+	broken_by("a buffer that it did not have");
+	begin(16, true);
+	done(0, 5, VIRTIO_BUFFER + 1);
+	broken_by("more than a buffer holds");
+	begin(16, true);
+	shared->used.idx = 17;
+	broken_by("more buffers than it had");
+	begin(16, true);
+	shared->used.idx = 0xffff; /* backwards */
+	broken_by("more buffers than it had");
+	begin(16, false);
+	done(0, 0, 0);
+	broken_by("more buffers than it had");
+}
+
+/* Whatever it writes, and whenever: what comes back is a buffer that it had, once, and no more than fits. */
+TEST(ring_of_a_hostile_device)
+{
+	struct rng rng;
+	u64 taken = 0, broken = 0;
+	u32 len;
+
+	rng_seed(&rng, 1);
+	for (unsigned round = 0; round < 20000; round++) {
+		begin(1U << rng_below(&rng, 7), rng_below(&rng, 2));
+		for (unsigned step = 0; step < 64 && !ring.broken; step++) {
+			u8 *bytes = (u8 *)shared;
+			unsigned i = (unsigned)rng_below(&rng, ring.size);
+
+			if (!ring.out[i])
+				virtio_ring_give(&ring, i, 64);
+			if (rng_below(&rng, 4)) /* mostly as it should be */
+				done(ring.used,
+				     (u32)rng_below(&rng, ring.size + !rng_below(&rng, 16)),
+				     (u32)rng_below(&rng, 2060));
+			else
+				bytes[rng_below(&rng, offsetof(struct virtio_shared, buffers))] =
+					(u8)rng_next(&rng);
+			bool had[VIRTIO_RING];
+
+			memcpy(had, ring.out, sizeof(had));
+			int id = virtio_ring_take(&ring, &len);
+
+			CHECK(id >= 0 || id == -EAGAIN || id == -EIO);
+			CHECK_EQ(id == -EIO, !!ring.broken);
+			if (id < 0)
+				continue;
+			CHECK((unsigned)id < ring.size && had[id] && !ring.out[id]);
+			CHECK(!ring.writes || len <= VIRTIO_BUFFER);
+			taken++;
+		}
+		broken += !!ring.broken;
+	}
+	CHECK(taken > 10000 && broken > 10000);
+	free(shared);
+	shared = NULL;
+}
