@@ -165,8 +165,10 @@ def waiting(t: Terminal) -> None:
     for how in ("", " --scan"):  # one round that takes long: it speaks from within
         rc, text = t.run(f"bench pmbench --threads 1 --duration 3 --warmup 0 --rounds 1 --cold --map-size 2 --set-size 1{how}")
         result(f"wait.within-a-round{how.replace(' --', '.')}", rc == 0 and re.search(r"^# pmbench: 0 of 1 rounds$", text, re.M), text[:400])
+    rc, text = t.run("bench migrate --pages 65536 --threads 0 --warmup 0 --rounds 1")
+    result("wait.large-set-up", rc == 0 and "# migrate: setting up 256 MiB" in text, text[:400])
     rc, text = t.run("bench migrate --pages 8 --threads 0 --warmup 0 --rounds 3")
-    result("wait.as-asked", rc == 0 and "it ends after" not in text and "migrate: 3 rounds" in text, text[-300:])
+    result("wait.as-asked", rc == 0 and "it ends after" not in text and "setting up" not in text and "migrate: 3 rounds" in text, text[-300:])
 
 
 def tables(t: Terminal) -> None:

@@ -15,6 +15,7 @@
 enum {
 	WARM_UP_SHARE = 4, /* warm-up has at most one part in so many of --time */
 	PATIENCE = 2, /* times --time, after which no disturbed round is measured again */
+	SETUP_LONG = 1 << 16, /* pages; to set so many up takes a second or two under an emulator */
 };
 
 static u64 elapsed(const struct bench *b)
@@ -55,6 +56,13 @@ static void say_how_far(const struct bench *b)
 	if (b->pace.done && !det_mode) /* virtual time tells nobody how long to wait */
 		kprintf(", about %lu s left", (time_left(b) + SECOND - 1) / SECOND);
 	kprintf("\n");
+}
+
+void pace_setup(const struct bench *b, u64 pages)
+{
+	if (!det_mode && !b->quiet && pages >= SETUP_LONG)
+		kprintf("# %s: setting up %lu MiB\n", b->workload->name,
+			(pages << PAGE_SHIFT) >> 20);
 }
 
 void pace_begin(struct bench *b, unsigned variants)

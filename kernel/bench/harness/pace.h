@@ -3,6 +3,8 @@
 
 #include "bench.h"
 
+/* Before a space of so many pages is set up: says so where that takes long. */
+void pace_setup(const struct bench *b, u64 pages);
 /* Before the first round; `variants` are measured in each. */
 void pace_begin(struct bench *b, unsigned variants);
 /* A variant's round is over. Not in a measured part: it may print. */

@@ -6,6 +6,7 @@
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include "bench.h"
+#include "pace.h"
 #include "region.h"
 
 /* ---- whether readers look --------------------------------------------------------- */
@@ -198,8 +199,10 @@ int region_check_room(struct bench *b, u32 node, u64 pages)
 int region_setup(struct bench *b, struct region *r, unsigned index, u64 pages, u32 node)
 {
 	const struct bench_params *p = &b->params;
-	int rc = region_create(r, pages, p->thp, node, 1 + index * (u32)pages, b->any_unsafe);
+	int rc;
 
+	pace_setup(b, pages);
+	rc = region_create(r, pages, p->thp, node, 1 + index * (u32)pages, b->any_unsafe);
 	if (rc)
 		return bench_fail(b, rc, "no memory for %lu pages on node %u", pages, node);
 	if (p->pin && (rc = region_pin(r, p->pin)))
