@@ -111,8 +111,10 @@ struct origin_view work_origin_look(unsigned page, unsigned word)
 	if (!origins[page].used || !origins[page].live)
 		return view;
 	view.frozen = load_acquire(&h->written) && !h->may_be_lost;
-	if (!h->touched)
-		view.least = load_acquire(&work_history[work_root(page)].word[word].told);
+	u64 least = load_acquire(&work_history[work_root(page)].word[word].told);
+
+	if (!h->touched) /* as of then: who writes from now on copies what was told */
+		view.least = least;
 	return view;
 }
 
