@@ -8,3 +8,5 @@
  * again.
  */
 unsigned run_calmly(int argc, char **argv, struct bench_outcome *out);
+/* The record of a variant, as record_make() made it; "" if there is none. */
+const char *record_of(unsigned variant);

@@ -12,6 +12,7 @@
 #include "../../kernel/bench/harness/workload.h"
 #include "../../kernel/bench/report/record.h"
 #include "../../kernel/bench/report/table.h"
+#include "bench_fixture.h"
 #include "core_fixture.h"
 
 enum { REPS = 4, LOOKS = 64 };
@@ -116,15 +117,6 @@ static const char *table_of(struct bench *b, struct bench *floor)
 	table_print(b, floor);
 	console_remove_sink(&shown.sink);
 	return shown.tail;
-}
-
-/* The record of a variant, as record_make() made it; "" if there is none. */
-static const char *record_of(unsigned variant)
-{
-	size_t len;
-	const char *text = results_record(variant, &len);
-
-	return text ? text : "";
 }
 
 TEST(trust, quiet_host)
