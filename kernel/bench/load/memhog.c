@@ -41,25 +41,28 @@ static struct page *take_block(u32 node, u64 most)
 
 /*
  * Take frames of a node until `room` of them are left for everybody else, or
- * none if that many are not free. All CPUs give their caches back.
+ * none if that many are not free. All CPUs give their caches back; false: one
+ * could not be asked to, so that the node has more room than it seems.
  */
-static void memhog_take(struct memhog *hog, u32 node, u64 room)
+static bool memhog_take(struct memhog *hog, u32 node, u64 room)
 {
 	u64 there;
 
 	*hog = (struct memhog){.node = node};
 	for_each_online_cpu (cpu)
-		bench_run_on(cpu, NULL, drain, NULL);
+		if (bench_run_on(cpu, NULL, drain, NULL))
+			return false;
 	while ((there = room_on(node)) > room) {
 		struct page *page = take_block(node, there - room);
 
 		if (!page)
-			return;
+			break;
 		hog->frames += 1UL << page->order;
 		page->next = hog->first;
 		hog->first = page;
 		pmm_drain_caches(); /* single frames come through this CPU's */
 	}
+	return true;
 }
 
 static void memhog_leave(struct memhog *hog)
@@ -143,8 +146,8 @@ int memhog_touch_first(struct bench *b, struct memhog *hog, u32 node, u64 room,
 	for (unsigned i = 0; i < regions && done && !rc; i++)
 		rc = region_empty(&region[i]);
 	if (done && !rc) {
-		memhog_take(hog, node, room);
-		done = touch_all(b, toucher, region, regions, share_pages);
+		done = memhog_take(hog, node, room) &&
+		       touch_all(b, toucher, region, regions, share_pages);
 		memhog_leave(hog);
 	}
 	for (unsigned i = 0; i < regions && done && !rc; i++)

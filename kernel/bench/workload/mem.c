@@ -59,6 +59,15 @@ static void touch(vaddr_t va, u64 pages)
 		store_relaxed((u64 *)(va + (i << PAGE_SHIFT)), i);
 }
 
+/* A store that finds no memory is a panic, so the pages are asked for before. */
+static int fill(struct mem_state *s, vaddr_t va, u64 pages)
+{
+	if (aspace_populate(s->as, va, pages << PAGE_SHIFT, anywhere) != (long)pages)
+		return -ENOMEM;
+	touch(va, pages);
+	return 0;
+}
+
 /* Map what is missing and fill it. */
 static int refill(struct mem_state *s)
 {
@@ -68,13 +77,13 @@ static int refill(struct mem_state *s)
 		if (!s->single[i])
 			rc = map_one(s, &s->single[i], 1);
 		if (!rc)
-			touch(s->single[i], 1);
+			rc = fill(s, s->single[i], 1);
 	}
 	for (unsigned i = 0; i < RUNS && !rc; i++) {
 		if (!s->run[i])
 			rc = map_one(s, &s->run[i], RUN);
 		if (!rc)
-			touch(s->run[i], RUN);
+			rc = fill(s, s->run[i], RUN);
 	}
 	return rc;
 }
