@@ -57,16 +57,20 @@ class Folder:
 FOLDERS = [
     Folder("boot", ("boot/*.c",), True),
     # From the loader to the parsers: a boot takes one of its ways, others need other firmware.
-    Folder("boot/x86_64+arm64", ("boot/*/*.c",), False, "show; numa; test pmm.*; test percpu.*"),
+    Folder("boot/x86_64+arm64", ("boot/*/*.c",), False, "show; numa; test pmm.*; test percpu.*",
+           ("script-memory-maps", "script-bad-tables", "script-boot-line", "script-console", "iso-bios", "gicv2", "uefi")),
     Folder("kernel/lib", ("kernel/lib/*.c",), True, "test percpu.*; test console.*"),
     Folder("kernel/core", ("kernel/core/*.c",), False,
-           cases=("script-console", "script-session", "smp2", "script-bad-input", "script-identical", "script-late-cpu")),
+           cases=("script-console", "script-session", "smp2", "script-bad-input", "script-identical", "script-late-cpu",
+                  "script-boot-line")),
     Folder("kernel/bench", ("kernel/bench/**/*.c",), True, "test bench.*; test pmbench.*; test trust.*; test scale.*",
-           ("script-bench-output", "script-ipis", "script-path", "script-victims", "script-will-it-scale", "script-sample", "script-session",
-            "script-spurious", "script-numa", "script-numa-split", "script-spaces", "script-stale", "script-pmbench")),
+           ("script-bench-output", "script-will-it-scale", "script-session", "script-victims", "script-sample", "script-ipis", "script-path",
+            "script-spurious", "script-numa for numa memhog victims keep policy", "script-numa-split", "script-spaces",
+            "script-stale for victims account region pattern", "script-pmbench", "script-machine")),
     Folder("kernel/shell", ("kernel/shell/*.c",), False,
            "help; list tests; list knobs; list schemes; show; numa; look cpus; look frames; test *",
-           ("script-session", "script-console", "script-bad-input", "memory-only")),
+           ("script-session", "script-console", "script-bad-input", "memory-only", "script-spaces", "script-bad-tables",
+            "script-boot-line")),
     Folder("tools", ("tools/**/*.py", "tests/run.py"), True),
 ]
 

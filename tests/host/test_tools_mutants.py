@@ -179,17 +179,43 @@ def test_verdicts() -> None:
     equal("verdict.boot-without-end", judged(booted, "boot/arm64/c.c", True).what, "did not finish")
     booted = Host(2, "x\nmake: *** [Makefile:1: exec] Error 125\n")
     equal("verdict.boot-without-a-word", judged(booted, "boot/x86_64/c.c", True).what, "killed")
-    work = covered.Work(Host(0, ""), {}, True)
-    work.boots = {("x86_64", "test")}
-    asked: list[str] = []
-    work.case = lambda name, arch: asked.append(name) or covered.Verdict("killed" if name == "script-numa" else "survived", name)
-    found = work.judge(sites.Site("kernel/bench/numa_report.c", 1, "rule", 0, 1, "x", "y"), "x = 1;", "test", ("a", "script-numa", "b"))
-    equal("verdict.cases", (found.what, asked), ("killed", ["script-numa"]))
     for name, host, what in (("passes", Host(0, ""), "survived"), ("fails", Host(1, "failed x\n  not ok a"), "killed"),
                              ("times-out", Host(1, "failed x: timed out"), "did not finish")):
         equal(f"case.{name}", covered.Work(host, {}, True).case("c", "arm64").what, what)
     equal("verdict.arch", [covered.arch_of(f) for f in ("boot/arm64/a.c", "boot/x86_64/a.c", "kernel/lib/arm64.c")],
           ["arm64", "x86_64", "x86_64"])
+
+
+def test_cases() -> None:
+    work = covered.Work(Host(0, ""), {}, True)
+    work.boots = {("x86_64", "test"), ("arm64", "test")}
+    asked: list[str] = []
+    fails_always: set[str] = set()
+
+    def case(name: str, arch: str) -> covered.Verdict:
+        asked.append(name)
+        mutated = work.scratch.held[-1] == "y = 1;"
+        return covered.Verdict("killed" if name in fails_always or (name == "script-numa" and mutated) else "survived", name)
+
+    def found(file: str, *cases: str) -> tuple[str, list[str]]:
+        asked.clear()
+        verdict = work.judge(sites.Site(file, 1, "rule", 0, 1, "x", "y"), "x = 1;", "test", cases)
+        return verdict.what, asked
+
+    work.case = case
+    equal("cases.of-one-architecture", [work.has_case(name, arch) for name, arch in (
+        ("gicv2", "arm64"), ("gicv2", "x86_64"), ("smp2", "x86_64"), ("smp2", "arm64"))], [True, False, True, True])
+    numa = "kernel/bench/numa_report.c"
+    equal("cases.kill-confirmed", found(numa, "a", "script-numa", "b"), ("killed", ["script-numa"] * 2))
+    equal("cases.kill-confirmed-once", found(numa, "a", "script-numa", "b"), ("killed", ["script-numa"]))
+    equal("cases.all-pass", found(numa, "a", "b"), ("survived", ["a", "b"]))
+    equal("cases.for-files", found(numa, "a for pmbench", "b for x report"), ("survived", ["b"]))
+    equal("cases.for-other-architectures", found("boot/arm64/c.c", "iso-bios", "gicv2", "uefi"), ("survived", ["gicv2", "uefi"]))
+    fails_always.add("b")
+    try:
+        equal("cases.fails-always", found(numa, "b"), "error")
+    except SystemExit as error:
+        equal("cases.fails-always", "not mutated, and not passed: b" in str(error), True)
 
 
 class Work:
@@ -262,6 +288,7 @@ def main() -> int:
     test_python()
     test_places()
     test_verdicts()
+    test_cases()
     test_counting()
     return OUT.end()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import re
 import sys
@@ -44,6 +45,8 @@ class Work:
     def __init__(self, scratch: Scratch, programs: dict[str, list[str]], may_boot: bool):
         self.scratch, self.programs, self.may_boot = scratch, programs, may_boot
         self.boots: set[tuple[str, str]] = set()  # those that passed where nothing is broken
+        self.proven: set[tuple[str, str]] = set()  # cases that did, and their architectures
+        self.accused: tuple[str, str] | None = None  # the case that did not pass last
 
     @staticmethod
     def several(root: Path, folder: Path, jobs: int, boots: bool) -> list[Work]:
@@ -117,13 +120,21 @@ class Work:
             return Verdict("did not finish", f"{name}: {out.strip()[-100:]!r}")
         return self.verdict(name, code, out, (TIMEOUT, CANNOT_RUN))
 
-    def booted(self, arch: str, command: str, cases: tuple[str, ...], file: str = "") -> Verdict:
-        """Cases that share a word with the file come first."""
+    def has_case(self, name: str, arch: str) -> bool:
+        """Some cases are of one architecture."""
+        config = configparser.ConfigParser(interpolation=None)
+        config.read(self.scratch.folder / "tests/cases.cfg", "utf-8")
+        return arch in config.get(name, "arch", fallback=arch).split()
+
+    def booted(self, arch: str, command: str, cases: tuple[str, ...], file: str) -> Verdict:
+        """A boot, then cases: those that share a word with the file come first, and of "CASE for WORD ..." no others run."""
         verdict = self.boot(arch, command, file)
-        words = set(Path(file).stem.split("_"))
-        for name in sorted(cases, key=lambda name: not words & set(re.split(r"[-_]", name))):
-            if verdict.what == "survived":
+        words = set(re.split(r"[_/.]", file))
+        for case in sorted(cases, key=lambda case: not words & set(re.split(r"[-_ ]", case))):
+            name, _, only = case.partition(" for ")
+            if verdict.what == "survived" and self.has_case(name, arch) and (not only or words & set(only.split())):
                 verdict = self.case(name, arch)
+                self.accused = None if verdict.what == "survived" else (name, arch)
         return verdict
 
     # --- a mutant ---
@@ -133,24 +144,38 @@ class Work:
     def covered_on_host(self, file: str) -> bool:
         return file.endswith(".py") or bool(self.covering(file))
 
-    def need_boot(self, arch: str, command: str, cases: tuple[str, ...]) -> None:
+    def need_boot(self, arch: str, command: str) -> None:
         """SystemExit if it does not pass unmutated."""
         if (arch, command) in self.boots:
             return
         errors = self.scratch.make(image(arch), arch=arch)
-        verdict = self.booted(arch, command, cases)
+        verdict = self.boot(arch, command)
         if errors or verdict.what != "survived":
             raise SystemExit(f"error: mutants: not mutated, and not passed: {errors or verdict.text}")
         self.boots.add((arch, command))
 
+    def confirm(self) -> None:
+        """The same for the case that did not pass; it is not asked again."""
+        if not self.accused or self.accused in self.proven:
+            return
+        name, arch = self.accused
+        errors = self.scratch.make(image(arch), arch=arch)
+        verdict = self.case(name, arch)
+        if errors or verdict.what != "survived":
+            raise SystemExit(f"error: mutants: not mutated, and not passed: {errors or verdict.text}")
+        self.proven.add(self.accused)
+
     def judge(self, site: Site, text: str, boot: str, cases: tuple[str, ...] = ()) -> Verdict:
         if self.may_boot and not site.file.endswith(".py"):
-            self.need_boot(arch_of(site.file), boot, cases)
+            self.need_boot(arch_of(site.file), boot)
+        self.accused = None
         self.scratch.put(site.file, site.apply(text))
         try:
-            return self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot, cases)
+            verdict = self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot, cases)
         finally:
             self.scratch.put(site.file, text)
+        self.confirm()
+        return verdict
 
     def in_c(self, file: str, boot: str, cases: tuple[str, ...]) -> Verdict:
         """A boot is dear: where no host test covers the file, and where those that do were made for another."""
