@@ -28,7 +28,7 @@ ONE = (
     "bench floor --reps 2 --warmup 1",
     "bench tlb --reps 2 --warmup 1",
     "bench mem --reps 2 --warmup 1 --schemes baseline,batch",
-    "bench page_fault1 --pages 64 --reps 2 --warmup 1; bench tlb_flush2 --pages 16 --reps 2 --warmup 0; bench mprotect_loop --reps 2 --warmup 0",
+    "bench page_fault1 --pages 64 --reps 2 --warmup 1 --schemes never,baseline; bench tlb_flush2 --pages 16 --reps 2 --warmup 0; bench mprotect_loop --reps 2 --warmup 0",
     "results",
     "bench migrate --threads 0 --pages 8 --reps 2 --membind 1 --keep", "numa", "drop",
     "bench migrate --threads 0 --pages 8 --reps 2 --time 1",
@@ -38,7 +38,8 @@ ONE = (
 FOUR = (
     "bench migrate --threads 2 --cpus 2:1,3 --pages 64 --reps 3 --warmup 1 --write-pct 50 --pattern zipf --schemes baseline,batch",
     "bench migrate --threads 4 --slice 50 --procs 2 --share 2 --stripe 4 --pages 64 --reps 2 --interleave 0-1",
-    "bench numa_balance --threads 2 --pages 64 --reps 2 --warmup 0 --eat 1:50 --pattern linear --schemes baseline,late-map",
+    "bench numa_balance --threads 2 --pages 64 --reps 2 --warmup 0 --eat 1:50 --pattern linear --schemes never,baseline,late-map",
+    "bench page_fault1 --threads 2 --pages 8 --reps 2 --warmup 0 --schemes never,baseline",
     "bench pmbench --threads 2 --accesses 300 --map-size 4 --set-size 2 --reps 2 --warmup 1 --access normal --shape 9000 --read-pct 70 "
     "--offset 5 --initialize",
     "bench pmbench --affinity 1/2-3:4 --slice 20 --accesses 200 --map-size 2 --set-size 1 --reps 2 --warmup 0 --cold --scan --preferred 1",
@@ -209,6 +210,18 @@ def wrong_values(console: str, block: records.Block) -> list[str]:
             if not known.get(key) or known[key][1] != value[1] or abs(float(value[0]) - float(known[key][0])) > 0.00011]
 
 
+def check_columns(name: str, console: str) -> None:
+    """The lines of a table's heading and its rows are of one length: all columns end where they end."""
+    lines, tables, wrong = [line.rstrip() for line in console.splitlines()], 0, []
+    for at, (names, units) in enumerate(zip(lines, lines[1:])):
+        if not re.match(r"[^\s\-].*\S  +\S", names) or not re.match(r" {10}", units):
+            continue
+        rows = lines[at + 1:next(n for n in range(at + 2, len(lines)) if not lines[n] or re.search("[:#{]", lines[n]))]
+        wrong += [f"{row!r} below {names!r}" for row in rows if len(row) != len(names)]
+        tables += 1
+    result(f"{name}.columns", tables > 4 and not wrong, "\n".join(wrong[:4]) or f"{tables} tables")
+
+
 def check_records(name: str, console: str) -> None:
     block = records.extract(console)
     wrong = wrong_values(console, block)
@@ -278,6 +291,7 @@ def body() -> None:
             raise Missing(f"no {path.relative_to(ROOT)} (CMD=renew writes it)")
         compare(name, lines, path)
         if name != "wrong":
+            check_columns(name, text)
             check_records(name, text)
 
 

@@ -25,6 +25,7 @@ void bench_series_add(struct bench *b, const struct bench_series *row, const cha
 
 	ASSERT(b->series_count < BENCH_MAX_SERIES);
 	*s = *row;
+	ASSERT(s->busy || !s->time); /* by the initiator, at least */
 	if (s->time)
 		s->unit = bench_time_unit(s->unit);
 	va_start(ap, fmt);

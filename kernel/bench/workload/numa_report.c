@@ -48,13 +48,16 @@ static const char *fixed(char buf[24], u64 value, unsigned digits)
 static void print_memhog(const struct bench *b)
 {
 	const struct numa_state *s = b->state;
+	const char *before = "pages that started away from home: ";
 	char away[24];
 
-	for (unsigned i = 0; i < b->variant_count; i++)
-		if (!b->variant[i].skipped[0])
-			kprintf("%s%s %s %%", i ? ", " : "pages that started away from home: ",
-				b->variant[i].label,
-				fixed(away, tenths(s->sums[i].away, &s->sums[i]), 1));
+	for (unsigned i = 0; i < b->variant_count; i++) {
+		if (b->variant[i].skipped[0])
+			continue;
+		kprintf("%s%s %s %%", before, b->variant[i].label,
+			fixed(away, tenths(s->sums[i].away, &s->sums[i]), 1));
+		before = ", ";
+	}
 	kprintf("; a program held %lu frames of node %u meanwhile\n", s->hog.frames, s->hog.node);
 }
 
