@@ -20,7 +20,8 @@ ENOUGH_ON_HOST = ("boot/", "kernel/lib/")  # host tests are made for these
 TOOLS_SECONDS = 120  # they take up to ten of an idle host
 BOOT_SECONDS = 240
 TIMEOUT, CANNOT_RUN = 124, 77  # exit statuses of tools/launch.py; one that ends without a word, 125, is broken
-FAILED = re.compile(r"^\s*not ok|ERROR: .*Sanitizer|runtime error:|panic:|^error: |stuck|Traceback", re.MULTILINE)
+FAILED = (re.compile(r"^\s*not ok|ERROR: .*Sanitizer|runtime error:|panic:|stuck|Traceback"),
+          re.compile(r"^error: "))  # tests that pass are told of errors, too
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Work:
     def verdict(self, what: str, code: int, out: str, did_not_finish: tuple[int, ...]) -> Verdict:
         if not code:
             return Verdict("survived", what)
-        line = next((l.strip() for l in out.splitlines() if FAILED.search(l)), "")
+        line = next((l.strip() for failed in FAILED for l in out.splitlines() if failed.search(l)), "")
         if code in did_not_finish or code < 0 and not line and -code in (9, 24):
             return Verdict("did not finish", f"{what}: exit status {code}: {line or out.strip()[-100:]!r}")
         return Verdict("killed", f"{what}: {line or f'exit status {code}'}")
