@@ -68,9 +68,9 @@ FOLDERS = [
             "script-spurious", "script-numa for numa memhog victims keep policy", "script-numa-split", "script-spaces",
             "script-stale for victims account region pattern", "script-pmbench", "script-machine")),
     Folder("kernel/shell", ("kernel/shell/*.c",), False,
-           "help; list tests; list knobs; list schemes; show; numa; look cpus; look frames; test *",
-           ("script-session", "script-console", "script-bad-input", "memory-only", "script-spaces", "script-bad-tables",
-            "script-boot-line")),
+           "help; list tests; list knobs; list schemes; show; numa; look cpus; look frames; test console.*",
+           ("script-verbs", "script-session", "script-console", "script-bad-input", "script-spaces", "script-bad-tables",
+            "script-boot-line", "memory-only", "det")),
     Folder("tools", ("tools/**/*.py", "tests/run.py"), True),
 ]
 

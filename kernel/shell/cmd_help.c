@@ -132,7 +132,7 @@ static unsigned look_run(int argc, char **argv)
 {
 	for (const struct look_subject *const *s = __start_lookers; s < __stop_lookers; s++) {
 		if (argc == 1)
-			kprintf("%-8s %-8s %s\n", (*s)->name, (*s)->usage, (*s)->summary);
+			kprintf("%-8s %-14s %s\n", (*s)->name, (*s)->usage, (*s)->summary);
 		else if (!strcmp((*s)->name, argv[1]))
 			return (*s)->run(argc - 1, argv + 1);
 	}

@@ -182,4 +182,5 @@ def body() -> None:
     console()
 
 
-main(body)
+if __name__ == "__main__":
+    main(body)
