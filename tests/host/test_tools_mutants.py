@@ -136,7 +136,7 @@ class Host:
         self.end, self.errors, self.ran, self.held = (code, out), errors, [], []
 
     def run(self, argv: list[str], **more: object) -> tuple[int, str]:
-        self.ran.append(argv[-2] if argv[0] == "env" else argv[0])
+        self.ran.append(next((word for word in argv if word.startswith("build/")), argv[0]))
         return self.end
 
     def make(self, *targets: str, arch: str = "") -> str:
@@ -175,6 +175,11 @@ def test_verdicts() -> None:
     booted = Host(0, "")
     judged(booted, "boot/a.c", True)
     equal("verdict.no-boot-where-host-tests-are-made-for-it", "make" in booted.ran, False)
+    booted = Host(0, "")
+    work = covered.Work(booted, {"explore": ["kernel/core/b.c"], "test_b": ["kernel/core/b.c"]}, True)
+    work.boots = {("x86_64", "test")}
+    work.judge(sites.Site("kernel/core/b.c", 1, "rule", 0, 1, "x", "y"), "x = 1;", "test")
+    equal("verdict.explored-after-the-boot", booted.ran, ["build/host/test_b", "make", "build/host/explore"])
     booted = Host(2, "x\nmake: *** [Makefile:1: exec] Error 124\n")
     equal("verdict.boot-without-end", judged(booted, "boot/arm64/c.c", True).what, "did not finish")
     booted = Host(2, "x\nmake: *** [Makefile:1: exec] Error 125\n")

@@ -16,6 +16,8 @@ SOURCES = ("arch", "boot", "kernel", "mm", "tests", "tools", "Makefile", "linker
 TESTS_OF_TOOLS = ("tests/host_tools.py", "tests/host/test_tools*.py",
                   *(f"tests/host/test_{name}.py" for name in ("captures", "figures", "kvm", "pmbench_xml", "results", "variables", "will_it_scale")))
 EACH = {"CHECK_SECONDS": "10"}  # of CPU time for one test; where nothing is broken the longest takes one
+EXPLORERS = ("explore", "explore_races")  # they see barriers and waits that are left out: tests/host/model/main.c
+ORDERINGS = 600  # of each scenario, as each change is tried with; some 15 s
 ENOUGH_ON_HOST = ("boot/", "kernel/lib/")  # host tests are made for these
 TOOLS_SECONDS = 120  # they take up to ten of an idle host
 BOOT_SECONDS = 240
@@ -54,7 +56,7 @@ class Work:
         """As many as jobs. Every test passes in them: SystemExit if one does not."""
         first = Scratch(root, folder / "0")
         code, out = first.run(["make", "-s", "SETUP=no", "print-HOST_TESTS"])
-        names = [name for name in out.split() if name.startswith("test_")]
+        names = [name for name in out.split() if name.startswith("test_") or name in EXPLORERS]
         first.take_built(root, *(f"host/{name}.obj" for name in names))
         errors = "" if code == 0 else out
         errors = errors or first.make(*(f"host/{name}" for name in names))
@@ -91,7 +93,8 @@ class Work:
 
     def program(self, name: str) -> Verdict:
         env = [f"{k}={v}" for k, v in EACH.items()]
-        code, out = self.scratch.run(["env", *env, f"build/host/{name}", "--stop"])
+        more = ["--orderings", str(ORDERINGS), "--jobs", "1"] if name in EXPLORERS else []
+        code, out = self.scratch.run(["env", *env, f"build/host/{name}", *more, "--stop"])
         return self.verdict(name, code, out, (TIMEOUT,))
 
     def tools(self, file: str = "") -> Verdict:
@@ -128,8 +131,15 @@ class Work:
         return arch in config.get(name, "arch", fallback=arch).split()
 
     def booted(self, arch: str, command: str, cases: tuple[str, ...], file: str) -> Verdict:
-        """A boot, then cases: those that share a word with the file come first, and of "CASE for WORD ..." no others run."""
+        """
+        A boot, the explorers that have the file, then cases: those that share a word with it come first, and of
+        "CASE for WORD ..." no others run.
+        """
         verdict = self.boot(arch, command, file)
+        for name in self.covering(file, explorers=True):
+            if verdict.what == "survived":
+                errors = self.scratch.make(f"host/{name}")
+                verdict = Verdict("not built", errors.strip()[:160]) if errors else self.program(name)
         words = set(re.split(r"[_/.]", file))
         for case in sorted(cases, key=lambda case: not words & set(re.split(r"[-_ ]", case))):
             name, _, only = case.partition(" for ")
@@ -139,8 +149,8 @@ class Work:
         return verdict
 
     # --- a mutant ---
-    def covering(self, file: str) -> list[str]:
-        return [name for name, files in self.programs.items() if file in files]
+    def covering(self, file: str, explorers: bool = False) -> list[str]:
+        return [name for name, files in self.programs.items() if file in files and (name in EXPLORERS) == explorers]
 
     def covered_on_host(self, file: str) -> bool:
         return file.endswith(".py") or bool(self.covering(file))
