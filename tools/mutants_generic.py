@@ -66,7 +66,7 @@ FOLDERS = [
     Folder("kernel/bench", ("kernel/bench/**/*.c",), True, "test bench.*; test pmbench.*; test trust.*; test scale.*",
            ("script-bench-output", "script-will-it-scale", "script-session", "script-victims", "script-sample", "script-ipis", "script-path",
             "script-spurious", "script-numa for numa memhog victims keep policy", "script-numa-split", "script-spaces",
-            "script-stale for victims account region pattern", "script-pmbench", "script-machine")),
+            "script-stale for victims account region pattern", "script-pmbench", "script-machine", "det")),
     Folder("kernel/shell", ("kernel/shell/*.c",), False,
            "help; list tests; list knobs; list schemes; show; numa; look cpus; look frames; test console.*",
            ("script-verbs", "script-session", "script-console", "script-bad-input", "script-spaces", "script-bad-tables",

@@ -9,6 +9,7 @@
 #include <kernel/ktest.h>
 #include <kernel/option.h>
 #include <kernel/string.h>
+#include <mm/numa.h>
 #include "../../kernel/bench/harness/bench.h"
 #include "bench_fixture.h"
 #include "core_fixture.h"
@@ -50,17 +51,18 @@ static unsigned run_without(u32 n, int argc, const char *const *argv, struct ben
 
 enum {
 	REQUESTS_MAX = 200, /* more than any of these runs makes */
-	EACH = 16, /* from here on they are of a kind: a space, a page, a space, ... */
+	FEW = 12, /* behind these they are of a kind, page after page, and some of them stand for all */
+	MORE = 100,
 };
 
-/* Each request in turn, up to the first that the run can do without: a floor's, which is left out then. */
-static void run_without_each(int argc, const char *const *argv)
+/* Each request in turn, behind `each` of them some, up to the first that the run can do without: a floor's, which is left out then. */
+static void run_without_each(u32 each, int argc, const char *const *argv)
 {
 	static struct capture said;
 	struct bench_outcome out;
 	unsigned rc = RC_FAIL;
 
-	for (u32 n = 1; rc != RC_PASS; n += n < EACH ? 1 : n / 4) {
+	for (u32 n = 1; rc != RC_PASS; n += n < each ? 1 : n / 2) {
 		u64 used = bench_memory_in_use();
 
 		REQUIRE(n < REQUESTS_MAX);
@@ -81,11 +83,10 @@ static void run_without_each(int argc, const char *const *argv)
 	EXPECT_EQ(out.stale_reads, 0);
 }
 
-#define RUN(...)                                                                                   \
+#define RUN(each, ...)                                                                             \
 	do {                                                                                       \
-		static const char *const argv[] = {"bench", __VA_ARGS__, "--rounds",               \
-						   "1",	    "--warmup",	 "0"};                     \
-		run_without_each(ARRAY_SIZE(argv), argv);                                          \
+		const char *const argv[] = {"bench", __VA_ARGS__, "--warmup", "0"};                \
+		run_without_each(each, ARRAY_SIZE(argv), argv);                                    \
 	} while (0)
 
 TEST(bench, fails_cleanly_wherever_memory_runs_out)
@@ -93,14 +94,26 @@ TEST(bench, fails_cleanly_wherever_memory_runs_out)
 	NEED_CPUS(2);
 	if (!det_mode || option_get("det.seed"))
 		SKIP("needs runs that make the same requests, and no more of them: det=1 alone");
-	RUN("migrate", "--pages", "16", "--threads", "1");
-	RUN("numa_balance", "--pages", "16", "--threads", "1");
-	RUN("numa_balance", "--pages", "16", "--threads", "1", "--eat", "1:50");
-	RUN("pmbench", "--threads", "1", "--accesses", "50", "--map-size", "1", "--set-size", "1");
-	RUN("pmbench", "--threads", "1", "--accesses", "50", "--map-size", "1", "--set-size", "1",
-	    "--scan");
-	RUN("page_fault2", "--pages", "4", "--threads", "1");
-	RUN("floor");
-	RUN("tlb");
-	RUN("mem");
+	RUN(FEW, "migrate", "--pages", "16", "--threads", "1", "--rounds", "1");
+	RUN(FEW, "numa_balance", "--pages", "16", "--threads", "1", "--rounds", "1");
+	RUN(FEW, "numa_balance", "--pages", "16", "--threads", "1", "--rounds", "1", "--eat",
+	    numa_node_of_cpu(1) ? "1:50" : "0:50");
+	RUN(FEW, "pmbench", "--threads", "1", "--accesses", "50", "--map-size", "1", "--set-size",
+	    "1", "--rounds", "1");
+	RUN(FEW, "pmbench", "--threads", "1", "--accesses", "50", "--map-size", "1", "--set-size",
+	    "1", "--rounds", "1", "--scan");
+	RUN(FEW, "page_fault2", "--pages", "4", "--threads", "1", "--rounds", "1");
+	RUN(FEW, "floor", "--rounds", "1");
+	RUN(FEW, "tlb", "--rounds", "1");
+	RUN(FEW, "mem", "--rounds", "1");
+}
+
+/* Threads of two nodes use parts of large pages, so that the first round splits them and the second makes them anew. */
+TEST(bench, fails_cleanly_where_memory_runs_out_between_rounds)
+{
+	NEED_CPUS(3);
+	if (!det_mode || option_get("det.seed") || numa_node_of_cpu(1) == numa_node_of_cpu(2))
+		SKIP("needs det=1 alone, and a node that begins with CPU 2");
+	RUN(MORE, "numa_balance", "--pages", "1024", "--threads", "2", "--stripe", "128", "--thp",
+	    "--rounds", "2", "--vary", "numa_split=shared");
 }
