@@ -60,7 +60,7 @@ def looks() -> None:
     names = [line.split()[0] for line in shown["list"][0]]
     result("list", names == ["tests", "workloads", "knobs", "schemes", "litmus"], str(names))
     subjects = [re.fullmatch(r"(\S+) +((?:\[SPACE\] ADDR)?) +(\S.*)", line) for line in shown["look"][0]]
-    result("look", all(subjects) and len({s.start(3) for s in subjects}) == 1 and len(subjects) == 6, "\n".join(shown["look"][0]))
+    result("look", all(subjects) and len({s.start(3) for s in subjects}) == 1 and len(subjects) > 5, "\n".join(shown["look"][0]))
 
 
 def wrong() -> None:
