@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import report  # noqa: E402
 from tarrylib.report import results as res, summary  # noqa: E402
 from tarrylib.run import guest, qemu  # noqa: E402
-from tarrylib.run.settings import Settings, UsageError, given, host_cpus, parse, words  # noqa: E402
+from tarrylib.run.settings import Settings, UsageError, given, host_cpus, masked, parse, words  # noqa: E402
 
 CONFIG = "tools/bench.cfg"
 STOPPED = 128 + signal.SIGINT
@@ -88,7 +88,7 @@ def describe(settings: Settings, user: dict[str, str], config: Path) -> dict:
     """What a reader of the results must know about the machine and the build."""
     image = qemu.kernel(settings)
     return {
-        "argv": ["tools/bench.py"] + [f"{k}={v}" for k, v in user.items()],
+        "argv": ["tools/bench.py"] + [masked(f"{k}={v}") for k, v in user.items()],
         "config": str(config),
         "started": res.utc_now(),
         "build": first_line(["git", "describe", "--always", "--dirty"]) or "unknown",
@@ -112,7 +112,7 @@ def run_one(folder: Path, boot: res.Boot, settings: Settings) -> None:
         say("interrupted")
         res.add_console(folder, boot, seen.decode("utf-8", "replace"))
         raise
-    boot.qemu, boot.seconds = run.argv, round(run.seconds, 3)
+    boot.qemu, boot.seconds = [masked(word) for word in run.argv], round(run.seconds, 3)
     boot.code, boot.message = run.code, run.message
     res.add_console(folder, boot, run.text)
     good = not run.code and not boot.damaged and boot.record_count

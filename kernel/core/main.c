@@ -87,6 +87,7 @@ void kernel_main(struct bootinfo *bi)
 	percpu_save_template();
 	kernel_bootinfo = bi;
 	arch_init_early(bi);
+	option_hide(bi->cmdline, "net.token");
 	print_first_line(bi);
 	panic_init();
 	det_init(option_u64("det", 0, 0, 1), option_u64("det.seed", 0, 0, UINT64_MAX));

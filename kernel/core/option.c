@@ -83,6 +83,38 @@ void option_init(const char *cmdline)
 	}
 }
 
+/* Where a word ends that begins at s. */
+static char *word_end(char *s)
+{
+	for (bool quoted = false; *s && (quoted || !is_blank(*s)); s++) {
+		if (*s == '"')
+			quoted = !quoted;
+		else if (*s == '\\' && s[1] == '"')
+			s++;
+	}
+	return s;
+}
+
+/* Behind "name=" at s, wherever quotes are in it; NULL: that is another word. */
+static char *value_of(char *s, const char *name)
+{
+	for (; *s == '"' || (*s && *s == *name); s++)
+		name += *s != '"';
+	return !*name && *s == '=' ? s + 1 : NULL;
+}
+
+void option_hide(char *cmdline, const char *name)
+{
+	for (char *s = cmdline; *s;) {
+		char *value = value_of(s, name);
+		char *end = word_end(s);
+
+		if (value && value < end)
+			memset(value, '*', (size_t)(end - value));
+		s = end + (*end != '\0');
+	}
+}
+
 const char *option_nth(const char *name, unsigned n)
 {
 	const char *value = NULL;

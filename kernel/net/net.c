@@ -17,12 +17,25 @@ enum { FRAMES_PER_LOOK = 16 }; /* between two looks at the other consoles, whate
 
 static struct netdev card;
 
+/* True: there were frames. Does nothing inside itself: the end of a run may come out of it. */
+static bool look(void)
+{
+	static bool looking;
+	unsigned frames;
+
+	if (looking)
+		return false;
+	looking = true;
+	frames = interface_poll(FRAMES_PER_LOOK);
+	sys_check_timeouts();
+	remote_poll();
+	looking = false;
+	return frames;
+}
+
 static bool poll(struct console_poll *p __unused)
 {
-	unsigned frames = interface_poll(FRAMES_PER_LOOK);
-
-	sys_check_timeouts();
-	return frames;
+	return look();
 }
 
 static struct console_poll polled = {.poll = poll};
@@ -41,7 +54,7 @@ static bool find_card(void)
 BOOT_OPTION(ip, "ip", "dhcp|ADDRESS/BITS[,gw=ADDRESS]",
 	    "network, off without it; it is looked at while the console waits for input");
 
-static void start(void)
+static void start_network(void)
 {
 	const char *text = option_get("ip"), *wrong;
 	struct net_config config;
@@ -66,10 +79,11 @@ static void start(void)
 		return;
 	}
 	net_on = true;
+	remote_start(look);
 	console_add_poll(&polled);
 }
 
-SERVICE(net_service) = {.start = start};
+SERVICE(net_service) = {.start = start_network};
 
 /* ---- look net ---- */
 

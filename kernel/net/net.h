@@ -33,3 +33,20 @@ struct interface_counts {
 	u64 unsent; /* the card had no room */
 };
 const struct interface_counts *interface_counts(void);
+
+/* ---- token.c: pure ---- */
+
+enum { NET_TOKEN_MIN = 16, NET_TOKEN_MAX = 64 }; /* characters */
+
+/*
+ * Is it the token? Both are padded with zeros. Takes as long however much of it is right: all places are looked at, and
+ * nothing is decided before the last.
+ */
+bool net_token_is(const char token[NET_TOKEN_MAX + 1], const char sent[NET_TOKEN_MAX + 1]);
+
+/* ---- remote.c ---- */
+
+/* Listen where net.console= says, if it does. look: what polls the network, for the end of a run. Console's CPU, once. */
+void remote_start(bool (*look)(void));
+/* Send what was printed, close what is to be closed. Console's CPU, in its loop. */
+void remote_poll(void);

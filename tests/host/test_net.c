@@ -73,6 +73,26 @@ TEST(ip_that_is_not)
 	}
 }
 
+/* ---- the token ---- */
+
+TEST(token)
+{
+	char token[NET_TOKEN_MAX + 1] = "correct-horse-battery", sent[NET_TOKEN_MAX + 1];
+
+	memcpy(sent, token, sizeof(sent));
+	CHECK(net_token_is(token, sent));
+	for (unsigned i = 0; i < sizeof(sent);
+	     i++) { /* each place counts, the padding and its end, too */
+		for (unsigned bit = 0; bit < 8; bit++) {
+			sent[i] ^= (char)(1U << bit);
+			CHECK(!net_token_is(token, sent));
+			sent[i] ^= (char)(1U << bit);
+		}
+	}
+	memset(sent, 0, sizeof(sent));
+	CHECK(!net_token_is(token, sent));
+}
+
 /* ---- a ring ---- */
 
 static struct virtio_shared *shared;

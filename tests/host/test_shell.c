@@ -298,6 +298,30 @@ TEST(option_words_that_are_odd)
 		  "boot line: word 2: its quote has no end: the rest of the line belongs to it\n");
 }
 
+static bool hides(const char *line, const char *shown)
+{
+	char text[128];
+
+	strcpy(text, line);
+	option_hide(text, "net.token");
+	if (strcmp(text, shown))
+		printf("# %s: %s\n", line, text);
+	return !strcmp(text, shown);
+}
+
+TEST(option_values_are_hidden)
+{
+	CHECK(hides("net.token=abc", "net.token=***"));
+	CHECK(hides("a net.token=abc  b=c", "a net.token=***  b=c"));
+	CHECK(hides("net.token=\"a b\" x=\"net.token=y\"", "net.token=***** x=\"net.token=y\""));
+	CHECK(hides("\"net.token=a b\" c", "\"net.token=**** c"));
+	CHECK(hides("net.\"token\"=ab c", "net.\"token\"=** c"));
+	CHECK(hides("net.token=a net.token=\"b c", "net.token=* net.token=****"));
+	CHECK(hides("net.token=a\\\" net.token", "net.token=*** net.token"));
+	CHECK(hides("net.tokens=a xnet.token=b net.token= net.toke=c",
+		    "net.tokens=a xnet.token=b net.token= net.toke=c"));
+}
+
 TEST(option_words_of_one_name)
 {
 	option_init("console=ttyS0 quiet console=ttyS1,9600 console");

@@ -74,6 +74,8 @@ def test_limits() -> None:
     refused("words.no-value", "SMP: not one of", settings.words, ["SMP"])
     refused("words.unknown", "X=1: not one of", settings.words, ["X=1"])
     equal("given", settings.given({"SMP": "3", "CMD": "", "HOME": "/"}), {"SMP": "3"})
+    equal("masked", [settings.masked(line) for line in ("a net.token=abc b", 'net.token="a b" c', '"net.token=a b" c', "xnet.tokens=a")],
+          ["a net.token=*** b", "net.token=*** c", '"net.token=***" c', "xnet.tokens=a"])
     equal("split", settings.split_words('a "b c"  d="e f" '), ["a", "b c", "d=e f"])
     equal("line.space-no-value", settings.boot_line(parsed(ARGS='"a b"', DET="1")), '"a b" records.width=0 det=1')
     equal("line.not-deterministic", settings.boot_words(parsed(CMD="x"))[-2:], [f"host.cpus={settings.host_cpus()}", "tarry.run=x"])

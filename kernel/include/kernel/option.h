@@ -33,3 +33,5 @@ unsigned option_choice(const char *name, const char *const *choices, unsigned de
 /* True if a comma-separated list option (hw=-pcid,-invlpgb) has this item. */
 bool option_list_has(const char *name, const char *item);
 void option_report_unknown(void);
+/* Overwrite the value of every word with this name in a boot line, for whoever prints that line. What was split stays. */
+void option_hide(char *cmdline, const char *name);

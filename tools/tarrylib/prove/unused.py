@@ -20,7 +20,7 @@ OFFERED = {
         "file_close", "file_invalidate", "file_truncate", "memory_store_change", "pattern_store_step"),
     "duplicating spaces, for workloads that fork": ("aspace_dup",),
     "steps of migration and of hints for one page or range": ("hint_mark", "migrate_pages"),
-    "what other drivers of the console use": ("console_remove_poll", "console_remove_source"),
+    "what other drivers of the console use": ("console_remove_poll",),
     "what tests in the kernel look at or run": ("alarm_is_set", "bench_quietly"),
 }
 

@@ -252,6 +252,12 @@ def follow_host(values: Mapping[str, str]) -> dict[str, str]:
     return {**follows, **values}
 
 
+def masked(text: str) -> str:
+    """A boot line or a command line for others to read: what opens a machine's console is not in it."""
+    text = re.sub(r'"net\.token=[^"]*"', '"net.token=***"', text)
+    return re.sub(r'net\.token=("[^"]*"|[^\s"]+)', "net.token=***", text)
+
+
 def boot_words(s: Settings) -> list[str]:
     """The boot line as words. For the kernel the first word with a name wins: the user's lead."""
     line = [*s.args, "records.width=0"]  # nothing wraps lines between QEMU and us
