@@ -132,8 +132,8 @@ class Work:
 
     def booted(self, arch: str, command: str, cases: tuple[str, ...], file: str) -> Verdict:
         """
-        A boot, the explorers that have the file, then cases: those that share a word with it come first, and of
-        "CASE for WORD ..." no others run.
+        A boot, the explorers that have the file, then cases: those that share a word with it come first. "CASE for
+        WORD ...": a dear one, which runs last, and only if it does.
         """
         verdict = self.boot(arch, command, file)
         for name in self.covering(file, explorers=True):
@@ -141,7 +141,7 @@ class Work:
                 errors = self.scratch.make(f"host/{name}")
                 verdict = Verdict("not built", errors.strip()[:160]) if errors else self.program(name)
         words = set(re.split(r"[_/.]", file))
-        for case in sorted(cases, key=lambda case: not words & set(re.split(r"[-_ ]", case))):
+        for case in sorted(cases, key=lambda case: (" for " in case, not words & set(re.split(r"[-_]", case)))):
             name, _, only = case.partition(" for ")
             if verdict.what == "survived" and self.has_case(name, arch) and (not only or words & set(only.split())):
                 verdict = self.case(name, arch)
