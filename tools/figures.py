@@ -4,7 +4,8 @@
 Usage: tools/figures.py [--only GLOB] [--documents]
 
 Runs the cases of the group "figures" of tests/cases.cfg on both architectures. If one fails, as for a stale read,
-nothing is changed. Limits are not judged here: `make test` does that. --only takes some cases and keeps the figures of
+nothing is changed. Limits are not judged here: `make test` does that. What several CPUs did is renewed only where it is
+further from what is kept than equal runs are from each other (tarrylib/report/figures.py). --only takes some cases and keeps the figures of
 the others; --documents runs none. Exit status: 0, 1 a case failed or a document names what there is not, 2 wrong usage.
 """
 
@@ -40,10 +41,19 @@ def measure(only: str) -> figures.Figures | None:
     return found
 
 
+def without_unnamed(found: figures.Figures) -> figures.Figures:
+    """Of what no test holds, only what a document shows."""
+    named = {name for path in figures.DOCUMENTS for name in figures.named(Path(path).read_text("utf-8"))}
+    idle = set(found.pop("noted", {})) - named
+    return {section: {name: value for name, value in values.items() if f"{section}.{name}" not in idle}
+            for section, values in found.items()}
+
+
 def renew(only: str) -> bool:
     found = measure(only)
     if not found:
         return False
+    found = without_unnamed(found)
     if only:
         known = figures.read(ROOT)
         found = {section: known.get(section, {}) | found.get(section, {}) for section in known.keys() | found.keys()}

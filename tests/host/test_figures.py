@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests/scripts"))
 import common  # noqa: E402
+import figures as renewal  # noqa: E402
 from common import figures, result  # noqa: E402
 
 DATA: figures.Figures = {"x86_64": {"path.a": 100.0, "none": 0}, "samples": {"s": ["$ cmd", "", "pages 100  -1.5 %"]}}
@@ -112,7 +113,35 @@ def holding() -> None:
     equal("held.unknown", verdict("path.b", 1.0), False)
     common.RENEWAL = "folder"
     equal("held.renewal", (verdict("path.a", 200.0), verdict("path.a", 200.0, 199.0)), (True, True))
-    common.RENEWAL, common.result = None, result
+    for name, several, note, value, new in (("one-cpu", False, False, 100.5, 100.5), ("several", True, False, 102.9, 100.0),
+                                            ("several-changed", True, False, 103.1, 103.1), ("noted", True, True, 81.0, 100.0),
+                                            ("noted-changed", True, True, 79.0, 79.0), ("unknown", True, True, 7.0, 7.0)):
+        common._several, common._taken = several, {}
+        figure = "path.b" if name == "unknown" else "path.a"
+        (common.noted if note else common.held)(figure, value)
+        equal(f"renewed.{name}", (common._taken["x86_64"][figure], f"x86_64.{figure}" in common._taken.get("noted", {})), (new, note))
+    old = DATA["samples"]["s"]
+    for name, several, lines, new in (("one-cpu", False, ["$ cmd", "", "pages 101  -1.5 %"], None), ("several", True, ["$ cmd", "", "pages 101  -1.5 %"], old),
+                                      ("several-changed", True, ["$ cmd", "", "pages 104  -1.5 %"], None)):
+        common._several = several
+        common.held_sample("s", lines)
+        equal(f"renewed.sample.{name}", common._taken["samples"]["s"], new or lines)
+    common.RENEWAL, common.result, common._taken, common._several = None, result, {}, False
+
+
+def renewing() -> None:
+    for name, new, old, kept in (("within", 1.2, 1.0, 1.0), ("below", 0.8, 1.0, 1.0), ("more", 1.26, 1.0, 1.26), ("less", 0.79, 1.0, 0.79),
+                                 ("negative", -1.2, -1.0, -1.0), ("negative-more", -1.3, -1.0, -1.3), ("sign", -1.0, 1.0, -1.0),
+                                 ("from-nothing", 0.1, 0, 0.1), ("to-nothing", 0, 0.1, 0), ("nothing", 0, 0, 0), ("none", 2.0, None, 2.0)):
+        equal(f"kept.{name}", figures.kept(new, old, 1.25), kept)
+    equal("named", figures.named(DOCUMENT), {"x86_64.path.a"})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "document.md")
+        path.write_text(DOCUMENT, "utf-8")
+        documents_of, figures.DOCUMENTS = figures.DOCUMENTS, (str(path),)
+        found = {"x86_64": {"path.a": 1.0, "held": 2.0, "idle": 3.0}, "noted": {"x86_64.path.a": 1.25, "x86_64.idle": 1.25}}
+        equal("idle-left-out", renewal.without_unnamed(found), {"x86_64": {"path.a": 1.0, "held": 2.0}})
+        figures.DOCUMENTS = documents_of
 
 
 def body() -> None:
@@ -122,6 +151,7 @@ def body() -> None:
     rounding()
     samples()
     holding()
+    renewing()
 
 
 common.main(body)

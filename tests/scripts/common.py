@@ -34,7 +34,8 @@ result, skip = _out.result, _out.skip
 _boots = 0
 _judged = 0  # records of runs with the oracle
 _unjudged: list[str] = []  # those in which it too often had no verdict
-_taken: figures.Figures = {}  # by this script, for tests/figures.json
+_taken: figures.Figures = {}  # by this script, for tests/figures.json; "noted": those that no test holds
+_several = False  # CPUs ran in the boot before
 # Set by tools/figures.py, which renews that file from what is left in this folder: then nothing is compared with it.
 RENEWAL = os.environ.get("TARRY_FIGURES")
 
@@ -54,9 +55,11 @@ def settings(**changes: object) -> Settings:
 
 def boot(cmd: str, **changes: object) -> guest.Run:
     """Boot, run the commands, return how it went. The console is kept beside the script's log."""
-    global _boots
+    global _boots, _several
     _boots += 1
-    run = guest.run(settings(CMD=cmd, **changes))
+    asked = settings(CMD=cmd, **changes)
+    _several = asked.smp > 1
+    run = guest.run(asked)
     if prefix := os.environ.get("TARRY_LOG"):
         Path(f"{prefix}-{_boots}.console").write_bytes(run.console)
     if not run.booted or run.guest_rc is None:
@@ -90,14 +93,23 @@ def note_verdicts(cmd: str, found: list[dict]) -> None:
                 _unjudged.append(f"{cmd}, {record['scheme']}: {unknown} times none")
 
 
-def noted(name: str, value: float) -> None:
-    """A figure for documents that is held by others, or depends on how threads happen to meet."""
-    _taken.setdefault(settings().arch, {})[name] = figures.rounded(value)
+def _take(name: str, value: float, factor: float) -> None:
+    """factor: as figures.kept() takes it."""
+    new, arch = figures.rounded(value), settings().arch
+    if RENEWAL and _several:
+        new = figures.kept(new, figures.read(ROOT).get(arch, {}).get(name), factor)
+    _taken.setdefault(arch, {})[name] = new
+
+
+def noted(name: str, value: float, factor: float = figures.MET) -> None:
+    """A figure for documents that is held by others, or depends on how threads happen to meet; kept if one names it."""
+    _take(name, value, factor)
+    _taken.setdefault("noted", {})[f"{settings().arch}.{name}"] = factor
 
 
 def held(name: str, value: float, most: float | None = None) -> None:
     """A figure that may neither grow nor shrink unnoticed, and a limit that is not renewed with it."""
-    noted(name, value)
+    _take(name, value, 1 + figures.TOLERANCE / 100)
     new, limit = figures.rounded(value), "" if most is None else f", at most {most:,.1f}"
     if RENEWAL:
         result(name, True, f"{new:,}{limit}")
@@ -115,12 +127,13 @@ def held(name: str, value: float, most: float | None = None) -> None:
 
 def held_sample(name: str, lines: list[str]) -> None:
     """What a document shows of a console: the same words, and numbers within the tolerance."""
-    _taken.setdefault("samples", {})[name] = lines
+    old = figures.read(ROOT).get("samples", {}).get(name, [])
+    wrong = figures.differs(lines, old)
+    _taken.setdefault("samples", {})[name] = old if _several and not wrong else lines
     if RENEWAL:
         result(f"sample.{name}", bool(lines), f"{len(lines)} lines")
-        return
-    wrong = figures.differs(lines, figures.read(ROOT).get("samples", {}).get(name, []))
-    result(f"sample.{name}", not wrong, f"{wrong}; {figures.RENEW}" if wrong else f"{len(lines)} lines")
+    else:
+        result(f"sample.{name}", not wrong, f"{wrong}; {figures.RENEW}" if wrong else f"{len(lines)} lines")
 
 
 def changed(new: float, old: float) -> float:

@@ -29,6 +29,7 @@ PRIVATE = {
 }
 # All three threads on each of few pages, with yields inside the windows: there are second threads.
 HOT = {"hot": ("--share 3 --pages 12", 20), "hot-huge": ("--share 3 --pages 8192 --thp", 8)}
+FEW = 4.0  # times as many may be in an equal run: 3 to 12 of some 450
 REPS = 4
 # A node that holds 35 % of what its threads use, as in the patch's own test: 24 GB free of 70.
 EATEN, EATEN_NODE = 65.0, 1
@@ -145,7 +146,7 @@ def check_hot() -> None:
         check_second(name, late)
         check_stale(name, early, late)
         second = late["counters"]["hint_second_flushed"]
-        noted(f"numa.{name}.second_flushed", second)
+        noted(f"numa.{name}.second_flushed", second, FEW)
         noted(f"numa.{name}.moved", late["counters"]["pages_migrated"])
         result(f"{name}.second-threads-were-there", second > 0,
                f"{second} of {late['counters']['pages_migrated']} moves flushed for one")

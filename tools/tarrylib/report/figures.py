@@ -27,6 +27,11 @@ RENEW = "renew the figures with `make figures`"
 # renewal; twice the path, or one that a document no longer describes, must.
 TOLERANCE = 3.0
 
+# Where several CPUs run, equal runs differ: the emulator resizes its own TLB by the host's clock, and with it who meets
+# whom. A new figure of such a run takes the place of the one that is kept only if it is further from it than equal runs
+# are from each other: TOLERANCE for what is held, this factor for what is only noted.
+MET = 1.25
+
 NAME = r"(\w+)\.([\w.+-]+):([^\s{}]*)"
 INLINE = re.compile(rf"[+−-]?\d[\d,.]*(?= ?%?<!-- {NAME} -->)")
 BLOCK = re.compile(r"(^<!-- figures:\n(.*?)^-->\n).*?(^<!-- figures: end -->$)", re.MULTILINE | re.DOTALL)
@@ -64,6 +69,19 @@ def apart(new: float, old: float) -> float:
     if new == old:
         return 0.0
     return 100 * (new - old) / abs(old) if old else float("inf")
+
+
+def kept(new: float, old: float | None, factor: float) -> float:
+    """The old figure, unless the new one has another sign or is more than so many times as much or as little."""
+    if old is None or new * old <= 0:
+        return new
+    few, many = sorted((abs(new), abs(old)))
+    return old if many <= factor * few else new
+
+
+def named(text: str) -> set[str]:
+    """The figures that a document names, as section.name."""
+    return {f"{match[1]}.{match[2]}" for form in (rf"\{{{NAME}\}}", rf"<!-- {NAME} -->") for match in re.finditer(form, text)}
 
 
 def shown(figures: Figures, section: str, name: str, form: str) -> str:
