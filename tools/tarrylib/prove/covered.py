@@ -6,6 +6,7 @@ import configparser
 import hashlib
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,22 +48,18 @@ class Work:
 
     def __init__(self, scratch: Scratch, programs: dict[str, list[str]], may_boot: bool):
         self.scratch, self.programs, self.may_boot = scratch, programs, may_boot
-        self.boots: set[tuple[str, str]] = set()  # those that passed where nothing is broken
-        self.proven: set[tuple[str, str]] = set()  # cases that did, and their architectures
-        self.accused: tuple[str, str] | None = None  # the case that did not pass last
+        self.last: tuple[str, Callable[[], Verdict]]  # the check that ran last, and how to build and run it again
+        self.proven: set[str] = set()  # checks that pass where nothing is broken
 
     @staticmethod
     def several(root: Path, folder: Path, jobs: int, boots: bool) -> list[Work]:
-        """As many as jobs. Every test passes in them: SystemExit if one does not."""
+        """As many as jobs."""
         first = Scratch(root, folder / "0")
         code, out = first.run(["make", "-s", "SETUP=no", "print-HOST_TESTS"])
         names = [name for name in out.split() if name.startswith("test_") or name in EXPLORERS]
         first.take_built(root, *(f"host/{name}.obj" for name in names))
         errors = "" if code == 0 else out
         errors = errors or first.make(*(f"host/{name}" for name in names))
-        if boots:
-            for arch in "x86_64", "arm64":
-                errors = errors or first.make(image(arch), arch=arch)
         if errors:
             raise SystemExit(f"error: mutants: {errors}")
         programs = {}
@@ -74,13 +71,7 @@ class Work:
             programs[name] = sources + re.findall(r"\S+\.[ch]\b", included)
         cheapest = dict(sorted(programs.items(), key=lambda item: len(item[1])))
         works = [Work(first, cheapest, boots)]
-        works[0].check_unmutated()
         return works + [Work(first.copy(folder / str(i)), cheapest, boots) for i in range(1, jobs)]
-
-    def check_unmutated(self) -> None:
-        for verdict in [self.tools(), *(self.program(name) for name in self.programs)]:
-            if verdict.what != "survived":
-                raise SystemExit(f"error: mutants: not mutated, and not passed: {verdict.text}")
 
     # --- the tests ---
     def verdict(self, what: str, code: int, out: str, did_not_finish: tuple[int, ...]) -> Verdict:
@@ -92,6 +83,7 @@ class Work:
         return Verdict("killed", f"{what}: {line or f'exit status {code}'}")
 
     def program(self, name: str) -> Verdict:
+        self.last = name, lambda: self.built(self.scratch.make(f"host/{name}"), lambda: self.program(name))
         env = [f"{k}={v}" for k, v in EACH.items()]
         more = ["--orderings", str(ORDERINGS), "--jobs", "1"] if name in EXPLORERS else []
         code, out = self.scratch.run(["env", *env, f"build/host/{name}", *more, "--stop"])
@@ -99,6 +91,7 @@ class Work:
 
     def tools(self, file: str = "") -> Verdict:
         """All tests of the tools, those that name the file's module first."""
+        self.last = "tools", self.tools
         scripts = [path for pattern in TESTS_OF_TOOLS for path in sorted(self.scratch.folder.glob(pattern))]
         if file:
             scripts.sort(key=lambda path: not re.search(rf"\b{Path(file).stem}\b", path.read_text("utf-8")))
@@ -112,6 +105,8 @@ class Work:
     def boot(self, arch: str, command: str, file: str = "") -> Verdict:
         """Firmware starts the kernel where that is what the file is about."""
         way = "uefi" if file.endswith("efi.c") else "direct"
+        self.last = f"boot {arch} {way} {command}", lambda: self.built(self.scratch.make(image(arch), arch=arch),
+                                                                       lambda: self.boot(arch, command, file))
         code, out = self.scratch.run(["make", "-s", "SETUP=no", "WARNINGS=-w", f"ARCH={arch}", f"CMD={command}", f"BOOT={way}",
                                       "SMP=2", "NODES=2", "DET=1", f"TIMEOUT={BOOT_SECONDS}", "exec"], cpu=0)
         ended = re.search(r"Error (\d+)$", out.strip())  # make's own status says only that launch.py failed
@@ -119,6 +114,7 @@ class Work:
 
     def case(self, name: str, arch: str) -> Verdict:
         """One of tests/cases.cfg, as `make test` runs it."""
+        self.last = f"{name} {arch}", lambda: self.built(self.scratch.make(image(arch), arch=arch), lambda: self.case(name, arch))
         code, out = self.scratch.run([sys.executable, "tests/run.py", "--no-host", "--arches", arch, "--only", name, "--jobs", "2"], cpu=0)
         if code and re.search(r"timed out|no end", out):
             return Verdict("did not finish", f"{name}: {out.strip()[-100:]!r}")
@@ -138,14 +134,12 @@ class Work:
         verdict = self.boot(arch, command, file)
         for name in self.covering(file, explorers=True):
             if verdict.what == "survived":
-                errors = self.scratch.make(f"host/{name}")
-                verdict = Verdict("not built", errors.strip()[:160]) if errors else self.program(name)
+                verdict = self.built(self.scratch.make(f"host/{name}"), lambda: self.program(name))
         words = set(re.split(r"[_/.]", file))
         for case in sorted(cases, key=lambda case: (" for " in case, not words & set(re.split(r"[-_]", case)))):
             name, _, only = case.partition(" for ")
             if verdict.what == "survived" and self.has_case(name, arch) and (not only or words & set(only.split())):
                 verdict = self.case(name, arch)
-                self.accused = None if verdict.what == "survived" else (name, arch)
         return verdict
 
     # --- a mutant ---
@@ -155,54 +149,37 @@ class Work:
     def covered_on_host(self, file: str) -> bool:
         return file.endswith(".py") or bool(self.covering(file))
 
-    def need_boot(self, arch: str, command: str) -> None:
-        """SystemExit if it does not pass unmutated."""
-        if (arch, command) in self.boots:
-            return
-        errors = self.scratch.make(image(arch), arch=arch)
-        verdict = self.boot(arch, command)
-        if errors or verdict.what != "survived":
-            raise SystemExit(f"error: mutants: not mutated, and not passed: {errors or verdict.text}")
-        self.boots.add((arch, command))
+    def built(self, errors: str, check: Callable[[], Verdict]) -> Verdict:
+        return Verdict("not built", errors.strip()[:160]) if errors else check()
 
     def confirm(self) -> None:
-        """The same for the case that did not pass; it is not asked again."""
-        if not self.accused or self.accused in self.proven:
-            return
-        name, arch = self.accused
-        errors = self.scratch.make(image(arch), arch=arch)
-        verdict = self.case(name, arch)
-        if errors or verdict.what != "survived":
-            raise SystemExit(f"error: mutants: not mutated, and not passed: {errors or verdict.text}")
-        self.proven.add(self.accused)
+        """SystemExit if the check that ran last does not pass unmutated; it is asked once."""
+        name, again = self.last
+        if name not in self.proven and (verdict := again()).what != "survived":
+            raise SystemExit(f"error: mutants: not mutated, and not passed: {verdict.text}")
+        self.proven.add(name)
 
     def judge(self, site: Site, text: str, boot: str, cases: tuple[str, ...] = ()) -> Verdict:
-        if self.may_boot and not site.file.endswith(".py"):
-            self.need_boot(arch_of(site.file), boot)
-        self.accused = None
         self.scratch.put(site.file, site.apply(text))
         try:
             verdict = self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot, cases)
         finally:
             self.scratch.put(site.file, text)
-        self.confirm()
+        if verdict.what in ("killed", "did not finish"):
+            self.confirm()
         return verdict
 
     def in_c(self, file: str, boot: str, cases: tuple[str, ...]) -> Verdict:
         """A boot is dear: where no host test covers the file, and where those that do were made for another."""
         covering = self.covering(file)
         for name in covering:
-            if errors := self.scratch.make(f"host/{name}"):
-                return Verdict("not built", errors.strip()[:160])
-            verdict = self.program(name)
+            verdict = self.built(self.scratch.make(f"host/{name}"), lambda: self.program(name))
             if verdict.what != "survived":
                 return verdict
         if covering and (not self.may_boot or file.startswith(ENOUGH_ON_HOST)):
             return Verdict("survived", ", ".join(covering))
         arch = arch_of(file)
-        if errors := self.scratch.make(image(arch), arch=arch):
-            return Verdict("not built", errors.strip()[:160])
-        verdict = self.booted(arch, boot, cases, file)
+        verdict = self.built(self.scratch.make(image(arch), arch=arch), lambda: self.booted(arch, boot, cases, file))
         return Verdict(verdict.what, ", ".join([*covering, verdict.text]))
 
 
