@@ -183,7 +183,8 @@ def test_verdicts() -> None:
     booted = Host(2, "x\nmake: *** [Makefile:1: exec] Error 125\n")
     equal("verdict.boot-without-a-word", judged(booted, "boot/x86_64/c.c", True).what, "killed")
     for name, host, what in (("passes", Host(0, ""), "survived"), ("fails", Host(1, "failed x\n  not ok a"), "killed"),
-                             ("times-out", Host(1, "failed x: timed out"), "did not finish")):
+                             ("times-out", Host(1, "failed x: timed out"), "did not finish"),
+                             ("no-answer", Host(1, "not ok run: waited 20 s for b'tarry> '"), "did not finish")):
         equal(f"case.{name}", covered.Work(host, {}, True).case("c", "arm64").what, what)
     equal("verdict.arch", [covered.arch_of(f) for f in ("boot/arm64/a.c", "boot/x86_64/a.c", "kernel/lib/arm64.c")],
           ["arm64", "x86_64", "x86_64"])

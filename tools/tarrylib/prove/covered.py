@@ -63,9 +63,10 @@ class Work:
         if errors:
             raise SystemExit(f"error: mutants: {errors}")
         programs = {}
+        asked = [f"print-{name}_{what}" for name in names for what in ("SRCS", "WITH")]  # some objects may be another program's, too
+        said = iter(first.run(["make", "-s", "SETUP=no", *asked])[1].splitlines())
         for name in names:
-            sources, other = (first.run(["make", "-s", "SETUP=no", f"print-{name}_{what}"])[1].split()
-                              for what in ("SRCS", "WITH"))  # some objects may be another program's, too
+            sources, other = next(said).split(), next(said).split()
             built = [folder / f"0/build/host/{owner}.obj/{source}.d" for owner in (name, *other) for source in sources]
             included = "".join(path.read_text() for path in built if path.exists())
             programs[name] = sources + re.findall(r"\S+\.[ch]\b", included)
@@ -116,7 +117,7 @@ class Work:
         """One of tests/cases.cfg, as `make test` runs it."""
         self.last = f"{name} {arch}", lambda: self.built(self.scratch.make(image(arch), arch=arch), lambda: self.case(name, arch))
         code, out = self.scratch.run([sys.executable, "tests/run.py", "--no-host", "--arches", arch, "--only", name, "--jobs", "2"], cpu=0)
-        if code and re.search(r"timed out|no end", out):
+        if code and re.search(r"timed out|no end|not ok run: waited", out):
             return Verdict("did not finish", f"{name}: {out.strip()[-100:]!r}")
         return self.verdict(name, code, out, (TIMEOUT, CANNOT_RUN))
 
