@@ -29,6 +29,7 @@ static bool look(void)
 	frames = interface_poll(FRAMES_PER_LOOK);
 	sys_check_timeouts();
 	remote_poll();
+	http_poll();
 	looking = false;
 	return frames;
 }
@@ -79,7 +80,8 @@ static void start_network(void)
 		return;
 	}
 	net_on = true;
-	remote_start(look);
+	remote_start(access_init(), look);
+	http_start();
 	console_add_poll(&polled);
 }
 

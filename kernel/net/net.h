@@ -44,9 +44,30 @@ enum { NET_TOKEN_MIN = 16, NET_TOKEN_MAX = 64 }; /* characters */
  */
 bool net_token_is(const char token[NET_TOKEN_MAX + 1], const char sent[NET_TOKEN_MAX + 1]);
 
+/* ---- access.c ---- */
+
+/* Read net.token= and net.open=. NULL, or why there is no token. Once, before the services start. */
+const char *access_init(void);
+/* May who sent this use the console? It is padded with zeros. */
+bool access_by_token(const char sent[NET_TOKEN_MAX + 1]);
+/* May he read what changes nothing? */
+bool access_to_read(const char sent[NET_TOKEN_MAX + 1]);
+/* Is there anybody who may read? */
+bool access_is_possible(void);
+
+/* ---- http.c ---- */
+
+/* Listen where net.http= says, if it does. Console's CPU, once. */
+void http_start(void);
+/* Answer what was asked. Console's CPU, in its loop. */
+void http_poll(void);
+
 /* ---- remote.c ---- */
 
-/* Listen where net.console= says, if it does. look: what polls the network, for the end of a run. Console's CPU, once. */
-void remote_start(bool (*look)(void));
+/*
+ * Listen where net.console= says, if it does. no_token: why there is none, or NULL. look: what polls the network, for the end
+ * of a run. Console's CPU, once.
+ */
+void remote_start(const char *no_token, bool (*look)(void));
 /* Send what was printed, close what is to be closed. Console's CPU, in its loop. */
 void remote_poll(void);

@@ -6,6 +6,7 @@
  * client is told how much. So nobody who reads slowly holds up a command or another console.
  */
 #include "net.h"
+#include "serve.h"
 #include <kernel/atomic.h>
 #include <kernel/clock.h>
 #include <kernel/console.h>
@@ -16,7 +17,6 @@
 #include <kernel/printk.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
-#include <lwip/tcp.h>
 
 enum {
 	CONNECTIONS = 4, /* that are served, those that have yet to send the token included */
@@ -43,7 +43,7 @@ static struct connection {
 	unsigned len; /* of it, or more than fits */
 } connections[CONNECTIONS];
 
-static char token[NET_TOKEN_MAX + 1];
+static bool listening;
 static struct connection *session; /* of the client whose console it is, or NULL */
 static bool (*look_at_net)(void);
 
@@ -139,7 +139,7 @@ static void end(struct connection *c, u64 after_ns)
 
 static void check_token(struct connection *c)
 {
-	if (c->len > NET_TOKEN_MAX || !net_token_is(token, c->sent)) {
+	if (c->len > NET_TOKEN_MAX || !access_by_token(c->sent)) {
 		printk("net: console: a wrong token from %s\n", ip4addr_ntoa(&c->pcb->remote_ip));
 		say(c, "wrong token\n");
 		end(c, WRONG_NS);
@@ -222,13 +222,7 @@ static void close(struct connection *c)
 	if (c == session)
 		end_session();
 	c->state = FREE;
-	if (!c->pcb)
-		return;
-	tcp_arg(c->pcb, NULL);
-	tcp_recv(c->pcb, NULL);
-	tcp_err(c->pcb, NULL);
-	if (tcp_close(c->pcb) != ERR_OK)
-		tcp_abort(c->pcb);
+	serve_stop(c->pcb);
 }
 
 /* ---- polling ---- */
@@ -281,7 +275,7 @@ void remote_poll(void)
 {
 	u64 now;
 
-	if (!token[0])
+	if (!listening)
 		return;
 	now = clock_ns();
 	for (struct connection *c = connections; c < connections + CONNECTIONS; c++) {
@@ -301,57 +295,18 @@ void remote_poll(void)
 
 BOOT_OPTION(net_console, "net.console", "PORT",
 	    "the console over TCP, for who sends the token first");
-BOOT_OPTION(net_token, "net.token", "TOKEN",
-	    "16 to 64 characters without which nothing over the network changes anything");
 
-/* NULL, or why there is none. */
-static const char *take_token(void)
+void remote_start(const char *no_token, bool (*look)(void))
 {
-	const char *text = option_get("net.token");
+	u16_t port;
 
-	if (!text)
-		return "net.token= is missing";
-	if (strlen(text) < NET_TOKEN_MIN || strlen(text) > NET_TOKEN_MAX)
-		return "net.token= must have 16 to 64 characters";
-	out.bytes = kmem.alloc(OUTPUT, this_cpu_ptr(cpu_self)->node);
-	if (!out.bytes)
-		return "no memory";
-	strlcpy(token, text, sizeof(token));
-	return NULL;
-}
-
-static const char *listen(u16_t port)
-{
-	struct tcp_pcb *pcb = tcp_new(), *listening;
-
-	if (!pcb || tcp_bind(pcb, IP4_ADDR_ANY, port) != ERR_OK)
-		return "lwIP refuses the port";
-	listening = tcp_listen(pcb);
-	if (!listening)
-		return "lwIP has no memory";
-	tcp_accept(listening, accepted);
-	return NULL;
-}
-
-void remote_start(bool (*look)(void))
-{
-	const char *text = option_get("net.console"), *wrong;
-	u64 port;
-
-	if (!text)
+	if (!serve_port("net.console", option_get("net.console"), &port))
 		return;
 	look_at_net = look;
-	if (parse_u64(text, &port) || !port || port > 0xffff) {
-		printk("boot option net.console=%.*s: must be a port from 1 to 65535; no console "
-		       "over TCP\n",
-		       NET_SHOWN, text);
-		return;
-	}
-	wrong = take_token();
-	if (!wrong)
-		wrong = listen((u16_t)port);
-	if (wrong)
-		printk("boot option net.console=%lu: %s; no console over TCP\n", port, wrong);
+	out.bytes = no_token ? NULL : kmem.alloc(OUTPUT, this_cpu_ptr(cpu_self)->node);
+	if (out.bytes)
+		listening = serve_start("net.console", port, accepted);
 	else
-		printk("net: console at TCP port %lu\n", port);
+		printk("boot option net.console=%u: %s; not used\n", port,
+		       no_token ? no_token : "no memory");
 }

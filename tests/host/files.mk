@@ -94,7 +94,7 @@ test_log_SRCS := tests/host/check.c tests/host/test_log.c kernel/core/log.c kern
 HOST_TESTS += test_net
 test_net_INCLUDES := $(filter-out %/override,$(FAKE_INCLUDES)) # one CPU: the real atomics
 test_net_SRCS := tests/host/check.c tests/host/test_net.c kernel/drivers/net/virtio_ring.c kernel/net/address.c \
-		 kernel/net/token.c kernel/lib/strutil.c
+		 kernel/net/request.c kernel/net/token.c kernel/lib/strutil.c
 
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \

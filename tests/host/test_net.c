@@ -1,6 +1,7 @@
 /* The network's own code on the host: what ip= may say, and a ring whose device lies. */
 #include "../../kernel/drivers/net/virtio.h"
 #include "../../kernel/net/net.h"
+#include "../../kernel/net/request.h"
 #include "check.h"
 #include "random.h"
 
@@ -91,6 +92,130 @@ TEST(token)
 	}
 	memset(sent, 0, sizeof(sent));
 	CHECK(!net_token_is(token, sent));
+}
+
+/* ---- a request ---- */
+
+static unsigned parse(const char *text, struct http_request *r)
+{
+	static char head[4096];
+
+	strcpy(head, text);
+	return http_parse(head, r);
+}
+
+TEST(request_that_is_good)
+{
+	struct http_request r;
+
+	CHECK_EQ(parse("GET /metrics?a=b HTTP/1.1\r\nhOST: x\r\nAccept: text/*, "
+		       "Application/OpenMetrics-Text;q=1\r\n"
+		       "Authorization: BEARER abc \r\n\r\n",
+		       &r),
+		 0);
+	CHECK_STR(r.path, "/metrics");
+	CHECK_STR(r.bearer, "abc");
+	CHECK(r.keep && r.openmetrics && r.method == HTTP_GET && !r.length);
+	CHECK_EQ(parse("HEAD / HTTP/1.0\r\n\r\n", &r), 0);
+	CHECK(!r.keep && !r.openmetrics && r.method == HTTP_HEAD);
+	CHECK_EQ(parse("PUT / HTTP/1.1\r\nHost:\r\nConnection: x, Close\r\nContent-Length: "
+		       "12\r\n\r\n",
+		       &r),
+		 0);
+	CHECK(!r.keep && r.method == HTTP_OTHER);
+	CHECK_EQ(r.length, 12);
+	CHECK_EQ(http_head_len("a\r\n\r\nb", 6), 5);
+	CHECK_EQ(http_head_len("a\r\n\r\nb", 4), 0);
+}
+
+TEST(request_that_is_not)
+{
+	static const struct {
+		const char *text;
+		unsigned status;
+	} bad[] = {
+		{"\r\n\r\n", 400},
+		{"GET\r\n\r\n", 400},
+		{"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"GET / HTTP/1.1 \r\nHost: x\r\n\r\n", 505},
+		{"GET / HTTP/1.2\r\nHost: x\r\n\r\n", 505},
+		{"GET / http/1.1\r\nHost: x\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\n Host: x\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: x\r\n: y\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1234567890123456789\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eA==\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+		{"GET / HTTP/1.1\r\nHost: x\rA: b\r\n\r\n", 400},
+	};
+	struct http_request r;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (parse(bad[i].text, &r) != bad[i].status)
+			printf("# %s\n", bad[i].text);
+		CHECK_EQ(parse(bad[i].text, &r), bad[i].status);
+	}
+}
+
+/* Bytes of good requests, changed, cut and put together: the sanitizers watch the ends of each. */
+TEST(requests_of_anybody)
+{
+	static const char *const pieces[] = {"GET ",
+					     "HEAD ",
+					     "POST /",
+					     "/metrics",
+					     " HTTP/1.1\r\n",
+					     "Host: x\r\n",
+					     "\r\n",
+					     "\r\n\r\n",
+					     "Accept: application/openmetrics-text\r\n",
+					     "Authorization: Bearer 0123456789abcdef\r\n",
+					     "Content-Length: 99\r\n",
+					     "Connection: close\r\n",
+					     "\r",
+					     "\n",
+					     " ",
+					     ":",
+					     "?"};
+	unsigned good = 0, bad = 0;
+	struct http_request r;
+	struct rng rng;
+
+	rng_seed(&rng, 2);
+	for (unsigned n = 0; n < 200000; n++) {
+		char text[1024] = "GET / HTTP/1.1\r\nHost: x\r\n";
+		size_t len = rng_below(&rng, 2) ? strlen(text) : 0;
+
+		for (u64 more = rng_below(&rng, 10); more; more--) {
+			const char *piece = pieces[rng_below(&rng, ARRAY_SIZE(pieces))];
+
+			memcpy(text + len, piece, strlen(piece));
+			len += strlen(piece);
+		}
+		if (len && !rng_below(&rng, 3))
+			text[rng_below(&rng, len)] = (char)rng_next(&rng);
+		memcpy(text + len, "\r\n\r\n", 4);
+		len = http_head_len(text, len + 4);
+		char *head = malloc(len + 1);
+
+		memcpy(head, text, len);
+		head[len] = '\0';
+		unsigned status = http_parse(head, &r);
+
+		if (!status) {
+			good++;
+			CHECK(r.path > head && r.path < head + len && *r.path == '/');
+			CHECK(strlen(r.bearer) <= NET_TOKEN_MAX);
+		} else {
+			bad++;
+			CHECK(status == 400 || status == 431 || status == 501 || status == 505);
+		}
+		free(head);
+	}
+	CHECK(good > 10000 && bad > 10000);
 }
 
 /* ---- a ring ---- */

@@ -214,7 +214,7 @@ def session() -> None:
 
 REFUSED = {
     "address": ("ip=10.0.2.256/24", "boot option ip=10.0.2.256/24: must be dhcp, or an address"),
-    "gateway": ("ip=10.0.2.15/24,gw=10.0.3.2", "gw= is not in the network of the address; no network"),
+    "http": ("ip=10.0.2.15/24 net.http=80 net.open=nothing", "boot option net.http=80: needs net.token= or net.open=read; no HTTP"),
     "port": (f"ip=10.0.2.15/24 net.console=65536 net.token={TOKEN}", "boot option net.console=65536: must be a port from 1 to 65535"),
     "no-token": ("ip=10.0.2.15/24 net.console=23", "boot option net.console=23: net.token= is missing"),
     "short-token": (f"ip=10.0.2.15/24 net.console=23 net.token={TOKEN[:15]}",
@@ -282,4 +282,5 @@ def body() -> None:
         nothing_unasked()
 
 
-main(body)
+if __name__ == "__main__":
+    main(body)

@@ -23,10 +23,10 @@
 #define MEM_ALIGNMENT 8
 #define MEM_SIZE (64 * 1024) /* bytes: what waits to be sent */
 #define PBUF_POOL_SIZE 32 /* frames that were received and not yet taken */
-#define MEMP_NUM_TCP_PCB 8 /* connections, those that time out included */
+#define MEMP_NUM_TCP_PCB 16 /* connections, those that time out included */
 #define MEMP_NUM_TCP_PCB_LISTEN 4
 #define MEMP_NUM_UDP_PCB 4
-#define MEMP_NUM_TCP_SEG 64
+#define MEMP_NUM_TCP_SEG 128
 #define TCP_LISTEN_BACKLOG 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 4
 

@@ -1,0 +1,317 @@
+/*
+ * HTTP/1.1 for reading (RFC 9112): a request is answered when its head is there and everything before has been
+ * acknowledged, so the answer always fits what lwIP takes. Who sends or reads slowly waits by himself.
+ */
+#include "net.h"
+#include "pages.h"
+#include "request.h"
+#include "serve.h"
+#include <kernel/bench.h>
+#include <kernel/clock.h>
+#include <kernel/error.h>
+#include <kernel/option.h>
+#include <kernel/printf.h>
+#include <kernel/printk.h>
+#include <kernel/string.h>
+
+enum {
+	CLIENTS = 6,
+	HEAD_MAX = 2048, /* bytes of a request, which has no body */
+	ANSWER_HEAD = 512,
+	BODY_MAX = 16 << 10,
+};
+
+_Static_assert(ANSWER_HEAD + BODY_MAX <= TCP_SND_BUF,
+	       "an answer must fit where nothing is on its way");
+
+#define REQUEST_NS                                                                                 \
+	10000000000UL /* for a request to come, also the next one of a connection that is kept */
+#define ANSWER_NS 60000000000UL /* for an answer to be read */
+
+enum state { FREE, READING, SENDING, ENDING };
+
+/* All of it is the console CPU's. */
+static struct client {
+	enum state state;
+	struct tcp_pcb *pcb; /* NULL: lwIP has given it up */
+	u64 until; /* ns: what it does must be done */
+	char head[HEAD_MAX + 1];
+	size_t len; /* bytes of it */
+	bool too_long; /* it was more */
+	bool keep;
+	unsigned record; /* SENDING results: this one, and how far */
+	size_t offset;
+	u64 left; /* bytes of results that were promised */
+} clients[CLIENTS];
+
+static char answer[ANSWER_HEAD + BODY_MAX];
+static bool listening;
+
+static void set_state(struct client *c, enum state state, u64 ns)
+{
+	c->state = state;
+	c->until = clock_ns() + ns;
+}
+
+/* ---- answers ---- */
+
+static const char *status_text(unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *text;
+	} texts[] = {
+		{200, "OK"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{408, "Request Timeout"},
+		{413, "Content Too Large"},
+		{431, "Request Header Fields Too Large"},
+		{500, "Internal Server Error"},
+		{501, "Not Implemented"},
+		{505, "HTTP Version Not Supported"},
+	};
+	unsigned i = 0;
+
+	while (i + 1 < ARRAY_SIZE(texts) && texts[i].status != status)
+		i++;
+	return texts[i].text;
+}
+
+/* Head of an answer, and the body behind ANSWER_HEAD if it is to be sent with it. False: lwIP has no memory now. */
+static bool send_answer(struct client *c, unsigned status, const char *type, u64 body_len,
+			size_t sent_len)
+{
+	const char *more = status == 405   ? "Allow: GET, HEAD\r\n"
+			   : status == 401 ? "WWW-Authenticate: Bearer\r\n"
+					   : "";
+	int n = ksnprintf(answer, ANSWER_HEAD,
+			  "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %lu\r\n"
+			  "Cache-Control: no-store\r\n%sConnection: %s\r\n\r\n",
+			  status, status_text(status), type, body_len, more,
+			  c->keep ? "keep-alive" : "close");
+
+	memmove(answer + n, answer + ANSWER_HEAD, sent_len);
+	if (tcp_write(c->pcb, answer, (u16_t)((size_t)n + sent_len), TCP_WRITE_FLAG_COPY) != ERR_OK)
+		return false;
+	tcp_output(c->pcb);
+	return true;
+}
+
+static bool send_error(struct client *c, unsigned status)
+{
+	int n = ksnprintf(answer + ANSWER_HEAD, BODY_MAX, "{\"error\":\"%s\"}\n",
+			  status_text(status));
+
+	c->keep = c->keep && (status == 401 || status == 404 || status == 405);
+	return send_answer(c, status, "application/json", (u64)n, (size_t)n);
+}
+
+static bool begin_results(struct client *c, const struct net_page *page, bool with_body)
+{
+	u64 total = 0;
+	size_t len;
+
+	for (unsigned i = 0; results_record(i, &len); i++)
+		total += len;
+	if (!send_answer(c, 200, page->type, total, 0))
+		return false;
+	c->record = 0;
+	c->offset = 0;
+	c->left = with_body ? total : 0;
+	return true;
+}
+
+static bool send_page(struct client *c, const struct http_request *r, const struct net_page *page)
+{
+	bool open = r->openmetrics && page->openmetrics_type, with_body = r->method == HTTP_GET;
+	long n;
+
+	if (!page->body)
+		return begin_results(c, page, with_body);
+	n = page->body(answer + ANSWER_HEAD, BODY_MAX, open);
+	if (n < 0)
+		return send_error(c, 500);
+	return send_answer(c, 200, open ? page->openmetrics_type : page->type, (u64)n,
+			   with_body ? (size_t)n : 0);
+}
+
+static bool answer_request(struct client *c, struct http_request *r, unsigned wrong)
+{
+	const struct net_page *page;
+
+	c->keep = !wrong && r->keep;
+	if (wrong)
+		return send_error(c, wrong);
+	if (r->length) { /* nothing here takes a body, and none is read */
+		c->keep = false;
+		return send_error(c, 413);
+	}
+	if (!access_to_read(r->bearer))
+		return send_error(c, 401);
+	page = net_page_find(r->path);
+	if (!page)
+		return send_error(c, 404);
+	if (r->method != HTTP_GET && r->method != HTTP_HEAD)
+		return send_error(c, 405);
+	return send_page(c, r, page);
+}
+
+/* ---- one connection ---- */
+
+/* The head is copied, as it is parsed in place and may have to be answered once more. */
+static void handle(struct client *c)
+{
+	static char head[HEAD_MAX + 1];
+	size_t len = http_head_len(c->head, c->len);
+	struct http_request r;
+	unsigned wrong = 431;
+
+	if (!len && !c->too_long)
+		return;
+	c->left = 0;
+	if (len) {
+		memcpy(head, c->head, len);
+		head[len] = '\0';
+		wrong = http_parse(head, &r);
+	}
+	if (!answer_request(c, &r, wrong))
+		return; /* lwIP has no memory: at the next look */
+	memmove(c->head, c->head + len, c->len - len);
+	c->len -= len;
+	set_state(c, SENDING, ANSWER_NS);
+}
+
+/* Records of the last run; a run that came in between has other ones. */
+static void send_results(struct client *c)
+{
+	const char *text;
+	size_t len;
+
+	while (c->left) {
+		u16_t room = tcp_sndbuf(c->pcb);
+		size_t n;
+
+		text = results_record(c->record, &len);
+		if (!text || c->offset >= len || len - c->offset > c->left) {
+			c->keep = false;
+			c->left = 0;
+			set_state(c, ENDING, 0);
+			return;
+		}
+		n = MIN(len - c->offset, (size_t)MIN(room, (u16_t)TCP_MSS));
+		if (!n ||
+		    tcp_write(c->pcb, text + c->offset, (u16_t)n, TCP_WRITE_FLAG_COPY) != ERR_OK)
+			break;
+		c->left -= n;
+		c->offset += n;
+		if (c->offset == len) {
+			c->record++;
+			c->offset = 0;
+		}
+	}
+	tcp_output(c->pcb);
+}
+
+static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err __unused)
+{
+	struct client *c = arg;
+
+	if (!p) {
+		set_state(c, ENDING, 0);
+		return ERR_OK;
+	}
+	if (c->state != READING && !c->keep) {
+		; /* it is over: what still comes is not read */
+	} else if (c->len + p->tot_len > HEAD_MAX) {
+		if (c->state != READING || http_head_len(c->head, c->len))
+			return ERR_MEM; /* lwIP keeps it until there is room */
+		c->too_long = true;
+	} else {
+		pbuf_copy_partial(p, c->head + c->len, p->tot_len, 0);
+		c->len += p->tot_len;
+	}
+	tcp_recved(pcb, p->tot_len);
+	pbuf_free(p);
+	return ERR_OK;
+}
+
+static void gone(void *arg, err_t err __unused)
+{
+	struct client *c = arg;
+
+	c->pcb = NULL;
+	set_state(c, ENDING, 0);
+}
+
+static err_t accepted(void *arg __unused, struct tcp_pcb *pcb, err_t err)
+{
+	struct client *c = clients;
+
+	if (err != ERR_OK || !pcb)
+		return ERR_VAL;
+	while (c < clients + CLIENTS && c->state != FREE)
+		c++;
+	if (c == clients + CLIENTS)
+		return ERR_MEM; /* lwIP resets it */
+	memset(c, 0, sizeof(*c));
+	c->pcb = pcb;
+	set_state(c, READING, REQUEST_NS);
+	tcp_arg(pcb, c);
+	tcp_recv(pcb, received);
+	tcp_err(pcb, gone);
+	tcp_nagle_disable(pcb);
+	return ERR_OK;
+}
+
+static void look_at(struct client *c, u64 now)
+{
+	bool is_read = c->pcb && tcp_sndbuf(c->pcb) == TCP_SND_BUF;
+
+	if (c->state == SENDING && c->left)
+		send_results(c);
+	else if (c->state == SENDING && is_read && c->keep)
+		set_state(c, READING, REQUEST_NS);
+	else if (c->state == SENDING && is_read)
+		set_state(c, ENDING, 0);
+	if (c->state == READING && is_read)
+		handle(c);
+	if (c->state == READING && now >= c->until && c->len) {
+		c->keep = false;
+		send_error(c, 408);
+	}
+	if (c->state != FREE && now >= c->until) {
+		serve_stop(c->pcb);
+		c->state = FREE;
+	}
+}
+
+void http_poll(void)
+{
+	if (!listening)
+		return;
+	for (struct client *c = clients; c < clients + CLIENTS; c++)
+		if (c->state != FREE)
+			look_at(c, clock_ns());
+}
+
+/* ---- start ---- */
+
+BOOT_OPTION(net_http, "net.http", "PORT",
+	    "HTTP: /healthz, /metrics, /api/v1/info, counters and results.jsonl");
+
+void http_start(void)
+{
+	u16_t port;
+
+	if (!serve_port("net.http", option_get("net.http"), &port))
+		return;
+	if (!access_is_possible()) {
+		printk("boot option net.http=%u: needs net.token= or net.open=read; no HTTP\n",
+		       port);
+		return;
+	}
+	listening = serve_start("net.http", port, accepted);
+}

@@ -1,0 +1,160 @@
+/* The pages: health, metrics in both dialects of Prometheus, the machine and its counters as JSON, the last run's records. */
+#include "pages.h"
+#include <kernel/clock.h>
+#include <kernel/error.h>
+#include <kernel/json.h>
+#include <kernel/main.h>
+#include <kernel/bootinfo.h>
+#include <kernel/printf.h>
+#include <kernel/smp.h>
+#include <kernel/string.h>
+#include <kernel/version.h>
+#include <mm/numa.h>
+#include <mm/pmm.h>
+#include <mm/stats.h>
+#include <arch/cpu.h>
+
+#define NS_PER_SECOND 1000000000UL
+#define NS_PER_MS 1000000UL
+
+struct text {
+	char *buf;
+	size_t size, len; /* len may grow beyond size: then it did not fit */
+};
+
+static void __printf(2, 3) put(struct text *t, const char *fmt, ...)
+{
+	size_t at = MIN(t->len, t->size);
+	va_list ap;
+
+	va_start(ap, fmt);
+	t->len += (size_t)kvsnprintf(t->buf + at, t->size - at, fmt, ap);
+	va_end(ap);
+}
+
+static long finish(const struct text *t)
+{
+	return t->len < t->size ? (long)t->len : -ERANGE;
+}
+
+static long health(char *buf, size_t size, bool openmetrics __unused)
+{
+	struct text t = {.buf = buf, .size = size};
+
+	put(&t, "ok\n");
+	return finish(&t);
+}
+
+/* ---- /metrics ---- */
+
+/* The dialects call a counter by its sample's name, or by that without "_total". */
+static void put_counter(struct text *t, const char *name, u64 value, bool openmetrics)
+{
+	const char *suffix = openmetrics ? "" : "_total";
+
+	put(t, "# HELP tarry_%s%s Counter %s of the memory manager.\n", name, suffix, name);
+	put(t, "# TYPE tarry_%s%s counter\ntarry_%s_total %lu\n", name, suffix, name, value);
+}
+
+static void put_nodes(struct text *t)
+{
+	struct pmm_node_stats s;
+
+	put(t,
+	    "# HELP tarry_node_pages Frames of 4 KiB of a node.\n# TYPE tarry_node_pages gauge\n");
+	for (u32 i = 0; i < numa_node_count(); i++) {
+		pmm_node_stats(i, &s);
+		put(t, "tarry_node_pages{node=\"%u\",state=\"free\"} %lu\n", i, s.free + s.cached);
+		put(t, "tarry_node_pages{node=\"%u\",state=\"used\"} %lu\n", i,
+		    s.total - s.free - s.cached);
+	}
+}
+
+static long metrics(char *buf, size_t size, bool openmetrics)
+{
+	struct text t = {.buf = buf, .size = size};
+	u64 ms = clock_ns() / NS_PER_MS;
+	struct mm_counters sum;
+
+	mm_counters_read(&sum);
+	put(&t, "# HELP tarry_build%s What runs here.\n# TYPE tarry_build%s %s\n",
+	    openmetrics ? "" : "_info", openmetrics ? "" : "_info", openmetrics ? "info" : "gauge");
+	put(&t, "tarry_build_info{version=\"%s\",build=\"%s\",arch=\"%s\",accel=\"%s\"} 1\n",
+	    tarry_version, tarry_build, tarry_arch, cpu_accel());
+	put(&t,
+	    "# HELP tarry_uptime_seconds Since the clock started.\n"
+	    "# TYPE tarry_uptime_seconds gauge\ntarry_uptime_seconds %lu.%03lu\n",
+	    ms / 1000, ms % 1000);
+	put(&t, "# HELP tarry_cpus CPUs that are online.\n# TYPE tarry_cpus gauge\ntarry_cpus %u\n",
+	    cpumask_weight(&cpu_online));
+	put_nodes(&t);
+#define X(name) put_counter(&t, #name, sum.name, openmetrics);
+	MM_COUNTERS(X)
+#undef X
+	if (openmetrics)
+		put(&t, "# EOF\n");
+	return finish(&t);
+}
+
+/* ---- JSON ---- */
+
+static long finish_json(struct json *j)
+{
+	json_object_end(j);
+	return json_finish(j);
+}
+
+static long info(char *buf, size_t size, bool openmetrics __unused)
+{
+	char cpu[160];
+	struct json j;
+
+	cpu_describe(cpu, sizeof(cpu));
+	json_init(&j, buf, size);
+	json_object(&j);
+	json_key(&j, "version"), json_string(&j, tarry_version);
+	json_key(&j, "build"), json_string(&j, tarry_build);
+	json_key(&j, "arch"), json_string(&j, tarry_arch);
+	json_key(&j, "accel"), json_string(&j, cpu_accel());
+	json_key(&j, "loader"), json_string(&j, kernel_bootinfo->loader);
+	json_key(&j, "cpu"), json_string(&j, cpu);
+	json_key(&j, "features"), json_string(&j, cpu_features());
+	json_key(&j, "cpus"), json_u64(&j, cpumask_weight(&cpu_online));
+	json_key(&j, "nodes"), json_u64(&j, numa_node_count());
+	json_key(&j, "clock"), json_string(&j, cycles_source());
+	json_key(&j, "clock_hz"), json_u64(&j, cycles_hz());
+	json_key(&j, "uptime_ns"), json_u64(&j, clock_ns());
+	return finish_json(&j);
+}
+
+static long counters(char *buf, size_t size, bool openmetrics __unused)
+{
+	struct mm_counters sum;
+	struct json j;
+
+	mm_counters_read(&sum);
+	json_init(&j, buf, size);
+	json_object(&j);
+#define X(name) json_key(&j, #name), json_u64(&j, sum.name);
+	MM_COUNTERS(X)
+#undef X
+	return finish_json(&j);
+}
+
+const struct net_page *net_page_find(const char *path)
+{
+	static const char json[] = "application/json";
+	static const struct net_page pages[] = {
+		{"/healthz", "text/plain; charset=utf-8", NULL, health},
+		{"/metrics", "text/plain; version=0.0.4; charset=utf-8",
+		 "application/openmetrics-text; version=1.0.0; charset=utf-8", metrics},
+		{"/api/v1/info", json, NULL, info},
+		{"/api/v1/counters", json, NULL, counters},
+		{"/api/v1/results.jsonl", "application/x-ndjson", NULL, NULL},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
+		if (!strcmp(pages[i].path, path))
+			return &pages[i];
+	return NULL;
+}

@@ -1,0 +1,12 @@
+/* What the services over TCP share: their ports, and how a connection is closed. */
+#pragma once
+
+#include <kernel/types.h>
+#include <lwip/tcp.h>
+
+/* The port that an option of the boot line names. False: text is NULL, or it is no port, and that was logged. */
+bool serve_port(const char *option, const char *text, u16_t *port);
+/* Listen there. False: lwIP cannot, and that was logged. */
+bool serve_start(const char *option, u16_t port, tcp_accept_fn accept);
+/* Close it, or reset it if there is no memory to close it; NULL: it is gone already. Not in a callback of lwIP. */
+void serve_stop(struct tcp_pcb *pcb);

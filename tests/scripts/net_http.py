@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""HTTP from outside: every page in its dialects, what is refused and how, who may read, many at once, slow ones."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import threading
+import time
+
+from common import Console, Missing, main, records, result, settings
+from net import TOKEN, free_port
+
+PORT = 80
+CLIENTS = 6  # that are served at a time: kernel/net/http.c
+IDLE = 200  # bytes of lwIP's heap where nothing is to be sent: DHCP's state
+COUNTER = re.compile(r"tarry_(\w+)_total (\d+)")
+
+
+def ask(port: int, path: str, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, dict[str, str], str]:
+    """Status, headers, body of one request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+    except (OSError, http.client.HTTPException) as error:
+        raise Missing(f"{method} {path}: {error}") from error
+    finally:
+        connection.close()
+
+
+def raw(port: int, data: bytes, timeout: float = 20.0) -> bytes:
+    """What comes back until the other side closes."""
+    seen = b""
+    with socket.create_connection(("127.0.0.1", port), 10) as s:
+        s.settimeout(timeout)
+        try:
+            s.sendall(data)
+            while part := s.recv(65536):
+                seen += part
+        except OSError:
+            pass
+    return seen
+
+
+def unsound(text: str, openmetrics: bool) -> str:
+    """What of an exposition breaks the rules of its dialect; "" if nothing does."""
+    lines = text.split("\n")
+    if lines.pop() != "" or (openmetrics and lines.pop() != "# EOF"):
+        return "the end"
+    family, kind, seen = "", "", set()
+    for line in lines:
+        if match := re.fullmatch(r"# HELP (\w+) (.+)", line):
+            family, kind = match[1], ""
+            if family in seen:
+                return f"{family} twice"
+            seen.add(family)
+        elif match := re.fullmatch(r"# TYPE (\w+) (counter|gauge|info)", line):
+            kind = match[2]
+            if match[1] != family or (kind == "counter" and family.endswith("_total") == openmetrics):
+                return line
+        elif match := re.fullmatch(r'(\w+)(\{\w+="[^"\\]*"(?:,\w+="[^"\\]*")*\})? \d+(\.\d+)?', line):
+            suffix = {"counter": "_total", "info": "_info"}.get(kind, "") if openmetrics else ""
+            if not kind or match[1] != family + suffix:
+                return line
+        else:
+            return line
+    return "" if len(seen) > 40 else f"only {len(seen)} families"
+
+
+def pages(port: int) -> None:
+    status, headers, body = ask(port, "/healthz")
+    result("healthz", (status, body) == (200, "ok\n") and headers["content-type"].startswith("text/plain"), body)
+    status, headers, body = ask(port, "/metrics")
+    wrong = unsound(body, openmetrics=False)
+    result("metrics.prometheus", status == 200 and "version=0.0.4" in headers["content-type"] and not wrong, wrong)
+    status, headers, body = ask(port, "/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    wrong = unsound(body, openmetrics=True)
+    result("metrics.openmetrics", status == 200 and headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+           and not wrong, wrong)
+    info = json.loads(ask(port, "/api/v1/info?x=1")[2])
+    s = settings()
+    result("info", info["arch"] == s.arch and info["cpus"] == s.smp and info["nodes"] == len(s.nodes), str(info))
+    counters = json.loads(ask(port, "/api/v1/counters")[2])
+    sampled = dict(COUNTER.findall(ask(port, "/metrics")[2]))
+    result("counters", {name: str(value) for name, value in counters.items()} == sampled, f"{len(counters)} of them, as in /metrics")
+    status, headers, body = ask(port, "/healthz", "HEAD")
+    result("head", status == 200 and headers["content-length"] == "3" and body == "", "no body")
+
+
+def results_file(console: Console, port: int) -> None:
+    """The records of a run as a file: what the console shows, and nothing else."""
+    status, _, body = ask(port, "/api/v1/results.jsonl")
+    result("results.none", (status, body) == (200, ""), body[:80])
+    console.send(b"bench migrate --pages 64 --rounds 3 --warmup 0 --schemes baseline,batch,like-linux-6.12; results\r")
+    shown = (console.expect(b"# rc=0", 60) + console.expect(b"# rc=0", 60)).decode("utf-8", "replace").replace("\r", "")
+    console.expect(b"tarry> ")
+    status, headers, body = ask(port, "/api/v1/results.jsonl")
+    one, other = [json.loads(line) for line in body.splitlines()], records.extract(shown).records
+    result("results", status == 200 and len(one) >= 3 and one == other and body.endswith("\n") and all(r["net"] == "on" for r in one),
+           f"{len(one)} records, {len(body)} bytes, on the console {len(other)}")
+
+
+BAD = {  # what is sent, status
+    "no-version": (b"GET /healthz\r\n\r\n", 400),
+    "no-slash": (b"GET healthz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "no-host": (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+    "folded": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n y\r\n\r\n", 400),
+    "bare-lf": (b"GET /healthz HTTP/1.1\nHost: x\r\n\r\n", 400),
+    "zero": (b"GET /heal\0thz HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "two-lengths": (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+    "chunked": (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+    "version-2": (b"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+    "body": (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 413),
+    "many-headers": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 40 + b"\r\n", 431),
+    "long": (b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 4000 + b"\r\n\r\n", 431),
+}
+
+
+def refused(port: int) -> None:
+    for name, (data, status) in BAD.items():
+        seen = raw(port, data)
+        body = seen.partition(b"\r\n\r\n")[2]
+        good = seen.startswith(b"HTTP/1.1 %d " % status) and b"Connection: close" in seen and seen.count(b"HTTP/1.1") == 1
+        result(f"refused.{name}", good and "error" in json.loads(body or b"{}"), str(seen[:60]))
+    status, headers, _ = ask(port, "/metrics", "DELETE")
+    result("refused.method", status == 405 and headers["allow"] == "GET, HEAD", f"{status}")
+    result("refused.path", ask(port, "/metrics/")[0] == 404, "")
+
+
+def kept(port: int) -> None:
+    """One connection for several requests, also when they come at once."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    lengths = set()
+    for _ in range(5):
+        connection.request("GET", "/api/v1/counters")
+        lengths.add(connection.getresponse().read()[:1])
+    connection.close()
+    piped = raw(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 3 + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    result("kept", lengths == {b"{"} and piped.count(b"HTTP/1.1 200 OK") == 4 and piped.count(b"\r\n\r\nok\n") == 4, str(piped[-80:]))
+
+
+def memory(console: Console) -> int:
+    console.send(b"look net\r")
+    text = console.expect(b"# rc=0").decode()
+    console.expect(b"tarry> ")
+    return int(re.search(r"memory +(\d+) bytes", text)[1])
+
+
+def slow_ones(port: int) -> list[socket.socket]:
+    """They begin a request, and never end it."""
+    slow = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(2)]
+    for s in slow:
+        s.sendall(b"GET /metr")
+    return slow
+
+
+def many(console: Console, port: int, slow: list[socket.socket]) -> None:
+    """More than are served at a time: each gets all of its page, some after they tried again. Slow ones hold nobody up."""
+    done = []
+
+    def one() -> None:
+        for _ in range(60):
+            try:
+                if ask(port, "/metrics")[2].endswith("\n"):
+                    done.append(1)
+                    return
+            except Missing:
+                time.sleep(0.2)
+
+    threads = [threading.Thread(target=one) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    result("many", len(done) == 20, f"{len(done)} of 20, {CLIENTS} at a time")
+    for s in slow:
+        s.settimeout(30)
+    answers = [s.recv(4096) for s in slow]  # after ten seconds
+    for s in slow:
+        s.close()
+    result("slow", all(a.startswith(b"HTTP/1.1 408 ") for a in answers), str(answers[0][:40]))
+    deadline = time.monotonic() + 20
+    while (after := memory(console)) > IDLE and time.monotonic() < deadline:
+        time.sleep(0.5)
+    result("many.memory-is-back", after <= IDLE, f"{after} bytes at rest")
+
+
+def token_only() -> None:
+    port = free_port()
+    with Console(NET=f"{settings().net.card},{port}-{PORT}", ARGS=f"ip=dhcp net.http={PORT} net.token={TOKEN}", SMP=1) as console:
+        console.expect(b"10.0.2.15/24 gw 10.0.2.2", 30)
+        got = {name: ask(port, path, **headers)[0] for name, path, headers in (
+            ("none", "/healthz", {}), ("unknown-path", "/nix", {}), ("wrong", "/metrics", {"Authorization": "Bearer " + "x" * 21}),
+            ("long", "/metrics", {"Authorization": f"Bearer {TOKEN}{'x' * 80}"}),
+            ("right", "/metrics", {"Authorization": f"Bearer {TOKEN}"}))}
+        result("token", got == {"none": 401, "unknown-path": 401, "wrong": 401, "long": 401, "right": 200}, str(got))
+
+
+def body() -> None:
+    port = free_port()
+    with Console(NET=f"{settings().net.card},{port}-{PORT}", ARGS=f"ip=dhcp net.http={PORT} net.open=read") as console:
+        console.expect(b"10.0.2.15/24 gw 10.0.2.2", 30)
+        slow = slow_ones(port)
+        pages(port)
+        results_file(console, port)
+        refused(port)
+        kept(port)
+        many(console, port, slow)
+    token_only()
+
+
+if __name__ == "__main__":
+    main(body)
