@@ -37,6 +37,7 @@ SRCS += kernel/bench/command/bench.c kernel/bench/command/cmd_bench.c kernel/ben
 SRCS += kernel/shell/cmd_knob.c kernel/shell/cmd_numa.c kernel/shell/look_mm.c
 # The network, which the kernel does without (LWIP=no). It counts apart from the limits of the image.
 NET_SRCS += kernel/drivers/pci.c kernel/drivers/net/virtio_mmio.c kernel/drivers/net/virtio_net.c \
-	kernel/drivers/net/virtio_pci.c kernel/drivers/net/virtio_ring.c
+	kernel/drivers/net/virtio_pci.c kernel/drivers/net/virtio_ring.c \
+	kernel/drivers/net/e1000.c
 NET_SRCS += kernel/net/address.c kernel/net/interface.c kernel/net/net.c kernel/net/port.c kernel/net/remote.c \
 	kernel/net/access.c kernel/net/http.c kernel/net/pages.c kernel/net/request.c kernel/net/serve.c kernel/net/token.c

@@ -96,6 +96,10 @@ test_net_INCLUDES := $(filter-out %/override,$(FAKE_INCLUDES)) # one CPU: the re
 test_net_SRCS := tests/host/check.c tests/host/test_net.c kernel/drivers/net/virtio_ring.c kernel/net/address.c \
 		 kernel/net/request.c kernel/net/token.c kernel/lib/strutil.c
 
+HOST_TESTS += test_pci
+test_pci_INCLUDES := $(FAKE_INCLUDES)
+test_pci_SRCS := tests/host/check.c tests/host/test_pci.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c
+
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \
 		      kernel/core/option.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c

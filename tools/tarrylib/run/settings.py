@@ -45,7 +45,7 @@ ARCH_ONLY = {"GIC": "arm64", "EL2": "arm64", "ACPITABLES": "x86_64"}
 
 
 # The network cards, as QEMU names them, by what NET= calls them.
-CARDS = {"virtio": "virtio-net-pci-non-transitional", "virtio-mmio": "virtio-net-device"}
+CARDS = {"virtio": "virtio-net-pci-non-transitional", "virtio-mmio": "virtio-net-device", "e1000": "e1000", "e1000e": "e1000e"}
 
 
 class UsageError(Exception):
