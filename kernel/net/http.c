@@ -1,8 +1,9 @@
 /*
- * HTTP/1.1 for reading (RFC 9112): a request is answered when its head is there and everything before has been
+ * HTTP/1.1 (RFC 9112): a request is answered when its head is there and everything before has been
  * acknowledged, so the answer always fits what lwIP takes. Who sends or reads slowly waits by himself.
  */
 #include "net.h"
+#include "jobs.h"
 #include "pages.h"
 #include "request.h"
 #include "serve.h"
@@ -16,7 +17,8 @@
 
 enum {
 	CLIENTS = 6,
-	HEAD_MAX = 2048, /* bytes of a request, which has no body */
+	HEAD_MAX = 4096, /* bytes of a request with its body */
+	COMMAND_MAX = 2048, /* bytes of that: a line of which each character is escaped */
 	ANSWER_HEAD = 512,
 	BODY_MAX = 16 << 10,
 };
@@ -39,6 +41,8 @@ static struct client {
 	size_t len; /* bytes of it */
 	bool too_long; /* it was more */
 	bool keep;
+	bool waits_body; /* the head is there, and not all that it says will follow */
+	bool is_run; /* what is asked for is the page that runs commands */
 	unsigned record; /* SENDING results: this one, and how far */
 	size_t offset;
 	u64 left; /* bytes of results that were promised */
@@ -62,6 +66,7 @@ static const char *status_text(unsigned status)
 		const char *text;
 	} texts[] = {
 		{200, "OK"},
+		{202, "Accepted"},
 		{400, "Bad Request"},
 		{401, "Unauthorized"},
 		{404, "Not Found"},
@@ -71,6 +76,7 @@ static const char *status_text(unsigned status)
 		{431, "Request Header Fields Too Large"},
 		{500, "Internal Server Error"},
 		{501, "Not Implemented"},
+		{503, "Service Unavailable"},
 		{505, "HTTP Version Not Supported"},
 	};
 	unsigned i = 0;
@@ -84,7 +90,8 @@ static const char *status_text(unsigned status)
 static bool send_answer(struct client *c, unsigned status, const char *type, u64 body_len,
 			size_t sent_len)
 {
-	const char *more = status == 405   ? "Allow: GET, HEAD\r\n"
+	const char *allow = c->is_run ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n";
+	const char *more = status == 405   ? allow
 			   : status == 401 ? "WWW-Authenticate: Bearer\r\n"
 					   : "";
 	int n = ksnprintf(answer, ANSWER_HEAD,
@@ -105,7 +112,7 @@ static bool send_error(struct client *c, unsigned status)
 	int n = ksnprintf(answer + ANSWER_HEAD, BODY_MAX, "{\"error\":\"%s\"}\n",
 			  status_text(status));
 
-	c->keep = c->keep && (status == 401 || status == 404 || status == 405);
+	c->keep = c->keep && (status == 401 || status == 404 || status == 405 || status == 503);
 	return send_answer(c, status, "application/json", (u64)n, (size_t)n);
 }
 
@@ -138,49 +145,109 @@ static bool send_page(struct client *c, const struct http_request *r, const stru
 			   with_body ? (size_t)n : 0);
 }
 
-static bool answer_request(struct client *c, struct http_request *r, unsigned wrong)
+/* n: bytes of the body, which lies behind ANSWER_HEAD, or an error. */
+static bool send_json(struct client *c, unsigned status, long n, bool with_body)
 {
-	const struct net_page *page;
+	if (n < 0)
+		return send_error(c, n == -ENOENT ? 404 : 500);
+	return send_answer(c, status, "application/json", (u64)n, with_body ? (size_t)n : 0);
+}
 
-	c->keep = !wrong && r->keep;
-	if (wrong)
-		return send_error(c, wrong);
-	if (r->length) { /* nothing here takes a body, and none is read */
-		c->keep = false;
-		return send_error(c, 413);
-	}
+/* POST /api/v1/run: what it starts runs when this answer is on its way. */
+static bool submit(struct client *c, const struct http_request *r, const char *body)
+{
+	static char line[JOB_LINE];
+	unsigned id;
+	int n;
+
+	if (r->method != HTTP_POST)
+		return send_error(c, 405);
+	if (!access_by_token(r->bearer))
+		return send_error(c, 401);
+	if (!http_parse_command(body, line, sizeof(line)))
+		return send_error(c, 400);
+	id = job_next();
+	if (!id)
+		return send_error(c, 503);
+	n = ksnprintf(answer + ANSWER_HEAD, BODY_MAX, "{\"id\":%u}\n", id);
+	if (!send_json(c, 202, n, true))
+		return false;
+	job_submit(line);
+	return true;
+}
+
+static bool answer_request(struct client *c, const struct http_request *r, const char *body)
+{
+	static const char run[] = "/api/v1/run";
+	const char *job = strncmp(r->path, run, sizeof(run) - 1) ? NULL : r->path + sizeof(run) - 1;
+	const struct net_page *page;
+	u64 id;
+
+	c->is_run = job && !*job;
+	if (c->is_run)
+		return submit(c, r, body);
 	if (!access_to_read(r->bearer))
 		return send_error(c, 401);
+	job = job && *job == '/' && !parse_u64(job + 1, &id) ? job : NULL;
 	page = net_page_find(r->path);
-	if (!page)
+	if (!page && !job)
 		return send_error(c, 404);
 	if (r->method != HTTP_GET && r->method != HTTP_HEAD)
 		return send_error(c, 405);
+	if (job)
+		return send_json(c, 200, job_describe(id, answer + ANSWER_HEAD, BODY_MAX),
+				 r->method == HTTP_GET);
 	return send_page(c, r, page);
 }
 
 /* ---- one connection ---- */
 
-/* The head is copied, as it is parsed in place and may have to be answered once more. */
+/*
+ * Parsed in a copy, as it may have to be answered once more. *whole: bytes with the body, which may not all be there. 0, 413,
+ * or as http_parse().
+ */
+static unsigned parse_request(const struct client *c, size_t len, struct http_request *r,
+			      const char **body, size_t *whole)
+{
+	static char text[HEAD_MAX + 1];
+	unsigned wrong;
+
+	memcpy(text, c->head, c->len);
+	text[c->len] = '\0';
+	wrong = http_parse(text, r);
+	if (!wrong &&
+	    (r->length > (r->method == HTTP_POST ? COMMAND_MAX : 0) || len + r->length > HEAD_MAX))
+		wrong = 413;
+	*body = text + len;
+	*whole = len + (wrong ? 0 : r->length);
+	if (*whole <= c->len)
+		text[*whole] = '\0';
+	return wrong;
+}
+
 static void handle(struct client *c)
 {
-	static char head[HEAD_MAX + 1];
-	size_t len = http_head_len(c->head, c->len);
+	size_t len = http_head_len(c->head, c->len), whole = 0;
 	struct http_request r;
+	const char *body;
 	unsigned wrong = 431;
 
 	if (!len && !c->too_long)
 		return;
+	if (len)
+		wrong = parse_request(c, len, &r, &body, &whole);
+	c->waits_body = whole > c->len;
+	if (c->waits_body && !c->too_long)
+		return;
+	if (c->too_long)
+		wrong = c->waits_body ? 413 : 431;
 	c->left = 0;
-	if (len) {
-		memcpy(head, c->head, len);
-		head[len] = '\0';
-		wrong = http_parse(head, &r);
-	}
-	if (!answer_request(c, &r, wrong))
+	c->keep = !wrong && r.keep;
+	if (!(wrong ? send_error(c, wrong) : answer_request(c, &r, body)))
 		return; /* lwIP has no memory: at the next look */
-	memmove(c->head, c->head + len, c->len - len);
-	c->len -= len;
+	whole = MIN(whole, c->len);
+	memmove(c->head, c->head + whole, c->len - whole);
+	c->len -= whole;
 	set_state(c, SENDING, ANSWER_NS);
 }
 
@@ -225,8 +292,10 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err 
 	}
 	if (c->state != READING && !c->keep) {
 		; /* it is over: what still comes is not read */
+	} else if (c->too_long) {
+		; /* nor this */
 	} else if (c->len + p->tot_len > HEAD_MAX) {
-		if (c->state != READING || http_head_len(c->head, c->len))
+		if (c->state != READING || (http_head_len(c->head, c->len) && !c->waits_body))
 			return ERR_MEM; /* lwIP keeps it until there is room */
 		c->too_long = true;
 	} else {
@@ -300,7 +369,7 @@ void http_poll(void)
 /* ---- start ---- */
 
 BOOT_OPTION(net_http, "net.http", "PORT",
-	    "HTTP: /healthz, /metrics, /api/v1/info, counters and results.jsonl");
+	    "HTTP: /healthz, /metrics, /api/v1/info, counters, results.jsonl and run");
 
 void http_start(void)
 {

@@ -3,6 +3,7 @@
  * input, and nowhere else: so never in a command, and never in a measured part.
  */
 #include "net.h"
+#include "jobs.h"
 #include <kernel/command.h>
 #include <kernel/console.h>
 #include <kernel/error.h>
@@ -36,7 +37,10 @@ static bool look(void)
 
 static bool poll(struct console_poll *p __unused)
 {
-	return look();
+	bool work = look();
+
+	job_run();
+	return work;
 }
 
 static struct console_poll polled = {.poll = poll};

@@ -166,3 +166,50 @@ unsigned http_parse(char *head, struct http_request *r)
 	}
 	return wrong;
 }
+
+static const char *skip_blanks(const char *s)
+{
+	while (*s == ' ' || *s == '\t' || *s == '\r' || *s == '\n')
+		s++;
+	return s;
+}
+
+/* A string that starts at *s, to out; *s comes behind it. No escapes but of quote, backslash and slash. */
+static bool take_string(const char **s, char *out, size_t size)
+{
+	const char *at = *s;
+	size_t n = 0;
+
+	if (*at++ != '"')
+		return false;
+	for (; *at != '"'; at++) {
+		if (*at == '\\' && !strchr("\"\\/", *++at))
+			return false;
+		if ((u8)*at < ' ' || n + 1 >= size)
+			return false;
+		out[n++] = *at;
+	}
+	out[n] = '\0';
+	*s = at + 1;
+	return true;
+}
+
+bool http_parse_command(const char *body, char *line, size_t size)
+{
+	char key[8];
+	const char *s = skip_blanks(body);
+
+	if (*s++ != '{')
+		return false;
+	s = skip_blanks(s);
+	if (!take_string(&s, key, sizeof(key)) || strcmp(key, "cmd"))
+		return false;
+	s = skip_blanks(s);
+	if (*s++ != ':')
+		return false;
+	s = skip_blanks(s);
+	if (!take_string(&s, line, size) || !*line)
+		return false;
+	s = skip_blanks(s);
+	return *s == '}' && !*skip_blanks(s + 1);
+}

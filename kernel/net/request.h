@@ -22,3 +22,8 @@ size_t http_head_len(const char *text, size_t len);
  * wrong: 400, 431, 501 or 505.
  */
 unsigned http_parse(char *head, struct http_request *r);
+/*
+ * The line of {"cmd":"line"}, the only object that is known; no control characters. False: it is something else, empty, or
+ * the line does not fit.
+ */
+bool http_parse_command(const char *body, char *line, size_t size);

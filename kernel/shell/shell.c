@@ -178,6 +178,13 @@ static unsigned run_line(const char *line, bool echo)
 	}
 }
 
+unsigned shell_run(const char *line)
+{
+	console_fresh_line();
+	kprintf("%s%s\n", prompt, line);
+	return run_line(line, false);
+}
+
 /* The next character. Contexts of this CPU run while nobody types. */
 static char read_char(struct lineedit *le)
 {

@@ -160,6 +160,41 @@ TEST(request_that_is_not)
 	}
 }
 
+TEST(commands)
+{
+	static const char *const bad[] = {"",
+					  "{}",
+					  "[]",
+					  "{\"cmd\"}",
+					  "{\"cmd\":}",
+					  "{\"cmd\":\"\"}",
+					  "{\"cmd\":\"a\"",
+					  "{\"cmd\":\"a\"}}",
+					  "{\"cmd\":\"a\",\"b\":1}",
+					  "{\"command\":\"a\"}",
+					  "{\"commandcommand\":\"a\"}",
+					  "{\"cmd\":\"a\\u0041\"}",
+					  "{\"cmd\":\"a\nb\"}",
+					  "{\"cmd\":\"a\\",
+					  "{\"cmd\":\"a",
+					  "{\"cmd\":\"123456789\"}"};
+	char line[9];
+
+	CHECK(http_parse_command(" {\t\"cmd\"\r\n: \"a \\\"\\\\\\/8\" } ", line, sizeof(line)));
+	CHECK_STR(line, "a \"\\/8");
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		char *body = malloc(strlen(bad[i]) + 1); /* the sanitizer watches its end */
+
+		strcpy(body, bad[i]);
+		bool taken = http_parse_command(body, line, sizeof(line));
+
+		free(body);
+		if (taken)
+			printf("# %s\n", bad[i]);
+		CHECK(!taken);
+	}
+}
+
 /* Bytes of good requests, changed, cut and put together: the sanitizers watch the ends of each. */
 TEST(requests_of_anybody)
 {

@@ -11,7 +11,7 @@ import threading
 import time
 
 from common import Console, Missing, main, records, result, settings
-from net import TOKEN, free_port
+from net import BENCH, TOKEN, counts, free_port, on_serial
 
 PORT = 80
 CLIENTS = 6  # that are served at a time: kernel/net/http.c
@@ -114,9 +114,9 @@ BAD = {  # what is sent, status
     "two-lengths": (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
     "chunked": (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
     "version-2": (b"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505),
-    "body": (b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 413),
+    "body": (b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 413),
     "many-headers": (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 40 + b"\r\n", 431),
-    "long": (b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 4000 + b"\r\n\r\n", 431),
+    "long": (b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 5000 + b"\r\n\r\n", 431),
 }
 
 
@@ -189,15 +189,56 @@ def many(console: Console, port: int, slow: list[socket.socket]) -> None:
     result("many.memory-is-back", after <= IDLE, f"{after} bytes at rest")
 
 
-def token_only() -> None:
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def run_refused(port: int) -> None:
+    good = json.dumps({"cmd": "show batch"})
+    got = {
+        "no-token": ask(port, "/api/v1/run", "POST", good)[0], "wrong-token": ask(port, "/api/v1/run", "POST", good, **bearer("x" * 21))[0],
+        "get": ask(port, "/api/v1/run", **bearer(TOKEN))[0], "unknown-id": ask(port, "/api/v1/run/7", **bearer(TOKEN))[0],
+        "no-id": ask(port, "/api/v1/run/x", **bearer(TOKEN))[0], "long": ask(port, "/api/v1/run", "POST", "x" * 3000, **bearer(TOKEN))[0],
+    }
+    for name, text in {"empty": "", "no-json": "show batch", "other-key": '{"run":"show"}', "no-text": '{"cmd":""}', "number": '{"cmd":1}',
+                       "line-feed": '{"cmd":"a\\nb"}', "more": '{"cmd":"show batch"} x', "open": '{"cmd":"show batch'}.items():
+        got[name] = ask(port, "/api/v1/run", "POST", text, **bearer(TOKEN))[0]
+    expected = {"no-token": 401, "wrong-token": 401, "get": 405, "unknown-id": 404, "no-id": 404, "long": 413}
+    wrong = {name: status for name, status in got.items() if status != expected.get(name, 400)}
+    result("run.refused", not wrong, f"{wrong or len(got)}")
+
+
+def post(port: int, line: str) -> dict:
+    """Run a line; what became of it."""
+    status, _, body = ask(port, "/api/v1/run", "POST", json.dumps({"cmd": line}), **bearer(TOKEN))
+    if status != 202:
+        raise Missing(f"{line}: {status} {body}")
+    return json.loads(ask(port, f"/api/v1/run/{json.loads(body)['id']}", **bearer(TOKEN))[2])
+
+
+def run_commands(console: Console, port: int) -> None:
+    """A benchmark that is started by a request does what it does on the serial line."""
+    line = BENCH.format(threads=0)
+    serial = on_serial(console, line)
+    job = post(port, line)
+    console.expect(b"# rc=0", 60)
+    fetched = counts("BENCH-BEGIN\n" + ask(port, "/api/v1/results.jsonl", **bearer(TOKEN))[2] + "BENCH-END\n")
+    result("run.counts", job == {"id": 1, "cmd": line, "state": "done", "rc": 0} and serial == fetched and len(serial) == 2,
+           f"{job['state']}, rc {job['rc']}; serial {serial}, fetched {fetched}")
+    job = post(port, 'show "batch"; nix')
+    result("run.rc", (job["id"], job["rc"], job["cmd"]) == (2, 2, 'show "batch"; nix'), str(job))
+
+
+def with_token() -> None:
     port = free_port()
-    with Console(NET=f"{settings().net.card},{port}-{PORT}", ARGS=f"ip=dhcp net.http={PORT} net.token={TOKEN}", SMP=1) as console:
+    with Console(NET=f"{settings().net.card},{port}-{PORT}", ARGS=f"ip=dhcp net.http={PORT} net.token={TOKEN}") as console:
         console.expect(b"10.0.2.15/24 gw 10.0.2.2", 30)
         got = {name: ask(port, path, **headers)[0] for name, path, headers in (
-            ("none", "/healthz", {}), ("unknown-path", "/nix", {}), ("wrong", "/metrics", {"Authorization": "Bearer " + "x" * 21}),
-            ("long", "/metrics", {"Authorization": f"Bearer {TOKEN}{'x' * 80}"}),
-            ("right", "/metrics", {"Authorization": f"Bearer {TOKEN}"}))}
+            ("none", "/healthz", {}), ("unknown-path", "/nix", {}), ("wrong", "/metrics", bearer("x" * 21)),
+            ("long", "/metrics", bearer(TOKEN + "x" * 80)), ("right", "/metrics", bearer(TOKEN)))}
         result("token", got == {"none": 401, "unknown-path": 401, "wrong": 401, "long": 401, "right": 200}, str(got))
+        run_refused(port)
+        run_commands(console, port)
 
 
 def body() -> None:
@@ -210,7 +251,7 @@ def body() -> None:
         refused(port)
         kept(port)
         many(console, port, slow)
-    token_only()
+    with_token()
 
 
 if __name__ == "__main__":

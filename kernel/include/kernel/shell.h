@@ -10,6 +10,12 @@
  */
 void shell_main(void) __noreturn;
 
+/*
+ * Show a line as if it had been typed, and run it. Returns the worst code of its commands. The console's idle work
+ * (console_add_poll()) may call it, as no command runs then.
+ */
+unsigned shell_run(const char *line);
+
 /* The verdict so far of tarry.run, for `poweroff` in it; RC_PASS on an interactive console. */
 unsigned shell_verdict(void);
 
