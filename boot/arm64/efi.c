@@ -171,6 +171,7 @@ static void read_options(struct bootinfo *bi)
 
 	for (; at < len && n < BOOT_CMDLINE_LEN && s[at]; at++)
 		line[n++] = s[at] < 128 ? (char)s[at] : '?';
+	line[n] = '\0';
 	boot_set_cmdline(bi, line, n + 1, "EFI load options");
 }
 

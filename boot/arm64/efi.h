@@ -52,15 +52,17 @@ struct efi_graphics_mode { /* section 12.9.2 */
 
 enum { EFI_PIXELS_RGB, EFI_PIXELS_BGR, EFI_PIXELS_MASKS }; /* others have no memory to draw to */
 
+struct efi_graphics_shown {
+	u32 modes, mode;
+	const struct efi_graphics_mode *info;
+	u64 info_size;
+	paddr_t base;
+	u64 size;
+};
+
 struct efi_graphics {
 	void *query_mode, *set_mode, *blt;
-	const struct {
-		u32 modes, mode;
-		const struct efi_graphics_mode *info;
-		u64 info_size;
-		paddr_t base;
-		u64 size;
-	} * mode;
+	const struct efi_graphics_shown *mode;
 };
 
 struct efi_config_table {

@@ -68,6 +68,13 @@ FAKE_MM := $(wildcard arch/fake/*.c) \
 	   $(addprefix kernel/core/,alarm.c det.c option.c rwlock.c smp.c smp_call.c spinlock.c wait.c watchdog.c) \
 	   $(addprefix kernel/lib/,args.c fixed.c printf.c strutil.c utf8.c)
 
+# What UEFI is asked on arm64; its pointers and calls are C's, on any machine.
+HOST_TESTS += test_efi
+test_efi_INCLUDES := $(FAKE_INCLUDES)
+test_efi_CFLAGS := -include arch/pgtable.h
+test_efi_SRCS := tests/host/check.c tests/host/test_efi.c boot/arm64/efi.c boot/efi_map.c boot/bootinfo.c boot/ranges.c \
+		 kernel/lib/printf.c kernel/lib/utf8.c
+
 HOST_TESTS += test_uart
 test_uart_INCLUDES := $(FAKE_INCLUDES)
 test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.c \

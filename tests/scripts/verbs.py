@@ -8,7 +8,7 @@ import re
 from common import boot, main, result, settings
 from spaces import only, outputs
 
-LOOKS = ("numa", "look nodes", "look cpus", "look frames", "look debts", "list", "look", "list tests", "list knobs", "show")
+LOOKS = ("numa", "look nodes", "look cpus", "look frames", "look debts", "list", "look", "list tests", "list knobs", "show", "list   schemes", "list schemes")
 TAKE_NONE = ("numa", "numactl", "look nodes", "look cpus", "look frames", "look debts", "look spaces", "dmesg", "reboot", "poweroff", "quit", "drop",
              "results", "machine")
 WRONG = {  # command: what the message says
@@ -57,6 +57,7 @@ def looks() -> None:
     knobs = [line.split()[0] for line in shown["list knobs"][0]]
     rows = [line[2:].split()[0] for line in shown["show"][0]]
     result("knobs", rows == ["knob", *knobs] and len(set(knobs)) == len(knobs) > 20, f"{rows}\n{knobs}")
+    result("blanks", shown["list   schemes"] == shown["list schemes"], "several blanks are one")
     names = [line.split()[0] for line in shown["list"][0]]
     result("list", names == ["tests", "workloads", "knobs", "schemes", "litmus"], str(names))
     subjects = [re.fullmatch(r"(\S+) +((?:\[SPACE\] ADDR)?) +(\S.*)", line) for line in shown["look"][0]]
