@@ -75,6 +75,11 @@ test_efi_CFLAGS := -include arch/pgtable.h
 test_efi_SRCS := tests/host/check.c tests/host/test_efi.c boot/arm64/efi.c boot/efi_map.c boot/bootinfo.c boot/ranges.c \
 		 kernel/lib/printf.c kernel/lib/utf8.c
 
+HOST_TESTS += test_discover
+test_discover_INCLUDES := -Iarch/x86_64/include -Iarch/include -Iboot/include -Ikernel/include -Imm/include -Itests/host
+test_discover_SRCS := tests/host/check.c tests/host/test_discover.c boot/bootinfo.c \
+		      kernel/lib/printf.c kernel/lib/utf8.c # test_discover.c includes boot/x86_64/discover.c
+
 HOST_TESTS += test_uart
 test_uart_INCLUDES := $(FAKE_INCLUDES)
 test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.c \

@@ -6,6 +6,7 @@
 #include <kernel/printk.h>
 #include <kernel/spinlock.h>
 #include <kernel/string.h>
+#include <mm/kmem.h>
 #include <arch/platform.h>
 
 /* ---- remote calls ---- */
@@ -238,6 +239,16 @@ TEST(clock, converts_both_ways)
 		/* Less than a tick of the slowest counter (62.5 MHz), and the rounding of the factors. */
 		EXPECT(off <= 16 + ns / 100000000);
 	}
+}
+
+/* What it finds is a line in the log; here, that it ends and gives its contexts back. */
+TEST(clock, comparing_clocks_leaves_nothing_behind)
+{
+	u64 used = kmem_objects_in_use();
+
+	NEED_CPUS(2);
+	clock_report_skew();
+	EXPECT_EQ(kmem_objects_in_use(), used);
 }
 
 TEST(percpu, each_cpu_has_its_own)
