@@ -44,6 +44,12 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 say     = $(if $(silent),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # --- sources and flags -------------------------------------------------------
+# lwIP, as tools/fetch.sh unpacks it, and what is compiled of it.
+LWIP_SRC   := $(BUILD)/deps/lwip/src
+# Compilers do not tell what is included from system headers, as which lwIP's are read.
+LWIP_PORT  := $(LWIP_SRC)/include/lwip/init.h $(wildcard kernel/net/port/*.h kernel/net/port/arch/*.h)
+LWIP_FILES := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp \
+	      ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr) netif/ethernet
 SRCS :=
 NET_SRCS :=
 HOST_TESTS :=
@@ -118,20 +124,17 @@ $(OBJ)/%.S.o: %.S $(O)/flags Makefile
 	$(Q)$(CC) $(CPPFLAGS) $(ASFLAGS) -c -o $@ $<
 
 # lwIP is compiled from the sources that the distribution publishes, unchanged: our warnings are not for them, nor the checks.
-LWIP_SRC   := $(BUILD)/deps/lwip/src
-LWIP_FILES := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp \
-	      ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr) netif/ethernet
 LWIP_OBJS  := $(LWIP_FILES:%=$(O)/lwip/%.o)
 NET_CPPFLAGS := -Ikernel/net/port -isystem $(LWIP_SRC)/include
 $(LWIP_SRC)/include/lwip/init.h:
 	$(Q)tools/fetch.sh lwip
-$(LWIP_OBJS): $(O)/lwip/%.o: $(LWIP_SRC)/include/lwip/init.h $(O)/flags Makefile
+$(LWIP_OBJS): $(O)/lwip/%.o: $(LWIP_PORT) $(O)/flags Makefile
 	@mkdir -p $(@D); $(call say,CC,lwip/$*.c)
 	$(Q)$(CC) $(CPPFLAGS) $(NET_CPPFLAGS) $(filter-out $(WARNINGS),$(CFLAGS)) -Os -c -o $@ $(LWIP_SRC)/$*.c
 $(O)/lwip.a: $(LWIP_OBJS)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 $(OBJ)/kernel/net/%: CPPFLAGS += $(NET_CPPFLAGS)
-$(filter $(OBJ)/kernel/net/%,$(NET_OBJS)): $(LWIP_SRC)/include/lwip/init.h
+$(filter $(OBJ)/kernel/net/%,$(NET_OBJS)): $(LWIP_PORT)
 
 $(OBJS): | $(LIBS)
 # The glyphs of the screen console (kernel/drivers/screen.c).

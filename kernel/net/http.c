@@ -319,8 +319,8 @@ static err_t accepted(void *arg __unused, struct tcp_pcb *pcb, err_t err)
 {
 	struct client *c = clients;
 
-	if (err != ERR_OK || !pcb)
-		return ERR_VAL;
+	if (!serve_accepts(pcb, err))
+		return ERR_VAL; /* lwIP resets it */
 	while (c < clients + CLIENTS && c->state != FREE)
 		c++;
 	if (c == clients + CLIENTS)

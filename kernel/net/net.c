@@ -18,7 +18,18 @@ enum { FRAMES_PER_LOOK = 16 }; /* between two looks at the other consoles, whate
 
 static struct netdev card;
 
-/* True: there were frames. Does nothing inside itself: the end of a run may come out of it. */
+static unsigned step(void)
+{
+	unsigned frames = interface_poll(FRAMES_PER_LOOK);
+
+	port_calm();
+	sys_check_timeouts();
+	remote_poll();
+	http_poll();
+	return frames;
+}
+
+/* True: there were frames. Does nothing inside itself, as the end of a run may come out of it, nor once lwIP has failed. */
 static bool look(void)
 {
 	static bool looking;
@@ -27,10 +38,8 @@ static bool look(void)
 	if (looking)
 		return false;
 	looking = true;
-	frames = interface_poll(FRAMES_PER_LOOK);
-	sys_check_timeouts();
-	remote_poll();
-	http_poll();
+	if (!port_guarded(step, &frames))
+		return false; /* and it keeps looking */
 	looking = false;
 	return frames;
 }

@@ -18,6 +18,16 @@ const char *net_parse_ip(const char *text, struct net_config *c);
 /* Netmask of so many bits, 1 to 32. */
 u32 net_mask(unsigned bits);
 
+/* ---- port.c ---- */
+
+/* Before lwIP's timers run. Console's CPU. */
+void port_calm(void);
+/*
+ * Call step, which may call lwIP. False: lwIP found itself wrong, that was logged, and step was left where it was: lwIP must
+ * not be called again. Console's CPU.
+ */
+bool port_guarded(unsigned (*step)(void), unsigned *result);
+
 /* ---- interface.c ---- */
 
 /* Give the card to lwIP and set or ask for the address. NULL, or why not. Console's CPU, once. */

@@ -22,7 +22,9 @@ enum {
 	CONNECTIONS = 4, /* that are served, those that have yet to send the token included */
 	OUTPUT = 256 << 10, /* bytes: what a long command prints */
 	INPUT = 16 << 10, /* bytes, more than TCP_WND: what was sent always fits */
-	KEEP_IDLE_MS = 60000, /* of silence, until a client is asked whether it is still there */
+	KEEP_IDLE_MS = 60000, /* of silence, until a client is asked whether it is still there, */
+	KEEP_AGAIN_MS = 10000, /* how long it has to answer, */
+	KEEP_TRIES = 3, /* and how often it is asked */
 };
 
 #define TOKEN_NS 10000000000UL /* to send the token in */
@@ -200,8 +202,8 @@ static err_t accepted(void *arg __unused, struct tcp_pcb *pcb, err_t err)
 {
 	struct connection *c = connections;
 
-	if (err != ERR_OK || !pcb)
-		return ERR_VAL;
+	if (!serve_accepts(pcb, err))
+		return ERR_VAL; /* lwIP resets it */
 	while (c < connections + CONNECTIONS && c->state != FREE)
 		c++;
 	if (c == connections + CONNECTIONS)
@@ -213,6 +215,8 @@ static err_t accepted(void *arg __unused, struct tcp_pcb *pcb, err_t err)
 	tcp_nagle_disable(pcb);
 	pcb->so_options |= SOF_KEEPALIVE;
 	pcb->keep_idle = KEEP_IDLE_MS;
+	pcb->keep_intvl = KEEP_AGAIN_MS;
+	pcb->keep_cnt = KEEP_TRIES;
 	say(c, "token? ");
 	return ERR_OK;
 }

@@ -34,6 +34,11 @@ bool serve_start(const char *option, u16_t port, tcp_accept_fn accept)
 	return true;
 }
 
+bool serve_accepts(const struct tcp_pcb *pcb, err_t err)
+{
+	return err == ERR_OK && pcb && pcb->snd_wnd_max >= 2 * TCP_MSS;
+}
+
 void serve_stop(struct tcp_pcb *pcb)
 {
 	if (!pcb)

@@ -8,5 +8,11 @@
 bool serve_port(const char *option, const char *text, u16_t *port);
 /* Listen there. False: lwIP cannot, and that was logged. */
 bool serve_start(const char *option, u16_t port, tcp_accept_fn accept);
+/*
+ * For an accept callback: may this connection be served? Not where the other side has no room for two full segments. lwIP 2.1.3
+ * cuts what it sends to half of the largest window it was ever offered, and stops with an assertion (tcp_write(): "mss_local is
+ * too small") where a queued segment, cut while nothing was offered, is larger than that. The largest window never shrinks.
+ */
+bool serve_accepts(const struct tcp_pcb *pcb, err_t err);
 /* Close it, or reset it if there is no memory to close it; NULL: it is gone already. Not in a callback of lwIP. */
 void serve_stop(struct tcp_pcb *pcb);

@@ -37,7 +37,6 @@ enum {
 	MTA_WORDS = 128,
 	R_RAL = 0x5400,
 	R_RAH = 0x5404,
-	RAH_VALID = 1 << 31,
 	CTRL_ASDE = 1 << 5, /* speed as the other side has it */
 	CTRL_SLU = 1 << 6, /* link up */
 	CTRL_RST = 1 << 26,
@@ -57,6 +56,7 @@ enum {
 	NONE = -1,
 };
 
+#define RAH_VALID (1UL << 31)
 #define RESET_NS 20000000UL /* the manuals ask for 1 ms, and for the EEPROM to have been read */
 
 struct rx_desc {

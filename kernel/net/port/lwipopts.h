@@ -36,6 +36,8 @@
 #define TCP_SND_QUEUELEN 32
 #define LWIP_TCP_KEEPALIVE 1 /* a client that went away without a word must not keep its place */
 
+#define LWIP_HOOK_FILENAME "hooks.h"
+
 #define LWIP_STATS 1
 #define LWIP_STATS_DISPLAY 0
 #define LINK_STATS 0

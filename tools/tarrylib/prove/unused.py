@@ -25,7 +25,7 @@ OFFERED = {
 }
 
 # What no source of the project calls.
-OUTSIDE = {"what lwIP calls (kernel/net/port.c)": ("atoi", "sys_now")}
+OUTSIDE = {"what lwIP calls (kernel/net/port.c)": ("atoi", "port_take_segment", "sys_now")}
 
 
 def _isa(name: str) -> str:
