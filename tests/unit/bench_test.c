@@ -13,6 +13,7 @@
 #include <mm/debt.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
+#include <mm/stats.h>
 #include "../../kernel/bench/harness/options.h"
 #include "../../kernel/bench/harness/part.h"
 #include "../../kernel/bench/harness/region.h"
@@ -273,6 +274,32 @@ TEST(bench, pages_that_found_no_room_come_home)
 	EXPECT_EQ(out.failed, 0);
 	EXPECT_EQ(out.stale_reads, 0);
 	results_clear();
+}
+
+/* Faults of pmbench's threads that were for no hint. */
+static u64 faults_of_pmbench(void)
+{
+	char *argv[] = {"bench",      "pmbench",  "--threads",	"1", "--accesses", "50",
+			"--map-size", "1",	  "--set-size", "1", "--scan",	   "--warmup",
+			"1",	      "--rounds", "2",		NULL};
+	struct mm_counters before, after;
+	struct bench_outcome out;
+
+	mm_counters_read(&before);
+	EXPECT_EQ(run_calmly((int)ARRAY_SIZE(argv) - 1, argv, &out), RC_PASS);
+	mm_counters_read(&after);
+	results_clear();
+	return after.page_faults - before.page_faults - (after.hint_faults - before.hint_faults);
+}
+
+/* Before a round pages move back to where they began, with what they hold: nobody faults for one again. */
+TEST(bench, pages_of_pmbench_are_there_in_each_round)
+{
+	enum { PAGES_USED = 256 };
+
+	if (cpumask_weight(&cpu_online) < 2)
+		SKIP("a second CPU is needed");
+	EXPECT(faults_of_pmbench() < PAGES_USED);
 }
 
 /* Held and paid again within a part: none at its end, and yet the most that was held. */
