@@ -175,6 +175,9 @@ TEST(trust, pages_in_a_second_are_recorded)
 
 	REQUIRE(b);
 	b->variant[0].totals.migrate.moved = 1;
+	EXPECT(recorded(
+		b, "\"samples\":[260.0,100.0,250.0],\"n\":3,\"mean\":203.33,\"median\":250.0,"));
+	EXPECT(recorded(b, "\"min\":100.0,\"max\":260.0,\"p50\":250.0,\"p90\":260.0,"));
 	EXPECT(recorded(b, "\"pages_per_s\":4000000,"));
 	b->trust = TRUST_PATH;
 	EXPECT(recorded(b, "\"pages_per_s\":null"));
