@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -229,6 +232,27 @@ def run_commands(console: Console, port: int) -> None:
     result("run.rc", (job["id"], job["rc"], job["cmd"]) == (2, 2, 'show "batch"; nix'), str(job))
 
 
+def control(*words: str, token: str = TOKEN) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "tools/tarryctl.py", *words], env={**os.environ, "TARRY_TOKEN": token}, capture_output=True,
+                          text=True, timeout=60, check=False)
+
+
+def controlled(port: int) -> None:
+    """tools/tarryctl.py against the same machine."""
+    here = f"127.0.0.1:{port}"
+    done = control("run", here, "bench migrate --pages 64 --rounds 2 --warmup 0 --schemes batch", "--records", "-")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    result("control.run", done.returncode == 0 and [r["scheme"] for r in lines if r["name"] == "migrate"] == ["batch"], done.stderr)
+    done = control("run", here, "nix")
+    result("control.rc", done.returncode == 2 and not done.stdout + done.stderr, done.stderr)
+    done = control("fetch", here, "api/v1/info")
+    result("control.fetch", done.returncode == 0 and json.loads(done.stdout)["arch"] == settings().arch, done.stderr)
+    done = control("run", here, "show batch", token="x" * 20)
+    result("control.wrong-token", done.returncode == 125 and "401 Unauthorized; is TARRY_TOKEN" in done.stderr, done.stderr)
+    done = control("fetch", f"127.0.0.1:{free_port()}", "healthz")
+    result("control.nobody-there", done.returncode == 125 and "refused" in done.stderr, done.stderr)
+
+
 def with_token() -> None:
     port = free_port()
     with Console(NET=f"{settings().net.card},{port}-{PORT}", ARGS=f"ip=dhcp net.http={PORT} net.token={TOKEN}") as console:
@@ -239,6 +263,7 @@ def with_token() -> None:
         result("token", got == {"none": 401, "unknown-path": 401, "wrong": 401, "long": 401, "right": 200}, str(got))
         run_refused(port)
         run_commands(console, port)
+        controlled(port)
 
 
 def body() -> None:
