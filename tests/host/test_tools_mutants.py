@@ -199,7 +199,9 @@ def test_cases() -> None:
         asked.append(name)
         work.last = f"{name} {arch}", lambda: case(name, arch)
         mutated = work.scratch.held[-1] == "y = 1;"
-        return covered.Verdict("killed" if name in fails_always or (name == "script-numa" and mutated) else "survived", name)
+        if name == "slow" and not mutated:
+            return covered.Verdict("did not finish", name)
+        return covered.Verdict("killed" if name in fails_always or (name in ("script-numa", "slow") and mutated) else "survived", name)
 
     def found(file: str, *cases: str) -> tuple[str, list[str]]:
         asked.clear()
@@ -215,6 +217,7 @@ def test_cases() -> None:
     equal("cases.all-pass", found(numa, "a", "b"), ("survived", ["a", "b"]))
     equal("cases.for-files", found(numa, "a for pmbench", "b for x report"), ("survived", ["b"]))
     equal("cases.for-other-architectures", found("boot/arm64/c.c", "iso-bios", "gicv2", "uefi"), ("survived", ["gicv2", "uefi"]))
+    equal("cases.cannot-be-confirmed", found(numa, "slow"), ("did not finish", ["slow"] * 2))
     fails_always.add("b")
     try:
         equal("cases.fails-always", found(numa, "b"), "error")

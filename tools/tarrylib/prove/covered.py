@@ -153,12 +153,18 @@ class Work:
     def built(self, errors: str, check: Callable[[], Verdict]) -> Verdict:
         return Verdict("not built", errors.strip()[:160]) if errors else check()
 
-    def confirm(self) -> None:
+    def confirmed(self, kill: Verdict) -> Verdict:
         """SystemExit if the check that ran last does not pass unmutated; it is asked once."""
         name, again = self.last
-        if name not in self.proven and (verdict := again()).what != "survived":
-            raise SystemExit(f"error: mutants: not mutated, and not passed: {verdict.text}")
+        if name in self.proven:
+            return kill
+        plain = again()
+        if plain.what == "did not finish":
+            return plain
+        if plain.what != "survived":
+            raise SystemExit(f"error: mutants: not mutated, and not passed: {plain.text}")
         self.proven.add(name)
+        return kill
 
     def judge(self, site: Site, text: str, boot: str, cases: tuple[str, ...] = ()) -> Verdict:
         self.scratch.put(site.file, site.apply(text))
@@ -166,9 +172,7 @@ class Work:
             verdict = self.tools(site.file) if site.file.endswith(".py") else self.in_c(site.file, boot, cases)
         finally:
             self.scratch.put(site.file, text)
-        if verdict.what in ("killed", "did not finish"):
-            self.confirm()
-        return verdict
+        return self.confirmed(verdict) if verdict.what == "killed" else verdict
 
     def in_c(self, file: str, boot: str, cases: tuple[str, ...]) -> Verdict:
         """A boot is dear: where no host test covers the file, and where those that do were made for another."""
