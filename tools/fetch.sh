@@ -77,7 +77,7 @@ if [ $package = lwip ] && [ -e build/deps/lwip/src ]; then
 fi
 
 [ "${SETUP:-}" != no ] || cannot "SETUP=no, $package is not fetched for $result$hint"
-for tool in apt-get dpkg-deb sha256sum tar xz; do
+for tool in apt-get dpkg-deb sha256sum python3; do
 	command -v $tool >/dev/null 2>&1 || cannot "$package for $result needs $tool (Debian)$hint"
 done
 
@@ -106,8 +106,15 @@ take_lwip() {
 		say "error: $LWIP_TAR: SHA-256 is not $LWIP_SHA256"
 		exit 1
 	fi
-	mkdir "$1/lwip"
-	tar -xJf "$1/$LWIP_TAR" -C "$1/lwip" --strip-components=1 --wildcards "*/src/*" "*/COPYING"
+	# Not by tar, which needs xz-utils for it.
+	python3 - "$1/$LWIP_TAR" "$1" <<-'END'
+		import sys, tarfile
+		with tarfile.open(sys.argv[1]) as tar:
+		    for member in tar:
+		        folder, _, member.name = member.name.partition("/")
+		        if member.name == "COPYING" or member.name.startswith("src/"):
+		            tar.extract(member, sys.argv[2] + "/lwip")
+	END
 	rm -rf "$build/deps/lwip"
 	mv "$1/lwip" "$build/deps/lwip"
 }
