@@ -6,7 +6,10 @@ BUILD   ?= build
 V       ?= 0
 VERSION := 0.1.0
 ORACLE  ?= yes
-LWIP    ?= yes
+# no: without network; also where set-up could not get the sources of lwIP, and said so.
+ifeq ($(origin LWIP),undefined)
+LWIP    := $(if $(shell test -e $(BUILD)/deps/no-lwip && echo no),no,yes)
+endif
 PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
 HOSTCC  ?= gcc
 
@@ -16,7 +19,7 @@ endif
 
 # What tools/launch.py reads; empty means its default. One list here, one table there.
 LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES NET
-export ARCH ARCHES BUILD ORACLE LWIP SETUP ONLY CFG $(LAUNCH_VARS)
+export ARCH ARCHES BUILD ORACLE SETUP ONLY CFG $(LAUNCH_VARS)
 
 # A variable of the command line that the goals do not read, or that is misspelt, is refused rather than ignored.
 ifeq ($(MAKELEVEL),0)

@@ -103,13 +103,25 @@ all) need_bench; need_test; need_check ;;
 	exit 2
 	;;
 esac
+# A machine that gets packages but no sources builds without network, unless LWIP=yes asks for it.
+fetch_lwip() {
+	rm -f "${BUILD:-build}/deps/no-lwip"
+	status=0
+	"$(dirname "$0")/fetch.sh" lwip || status=$?
+	[ $status != 0 ] || return 0
+	[ $status = 77 ] && [ "${LWIP:-}" != yes ] || exit $status
+	say "the kernel is built without network (LWIP=no)"
+	mkdir -p "${BUILD:-build}/deps"
+	: >"${BUILD:-build}/deps/no-lwip"
+}
+
 # What the build fetches without installing it. Those goals build with SETUP=no, so it is done here.
 fetch() {
 	case ${SETUP:-}:$goal in
 	no:*) ;;
 	*:bench | *:test | *:all)
 		"$(dirname "$0")/fetch.sh" console-font
-		[ "${LWIP:-}" = no ] || "$(dirname "$0")/fetch.sh" lwip
+		[ "${LWIP:-}" = no ] || fetch_lwip
 		;;
 	esac
 }

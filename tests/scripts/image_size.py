@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from arm64_image import EXECUTABLE, HEADER_PAGE, WRITABLE, Image, symbols
-from common import Missing, boot, held, main, qemu, result, settings
+from common import Missing, boot, held, main, qemu, result, settings, skip
 
 # KiB of what is loaded, without tests/ and with them; both without the network, which counts apart. Whole ones, as the name of
 # the build is part of the image.
@@ -39,7 +39,10 @@ def check_sizes() -> None:
     sizes = {name: -(-whole.with_name(f"{name}.{suffix}").stat().st_size // 1024) for name in ("bare", "alone")}
     held("image.bare", sizes["bare"], BARE_MAX[s.arch])
     held("image.whole", sizes["alone"], WHOLE_MAX)
-    held("image.net", network_kib())
+    if qemu.has_network(s):
+        held("image.net", network_kib())
+    else:
+        skip("image.net", "built without network (LWIP=no)")
 
 
 def boot_ms(smp: int) -> float:

@@ -80,12 +80,20 @@ def _accel(s: Settings) -> list[str]:
     return ["-accel", "tcg,thread=multi"]
 
 
+def has_network(s: Settings) -> bool:
+    """Is the kernel built with it? A folder that has only a kernel says nothing against it."""
+    symbols = s.out / "tarry.sym"
+    return not symbols.exists() or " tcp_input\n" in symbols.read_text("ascii")
+
+
 def _net(s: Settings) -> list[str]:
     """QEMU's own network: DHCP, a gateway at 10.0.2.2, and ports of our loopback that lead to the guest's."""
     if not s.net:
         return ["-nic", "none"]
     if s.machine == "microvm":
         raise UsageError("NET: MACHINE=microvm has no PCI")
+    if not has_network(s):
+        raise CannotRun("NET: the kernel is built without network (LWIP=no)")
     ports = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in s.net.forwards)
     argv = ["-netdev", f"user,id=net0{ports}", "-device", f"{CARDS[s.net.card]},netdev=net0"]
     return argv + (["-global", "virtio-mmio.force-legacy=false"] if s.net.card == "virtio-mmio" else [])
