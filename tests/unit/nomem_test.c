@@ -51,7 +51,7 @@ static unsigned run_without(u32 n, int argc, const char *const *argv, struct ben
 
 enum {
 	REQUESTS_MAX = 200, /* more than any of these runs makes */
-	FEW = 12, /* behind these they are of a kind, page after page, and some of them stand for all */
+	FEW = 20, /* behind these they are of a kind, page after page, and some of them stand for all */
 	MORE = 100,
 };
 
@@ -94,7 +94,8 @@ TEST(bench, fails_cleanly_wherever_memory_runs_out)
 	NEED_CPUS(2);
 	if (!det_mode || option_get("det.seed"))
 		SKIP("needs runs that make the same requests, and no more of them: det=1 alone");
-	RUN(FEW, "migrate", "--pages", "16", "--threads", "1", "--rounds", "1");
+	RUN(FEW, "migrate", "--pages", "16", "--threads", "1", "--rounds", "1", "--pattern",
+	    "zipf");
 	RUN(FEW, "numa_balance", "--pages", "16", "--threads", "1", "--rounds", "1");
 	RUN(FEW, "numa_balance", "--pages", "16", "--threads", "1", "--rounds", "1", "--eat",
 	    numa_node_of_cpu(1) ? "1:50" : "0:50");

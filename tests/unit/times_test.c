@@ -208,3 +208,36 @@ TEST(trust, operations_in_a_second_are_shown_and_recorded)
 	EXPECT(strstr(shown_by(b), "      12000.0\n"));
 	bench_free(b);
 }
+
+/* ---- the line for who greps ---- */
+
+static const char *value_of(const struct bench *b)
+{
+	static struct capture seen;
+
+	capture_begin(&seen, false);
+	record_print_values(b);
+	console_remove_sink(&seen.sink);
+	return seen.tail;
+}
+
+/* Without times it is what was asked of other CPUs, per unit; of a run without units, as a floor's, there is none. */
+TEST(trust, values_are_said)
+{
+	struct bench *b = made_up(workload_find("migrate"), 1);
+	struct bench_totals *t;
+
+	REQUIRE(b);
+	t = &b->variant[0].totals;
+	EXPECT(strstr(value_of(b), "# bench migrate.as-set value=250.0 unit="));
+	b->series[0].trust = b->trust = TRUST_COUNTS;
+	EXPECT_EQ(*value_of(b), '\0');
+	t->units = 4;
+	t->mm.ipis_sent = 2;
+	t->mm.bcast_syncs = 1;
+	EXPECT(strstr(value_of(b), "# bench migrate.as-set value=0.5000 unit=ipis/call\n"));
+	t->mm.bcast_syncs = 3;
+	t->migrate.moved = 4;
+	EXPECT(strstr(value_of(b), "# bench migrate.as-set value=0.7500 unit=syncs/page\n"));
+	bench_free(b);
+}
