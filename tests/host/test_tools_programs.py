@@ -198,6 +198,8 @@ print-test_a_SRCS:
 \t@echo tests/a.c
 print-test_a_WITH:
 \t@echo explore
+print-explore_SRCS print-explore_WITH:
+\t@echo
 build/host/test_a: boot/a.c boot/b.h
 \t@mkdir -p build/host/explore.obj/tests; grep -q BROKEN boot/a.c && { echo wrong >&2; exit 1; } || true
 \t@echo "x: tests/a.c boot/a.c boot/b.h" > build/host/explore.obj/tests/a.c.d
@@ -251,7 +253,7 @@ def test_generic() -> None:
                                                    any(line.endswith("argued: nobody reads it") for line in said)), (1, True, True))
         (folder / "tests/host_tools.py").write_text("raise SystemExit(1)\n")
         code, said = program(generic, *results)
-        equal("generic.fails-unmutated", str(code).startswith("error: mutants: not mutated, and not passed: host_tools"), True)
+        equal("generic.fails-unmutated", "not mutated, and not passed: host_tools" in str(code), True)
         (folder / "tests/host_tools.py").write_text("print('ok 1 a')\n")
         (folder / "Makefile").write_text(GENERIC_MAKE.replace("@grep -q 'start'", "@false && grep -q 'start'"))
         code, said = program(generic, *results, "--folders", "boot")
