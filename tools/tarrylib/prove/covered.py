@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -69,7 +70,7 @@ class Work:
             sources, other = next(said).split(), next(said).split()
             built = [folder / f"0/build/host/{owner}.obj/{source}.d" for owner in (name, *other) for source in sources]
             included = "".join(path.read_text() for path in built if path.exists())
-            programs[name] = sources + re.findall(r"\S+\.[ch]\b", included)
+            programs[name] = sources + [os.path.normpath(path) for path in re.findall(r"\S+\.[ch]\b", included)]
         cheapest = dict(sorted(programs.items(), key=lambda item: len(item[1])))
         works = [Work(first, cheapest, boots)]
         return works + [Work(first.copy(folder / str(i)), cheapest, boots) for i in range(1, jobs)]
