@@ -53,12 +53,18 @@ def settings(**changes: object) -> Settings:
         raise Missing(str(error)) from error
 
 
+def note_cpus(asked: Settings) -> None:
+    """What is found next comes from a boot with these settings."""
+    global _several
+    _several = asked.smp > 1
+
+
 def boot(cmd: str, **changes: object) -> guest.Run:
     """Boot, run the commands, return how it went. The console is kept beside the script's log."""
-    global _boots, _several
+    global _boots
     _boots += 1
     asked = settings(CMD=cmd, **changes)
-    _several = asked.smp > 1
+    note_cpus(asked)
     run = guest.run(asked)
     if prefix := os.environ.get("TARRY_LOG"):
         Path(f"{prefix}-{_boots}.console").write_bytes(run.console)

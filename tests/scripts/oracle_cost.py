@@ -14,7 +14,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from common import Missing, ROOT, bench, held, main, phase_per_page, qemu, settings
+from common import Missing, ROOT, bench, held, main, note_cpus, phase_per_page, qemu, settings
 
 SHARE_MAX = 3.0  # percent of the instructions outside the copy; asked where docs/performance.md gives no reason for more
 MORE = {"x86_64": ("huge",), "arm64": ("baseline", "batch", "huge")}
@@ -78,6 +78,7 @@ def traced(folder: Path, cpus: int, scheme: str, reps: int) -> Counter:
     s = settings(SMP=cpus, BUILD=folder, MEM="2G" if cpus > 32 else "1G",
                  CMD=f"bench migrate --pages {PAGES} --threads 3 --reps {reps} --warmup 0 "
                      f"--schemes {scheme}")
+    note_cpus(s)
     names, wanted = symbols(folder), counted(folder)
     starts = [address for address, _ in names]
     ranges = [f"{a:#x}+{b - a:#x}" for (a, n), (b, _) in zip(names, names[1:]) if n in wanted]
