@@ -18,7 +18,6 @@ from common import ROOT, Missing, boot, main, records, result, settings
 
 HERE = ROOT / "tests/scripts/bench_output"
 OFF = 0.25  # of a measured value, either way
-FEW_NS = 1000  # of a sum over rounds: some 30 instructions, as a call that has nothing to do becomes a little longer
 
 # One CPU: every count is exact.
 ONE = (
@@ -114,15 +113,9 @@ def lines_of(console: str, form_only: bool) -> list[str]:
     return out
 
 
-def near(got: str, expected: str, few: float) -> bool:
-    """`few`: what is as near for a value so small that OFF of it is less than its last digit."""
+def near(got: str, expected: str) -> bool:
     a, b = float(got.strip(".")), float(expected.strip("."))
-    last_digit = 10.0 ** -len(expected.strip(".").partition(".")[2]) if "." in expected.strip(".") else 0.0
-    return abs(a - b) <= max(OFF * abs(b), 1.01 * last_digit, few)
-
-
-def value_in(line: str) -> str:
-    return line.partition(" = ")[2] if line.startswith("| ") else line
+    return abs(a - b) <= OFF * abs(b) or abs(a - b) <= 0.0101
 
 
 def same(got: str, expected: str, form_only: bool) -> bool:
@@ -134,8 +127,7 @@ def same(got: str, expected: str, form_only: bool) -> bool:
         return False
     if NUMBER.sub("#", got) != NUMBER.sub("#", expected):
         return False
-    few = FEW_NS if field and "_ns" in field[1] else 0.0
-    return form_only or all(near(a, b, few) for a, b in zip(NUMBER.findall(value_in(got)), NUMBER.findall(value_in(expected))))
+    return form_only or all(near(a, b) for a, b in zip(NUMBER.findall(got), NUMBER.findall(expected)))
 
 
 # --- a record, computed again from itself ----------------------------------------------------
