@@ -7,6 +7,7 @@
 
 #include <kernel/error.h>
 #include <kernel/panic.h>
+#include <arch/barrier.h>
 #include <stdlib.h>
 
 void panic(const char *fmt, ...)
@@ -257,6 +258,30 @@ TEST(requests_of_anybody)
 
 static struct virtio_shared *shared;
 static struct virtio_ring ring;
+/* What the device sees, but for the index: what was there at the last dma_wmb(), and which index was. */
+static struct virtio_desc seen_desc[VIRTIO_RING];
+static struct virtio_avail seen;
+/* An entry that is there after the index, which is seen from the next dma_rmb() on. */
+static struct {
+	bool due;
+	unsigned at;
+	u32 id, len;
+} late;
+
+void fake_dma_wmb(void)
+{
+	memcpy(seen_desc, shared->desc, sizeof(seen_desc));
+	seen = shared->avail;
+}
+
+void fake_dma_rmb(void)
+{
+	if (!late.due)
+		return;
+	shared->used.ring[late.at].id = late.id;
+	shared->used.ring[late.at].len = late.len;
+	late.due = false;
+}
 
 static void begin(unsigned size, bool writes)
 {
@@ -271,8 +296,10 @@ static void begin(unsigned size, bool writes)
 /* What a device does with the n-th buffer that it was given. */
 static void done(u16 n, u32 id, u32 len)
 {
-	shared->used.ring[n % ring.size].id = id;
-	shared->used.ring[n % ring.size].len = len;
+	late.due = true;
+	late.at = n % ring.size;
+	late.id = id;
+	late.len = len;
 	shared->used.idx = (u16)(n + 1);
 }
 
@@ -285,12 +312,13 @@ TEST(ring_goes_round)
 	CHECK_EQ(shared->avail.flags, 1);
 	CHECK_EQ(virtio_ring_take(&ring, &len), -EAGAIN);
 	for (unsigned n = 0; n < 200000; n++) { /* the indices wrap three times */
-		unsigned id = shared->avail.ring[n % 16];
+		unsigned id = seen.ring[n % 16];
 
-		CHECK_EQ(shared->desc[id].addr,
+		CHECK_EQ((u16)(seen.idx + 1), shared->avail.idx); /* the index comes behind the rest */
+		CHECK_EQ(seen_desc[id].addr,
 			 0x100000 + offsetof(struct virtio_shared, buffers) + id * 2048);
-		CHECK_EQ(shared->desc[id].len, 2048);
-		CHECK_EQ(shared->desc[id].flags, 2);
+		CHECK_EQ(seen_desc[id].len, 2048);
+		CHECK_EQ(seen_desc[id].flags, 2);
 		done((u16)n, id, n % 2049);
 		CHECK_EQ(virtio_ring_take(&ring, &len), (int)id);
 		CHECK_EQ(len, n % 2049);

@@ -57,6 +57,47 @@ void fake_relax(void)
 {
 }
 
+/* What the card sees of the rings: what was there at the last dma_wmb(). */
+static struct rx_desc seen_rx[RING];
+static struct tx_desc seen_tx[RING];
+/* A frame whose status is there before the rest of it, which is seen from the next dma_rmb() on. */
+static struct {
+	bool due;
+	unsigned at;
+	u16 len;
+	u8 first;
+} late;
+/* Buffers of frames that are sent, which the card still reads, until the next dma_rmb(): then it has read this. */
+static bool reading[RING];
+static u8 was_read[RING];
+
+void fake_dma_wmb(void)
+{
+	memcpy(seen_rx, card.shared->rx, sizeof(seen_rx));
+	memcpy(seen_tx, card.shared->tx, sizeof(seen_tx));
+}
+
+void fake_dma_rmb(void)
+{
+	if (late.due) {
+		card.shared->rx[late.at].len = late.len;
+		card.shared->rx_buffers[late.at][0] = late.first;
+		late.due = false;
+	}
+	for (unsigned i = 0; i < RING; i++) {
+		if (reading[i])
+			was_read[i] = card.shared->tx_buffers[i][0];
+		reading[i] = false;
+	}
+}
+
+/* The card is told how far a ring is ours. */
+static void look_at_rings(void)
+{
+	CHECK(!memcmp(seen_rx, card.shared->rx, sizeof(seen_rx)));
+	CHECK(!memcmp(seen_tx, card.shared->tx, sizeof(seen_tx)));
+}
+
 u64 clock_ns(void)
 {
 	static u64 now;
@@ -102,6 +143,8 @@ void fake_mmio_write(paddr_t pa, u64 v, unsigned bytes)
 	if (pa - WINDOW < sizeof(registers)) {
 		registers[(pa - WINDOW) / 4] =
 			(u32)v & (pa - WINDOW == R_CTRL ? ~(u32)CTRL_RST : ~0U);
+		if (pa - WINDOW == R_RX + RING_TAIL || pa - WINDOW == R_TX + RING_TAIL)
+			look_at_rings();
 		return;
 	}
 	if (!config_at(pa))
@@ -244,6 +287,7 @@ static void begin_card(void)
 
 TEST(frames_in_order)
 {
+	static u8 frame_of_ours[60];
 	struct netdev dev;
 	const void *frame;
 
@@ -253,8 +297,10 @@ TEST(frames_in_order)
 		unsigned i = n % RING;
 
 		CHECK_EQ(receive(&dev, &frame), -EAGAIN);
-		card.shared->rx_buffers[i][0] = (u8)n;
-		card.shared->rx[i].len = (u16)(60 + n % 100);
+		late.due = true;
+		late.at = i;
+		late.len = (u16)(60 + n % 100);
+		late.first = (u8)n;
 		card.shared->rx[i].status = RX_DONE | RX_END;
 		CHECK_EQ(receive(&dev, &frame), 60 + (int)(n % 100));
 		CHECK_EQ(*(const u8 *)frame, (u8)n);
@@ -263,8 +309,15 @@ TEST(frames_in_order)
 		CHECK_EQ(card.shared->tx[i].len, 60);
 		card.shared->tx[i].status = TX_DONE;
 	}
-	for (unsigned n = 0; n < RING; n++)
-		CHECK_EQ(send(&dev, frame, 60), 0);
+	for (unsigned n = 0; n < RING; n++) {
+		unsigned i = card.tx;
+		u8 before = card.shared->tx_buffers[i][0];
+
+		reading[i] = true; /* the status says that it is sent */
+		memset(frame_of_ours, before + 1, sizeof(frame_of_ours));
+		CHECK_EQ(send(&dev, frame_of_ours, sizeof(frame_of_ours)), 0);
+		CHECK(!reading[i] && was_read[i] == before);
+	}
 	CHECK_EQ(send(&dev, frame, 60), -EAGAIN); /* the card has all of them */
 }
 

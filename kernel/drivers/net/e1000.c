@@ -104,16 +104,15 @@ static int send(struct netdev *dev __unused, const void *frame, size_t len)
 {
 	struct tx_desc *d = &card.shared->tx[card.tx];
 
-	if (!(load_acquire(&d->status) &
-	      TX_DONE)) /* partner: the card's store of it, when it has read the buffer */
+	if (!(load_relaxed(&d->status) & TX_DONE))
 		return -EAGAIN;
+	dma_rmb(); /* that before the buffer is used again; partner: the card stores it when it has read the buffer */
 	memcpy(card.shared->tx_buffers[card.tx], frame, len);
 	d->len = (u16)len;
 	d->command = TX_COMMAND;
 	store_relaxed(&d->status, 0);
 	card.tx = (card.tx + 1) % RING;
-	/* Buffer and descriptor before the register; partner: the card reads them once the tail is behind them. */
-	smp_mb();
+	dma_wmb(); /* buffer and descriptor before the register; partner: the card reads them once the tail is behind them */
 	set(R_TX + RING_TAIL, card.tx);
 	return 0;
 }
@@ -123,8 +122,7 @@ static void give_back(void)
 	if (card.shown == NONE)
 		return;
 	store_relaxed(&card.shared->rx[card.shown].status, 0);
-	/* As in send(). */
-	smp_mb();
+	dma_wmb(); /* as in send() */
 	set(R_RX + RING_TAIL, (u32)card.shown);
 	card.shown = NONE;
 }
@@ -138,10 +136,10 @@ static int receive(struct netdev *dev __unused, const void **frame)
 		u16 len;
 
 		give_back();
-		status = load_acquire(
-			&d->status); /* partner: the card's store of it, behind buffer and length */
+		status = load_relaxed(&d->status);
 		if (!(status & RX_DONE))
 			return -EAGAIN;
+		dma_rmb(); /* that before length and buffer; partner: the card stores the status last */
 		len = load_relaxed(&d->len);
 		card.shown = (int)card.rx;
 		card.rx = (card.rx + 1) % RING;
@@ -199,7 +197,7 @@ static void start_rings(void)
 	}
 	card.rx = card.tx = 0;
 	card.shown = NONE;
-	smp_mb(); /* as in send() */
+	dma_wmb(); /* as in send() */
 	/* The card has what is before the tail: all but one, so that head and tail say what is empty. */
 	start_ring(R_RX, base + offsetof(struct shared, rx), sizeof(s->rx), RING - 1);
 	start_ring(R_TX, base + offsetof(struct shared, tx), sizeof(s->tx), 0);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernel/types.h>
+#include <arch/mmio.h>
 
 /* ---- virtio_ring.c ---- */
 
@@ -75,8 +76,9 @@ struct virtio_device {
 struct virtio_transport {
 	u8 (*status)(struct virtio_device *v);
 	void (*set_status)(struct virtio_device *v, u8 status);
-	u64 (*features)(struct virtio_device *v);
-	void (*set_features)(struct virtio_device *v, u64 features);
+	/* Offsets of registers: which half of the features is meant, and that half. */
+	u16 features_select, features;
+	u16 driver_features_select, driver_features;
 	/* Entries at most of queue q; 0: there is no such queue. */
 	unsigned (*queue_max)(struct virtio_device *v, unsigned q);
 	/* Start queue q. False: what the device says about it is impossible. */
@@ -84,6 +86,13 @@ struct virtio_transport {
 			    paddr_t avail, paddr_t used);
 	void (*tell)(struct virtio_device *v, unsigned q);
 };
+
+/* A register of 64 bits: the specification wants two halves. */
+static inline void virtio_write64(paddr_t at, u64 v)
+{
+	mmio_write32(at, (u32)v);
+	mmio_write32(at + 4, (u32)(v >> 32));
+}
 
 /* The first network device there. 0, -ENODEV, or -EIO after it was said what is wrong with it. */
 int virtio_pci_find_net(struct virtio_device *v);

@@ -42,34 +42,10 @@ static void set_status(struct virtio_device *v, u8 s)
 	mmio_write32(v->common + R_STATUS, s);
 }
 
-static u64 features(struct virtio_device *v)
-{
-	u64 low;
-
-	mmio_write32(v->common + R_FEATURES_SELECT, 0);
-	low = mmio_read32(v->common + R_FEATURES);
-	mmio_write32(v->common + R_FEATURES_SELECT, 1);
-	return low | (u64)mmio_read32(v->common + R_FEATURES) << 32;
-}
-
-static void set_features(struct virtio_device *v, u64 f)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		mmio_write32(v->common + R_DRIVER_FEATURES_SELECT, i);
-		mmio_write32(v->common + R_DRIVER_FEATURES, (u32)(f >> 32 * i));
-	}
-}
-
 static unsigned queue_max(struct virtio_device *v, unsigned q)
 {
 	mmio_write32(v->common + R_QUEUE_SELECT, q);
 	return mmio_read32(v->common + R_QUEUE_READY) ? 0 : mmio_read32(v->common + R_QUEUE_MAX);
-}
-
-static void write_address(struct virtio_device *v, unsigned reg, paddr_t pa)
-{
-	mmio_write32(v->common + reg, (u32)pa);
-	mmio_write32(v->common + reg + 4, (u32)(pa >> 32));
 }
 
 static bool queue_start(struct virtio_device *v, unsigned q, unsigned size, paddr_t desc,
@@ -77,9 +53,9 @@ static bool queue_start(struct virtio_device *v, unsigned q, unsigned size, padd
 {
 	mmio_write32(v->common + R_QUEUE_SELECT, q);
 	mmio_write32(v->common + R_QUEUE_SIZE, size);
-	write_address(v, R_DESC, desc);
-	write_address(v, R_AVAIL, avail);
-	write_address(v, R_USED, used);
+	virtio_write64(v->common + R_DESC, desc);
+	virtio_write64(v->common + R_AVAIL, avail);
+	virtio_write64(v->common + R_USED, used);
 	mmio_write32(v->common + R_QUEUE_READY, 1);
 	return true;
 }
@@ -92,8 +68,10 @@ static void tell(struct virtio_device *v, unsigned q)
 static const struct virtio_transport mmio = {
 	.status = status,
 	.set_status = set_status,
-	.features = features,
-	.set_features = set_features,
+	.features_select = R_FEATURES_SELECT,
+	.features = R_FEATURES,
+	.driver_features_select = R_DRIVER_FEATURES_SELECT,
+	.driver_features = R_DRIVER_FEATURES,
 	.queue_max = queue_max,
 	.queue_start = queue_start,
 	.tell = tell,

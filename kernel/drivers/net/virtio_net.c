@@ -45,8 +45,7 @@ static struct card {
 
 static void tell(unsigned q)
 {
-	/* What was given before the register that says so; partner: the device reads the ring once it is told. */
-	smp_mb();
+	dma_wmb(); /* what was given before the register; partner: the device reads the ring once it is told */
 	card.device.transport->tell(&card.device, q);
 }
 
@@ -128,6 +127,27 @@ static bool reset(struct virtio_device *v)
 	return false;
 }
 
+static u64 read_features(const struct virtio_device *v)
+{
+	const struct virtio_transport *t = v->transport;
+	u64 low;
+
+	mmio_write32(v->common + t->features_select, 0);
+	low = mmio_read32(v->common + t->features);
+	mmio_write32(v->common + t->features_select, 1);
+	return low | (u64)mmio_read32(v->common + t->features) << 32;
+}
+
+static void write_features(const struct virtio_device *v, u64 features)
+{
+	const struct virtio_transport *t = v->transport;
+
+	for (unsigned i = 0; i < 2; i++) {
+		mmio_write32(v->common + t->driver_features_select, i);
+		mmio_write32(v->common + t->driver_features, (u32)(features >> 32 * i));
+	}
+}
+
 /* NULL, or what is wrong. */
 static const char *agree(struct virtio_device *v)
 {
@@ -136,13 +156,13 @@ static const char *agree(struct virtio_device *v)
 	if (!reset(v))
 		return "it does not come out of reset";
 	v->transport->set_status(v, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
-	offered = v->transport->features(v);
+	offered = read_features(v);
 	if (!(offered & FEATURE_VERSION_1))
 		return "it knows only virtio before version 1";
 	if (!(offered & FEATURE_MAC))
 		return "it has no address of its own";
 	card.has_status = offered & FEATURE_STATUS;
-	v->transport->set_features(v, offered & (FEATURE_VERSION_1 | FEATURE_MAC | FEATURE_STATUS));
+	write_features(v, offered & (FEATURE_VERSION_1 | FEATURE_MAC | FEATURE_STATUS));
 	v->transport->set_status(v, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
 	return v->transport->status(v) & STATUS_FEATURES_OK ? NULL
 							    : "it refuses features that it offers";

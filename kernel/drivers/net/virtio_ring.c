@@ -35,8 +35,8 @@ void virtio_ring_give(struct virtio_ring *r, unsigned i, u32 len)
 	s->avail.ring[r->avail % r->size] = (u16)i;
 	r->out[i] = true;
 	r->avail++;
-	/* The device reads the index, then the entry, the descriptor and the buffer: all are written before. */
-	store_release(&s->avail.idx, r->avail);
+	dma_wmb(); /* all of that before the index; partner: the device reads the index first */
+	store_relaxed(&s->avail.idx, r->avail);
 }
 
 static int give_up(struct virtio_ring *r, const char *why)
@@ -48,8 +48,7 @@ static int give_up(struct virtio_ring *r, const char *why)
 int virtio_ring_take(struct virtio_ring *r, u32 *len)
 {
 	struct virtio_shared *s = r->shared;
-	u16 done = load_acquire(
-		&s->used.idx); /* partner: the device's store of it, behind entry and buffer */
+	u16 done = load_relaxed(&s->used.idx);
 	u32 id;
 
 	if (r->broken)
@@ -58,6 +57,7 @@ int virtio_ring_take(struct virtio_ring *r, u32 *len)
 		return -EAGAIN;
 	if ((u16)(done - r->used) > (u16)(r->avail - r->used))
 		return give_up(r, "it gave back more buffers than it had");
+	dma_rmb(); /* the index before entry and buffer; partner: the device stores the index last */
 	/* Each is read once: the device may change it between two reads. */
 	id = load_relaxed(&s->used.ring[r->used % r->size].id);
 	*len = load_relaxed(&s->used.ring[r->used % r->size].len);

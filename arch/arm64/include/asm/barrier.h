@@ -29,6 +29,18 @@ static inline void smp_wmb(void)
 	dmb(ishst);
 }
 
+/* A device need not be in the Inner Shareable domain of the CPUs (Arm ARM B2.7.1). The caller names the partner. */
+static inline void dma_rmb(void)
+{
+	dmb(oshld);
+}
+
+/* As dma_rmb(). */
+static inline void dma_wmb(void)
+{
+	dmb(oshst);
+}
+
 /*
  * The seq_cst builtins are LDAXR/STLXR loops: the store-release keeps earlier accesses before the
  * operation, but later ones may still pass the store (Arm ARM B2.3.11), so one DMB behind is what

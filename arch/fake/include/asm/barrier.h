@@ -27,6 +27,20 @@ static inline void smp_wmb(void)
 	fake_wmb();
 }
 
+/* By host tests of drivers, whose devices see what was written before the last dma_wmb(). */
+void fake_dma_rmb(void);
+void fake_dma_wmb(void);
+
+static inline void dma_rmb(void)
+{
+	fake_dma_rmb();
+}
+
+static inline void dma_wmb(void)
+{
+	fake_dma_wmb();
+}
+
 static inline void arch_before_atomic(void)
 {
 }

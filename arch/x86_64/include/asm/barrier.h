@@ -27,6 +27,18 @@ static inline void smp_wmb(void)
 	barrier();
 }
 
+/* As smp_rmb(): devices see memory in the order in which CPUs do, and uncached stores are not passed (SDM vol. 3 12.3.3). */
+static inline void dma_rmb(void)
+{
+	barrier();
+}
+
+/* As dma_rmb(). */
+static inline void dma_wmb(void)
+{
+	barrier();
+}
+
 /* Locked instructions are full barriers themselves. */
 static inline void arch_before_atomic(void)
 {
