@@ -8,7 +8,7 @@ static char token[NET_TOKEN_MAX + 1];
 static bool open_to_read;
 
 BOOT_OPTION(net_token, "net.token", "TOKEN",
-	    "16 to 64 characters; who has it may use the console and read over the network");
+	    "16 to 64 characters; whoever has it may use the console and read over the network");
 BOOT_OPTION(net_open, "net.open", "nothing|read",
 	    "read: what can only be read is open without token");
 

@@ -1,6 +1,6 @@
 /*
  * HTTP/1.1 (RFC 9112): a request is answered when its head is there and everything before has been
- * acknowledged, so the answer always fits what lwIP takes. Who sends or reads slowly waits by himself.
+ * acknowledged, so the answer always fits what lwIP takes. A client that sends or reads slowly holds up nobody else.
  */
 #include "net.h"
 #include "jobs.h"

@@ -1,6 +1,6 @@
 /*
- * Commands that came over the network: one waits, and runs when the stack has had its look, as if it had been typed. So
- * while one runs nothing of the network does, and who asks meanwhile is answered when it has ended.
+ * Commands that came over the network: one waits, and runs when the stack has had its look, as if it had been typed.
+ * While it runs the network does not, so a client that asks meanwhile is answered when the command has ended.
  */
 #include "jobs.h"
 #include <kernel/error.h>

@@ -58,9 +58,9 @@ bool net_token_is(const char token[NET_TOKEN_MAX + 1], const char sent[NET_TOKEN
 
 /* Read net.token= and net.open=. NULL, or why there is no token. Once, before the services start. */
 const char *access_init(void);
-/* May who sent this use the console? It is padded with zeros. */
+/* May the sender of this token use the console? It is padded with zeros. */
 bool access_by_token(const char sent[NET_TOKEN_MAX + 1]);
-/* May he read what changes nothing? */
+/* May its sender read what changes nothing? */
 bool access_to_read(const char sent[NET_TOKEN_MAX + 1]);
 /* Is there anybody who may read? */
 bool access_is_possible(void);

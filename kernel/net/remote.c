@@ -298,7 +298,7 @@ void remote_poll(void)
 /* ---- start ---- */
 
 BOOT_OPTION(net_console, "net.console", "PORT",
-	    "the console over TCP, for who sends the token first");
+	    "the console over TCP, for whoever sends the token first");
 
 void remote_start(const char *no_token, bool (*look)(void))
 {
