@@ -314,7 +314,8 @@ TEST(ring_goes_round)
 	for (unsigned n = 0; n < 200000; n++) { /* the indices wrap three times */
 		unsigned id = seen.ring[n % 16];
 
-		CHECK_EQ((u16)(seen.idx + 1), shared->avail.idx); /* the index comes behind the rest */
+		CHECK_EQ((u16)(seen.idx + 1),
+			 shared->avail.idx); /* the index comes behind the rest */
 		CHECK_EQ(seen_desc[id].addr,
 			 0x100000 + offsetof(struct virtio_shared, buffers) + id * 2048);
 		CHECK_EQ(seen_desc[id].len, 2048);

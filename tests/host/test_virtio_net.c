@@ -106,7 +106,8 @@ TEST(frames_come)
 		card.rx.shared->buffers[id][HEADER] = (u8)n;
 		CHECK_EQ(receive(NULL, &frame), 60);
 		CHECK_EQ(*(const u8 *)frame, n);
-		CHECK_EQ(tells, n); /* of each that we had our look at, when the next one is asked for */
+		CHECK_EQ(tells,
+			 n); /* of each that we had our look at, when the next one is asked for */
 	}
 	give(RX, HEADER + NETDEV_FRAME_MIN - 1); /* no frame: passed over */
 	give(RX, HEADER + NETDEV_FRAME_MAX);
