@@ -15,7 +15,8 @@ DROP = 99.6  # percent: 6.0e6 to 2.3e4 interrupts in the patch's own measurement
 MOVED_APART = 5.0  # percent
 HOME_MIN = 95.0  # percent of a private workload's pages
 MOVES_MAX = 4.0  # moves per page and round where two nodes share pages
-HUGE_MOVES = 1024
+HUGE_REPS = 9, 36  # the second only with yields, in `make test-all`
+HUGE_MOVES = 28  # of 2 MiB pages in each, at least
 PROGRESS_LOSS = 2.0  # percent of operations per instruction
 HUGE = 512
 FLUSHES = {"x86_64": "ipis_sent", "arm64": "bcast_syncs"}
@@ -153,13 +154,15 @@ def check_hot() -> None:
 
 
 def check_huge() -> None:
-    early, late = run("--thp --pages 16384", 36)
-    check_second("huge", late)
-    figures_of("huge", early, late)
-    for record in (early, late):
-        moved = record["counters"]["pages_migrated"] // HUGE
-        result(f"huge.{record['scheme']}.moves", moved >= HUGE_MOVES,
-               f"{moved} pages of 2 MiB, at least {HUGE_MOVES}")
+    for reps in HUGE_REPS[:2 if settings().seed else 1]:
+        early, late = run("--thp --pages 16384", reps)
+        check_second(f"huge.{reps}", late)
+        if reps == HUGE_REPS[0]:
+            figures_of("huge", early, late)
+        for record in (early, late):
+            moved = record["counters"]["pages_migrated"] // HUGE
+            result(f"huge.{reps}.{record['scheme']}.moves", moved >= reps * HUGE_MOVES,
+                   f"{moved} pages of 2 MiB, at least {reps * HUGE_MOVES}")
 
 
 def check_progress() -> None:

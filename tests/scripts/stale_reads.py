@@ -6,7 +6,7 @@ from common import Missing, bench, boot, main, records, result, settings
 SEEDS = range(1, 21)
 IN_WINDOW_MIN = 1000  # reads per CPU; how they spread over CPUs that run at once is the host's affair
 THREADS = 3
-PARALLEL_RUNS = 5  # at most
+PARALLEL_RUNS = 10  # at most
 COMMAND = f"bench migrate --pages 64 --write-pct 20 --threads {THREADS} --schemes "
 # 4 KiB pages and few of them: nothing in the emulator then hides a stale entry by accident.
 ARGS = "large=off poison=full"
@@ -60,7 +60,7 @@ def body() -> None:
            f"{in_window} reads by CPU, at least {IN_WINDOW_MIN} each")
     stale, in_window = 0, [0] * THREADS
     for _ in range(PARALLEL_RUNS):
-        more, reads = run(scheme(), " --reps 300", DET=0, SEED="")
+        more, reads = run(scheme(), " --reps 100", DET=0, SEED="")
         stale, in_window = stale + more, [a + b for a, b in zip(in_window, reads)]
         if met := min(in_window) > 0 and sum(in_window) >= IN_WINDOW_MIN * THREADS:
             break
@@ -68,7 +68,7 @@ def body() -> None:
     result("parallel.reads-in-window", met,
            f"{in_window} reads by CPU, some by each and {IN_WINDOW_MIN * THREADS} together at least")
     if scheme() != "batch":
-        stale, _ = run("batch", " --reps 300", DET=0, SEED="")
+        stale, _ = run("batch", " --reps 100", DET=0, SEED="")
         result("native.no-stale-reads", stale == 0, f"{stale} stale reads")
 
 

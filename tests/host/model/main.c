@@ -222,7 +222,7 @@ static void read_options(int argc, char **argv)
 				: SHARE;
 	if (RACES_ONLY) { /* slower; x86 orders plain accesses by itself, so its rules show nothing */
 		options.rules = options.rules ? options.rules : "arm64";
-		options.orderings = 20000;
+		options.orderings = 10000;
 		options.share = 0;
 	}
 	number(argc, argv, "--orderings", &options.orderings);
