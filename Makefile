@@ -104,20 +104,20 @@ BUILD_ID := $(or $(shell git describe --always --dirty 2>/dev/null),unknown)
 $(O)/build-id: FORCE
 	@$(call stamp,$(VERSION) $(BUILD_ID))
 $(OBJ)/$(VERSION_SRC).o: $(O)/build-id
-$(OBJ)/$(VERSION_SRC).o: CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTARRY_BUILD='"$(BUILD_ID)"' \
+$(OBJ)/$(VERSION_SRC).o: private CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTARRY_BUILD='"$(BUILD_ID)"' \
 			       -DTARRY_ARCH='"$(ARCH)"'
 
 # What is never timed is small, so that the image stays under its limit, by folder: tests, start-up, the console,
 # and of the workloads what reads their options and prints their results.
 SMALL := tests/unit boot kernel/drivers kernel/net kernel/shell kernel/bench/command kernel/bench/report
-$(SMALL:%=$(OBJ)/%/%): CFLAGS += -Os
+$(SMALL:%=$(OBJ)/%/%): private CFLAGS += -Os
 # And single files of other folders: options, knobs, tables of results, what is told of the machine.
 SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
 	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity memhog options) mm/early mm/knob mm/knobs mm/scheme mm/schemes \
 	$(addprefix kernel/bench/workload/,migrate_table numa_report pmbench_record pmbench_report scale_report) \
 	kernel/lib/printf kernel/lib/sort kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/main kernel/core/panic kernel/core/printk kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
 	arch/$(ARCH)/geometry arch/$(ARCH)/errata arch/$(ARCH)/exit arch/$(ARCH)/features arch/$(ARCH)/init
-$(SMALL_FILES:%=$(OBJ)/%.c.o): CFLAGS += -Os
+$(SMALL_FILES:%=$(OBJ)/%.c.o): private CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile
 	@mkdir -p $(@D); $(call say,CC,$<)
@@ -136,7 +136,7 @@ $(LWIP_OBJS): $(O)/lwip/%.o: $(LWIP_PORT) $(O)/flags Makefile
 	$(Q)$(CC) $(CPPFLAGS) $(NET_CPPFLAGS) $(filter-out $(WARNINGS),$(CFLAGS)) -Os -c -o $@ $(LWIP_SRC)/$*.c
 $(O)/lwip.a: $(LWIP_OBJS)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
-$(OBJ)/kernel/net/%: CPPFLAGS += $(NET_CPPFLAGS)
+$(OBJ)/kernel/net/%: private CPPFLAGS += $(NET_CPPFLAGS)
 $(filter $(OBJ)/kernel/net/%,$(NET_OBJS)): $(LWIP_PORT)
 
 $(OBJS): | $(LIBS)
