@@ -20,6 +20,7 @@
  * they depend on its load; the store of the pointer is a release.
  */
 #include <mm/change.h>
+#include <mm/knob.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
 
@@ -87,16 +88,9 @@ void change_unsubscribe(struct aspace *as, struct change_subscriber *s)
 	write_unlock(&as->lock);
 }
 
-/* The end of a change that was told or counted, or what was told of one that does not begin. */
-void change_tell_end(const struct change *c)
+/* To all who were told of the beginning. */
+static void tell_end(const struct change *c)
 {
-	/*
-	 * Relaxed. The change's flush comes before it, and is a full barrier. A migrator that finds
-	 * it counted off took the entries of this space before it looked, under their locks: as the
-	 * change left them, or the change would have to wait for him.
-	 */
-	if (c->told & CHANGE_COUNTED)
-		atomic_fetch_add_relaxed(&c->as->changing, -1U);
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++)
 		if (c->told >> i & 1) {
 			struct change_subscriber *s = load_relaxed(&c->as->subscriber[i]);
@@ -106,15 +100,39 @@ void change_tell_end(const struct change *c)
 		}
 }
 
-/* All of them or none. */
-int change_tell_begin(struct change *c)
+/* The end of a change that was told or counted. */
+void change_tell_end(const struct change *c)
 {
+	/*
+	 * Relaxed. The change's flush comes before it, and is a full barrier. A migrator that finds
+	 * it counted off took the entries of this space before it looked, under their locks: as the
+	 * change left them, or the change would have to wait for him.
+	 */
+	if (c->told & CHANGE_COUNTED)
+		atomic_fetch_add_relaxed(&c->as->changing, -1U);
+	tell_end(c);
+}
+
+/* gather: NULL where whoever is told may wait. */
+static int tell(struct change_subscriber *s, const struct change *c, struct tlb_gather *gather)
+{
+	if (!gather)
+		return s->begin(s, c);
+	return s->begin_nonblock ? s->begin_nonblock(s, c, gather) : -EAGAIN;
+}
+
+/* All of them or none: who has agreed before another one refuses hears of the end at once. */
+static int tell_begin(struct change *c, struct tlb_gather *gather)
+{
+	u32 counted = c->told;
+
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++) {
 		struct change_subscriber *s = load_relaxed(&c->as->subscriber[i]);
-		int err = s && !load_relaxed(&s->leaving) ? s->begin(s, c) : 1;
+		int err = s && !load_relaxed(&s->leaving) ? tell(s, c, gather) : 1;
 
 		if (err < 0) {
-			change_tell_end(c);
+			tell_end(c);
+			c->told = counted;
 			return err;
 		}
 		if (!err)
@@ -122,6 +140,31 @@ int change_tell_begin(struct change *c)
 	}
 	return 0;
 }
+
+int change_tell_begin(struct change *c)
+{
+	if (c->why == CHANGE_HINT && change_is_told_late(c->as))
+		return 0;
+	c->gathers = c->why == CHANGE_HINT && knobs.notify == NOTIFY_PROTECT;
+	return tell_begin(c, NULL);
+}
+
+/* ---- the beginning of a scan, told late ---------------------------------------------- */
+
+bool change_is_told_late(const struct aspace *as)
+{
+	/* Subscribers come and go with the write side held, so that this holds until the scan ends. */
+	return load_relaxed(&as->subscribed) && knobs.notify == NOTIFY_LATE;
+}
+
+int change_begin_late(struct change *c, vaddr_t from, struct tlb_gather *gather)
+{
+	c->start = from;
+	c->gathers = true;
+	return tell_begin(c, gather);
+}
+
+/* ---- payments, and entries ------------------------------------------------------------- */
 
 /*
  * From here to the end no debt may be made in the range: what was read-only may

@@ -21,6 +21,8 @@ static const char *const models[] = {"native", "arm64", "x86", NULL};
 static const char *const spurious_whens[] = {"always", "rfc", "skip", "never", "local", NULL};
 static const char *const upgrades[] = {"all", "local", NULL};
 static const char *const protect_flushes[] = {"always", "filter", NULL};
+static const char *const notifies[] = {"start", "protect", "late", NULL};
+static const char *const pinneds[] = {"mark", "skip", "skip-cow", NULL};
 static const char *const transports[] = {"ipi", "bcast", "bcast-late", NULL};
 static const char *defer_names[DEFERRALS_MAX + 1]; /* from deferrals[] */
 
@@ -169,6 +171,22 @@ static struct knob table[] = {
 	 .def = 3,
 	 .summary = "of its CPU's time: what the scan may take; 3 as Linux (1 part in 32)",
 	 .decided_in = "mm/scan.c"},
+	{.name = "notify",
+	 .unit = "",
+	 .value = &knobs.notify,
+	 .choices = notifies,
+	 .summary =
+		 "when a second MMU hears of a NUMA scan: before it, as each entry changes, or at "
+		 "the first that does",
+	 .decided_in = "mm/change.c"},
+	{.name = "pinned",
+	 .unit = "",
+	 .value = &knobs.pinned,
+	 .choices = pinneds,
+	 .summary =
+		 "NUMA scan: takes access to pinned pages, spares them, or what may be copied on "
+		 "write and has other references",
+	 .decided_in = "mm/scan_spare.c"},
 	{.name = "model",
 	 .unit = "",
 	 .value = &knobs.model,

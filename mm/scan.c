@@ -10,6 +10,7 @@
 #include <mm/change.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
+#include <mm/scan_spare.h>
 #include <mm/stats.h>
 #include <mm/takedown.h>
 #include <kernel/clock.h>
@@ -25,8 +26,11 @@ struct window {
 	struct part {
 		vaddr_t start, end;
 		struct change change; /* begun: until the flush */
+		bool told; /* late: so are those who are told late, ... */
+		bool refused; /* ... or one of them has refused: the rest is left alone until the next pass */
 	} part[WINDOW_PARTS];
 	unsigned parts;
+	bool late; /* subscribers hear of it with its first entry */
 	struct tlb_gather gather;
 	u64 made; /* hint entries */
 };
@@ -51,8 +55,22 @@ static void make_hint(struct window *w, pte_t *ptep, pte_t old, unsigned level, 
 	w->made++;
 }
 
+/* Where not every entry is taken: is this one, a present leaf? Its PTL held. */
+static __noinline bool is_wanted(struct window *w, struct part *part, pte_t pte, unsigned level,
+				 vaddr_t va)
+{
+	if (knobs.pinned != PINNED_MARK && scan_spares(w->as, va, phys_to_page(pte_pa(pte, level))))
+		return false;
+	if (w->late && !part->told && !part->refused) {
+		part->refused = change_begin_late(&part->change, va, &w->gather);
+		part->told = !part->refused;
+	}
+	return !part->refused;
+}
+
 /* Entries of one table, the first at va, which is aligned. */
-static void scan_table(struct window *w, struct pt_pos pos, vaddr_t va, vaddr_t end)
+static __always_inline void scan_table(struct window *w, struct part *part, struct pt_pos pos,
+				       vaddr_t va, vaddr_t end, bool chooses)
 {
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 	u64 size = PT_LEVEL_SIZE(pos.level);
@@ -64,6 +82,8 @@ static void scan_table(struct window *w, struct pt_pos pos, vaddr_t va, vaddr_t 
 
 		if (!pte_is_leaf(old, pos.level))
 			continue;
+		if (chooses && !is_wanted(w, part, old, pos.level, va))
+			continue;
 		make_hint(w, pos.ptep, old, pos.level, va);
 		first = MIN(first, va);
 		last = va;
@@ -74,8 +94,10 @@ static void scan_table(struct window *w, struct pt_pos pos, vaddr_t va, vaddr_t 
 }
 
 /* Part of an area. Read side of aspace.lock held. */
-static void scan_part(struct window *w, vaddr_t va, vaddr_t end)
+static __always_inline void scan_part(struct window *w, struct part *part, bool chooses)
 {
+	vaddr_t va = part->start, end = part->end;
+
 	while (va < end) {
 		struct pt_pos pos = pgwalk_find(w->as->root, va, 0);
 		u64 size = PT_LEVEL_SIZE(pos.level);
@@ -84,9 +106,16 @@ static void scan_part(struct window *w, vaddr_t va, vaddr_t end)
 		vaddr_t stop = pos.level ? at + size : ALIGN_DOWN(va, HUGE_SIZE) + HUGE_SIZE;
 
 		if (pos.level <= 1)
-			scan_table(w, pos, at, MIN(stop, end));
+			scan_table(w, part, pos, at, MIN(stop, end), chooses);
 		va = stop;
 	}
+}
+
+/* Apart, so that the usual scan, of everything, has no test for it. */
+static __noinline void scan_choosing(struct window *w)
+{
+	for (unsigned i = 0; i < w->parts; i++)
+		scan_part(w, &w->part[i], true);
 }
 
 /* Nothing is in the window yet. */
@@ -106,6 +135,7 @@ static void window_add(struct window *w, vaddr_t start, vaddr_t end)
 	ASSERT(w->parts < WINDOW_PARTS);
 	part->start = start;
 	part->end = end;
+	part->told = part->refused = false;
 	if (!change_begin(&part->change, w->as, CHANGE_HINT, ALIGN_DOWN(start, align),
 			  ALIGN_UP(end, align)))
 		w->parts++;
@@ -116,9 +146,13 @@ static void window_scan(struct window *w)
 {
 	tlb_gather_init(&w->gather, &w->as->ctx, 1);
 	w->gather.by_scanner = true;
+	w->late = change_is_told_late(w->as);
 	hint_flush_begins(w->as);
-	for (unsigned i = 0; i < w->parts; i++)
-		scan_part(w, w->part[i].start, w->part[i].end);
+	if (unlikely(w->late || knobs.pinned != PINNED_MARK))
+		scan_choosing(w);
+	else
+		for (unsigned i = 0; i < w->parts; i++)
+			scan_part(w, &w->part[i], false);
 	tlb_gather_flush(&w->gather);
 	hint_flush_ended(w->as);
 	for (unsigned i = 0; i < w->parts; i++)

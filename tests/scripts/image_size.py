@@ -9,7 +9,8 @@ from common import Missing, boot, held, main, qemu, result, settings, skip
 
 # KiB of what is loaded, without tests/ and with them; both without the network, which counts apart. Whole ones, as the name of
 # the build is part of the image.
-BARE_MAX = {"x86_64": 400, "arm64": 448}
+# x86-64 had 400 until knobs, subscribers and workload of second MMUs came (mm/softmmu.c, `bench vm`), arm64 448.
+BARE_MAX = {"x86_64": 424, "arm64": 464}
 WHOLE_MAX = 640
 # Virtual time of the last log line of a deterministic boot of one CPU.
 BOOT_MAX_MS = {"x86_64": 80, "arm64": 7}

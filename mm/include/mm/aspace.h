@@ -18,7 +18,8 @@ struct hint_tally {
 	u64 failed; /* it should have moved and did not */
 };
 
-enum { CHANGE_SUBSCRIBERS = 4 }; /* of a space, at most */
+/* Of a space, at most: a gather has room for a context of each, beside the space's own. */
+enum { CHANGE_SUBSCRIBERS = TLB_GATHER_CONTEXTS - 1 };
 struct change_subscriber;
 
 struct aspace {

@@ -27,6 +27,11 @@ struct change {
 	struct aspace *as;
 	enum change_reason why;
 	vaddr_t start, end;
+	/*
+	 * What subscribers zap goes into the change's own gather, which is flushed before end(). After begin()
+	 * nothing need be zapped but what taken() tells (knob notify=protect); after begin_nonblock() all was.
+	 */
+	bool gathers;
 	u32 told; /* a bit per subscriber of the space that was told of the beginning, and CHANGE_COUNTED */
 };
 #define CHANGE_COUNTED                                                                             \
@@ -42,9 +47,16 @@ struct change_subscriber {
 	 */
 	int (*begin)(struct change_subscriber *s, const struct change *change);
 	/*
+	 * The same with a PTL held (knob notify=late): must not wait, and adds what it zaps to the gather. Where
+	 * another subscriber refuses after this one has agreed, end() comes with the PTL held, too. NULL: refuses.
+	 */
+	int (*begin_nonblock)(struct change_subscriber *s, const struct change *change,
+			      struct tlb_gather *gather);
+	/*
 	 * An entry of this level was taken down and was `old` before; or it lost rights
 	 * and is `old` now. The entry may also lead to a table. PTL held, so this must
-	 * not wait. It may add to the gather, which is flushed before the change ends.
+	 * not wait. It may add one context to the gather, which is flushed before the change
+	 * ends; only in changes that gather, as that of others may be full.
 	 * While it subscribes or leaves, a subscriber may also hear of entries of changes
 	 * whose beginning it was not told. May be NULL.
 	 */
@@ -81,7 +93,7 @@ static const enum pay_event change_events[] = {
 
 /* ---- the slow paths of change_begin() and change_end() ---- */
 
-/* Tell every subscriber of the beginning, or none: the first refusal is returned. */
+/* Tell every subscriber of the beginning, or none: the first refusal is returned. A scan may put it off. */
 int change_tell_begin(struct change *change);
 /* Pay the debts of the range, and count the change in aspace.changing until it ends. */
 void change_pay(struct change *change, struct aspace *as, enum change_reason why, vaddr_t start,
@@ -109,6 +121,14 @@ static __always_inline int change_begin(struct change *change, struct aspace *as
 		change_pay(change, as, why, start, end);
 	return err;
 }
+
+/* Knob notify=late: do those who subscribe to the space hear of a scan only when its first entry is about to change? */
+bool change_is_told_late(const struct aspace *as);
+/*
+ * Such a scan begins for them, at `from`: none of its entries has changed yet. 0, or a subscriber's refusal:
+ * no entry may change. PTL of that entry held.
+ */
+int change_begin_late(struct change *change, vaddr_t from, struct tlb_gather *gather);
 
 /* The change is over: its gather is flushed, and entries are what they will be. The same locks. */
 static __always_inline void change_end(const struct change *change)

@@ -28,6 +28,8 @@ struct knobs {
 	u32 watermark_gap; /* frames that reclaim of its own gets beyond the low watermark; 0: there is none */
 	u32 reclaim_batch; /* pages per shootdown in reclaim */
 	u32 store_ns; /* ns that an access to a store takes */
+	u32 notify; /* enum notify_when */
+	u32 pinned; /* enum pinned_pages */
 	u32 dirty_pages; /* of a file, that may be dirty before who writes more writes back; 0: any number */
 };
 
@@ -52,6 +54,20 @@ enum upgrade_by {
 enum protect_flush {
 	PROTECT_FLUSH_ALWAYS, /* every entry of the range that is present, changed or not */
 	PROTECT_FLUSH_FILTER, /* those that lost something, or gained what faults do not repair */
+};
+
+/* When those who subscribe to a space are told of a NUMA scan, and of what: <mm/change.h>. */
+enum notify_when {
+	NOTIFY_START, /* of each range, before any entry is looked at: all of it is zapped */
+	NOTIFY_PROTECT, /* the same, but they zap what becomes a hint entry, when it does */
+	NOTIFY_LATE, /* when the first entry is about to change: the range from there on */
+};
+
+/* What a NUMA scan does with pinned pages, which cannot move. */
+enum pinned_pages {
+	PINNED_MARK, /* hint entries, as any other */
+	PINNED_SKIP, /* leaves them alone */
+	PINNED_SKIP_COW, /* leaves those alone that may be copied on write and have more than one reference */
 };
 
 enum batch_flush {

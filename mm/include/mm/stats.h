@@ -62,7 +62,10 @@
 	X(reclaimed) /* pages that left their file as frames were wanted */                          \
 	X(store_errors) /* accesses to a store that failed */                                        \
 	X(oracle_checked) /* frames whose release was checked against the evidence */                \
-	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */
+	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */                    \
+	X(hint_spared) /* entries that a scan left alone (knob pinned) */                            \
+	X(hint_spared_unpinned) /* of them, of pages that nobody has pinned, */                      \
+	X(hint_marked_pinned) /* and hint entries of pinned pages, where the knob is not `mark` */
 
 struct mm_counters {
 #define X(name) u64 name;

@@ -130,9 +130,22 @@ void host_use_all(void)
 	host_give(n);
 }
 
+/* In a free block, of which the head alone says so. */
+static bool is_free(const struct page *frame)
+{
+	for (unsigned order = 0; order <= HUGE_ORDER; order++) {
+		const struct page *head =
+			page_array + ALIGN_DOWN((u64)(frame - page_array), 1UL << order);
+
+		if (head->state == PAGE_FREE && head->order >= order)
+			return true;
+	}
+	return false;
+}
+
 void host_expect_freed_owing(const struct page *frame, u64 frames)
 {
-	CHECK(frame->state != PAGE_QUARANTINE && frame->flags & PG_OWES);
+	CHECK(is_free(frame) && frame->flags & PG_OWES);
 	CHECK_EQ(host_node().owing, frames);
 	CHECK_EQ(deferral->held(), 0);
 }

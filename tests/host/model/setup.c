@@ -49,12 +49,13 @@ static struct values values_now(void)
 }
 
 /*
- * Scenarios of the rule table set its knobs themselves, to each value. For all others no scheme decides
- * them, but a setting of its own in the scheme's name does: batch+spurious=never.
+ * Scenarios of the rule table and of second MMUs set their knobs themselves, to each value. For all others no
+ * scheme decides them, but a setting of its own in the scheme's name does: batch+spurious=never.
  */
 static void use_rule_defaults(void)
 {
-	static const char *const names[] = {"spurious", "upgrade", "protect_flush"};
+	static const char *const names[] = {"spurious", "upgrade", "protect_flush", "notify",
+					    "pinned"};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		struct knob *k = knob_find(names[i]);
