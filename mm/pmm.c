@@ -16,6 +16,8 @@ enum {
 	CACHE_BATCH_ORDER = 6, /* 64 pages per trip to the node's lock */
 	CACHE_HIGH = 256, /* pages a CPU keeps per node; over that it gives half of them back */
 	CACHE_LOW = 192, /* the same while the node is below its low watermark */
+	CACHE_SHARE =
+		4, /* then a CPU takes at most one part in so many of what is above the min watermark */
 };
 
 struct pmm_cache {
@@ -201,11 +203,25 @@ static struct page *take_block(struct pmm_node *n, unsigned *order, unsigned lea
 	return block;
 }
 
+/* What lies in a cache no other CPU can have: of few frames it gets a share, and at least one. */
+static unsigned refill_order(struct pmm_node *n)
+{
+	unsigned order = cache_batch_order;
+
+	if (likely(load_relaxed(&cache_high[n - pmm_nodes]) == CACHE_HIGH))
+		return order;
+	spin_lock(&n->lock);
+	while (order && n->free_pages < n->watermark_min + (CACHE_SHARE << order))
+		order--;
+	spin_unlock(&n->lock);
+	return order;
+}
+
 /* Fill this CPU's cache of a node. False: there is no memory under these rules. */
 static __noinline bool cache_refill(struct pmm_cache *cache, u32 node, unsigned flags)
 {
 	struct pmm_node *n = &pmm_nodes[node];
-	unsigned order = cache_batch_order;
+	unsigned order = refill_order(n);
 	struct page *block = take_block(n, &order, 0, n->watermark_min);
 
 	/* From the reserve one at a time: what lies in the cache is anybody's. */

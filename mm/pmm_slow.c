@@ -68,14 +68,19 @@ static struct page *alloc_after_paying(pmm_attempt *attempt, u32 node, unsigned 
 	return attempt(node, order, flags);
 }
 
-/* Once more, after files have given frames back. What was freed may be taken by others: as often as there is some. */
+/*
+ * Once more, after files have given frames back. What was freed may be taken by others: as often as there is some.
+ * And once after there was none: another CPU may have freed what it reclaimed meanwhile.
+ */
 static struct page *alloc_after_reclaim(pmm_attempt *attempt, u32 node, unsigned flags)
 {
-	struct page *page = NULL;
-	u64 start = cycles_now();
+	struct page *page;
+	u64 start = cycles_now(), gone;
 
-	while (!page && pmm_reclaim(node, RECLAIM_PAGES))
+	do {
+		gone = pmm_reclaim(node, RECLAIM_PAGES);
 		page = attempt(node, 0, flags);
+	} while (!page && gone);
 	count_add(wait_allocator, cycles_now() - start);
 	return page;
 }

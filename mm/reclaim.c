@@ -272,6 +272,7 @@ static void end_batch(struct reclaim *r)
 	let_go_of_batch(r, false);
 	let_go_of_batch(r, true);
 	r->count = 0;
+	pmm_drain_caches(); /* who waits for the batch cannot reach what lies in ours */
 	/* Release: the frames are free; pairs with the acquire in wait_for_batches(). */
 	store_release(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
 	wake_waiters();
@@ -373,7 +374,6 @@ u64 reclaim_balance(u32 node)
 	while (more && s.free < s.watermark_low + knobs.watermark_gap) {
 		more = reclaim_pages(node, RECLAIM_PAGES);
 		gone += more;
-		pmm_drain_caches(); /* what lies in ours is of use to nobody else */
 		pmm_node_stats(node, &s);
 	}
 	return gone;

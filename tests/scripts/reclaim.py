@@ -10,9 +10,9 @@ TASKS, PAGES, ROUNDS = 3, 32768, 2
 BATCH = 32  # of the scheme batch-reclaim
 LEAST = 96.0  # percent fewer shootdowns per page than page by page; 1 - 1/32 is 96.9
 TIMES = 2  # what all files have is so many times what memory has, at least
-# By interrupt, unmapping drops everything of the space: the oracle's log would not reach back to single pages a round ago.
+# Unmapping drops everything of the space: the oracle's log would not reach back to single pages a round ago.
 TRANSPORTS = {"x86_64": ("ipi",), "arm64": ("bcast-late", "ipi")}
-KNOBS = {"ipi": "transport=ipi range=33", "bcast-late": "transport=bcast-late"}
+KNOBS = {transport: f"transport={transport} range=33" for transport in ("ipi", "bcast-late")}
 
 
 def check(name: str, record: dict) -> float:

@@ -71,7 +71,7 @@ extern const struct scenario cow_faults, cow_migrates, cow_migrates_own, cow_hin
 extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, reclaim_unmaps,
 	reclaim_protects, reclaim_moves, reclaim_truncates, reclaim_two, reclaim_closes,
 	reclaim_debts, reclaim_hints, reclaim_destroys, reclaim_pins, reclaim_drops,
-	reclaim_allocates;
+	reclaim_allocates, reclaim_last;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
 	copies_owe, copies_leave, copies_leave_two, copies_leave_merged, copies_leave_both,
@@ -197,7 +197,7 @@ void work_migrate_told(struct aspace *as, vaddr_t va, unsigned pages, u32 to, bo
 unsigned work_list_frames(struct aspace *as, vaddr_t va, unsigned pages, struct page **list);
 void work_move_frames(struct page **list, unsigned count, u32 to);
 /* Take every frame of a node that needs no reclaim, before the CPUs start; give them back at the end. */
-void work_take_frames(u32 node);
+void work_take_frames(u32 node, bool reserve);
 void work_give_frames(void);
 /* Every stamp issued is there at the end. */
 void work_expect_all(struct aspace *as, vaddr_t va, unsigned pages);

@@ -139,6 +139,7 @@ const struct scenario *const scenarios[] = {
 	&reclaim_two,
 	&reclaim_pins,
 	&reclaim_allocates,
+	&reclaim_last,
 	&reclaim_closes,
 	&reclaim_debts,
 	&cow_debts,

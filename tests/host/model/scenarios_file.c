@@ -131,7 +131,7 @@ static void setup_scanned_full(void)
 	knobs.hint = HINT_LATE;
 	phys_to_page(pte_pa(*aspace_entry(a, VA), 0))->last = 1 << 16 | 2; /* once, by CPU 1 */
 	hint_mark(a, VA, VA + PAGE_SIZE);
-	work_take_frames(1);
+	work_take_frames(1, true);
 }
 
 static void give_back_and_expect_stored(void)

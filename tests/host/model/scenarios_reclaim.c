@@ -386,8 +386,8 @@ const struct scenario reclaim_closes = {
 static void setup_short(void)
 {
 	setup_threads_dirty();
-	work_take_frames(0);
-	work_take_frames(1);
+	work_take_frames(0, true);
+	work_take_frames(1, true);
 }
 
 static void give_back_and_expect_stored(void)
@@ -416,6 +416,42 @@ const struct scenario reclaim_allocates = {
 	.cpus = 3,
 	.setup = setup_short,
 	.program = {reclaim, read_in_turns, protect_twice},
+	.end = give_back_and_expect_stored,
+};
+
+/* Two pages that can be had, for two who want one each; the area has its tables and slots. */
+#define WANTED (MODEL_VA + 16 * PAGE_SIZE)
+
+static void setup_last(void)
+{
+	int err = 0;
+
+	setup_clean();
+	aspace_map(a, NULL, 0, WANTED, 3 * PAGE_SIZE, RW, false, 0, &err);
+	if (err || aspace_populate(a, WANTED + 2 * PAGE_SIZE, PAGE_SIZE, 0) != 1)
+		fake_fail("scenario: no memory");
+	work_fresh(a, WANTED, 3);
+	work_take_frames(0, false);
+	work_take_frames(1, false);
+}
+
+static void want_one(unsigned cpu)
+{
+	if (!work_write(WANTED + cpu * PAGE_SIZE, cpu))
+		fake_fail("no frame for CPU %u, although both pages of the file can go", cpu);
+}
+
+static void leave(unsigned cpu __unused)
+{
+	aspace_load(NULL);
+}
+
+const struct scenario reclaim_last = {
+	.name = "reclaim-last",
+	.summary = "two faults find no frame, and one of them no page that is not about to leave",
+	.cpus = 3,
+	.setup = setup_last,
+	.program = {want_one, want_one, leave},
 	.end = give_back_and_expect_stored,
 };
 

@@ -74,11 +74,12 @@ void work_move_frames(struct page **list, unsigned count, u32 to)
 
 static struct page *taken; /* linked by next */
 
-void work_take_frames(u32 node)
+void work_take_frames(u32 node, bool reserve)
 {
+	unsigned flags = PMM_STRICT | PMM_NO_RECLAIM | (reserve ? PMM_RESERVE : 0);
 	struct page *page;
 
-	while ((page = pmm_alloc(node, 0, PMM_STRICT | PMM_RESERVE | PMM_NO_RECLAIM))) {
+	while ((page = pmm_alloc(node, 0, flags))) {
 		page->next = taken;
 		taken = page;
 	}
