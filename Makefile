@@ -34,7 +34,9 @@ endif
 
 O    := $(BUILD)/$(ARCH)
 OBJ  := $(O)/obj
-HOST := $(BUILD)/host
+HOST_OUT := $(BUILD)/host
+# A machine that is there already; not what a shell calls its own.
+REMOTE := $(if $(findstring command line,$(origin HOST)),$(HOST))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -52,7 +54,7 @@ LWIP_SRC   := $(BUILD)/deps/lwip/src
 # Compilers do not tell what is included from system headers, as which lwIP's are read.
 LWIP_PORT  := $(LWIP_SRC)/include/lwip/init.h $(wildcard kernel/net/port/*.h kernel/net/port/arch/*.h)
 LWIP_FILES := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf stats tcp tcp_in tcp_out timeouts udp \
-	      ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr) netif/ethernet
+	      ipv4/dhcp ipv4/etharp ipv4/icmp ipv4/ip4 ipv4/ip4_addr dns) netif/ethernet apps/sntp/sntp
 SRCS :=
 NET_SRCS :=
 HOST_TESTS :=
@@ -115,7 +117,7 @@ $(SMALL:%=$(OBJ)/%/%): private CFLAGS += -Os
 SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
 	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity memhog options) mm/early mm/knob mm/knobs mm/scheme mm/schemes \
 	$(addprefix kernel/bench/workload/,migrate_table numa_report pmbench_record pmbench_report scale_report) \
-	kernel/lib/printf kernel/lib/sort kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/main kernel/core/panic kernel/core/printk kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
+	kernel/lib/printf kernel/lib/sort kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/console kernel/core/input kernel/core/log kernel/core/main kernel/core/panic kernel/core/printk kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
 	arch/$(ARCH)/geometry arch/$(ARCH)/errata arch/$(ARCH)/exit arch/$(ARCH)/features arch/$(ARCH)/init
 $(SMALL_FILES:%=$(OBJ)/%.c.o): private CFLAGS += -Os
 
@@ -200,20 +202,20 @@ asm: $(O)/tarry.asm
 HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	       -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS)
 HOST_INCLUDES := -Iboot/include -Ikernel/include -Itests/host
-host_objects = $(foreach s,$($(1)_SRCS),$(HOST)/$(if $(filter $(s),$($(1)_SHARED)),$($(1)_WITH),$(1)).obj/$(s).o)
+host_objects = $(foreach s,$($(1)_SRCS),$(HOST_OUT)/$(if $(filter $(s),$($(1)_SHARED)),$($(1)_WITH),$(1)).obj/$(s).o)
 define host_program
-$(HOST)/$(1): $(call host_objects,$(1))
+$(HOST_OUT)/$(1): $(call host_objects,$(1))
 	@$$(call say,HOSTLD,$$@)
 	$$(Q)$$(HOSTCC) $(or $($(1)_FLAGS),$$(HOST_CFLAGS)) -o $$@ $$^
-$(HOST)/$(1).obj/%.c.o: %.c Makefile
+$(HOST_OUT)/$(1).obj/%.c.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$$(HOSTCC) $(or $($(1)_INCLUDES),$$(HOST_INCLUDES)) \
 		$(or $($(1)_FLAGS),$$(HOST_CFLAGS)) $($(1)_CFLAGS) -MMD -MP -c -o $$@ $$<
--include $($(1)_SRCS:%=$(HOST)/$(1).obj/%.d)
+-include $($(1)_SRCS:%=$(HOST_OUT)/$(1).obj/%.d)
 endef
 HOST_PROGRAMS := $(HOST_TESTS) $(if $(topology_SRCS),topology)
 $(foreach p,$(HOST_PROGRAMS),$(eval $(call host_program,$(p))))
-host: $(HOST_PROGRAMS:%=$(HOST)/%)
+host: $(HOST_PROGRAMS:%=$(HOST_OUT)/%)
 
 # --- running -----------------------------------------------------------------
 # Bench and test install what they need, announced first; the others only say what is missing.
@@ -223,8 +225,10 @@ setup-%:
 jobs  = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 build = +@for a in $(1); do $(MAKE) $(jobs) SETUP=no ARCH=$$a all || exit; done
 
-run exec: all
+run: all
 	@$(PYTHON) tools/launch.py $@
+exec: $(if $(REMOTE),,all)
+	@$(PYTHON) tools/launch.py $@ $(if $(REMOTE),'HOST=$(REMOTE)')
 bench: setup-bench
 	$(call build,$(ARCH))
 	@$(PYTHON) tools/bench.py
@@ -232,18 +236,18 @@ test test-all: setup-test
 	$(call build,$(ARCHES))
 	+@$(MAKE) $(jobs) host
 	@$(PYTHON) tests/run.py --arches '$(ARCHES)' --group $(if $(filter test,$@),test,all) \
-		--only '$(CASES)' --host '$(HOST_TESTS:%=$(HOST)/%)'
+		--only '$(CASES)' --host '$(HOST_TESTS:%=$(HOST_OUT)/%)'
 test-host: setup-test
 	+@$(MAKE) $(jobs) host
-	@$(PYTHON) tests/run.py --group none --host '$(HOST_TESTS:%=$(HOST)/%)'
+	@$(PYTHON) tests/run.py --group none --host '$(HOST_TESTS:%=$(HOST_OUT)/%)'
 
 # The modelled machine. ORDERINGS=N per scheme and rule set, and as many of the product; SEED=N, SCHEME=name.
 # Interrupted, the same command goes on where it was: the state file holds what is through.
-orderings = $(HOST)/explore --orderings $(or $(ORDERINGS),$(1)) --bound 2 --share 95 --product all \
+orderings = $(HOST_OUT)/explore --orderings $(or $(ORDERINGS),$(1)) --bound 2 --share 95 --product all \
 	    --state $(BUILD)/explore.state $(if $(SCHEME),--scheme '$(SCHEME)') \
 	    $(if $(SEED),--seed $(SEED))
 explore: setup-test
-	+@$(MAKE) $(jobs) $(HOST)/explore
+	+@$(MAKE) $(jobs) $(HOST_OUT)/explore
 	@$(call orderings,10000000)
 # And races, host tests, the scheme's own mutants, litmus tests and a migration in QEMU.
 prove: setup-test
@@ -264,7 +268,7 @@ mutants-generic: setup-test
 
 # Mistakes of tools/planted.cfg; ONLY=regex.
 planted: setup-test
-	+@$(MAKE) $(jobs) $(HOST)/explore
+	+@$(MAKE) $(jobs) $(HOST_OUT)/explore
 	@$(PYTHON) tools/planted.py $(if $(ONLY),--only '$(ONLY)',--doc docs/runs.md)
 
 # Figures that tests hold and documents show: renewed from their scripts. CASES=GLOB takes only some.
@@ -272,8 +276,8 @@ figures: setup-test
 	$(call build,x86_64 arm64)
 	@$(PYTHON) tools/figures.py --only '$(CASES)'
 
-topology: $(HOST)/topology
-	@$(HOST)/topology '$(FROM)'
+topology: $(HOST_OUT)/topology
+	@$(HOST_OUT)/topology '$(FROM)'
 check: setup-check
 	@$(PYTHON) tools/check.py --arches '$(ARCHES)'
 format: setup-check

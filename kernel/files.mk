@@ -40,4 +40,5 @@ NET_SRCS += kernel/drivers/pci.c kernel/drivers/net/virtio_mmio.c kernel/drivers
 	kernel/drivers/net/virtio_pci.c kernel/drivers/net/virtio_ring.c \
 	kernel/drivers/net/e1000.c
 NET_SRCS += kernel/net/address.c kernel/net/interface.c kernel/net/net.c kernel/net/port.c kernel/net/remote.c \
-	kernel/net/access.c kernel/net/http.c kernel/net/jobs.c kernel/net/pages.c kernel/net/request.c kernel/net/serve.c kernel/net/token.c
+	kernel/net/access.c kernel/net/http.c kernel/net/jobs.c kernel/net/netlog.c kernel/net/pages.c kernel/net/pages_json.c kernel/net/peer.c \
+	kernel/net/request.c kernel/net/serve.c kernel/net/stream.c kernel/net/time.c kernel/net/token.c kernel/net/upload.c

@@ -47,7 +47,7 @@ LAYERS: list[tuple[str, str]] = [
     ("kernel/drivers/pci", r"(arch|kernel)/.*|mm/kmap\.h"),
     ("kernel/drivers/", r"(arch|kernel)/.*"),
     ("kernel/net/port/", r"kernel/string\.h"),
-    ("kernel/net/", r"(kernel|lwip|netif)/.*|mm/(numa|pmm|stats)\.h|arch/cpu\.h|(hooks|stdlib)\.h"),
+    ("kernel/net/", r"(kernel|lwip|netif)/.*|mm/(numa|pmm|scheme|stats)\.h|arch/cpu\.h|(hooks|stdlib)\.h"),
     # The rooms of the benchmark: each may know those above it.
     ("kernel/bench/harness/", rf"{BENCH}"),
     ("kernel/bench/load/", rf"{BENCH}|harness/.*"),

@@ -3,7 +3,8 @@
 
 Usage: tools/launch.py exec|run|iso|command [NAME=VALUE ...]
 
-exec     boot, run CMD, power off; stdout is the guest's console and nothing else
+exec     boot, run CMD, power off; stdout is the guest's console and nothing else. HOST=ADDRESS[:PORT]: have a machine that is
+         there run CMD, over the network, as tools/tarryctl.py does; stdout is what it printed
 run      interactive console on this terminal; leave with exit, Ctrl-D or Ctrl-A x
 iso      build the bootable image and print its path
 command  print the QEMU command line of exec
@@ -23,10 +24,12 @@ import sys
 import tempfile
 import termios
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import tarryctl  # noqa: E402
 from tarrylib.run import guest, iso, kvm, qemu  # noqa: E402
 from tarrylib.run.settings import Settings, UsageError, follow_host, given, parse, words  # noqa: E402
 
@@ -49,6 +52,22 @@ def do_exec(s: Settings) -> int:
     if run.message:
         say(run.message)
     return run.code
+
+
+def do_remote(where: str, values: Mapping[str, str]) -> int:
+    """The same command on a machine in a rack. What describes a boot is for QEMU, and says nothing here."""
+    cmd, idle = values.get("CMD", ""), sorted(set(values) - {"CMD", "ARCH", "BUILD"})
+    if not cmd:
+        raise UsageError("exec: CMD='command; command' is missing")
+    if idle:
+        say(f"HOST={where}: it is as it is, whatever {', '.join(idle)} may say")
+    try:
+        rc, output = tarryctl.Machine(where, os.environ.get("TARRY_TOKEN", "")).run(cmd)
+    except tarryctl.NoAnswer as error:
+        say(str(error))
+        return guest.INFRASTRUCTURE
+    sys.stdout.buffer.write(output)
+    return rc
 
 
 def feed(process: subprocess.Popen) -> None:
@@ -145,7 +164,12 @@ def main(argv: list[str]) -> int:
     # A terminated launcher must run its clean-up, which kills QEMU.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        values = {**given(os.environ), **words(argv[2:])}
+        where = [word.removeprefix("HOST=") for word in argv[2:] if word.startswith("HOST=")]
+        values = {**given(os.environ), **words([word for word in argv[2:] if not word.startswith("HOST=")])}
+        if where and argv[1] != "exec":
+            raise UsageError(f"HOST={where[0]}: only exec takes one")
+        if where:
+            return do_remote(where[0], values)
         if argv[1] == "run":
             values = follow_host(values)
         return ACTIONS[argv[1]](parse(values))

@@ -102,16 +102,16 @@ void console_remove_poll(struct console_poll *poll)
 	*at = poll->next;
 }
 
-bool console_poll(void)
+bool console_poll(bool idle)
 {
 	struct console_poll *next;
 	bool work = false;
 
 	ASSERT(cpu_id() == 0 && irqs_enabled());
-	ASSERT(!this_cpu_ptr(cpu_self)->current); /* the console's own loop, no context's wait */
+	ASSERT(!this_cpu_ptr(cpu_self)->current); /* no context's wait */
 	for (struct console_poll *p = polls; p; p = next) {
 		next = p->next; /* it may remove itself */
-		work |= p->poll(p);
+		work |= p->poll(p, idle);
 	}
 	return work;
 }

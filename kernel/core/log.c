@@ -14,6 +14,7 @@ enum { RING_SIZE = 64 << 10 }; /* bytes: some 800 lines, the log of a boot with 
 static struct spinlock ring_lock; /* ring, ring_head */
 static char ring[RING_SIZE];
 static u64 ring_head; /* bytes ever appended, always whole lines; written under ring_lock */
+static u64 ring_lines; /* lines ever appended; under ring_lock */
 
 bool output_locks_broken;
 bool log_clock_ready;
@@ -68,6 +69,7 @@ static void log_put(void *arg, const char *s, size_t len)
 			append_stamp(a);
 		ring_append(a, s, n);
 		a->fresh = newline;
+		ring_lines += a->fresh;
 		s += n;
 		len -= n;
 	}
@@ -79,8 +81,10 @@ void log_append(const char *fmt, va_list ap)
 	struct append a = {.head = ring_head, .fresh = true};
 
 	kvprintf_sink(log_put, &a, fmt, ap);
-	if (!a.fresh)
+	if (!a.fresh) {
 		ring_append(&a, "\n", 1);
+		ring_lines++;
+	}
 	/* Relaxed: whoever goes by it reads the ring under ring_lock. */
 	store_relaxed(&ring_head, a.head);
 	ring_release(flags);
@@ -99,16 +103,34 @@ u64 log_oldest(void)
 	return end > RING_SIZE ? end - RING_SIZE - 1 : 0;
 }
 
+/* To the oldest whole line, if what was at *pos is gone. By the holder of ring_lock. */
+static void skip_lost(u64 *pos)
+{
+	if (ring_head - *pos <= RING_SIZE)
+		return;
+	*pos = ring_head - RING_SIZE;
+	while (ring[(*pos)++ % RING_SIZE] != '\n')
+		;
+}
+
+u64 log_line(u64 pos)
+{
+	irqflags_t flags = ring_acquire();
+	u64 line = ring_lines;
+
+	skip_lost(&pos);
+	for (; pos < ring_head; pos++)
+		line -= ring[pos % RING_SIZE] == '\n';
+	ring_release(flags);
+	return line;
+}
+
 size_t log_read(u64 *pos, char *buf, size_t size)
 {
 	irqflags_t flags = ring_acquire();
 	size_t n;
 
-	if (ring_head - *pos > RING_SIZE) {
-		*pos = ring_head - RING_SIZE;
-		while (ring[(*pos)++ % RING_SIZE] != '\n')
-			;
-	}
+	skip_lost(pos);
 	n = MIN(size, ring_head - *pos);
 	for (size_t i = 0; i < n; i++)
 		buf[i] = ring[(*pos)++ % RING_SIZE];

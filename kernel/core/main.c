@@ -72,6 +72,8 @@ static void init_cpus(struct bootinfo *bi)
 }
 
 bool net_on;
+void (*service_settle)(void);
+bool (*service_utc)(char text[UTC_LEN]);
 
 static void start_services(void)
 {

@@ -1,7 +1,7 @@
 /* Between the files of the console core: the log's ring (log.c), who owns the console (console.c), formatting (printk.c). */
 #pragma once
 
-#include <kernel/types.h>
+#include <kernel/log.h>
 #include <stdarg.h>
 
 /* ---- log.c ---- */
@@ -15,10 +15,6 @@ extern bool log_clock_ready;
 void log_append(const char *fmt, va_list ap) __printf(1, 0);
 /* Bytes ever appended: the position behind the last line. */
 u64 log_end(void);
-/* The oldest position that can still be read. */
-u64 log_oldest(void);
-/* Up to size bytes from *pos on, which moves; skips to the oldest whole line if the ring has moved on. */
-size_t log_read(u64 *pos, char *buf, size_t size);
 
 /* ---- console.c ---- */
 

@@ -1,4 +1,4 @@
-/* What ip= says: dhcp, or an address with the bits of its network and perhaps a gateway. Pure. */
+/* What ip= says: dhcp, or an address with the bits of its network and perhaps a gateway; and who is meant by others. Pure. */
 #include "net.h"
 #include <kernel/string.h>
 
@@ -51,17 +51,33 @@ static bool is_host(const struct net_config *c, u32 address)
 	return host && host != ~net_mask(c->bits);
 }
 
-static const char *parse_gateway(const char *s, struct net_config *c)
+/* What may follow the address: where it is wrong, or NULL; *s comes behind it. */
+static const char *parse_gateway(const char **s, struct net_config *c)
 {
-	if (strncmp(s, ",gw=", 4))
-		return "only gw=ADDRESS may follow, behind a comma";
-	s += 4;
-	if (!take_address(&s, &c->gateway) || *s)
+	if (!take_address(s, &c->gateway) || (**s && strncmp(*s, ",dns=", 5)))
 		return "gw= must be four numbers from 0 to 255 with points between them";
 	if ((c->gateway ^ c->address) & net_mask(c->bits))
 		return "gw= is not in the network of the address";
 	if (!is_host(c, c->gateway) || c->gateway == c->address)
 		return "gw= is no other machine's address";
+	return NULL;
+}
+
+static const char *parse_more(const char *s, struct net_config *c)
+{
+	const char *wrong = NULL;
+
+	if (!strncmp(s, ",gw=", 4)) {
+		s += 4;
+		wrong = parse_gateway(&s, c);
+	}
+	if (wrong || !*s)
+		return wrong;
+	if (strncmp(s, ",dns=", 5))
+		return "only gw=ADDRESS and dns=ADDRESS may follow, behind commas";
+	s += 5;
+	if (!take_address(&s, &c->dns) || *s || !is_of_one(c->dns))
+		return "dns= must be a machine's address";
 	return NULL;
 }
 
@@ -82,5 +98,32 @@ const char *net_parse_ip(const char *text, struct net_config *c)
 		return "no machine may have that address";
 	if (!is_host(c, c->address))
 		return "that is the address of the network or of all its machines";
-	return *text ? parse_gateway(text, c) : NULL;
+	return parse_more(text, c);
+}
+
+static bool is_of_a_name(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '-';
+}
+
+const char *net_parse_host(const char *text, size_t len, char host[NET_HOST_MAX + 1], u16 *port)
+{
+	const char *end = text + len;
+	size_t n = 0;
+	u64 value = 0;
+
+	for (; text < end && is_of_a_name(*text) && n < NET_HOST_MAX; text++)
+		host[n++] = *text;
+	host[n] = '\0';
+	if (!n || (text < end && *text != ':'))
+		return "must be a name or an address of at most 63 characters, and perhaps :PORT";
+	if (text == end)
+		return NULL;
+	for (text++; text < end && *text >= '0' && *text <= '9' && value <= 0xffff; text++)
+		value = value * 10 + (u64)(*text - '0');
+	if (text < end || !value || value > 0xffff)
+		return "the port must be a number from 1 to 65535";
+	*port = (u16)value;
+	return NULL;
 }

@@ -7,6 +7,7 @@
 #include "pages.h"
 #include "request.h"
 #include "serve.h"
+#include "stream.h"
 #include <kernel/bench.h>
 #include <kernel/clock.h>
 #include <kernel/error.h>
@@ -20,7 +21,7 @@ enum {
 	HEAD_MAX = 4096, /* bytes of a request with its body */
 	COMMAND_MAX = 2048, /* bytes of that: a line of which each character is escaped */
 	ANSWER_HEAD = 512,
-	BODY_MAX = 16 << 10,
+	BODY_MAX = 22 << 10,
 };
 
 _Static_assert(ANSWER_HEAD + BODY_MAX <= TCP_SND_BUF,
@@ -43,9 +44,7 @@ static struct client {
 	bool keep;
 	bool waits_body; /* the head is there, and not all that it says will follow */
 	bool is_run; /* what is asked for is the page that runs commands */
-	unsigned record; /* SENDING results: this one, and how far */
-	size_t offset;
-	u64 left; /* bytes of results that were promised */
+	struct stream rest; /* SENDING: what follows the answer */
 } clients[CLIENTS];
 
 static char answer[ANSWER_HEAD + BODY_MAX];
@@ -116,19 +115,18 @@ static bool send_error(struct client *c, unsigned status)
 	return send_answer(c, status, "application/json", (u64)n, (size_t)n);
 }
 
-static bool begin_results(struct client *c, const struct net_page *page, bool with_body)
+/* An answer whose body is a stream, or n bytes that lie behind ANSWER_HEAD and then a stream. */
+static bool send_stream(struct client *c, const char *type, size_t n, enum stream_kind kind, u64 of,
+			bool with_body)
 {
-	u64 total = 0;
-	size_t len;
+	u64 total = n + stream_begin(&c->rest, kind, of);
 
-	for (unsigned i = 0; results_record(i, &len); i++)
-		total += len;
-	if (!send_answer(c, 200, page->type, total, 0))
-		return false;
-	c->record = 0;
-	c->offset = 0;
-	c->left = with_body ? total : 0;
-	return true;
+	if (!with_body)
+		c->rest.left = 0;
+	if (send_answer(c, 200, type, total, with_body ? n : 0))
+		return true;
+	c->rest.left = 0;
+	return false;
 }
 
 static bool send_page(struct client *c, const struct http_request *r, const struct net_page *page)
@@ -137,20 +135,12 @@ static bool send_page(struct client *c, const struct http_request *r, const stru
 	long n;
 
 	if (!page->body)
-		return begin_results(c, page, with_body);
+		return send_stream(c, page->type, 0, STREAM_RECORDS, results_run(), with_body);
 	n = page->body(answer + ANSWER_HEAD, BODY_MAX, open);
 	if (n < 0)
 		return send_error(c, 500);
 	return send_answer(c, 200, open ? page->openmetrics_type : page->type, (u64)n,
 			   with_body ? (size_t)n : 0);
-}
-
-/* n: bytes of the body, which lies behind ANSWER_HEAD, or an error. */
-static bool send_json(struct client *c, unsigned status, long n, bool with_body)
-{
-	if (n < 0)
-		return send_error(c, n == -ENOENT ? 404 : 500);
-	return send_answer(c, status, "application/json", (u64)n, with_body ? (size_t)n : 0);
 }
 
 /* POST /api/v1/run: what it starts runs when this answer is on its way. */
@@ -170,16 +160,58 @@ static bool submit(struct client *c, const struct http_request *r, const char *b
 	if (!id)
 		return send_error(c, 503);
 	n = ksnprintf(answer + ANSWER_HEAD, BODY_MAX, "{\"id\":%u}\n", id);
-	if (!send_json(c, 202, n, true))
+	if (!send_answer(c, 202, "application/json", (u64)n, (size_t)n))
 		return false;
 	job_submit(line);
 	return true;
+}
+
+/* GET /api/v1/run/ID: how it stands with it, and the records that it left, if no later run has others. */
+static bool send_job(struct client *c, u64 id, bool with_body)
+{
+	static const char none[] = ",\"records\":null}\n", some[] = ",\"records\":[";
+	char *body = answer + ANSWER_HEAD;
+	long n = job_describe(id, body, BODY_MAX - sizeof(none));
+	u64 run = job_records(id);
+
+	if (n < 0)
+		return send_error(c, n == -ENOENT ? 404 : 500);
+	strlcpy(body + n, run ? some : none, sizeof(none));
+	n = (long)strlen(body);
+	if (run)
+		return send_stream(c, "application/json", (size_t)n, STREAM_JOB, run, with_body);
+	return send_answer(c, 200, "application/json", (u64)n, with_body ? (size_t)n : 0);
+}
+
+static bool send_output(struct client *c, u64 id, bool with_body)
+{
+	size_t len;
+
+	if (!job_output(id, &len))
+		return send_error(c, 404);
+	return send_stream(c, "text/plain; charset=utf-8", 0, STREAM_OUTPUT, id, with_body);
+}
+
+/* "/12" or "/12/output" of a job. False: neither. */
+static bool parse_job(const char *path, u64 *id, bool *output)
+{
+	char digits[20];
+	size_t len;
+
+	if (*path++ != '/')
+		return false;
+	for (len = 0; path[len] && path[len] != '/' && len + 1 < sizeof(digits); len++)
+		digits[len] = path[len];
+	digits[len] = '\0';
+	*output = !strcmp(path + len, "/output");
+	return !parse_u64(digits, id) && (*output || !path[len]);
 }
 
 static bool answer_request(struct client *c, const struct http_request *r, const char *body)
 {
 	static const char run[] = "/api/v1/run";
 	const char *job = strncmp(r->path, run, sizeof(run) - 1) ? NULL : r->path + sizeof(run) - 1;
+	bool output = false, with_body = r->method == HTTP_GET;
 	const struct net_page *page;
 	u64 id;
 
@@ -188,15 +220,14 @@ static bool answer_request(struct client *c, const struct http_request *r, const
 		return submit(c, r, body);
 	if (!access_to_read(r->bearer))
 		return send_error(c, 401);
-	job = job && *job == '/' && !parse_u64(job + 1, &id) ? job : NULL;
+	job = job && parse_job(job, &id, &output) ? job : NULL;
 	page = net_page_find(r->path);
 	if (!page && !job)
 		return send_error(c, 404);
-	if (r->method != HTTP_GET && r->method != HTTP_HEAD)
+	if (!with_body && r->method != HTTP_HEAD)
 		return send_error(c, 405);
 	if (job)
-		return send_json(c, 200, job_describe(id, answer + ANSWER_HEAD, BODY_MAX),
-				 r->method == HTTP_GET);
+		return (output ? send_output : send_job)(c, id, with_body);
 	return send_page(c, r, page);
 }
 
@@ -241,7 +272,7 @@ static void handle(struct client *c)
 		return;
 	if (c->too_long)
 		wrong = c->waits_body ? 413 : 431;
-	c->left = 0;
+	c->rest.left = 0;
 	c->keep = !wrong && r.keep;
 	if (!(wrong ? send_error(c, wrong) : answer_request(c, &r, body)))
 		return; /* lwIP has no memory: at the next look */
@@ -251,35 +282,13 @@ static void handle(struct client *c)
 	set_state(c, SENDING, ANSWER_NS);
 }
 
-/* Records of the last run; a run that came in between has other ones. */
-static void send_results(struct client *c)
+static void send_rest(struct client *c)
 {
-	const char *text;
-	size_t len;
-
-	while (c->left) {
-		u16_t room = tcp_sndbuf(c->pcb);
-		size_t n;
-
-		text = results_record(c->record, &len);
-		if (!text || c->offset >= len || len - c->offset > c->left) {
-			c->keep = false;
-			c->left = 0;
-			set_state(c, ENDING, 0);
-			return;
-		}
-		n = MIN(len - c->offset, (size_t)MIN(room, (u16_t)TCP_MSS));
-		if (!n ||
-		    tcp_write(c->pcb, text + c->offset, (u16_t)n, TCP_WRITE_FLAG_COPY) != ERR_OK)
-			break;
-		c->left -= n;
-		c->offset += n;
-		if (c->offset == len) {
-			c->record++;
-			c->offset = 0;
-		}
-	}
-	tcp_output(c->pcb);
+	if (stream_send(&c->rest, c->pcb))
+		return;
+	c->rest.left = 0;
+	c->keep = false;
+	set_state(c, ENDING, 0); /* shorter than it was said to be: the client sees that */
 }
 
 static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err __unused)
@@ -339,8 +348,8 @@ static void look_at(struct client *c, u64 now)
 {
 	bool is_read = c->pcb && tcp_sndbuf(c->pcb) == TCP_SND_BUF;
 
-	if (c->state == SENDING && c->left)
-		send_results(c);
+	if (c->state == SENDING && c->rest.left)
+		send_rest(c);
 	else if (c->state == SENDING && is_read && c->keep)
 		set_state(c, READING, REQUEST_NS);
 	else if (c->state == SENDING && is_read)
@@ -369,7 +378,8 @@ void http_poll(void)
 /* ---- start ---- */
 
 BOOT_OPTION(net_http, "net.http", "PORT",
-	    "HTTP: /healthz, /metrics, /api/v1/info, counters, results.jsonl and run");
+	    "HTTP: /healthz, /metrics, /api/v1/info, topology, counters, schemes, results.jsonl "
+	    "and run");
 
 void http_start(void)
 {
@@ -382,5 +392,6 @@ void http_start(void)
 		       port);
 		return;
 	}
+	jobs_start();
 	listening = serve_start("net.http", port, accepted);
 }

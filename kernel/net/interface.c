@@ -1,15 +1,19 @@
 /* lwIP's interface on top of a card: frames in and out, each copied once, and the address. */
 #include "net.h"
+#include <kernel/clock.h>
 #include <kernel/error.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
 #include <kernel/string.h>
 #include <lwip/dhcp.h>
+#include <lwip/dns.h>
 #include <lwip/etharp.h>
 #include <lwip/init.h>
 #include <lwip/netif.h>
 #include <lwip/pbuf.h>
 #include <netif/ethernet.h>
+
+#define ASK_NS 1000000000UL /* between two questions where a machine's MAC is not known */
 
 /* All of it is the console CPU's. */
 static struct netif interface;
@@ -90,9 +94,33 @@ static void follow_link(void)
 		netif_set_link_down(&interface);
 }
 
+bool interface_has_address(void)
+{
+	return netif_is_link_up(&interface) && !ip4_addr_isany(netif_ip4_addr(&interface));
+}
+
+bool interface_reaches(u32 address)
+{
+	static u64 again;
+	ip4_addr_t to = {address};
+	const ip4_addr_t *hop = &to, *ip;
+	struct eth_addr *mac;
+
+	if (!ip4_addr_netcmp(&to, netif_ip4_addr(&interface), netif_ip4_netmask(&interface)))
+		hop = netif_ip4_gw(&interface);
+	if (etharp_find_addr(&interface, hop, &mac, &ip) >= 0)
+		return true;
+	if (clock_ns() >= again) {
+		again = clock_ns() + ASK_NS;
+		etharp_query(&interface, hop, NULL);
+	}
+	return false;
+}
+
 const char *interface_start(struct netdev *dev, const struct net_config *c)
 {
 	ip4_addr_t address = {lwip_htonl(c->address)}, gateway = {lwip_htonl(c->gateway)};
+	ip4_addr_t name_server = {lwip_htonl(c->dns)};
 	ip4_addr_t mask = {c->dhcp ? 0 : lwip_htonl(net_mask(c->bits))};
 
 	card = dev;
@@ -100,6 +128,7 @@ const char *interface_start(struct netdev *dev, const struct net_config *c)
 	if (!netif_add(&interface, &address, &mask, &gateway, NULL, init_interface, ethernet_input))
 		return "lwIP refuses the card";
 	netif_set_default(&interface);
+	dns_setserver(0, &name_server);
 	netif_set_status_callback(&interface, tell_address);
 	follow_link();
 	netif_set_up(&interface);
@@ -132,6 +161,7 @@ unsigned interface_poll(unsigned most)
 	follow_link();
 	for (; n < most && (len = card->receive(card, &frame)) >= 0; n++)
 		take_frame(frame, (u16_t)len);
+	counts.most = MAX(counts.most, n);
 	if (len == -EIO) {
 		failed = true;
 		printk("net: %s: %s: it is not used any more\n", card->driver, card->failure(card));

@@ -11,10 +11,14 @@
 #include <kernel/printk.h>
 #include <kernel/registry.h>
 #include <kernel/service.h>
+#include <kernel/smp.h>
 #include <lwip/stats.h>
 #include <lwip/timeouts.h>
 
-enum { FRAMES_PER_LOOK = 16 }; /* between two looks at the other consoles, whatever a sender does */
+enum {
+	FRAMES_PER_LOOK = 16, /* between two looks at the other consoles, whatever a sender does */
+	NAP_NS = 1000000,
+};
 
 static struct netdev card;
 
@@ -26,6 +30,9 @@ static unsigned step(void)
 	sys_check_timeouts();
 	remote_poll();
 	http_poll();
+	netlog_poll();
+	time_poll();
+	upload_poll();
 	return frames;
 }
 
@@ -44,12 +51,21 @@ static bool look(void)
 	return frames;
 }
 
-static bool poll(struct console_poll *p __unused)
+static bool poll(struct console_poll *p __unused, bool idle)
 {
 	bool work = look();
 
-	job_run();
+	if (idle)
+		job_run();
 	return work;
+}
+
+/* Results of the command before go where net.put= says before the next one has others, but nobody waits for ever. */
+static void settle(void)
+{
+	while (upload_is_due())
+		if (!look())
+			wait_nap(NAP_NS);
 }
 
 static struct console_poll polled = {.poll = poll};
@@ -65,7 +81,7 @@ static bool find_card(void)
 	return false;
 }
 
-BOOT_OPTION(ip, "ip", "dhcp|ADDRESS/BITS[,gw=ADDRESS]",
+BOOT_OPTION(ip, "ip", "dhcp|ADDRESS/BITS[,gw=ADDRESS][,dns=ADDRESS]",
 	    "network, off without it; it is looked at while the console waits for input");
 
 static void start_network(void)
@@ -95,12 +111,36 @@ static void start_network(void)
 	net_on = true;
 	remote_start(access_init(), look);
 	http_start();
+	netlog_start();
+	time_start();
+	upload_start();
+	service_settle = settle;
 	console_add_poll(&polled);
 }
 
 SERVICE(net_service) = {.start = start_network};
 
 /* ---- look net ---- */
+
+static void print_pools(void)
+{
+	static const struct {
+		const char *name;
+		memp_t pool;
+	} pools[] = {{"frames", MEMP_PBUF_POOL},
+		     {"connections", MEMP_TCP_PCB},
+		     {"segments", MEMP_TCP_SEG},
+		     {"ports", MEMP_UDP_PCB}};
+
+	kprintf("pools     ");
+	for (unsigned i = 0; i < ARRAY_SIZE(pools); i++) {
+		const struct stats_mem *s = lwip_stats.memp[pools[i].pool];
+
+		kprintf("%s %u of %u %s", i ? "," : "", (unsigned)s->used, (unsigned)s->avail,
+			pools[i].name);
+	}
+	kprintf("\n");
+}
 
 static unsigned look_net(int argc, char **argv)
 {
@@ -124,8 +164,10 @@ static unsigned look_net(int argc, char **argv)
 		card.driver, card.where, card.node, card.mac[0], card.mac[1], card.mac[2],
 		card.mac[3], card.mac[4], card.mac[5], card.link_up(&card) ? "up" : "down", address,
 		c->received, c->sent, c->dropped, c->unsent);
+	kprintf("looks      at most %u frames in one\n", c->most);
 	kprintf("memory     %lu bytes of %lu, at most %lu\n", (u64)lwip_stats.mem.used,
 		(u64)lwip_stats.mem.avail, (u64)lwip_stats.mem.max);
+	print_pools();
 	return RC_PASS;
 }
 

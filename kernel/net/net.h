@@ -9,14 +9,26 @@ enum { NET_SHOWN = 40 }; /* characters of a bad value that a message repeats */
 
 struct net_config { /* addresses as numbers: 10.0.2.15 is 0x0a00020f */
 	bool dhcp;
-	u32 address, gateway; /* gateway 0: none */
+	u32 address, gateway, dns; /* gateway and dns 0: none */
 	unsigned bits; /* of the network */
 };
 
 /* The value of ip=. NULL, or what is wrong with it; then *c is not to be used. */
 const char *net_parse_ip(const char *text, struct net_config *c);
+enum { NET_HOST_MAX = 63 }; /* characters of a name or an address */
+/*
+ * HOST or HOST:PORT in len characters: a name, or an address. *port stays where none is given. NULL, or what is wrong; then
+ * neither is to be used.
+ */
+const char *net_parse_host(const char *text, size_t len, char host[NET_HOST_MAX + 1], u16 *port);
 /* Netmask of so many bits, 1 to 32. */
 u32 net_mask(unsigned bits);
+
+/* ---- time.c ---- */
+
+enum { NET_UTC_LEN = 32 };
+/* Microseconds since 1970 as RFC 3339 has it, "2026-11-29T19:00:00.000Z". Pure. */
+void net_utc(u64 us, char text[NET_UTC_LEN]);
 
 /* ---- port.c ---- */
 
@@ -34,6 +46,10 @@ bool port_guarded(unsigned (*step)(void), unsigned *result);
 const char *interface_start(struct netdev *dev, const struct net_config *c);
 /* Hand on at most so many frames. How many there were. Console's CPU, in its loop. */
 unsigned interface_poll(unsigned most);
+/* Is the link up, and is it known who we are? */
+bool interface_has_address(void);
+/* Is it known where frames to this address (in network order) go to first? Else that is asked for. */
+bool interface_reaches(u32 address);
 /* "10.0.2.15/24 gw 10.0.2.2", or that there is none yet. */
 void interface_describe(char *buf, size_t size);
 
@@ -41,6 +57,7 @@ struct interface_counts {
 	u64 received, sent;
 	u64 dropped; /* received, and lwIP had no buffer */
 	u64 unsent; /* the card had no room */
+	unsigned most; /* received in one look */
 };
 const struct interface_counts *interface_counts(void);
 
@@ -71,6 +88,17 @@ bool access_is_possible(void);
 void http_start(void);
 /* Answer what was asked. Console's CPU, in its loop. */
 void http_poll(void);
+
+/* ---- netlog.c, time.c, upload.c: start what the boot line names; do what is due. Console's CPU. ---- */
+
+void netlog_start(void);
+void netlog_poll(void);
+void time_start(void);
+void time_poll(void);
+void upload_start(void);
+void upload_poll(void);
+/* Have results of the last run yet to leave, and is it worth waiting for? Not for longer than 10 s after the run. */
+bool upload_is_due(void);
 
 /* ---- remote.c ---- */
 

@@ -1,10 +1,7 @@
-/* The pages: health, metrics in both dialects of Prometheus, the machine and its counters as JSON, the last run's records. */
+/* The pages: health, metrics in both dialects of Prometheus, and those of pages_json.c. */
 #include "pages.h"
 #include <kernel/clock.h>
 #include <kernel/error.h>
-#include <kernel/json.h>
-#include <kernel/main.h>
-#include <kernel/bootinfo.h>
 #include <kernel/printf.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
@@ -96,51 +93,6 @@ static long metrics(char *buf, size_t size, bool openmetrics)
 	return finish(&t);
 }
 
-/* ---- JSON ---- */
-
-static long finish_json(struct json *j)
-{
-	json_object_end(j);
-	return json_finish(j);
-}
-
-static long info(char *buf, size_t size, bool openmetrics __unused)
-{
-	char cpu[160];
-	struct json j;
-
-	cpu_describe(cpu, sizeof(cpu));
-	json_init(&j, buf, size);
-	json_object(&j);
-	json_key(&j, "version"), json_string(&j, tarry_version);
-	json_key(&j, "build"), json_string(&j, tarry_build);
-	json_key(&j, "arch"), json_string(&j, tarry_arch);
-	json_key(&j, "accel"), json_string(&j, cpu_accel());
-	json_key(&j, "loader"), json_string(&j, kernel_bootinfo->loader);
-	json_key(&j, "cpu"), json_string(&j, cpu);
-	json_key(&j, "features"), json_string(&j, cpu_features());
-	json_key(&j, "cpus"), json_u64(&j, cpumask_weight(&cpu_online));
-	json_key(&j, "nodes"), json_u64(&j, numa_node_count());
-	json_key(&j, "clock"), json_string(&j, cycles_source());
-	json_key(&j, "clock_hz"), json_u64(&j, cycles_hz());
-	json_key(&j, "uptime_ns"), json_u64(&j, clock_ns());
-	return finish_json(&j);
-}
-
-static long counters(char *buf, size_t size, bool openmetrics __unused)
-{
-	struct mm_counters sum;
-	struct json j;
-
-	mm_counters_read(&sum);
-	json_init(&j, buf, size);
-	json_object(&j);
-#define X(name) json_key(&j, #name), json_u64(&j, sum.name);
-	MM_COUNTERS(X)
-#undef X
-	return finish_json(&j);
-}
-
 const struct net_page *net_page_find(const char *path)
 {
 	static const char json[] = "application/json";
@@ -148,8 +100,10 @@ const struct net_page *net_page_find(const char *path)
 		{"/healthz", "text/plain; charset=utf-8", NULL, health},
 		{"/metrics", "text/plain; version=0.0.4; charset=utf-8",
 		 "application/openmetrics-text; version=1.0.0; charset=utf-8", metrics},
-		{"/api/v1/info", json, NULL, info},
-		{"/api/v1/counters", json, NULL, counters},
+		{"/api/v1/info", json, NULL, page_info},
+		{"/api/v1/topology", json, NULL, page_topology},
+		{"/api/v1/counters", json, NULL, page_counters},
+		{"/api/v1/schemes", json, NULL, page_schemes},
 		{"/api/v1/results.jsonl", "application/x-ndjson", NULL, NULL},
 	};
 

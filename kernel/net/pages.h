@@ -11,3 +11,10 @@ struct net_page {
 
 /* NULL: there is no such page. */
 const struct net_page *net_page_find(const char *path);
+
+/* ---- pages_json.c: as body() above ---- */
+
+long page_info(char *buf, size_t size, bool openmetrics);
+long page_topology(char *buf, size_t size, bool openmetrics);
+long page_counters(char *buf, size_t size, bool openmetrics);
+long page_schemes(char *buf, size_t size, bool openmetrics);

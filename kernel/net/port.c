@@ -15,6 +15,7 @@
 enum {
 	NS_PER_MS = 1000000,
 	FAR = 1 << 30, /* in sequence numbers: windows have up to 2^16 */
+	LEFT_TICKS = 240, /* of 500 ms: two minutes of silence */
 };
 
 /* Milliseconds; wraps after 49 days, which lwIP expects. */
@@ -51,15 +52,31 @@ signed char port_take_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *s
 }
 
 /*
+ * Closed by us, and nothing comes any more. lwIP 2.1.3 gives up on an other side that does not answer, but not where its
+ * window had room for a part of the next segment: then it sends that part, and begins anew each time.
+ */
+static bool is_left(const struct tcp_pcb *pcb)
+{
+	return (pcb->state == FIN_WAIT_1 || pcb->state == CLOSING || pcb->state == LAST_ACK) &&
+	       tcp_ticks - pcb->tmr > LEFT_TICKS;
+}
+
+/*
  * Before timers run: a connection of which nothing waits to be sent, or something is on its way, needs no probes of a closed
  * window. lwIP 2.1.3 goes on with them where a probe was the last byte, and stops with an assertion (tcp_slowtmr(): "persist
- * ticking").
+ * ticking"). And one that is left must not keep its place for ever.
  */
 void port_calm(void)
 {
-	for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+	struct tcp_pcb *next;
+
+	for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = next) {
+		next = pcb->next;
 		if (!pcb->unsent || pcb->unacked)
 			pcb->persist_backoff = 0;
+		if (is_left(pcb))
+			tcp_abort(pcb);
+	}
 }
 
 /*

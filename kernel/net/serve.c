@@ -39,13 +39,26 @@ bool serve_accepts(const struct tcp_pcb *pcb, err_t err)
 	return err == ERR_OK && pcb && pcb->snd_wnd_max >= 2 * TCP_MSS;
 }
 
+static void forget(struct tcp_pcb *pcb)
+{
+	tcp_arg(pcb, NULL);
+	tcp_recv(pcb, NULL);
+	tcp_err(pcb, NULL);
+}
+
 void serve_stop(struct tcp_pcb *pcb)
 {
 	if (!pcb)
 		return;
-	tcp_arg(pcb, NULL);
-	tcp_recv(pcb, NULL);
-	tcp_err(pcb, NULL);
+	forget(pcb);
 	if (tcp_close(pcb) != ERR_OK)
 		tcp_abort(pcb);
+}
+
+void serve_drop(struct tcp_pcb *pcb)
+{
+	if (!pcb)
+		return;
+	forget(pcb);
+	tcp_abort(pcb);
 }

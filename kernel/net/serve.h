@@ -16,3 +16,5 @@ bool serve_start(const char *option, u16_t port, tcp_accept_fn accept);
 bool serve_accepts(const struct tcp_pcb *pcb, err_t err);
 /* Close it, or reset it if there is no memory to close it; NULL: it is gone already. Not in a callback of lwIP. */
 void serve_stop(struct tcp_pcb *pcb);
+/* Reset it, whatever is still to be sent. The same rules. */
+void serve_drop(struct tcp_pcb *pcb);

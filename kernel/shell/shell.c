@@ -10,6 +10,7 @@
 #include <kernel/lineedit.h>
 #include <kernel/option.h>
 #include <kernel/printk.h>
+#include <kernel/service.h>
 #include <kernel/shell.h>
 #include <kernel/string.h>
 #include <arch/cpu.h>
@@ -109,6 +110,13 @@ static unsigned run_words(int argc, char **argv)
 	return cmd->run(argc, argv);
 }
 
+static void between_commands(void)
+{
+	console_poll(false);
+	if (service_settle)
+		service_settle();
+}
+
 /* One command, without its ";". False: it was empty and counts for nothing. */
 static bool run_command(const char *text, size_t len, bool echo, unsigned *rc)
 {
@@ -122,6 +130,7 @@ static bool run_command(const char *text, size_t len, bool echo, unsigned *rc)
 		len--;
 	if (!len)
 		return false;
+	between_commands();
 	if (echo)
 		kprintf("%s%.*s\n", prompt, (int)len, text);
 	console_clear_interrupt();
@@ -194,7 +203,7 @@ static char read_char(struct lineedit *le)
 	while ((c = console_getc()) < 0) {
 		if (!console_column())
 			lineedit_redraw(le); /* somebody printed lines below the prompt */
-		if (console_poll())
+		if (console_poll(true))
 			looks = 0;
 		context_yield();
 		if (looks++ < INPUT_LOOKS)
@@ -237,8 +246,12 @@ void shell_main(void)
 	le.put = console_write;
 	le.candidate = shell_complete;
 	option_report_unknown();
-	if (run)
-		machine_end(run_line(run, true));
+	if (run) {
+		unsigned rc = run_line(run, true);
+
+		between_commands();
+		machine_end(rc);
+	}
 	kprintf("help lists the verbs, Tab completes, exit or Ctrl-D ends\n");
 	for (;;)
 		read_and_run(&le);

@@ -29,6 +29,13 @@ void check_register(struct check_test *t)
 	last = &t->next;
 }
 
+unsigned long check_inputs(unsigned long quick)
+{
+	const char *more = getenv("FUZZ_INPUTS");
+
+	return more ? strtoul(more, NULL, 10) : quick;
+}
+
 bool check_that(bool ok, const char *file, int line, const char *what)
 {
 	checks++;

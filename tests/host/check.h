@@ -22,6 +22,9 @@ bool check_equal(unsigned long long a, unsigned long long b, const char *file, i
 		 const char *what);
 bool check_string(const char *a, const char *b, const char *file, int line, const char *what);
 
+/* How many random inputs a test takes: FUZZ_INPUTS of the environment, or else so many. */
+unsigned long check_inputs(unsigned long quick);
+
 #define TEST(test)                                                                                 \
 	static void test_##test(void);                                                             \
 	static __attribute__((constructor)) void test_##test##_register(void)                      \

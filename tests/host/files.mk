@@ -124,9 +124,9 @@ test_stack_SHARED := tests/host/check.c
 test_stack_FLAGS = $(filter-out $(WARNINGS),$(HOST_CFLAGS)) -fno-sanitize=alignment
 test_stack_INCLUDES := -Ikernel/net/port -isystem $(LWIP_SRC)/include $(filter-out %/override,$(FAKE_INCLUDES))
 test_stack_SRCS := tests/host/check.c tests/host/test_stack.c $(LWIP_FILES:%=$(LWIP_SRC)/%.c) kernel/core/option.c \
-		   $(addprefix kernel/net/,access.c address.c http.c interface.c jobs.c net.c port.c remote.c request.c serve.c token.c) \
-		   $(addprefix kernel/lib/,json.c printf.c strutil.c utf8.c fixed.c)
-$(test_stack_SRCS:%=$(HOST)/test_stack.obj/%.o): $(LWIP_PORT)
+		   $(addprefix kernel/net/,access.c address.c http.c interface.c jobs.c net.c netlog.c peer.c port.c remote.c request.c serve.c stream.c time.c token.c upload.c) \
+		   $(addprefix kernel/lib/,crc32.c json.c printf.c strutil.c utf8.c fixed.c)
+$(test_stack_SRCS:%=$(HOST_OUT)/test_stack.obj/%.o): $(LWIP_PORT)
 endif
 
 HOST_TESTS += test_consoles
@@ -150,7 +150,7 @@ test_mm_arm64_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) \
 
 # Places that take locks are known by macros, which the file that defines some of the functions does without.
 FAKE_PROGRAMS := test_mm explore explore_races
-$(FAKE_PROGRAMS:%=$(HOST)/%.obj/kernel/core/rwlock.c.o): LOCKS := -DFAKE_LOCKS_THEMSELVES
+$(FAKE_PROGRAMS:%=$(HOST_OUT)/%.obj/kernel/core/rwlock.c.o): LOCKS := -DFAKE_LOCKS_THEMSELVES
 
 # The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
 HOST_TESTS += explore
@@ -166,7 +166,7 @@ explore_races_INCLUDES := $(FAKE_INCLUDES)
 explore_races_FLAGS = $(explore_FLAGS)
 explore_races_CFLAGS = $$(LOCKS) $$(OBSERVED) -DMODEL_RACES
 explore_races_SRCS := $(explore_SRCS)
-$(foreach d,mm/% kernel/core/% tests/host/model/listener.c tests/host/model/scenarios_change.c,$(HOST)/explore_races.obj/$(d).o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
+$(foreach d,mm/% kernel/core/% tests/host/model/listener.c tests/host/model/scenarios_change.c,$(HOST_OUT)/explore_races.obj/$(d).o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
 
 # Litmus tests on the modelled machine, by the rules of either architecture: tests/host/litmus/main.c
 LITMUS_MODEL := $(addprefix tests/host/litmus/,main.c search.c) \

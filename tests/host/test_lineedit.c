@@ -287,7 +287,7 @@ TEST(lineedit_noise)
 
 	rng_seed(&rng, 1);
 	restart();
-	for (unsigned i = 0; i < 300000; i++) {
+	for (unsigned long i = check_inputs(300000); i; i--) {
 		static const char keys[] = "ab "
 					   "\b\001\004\005\007\013\022\025\027\033[ABCDHF~3;"
 					   "5Obfd\t\303\244\342\202\254";

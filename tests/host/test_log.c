@@ -162,3 +162,24 @@ TEST(a_record_is_sent_in_one_piece)
 	CHECK(strstr(sent, "half a line\n{\"a\":1}\n["));
 	CHECK_EQ(count("that comes while"), 1);
 }
+
+/* Who reads line by line counts as the log does, also behind what is gone. */
+TEST(lines_have_numbers)
+{
+	u64 before, pos, lines = 0;
+	char c;
+
+	begin();
+	before = log_line(log_end());
+	for (unsigned i = 0; i < 3000; i++)
+		append("line %u\nand its second", i);
+	CHECK_EQ(log_line(log_end()), before + 6000);
+	CHECK(log_line(0) > before); /* the first ones are gone */
+	CHECK_EQ(log_line(log_end() - 1), before + 5999);
+	for (pos = 0; log_read(&pos, &c, 1);) {
+		lines += c == '\n';
+		if (c == '\n' && lines % 500 == 1)
+			CHECK_EQ(log_line(pos), log_line(0) + lines);
+	}
+	CHECK_EQ(log_line(0) + lines, before + 6000);
+}

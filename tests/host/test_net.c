@@ -28,6 +28,10 @@ TEST(ip_that_is_good)
 	CHECK_EQ(c.gateway, 0x0a000202);
 	CHECK_EQ(c.bits, 24);
 	CHECK_EQ(net_mask(c.bits), 0xffffff00);
+	CHECK_EQ(c.dns, 0);
+	CHECK(!net_parse_ip("10.0.2.15/24,gw=10.0.2.2,dns=9.9.9.9", &c));
+	CHECK_EQ(c.dns, 0x09090909);
+	CHECK(!net_parse_ip("10.0.2.15/24,dns=10.0.2.3", &c) && !c.gateway);
 	CHECK(!net_parse_ip("223.255.255.254/30", &c));
 	CHECK_EQ(c.gateway, 0);
 	CHECK(!net_parse_ip("1.0.0.1/1", &c));
@@ -63,6 +67,10 @@ TEST(ip_that_is_not)
 		{"10.0.2.15/24,gw=10.0.3.2", "gw= is not in the network"},
 		{"10.0.2.15/24,gw=10.0.2.255", "gw= is no other machine"},
 		{"10.0.2.15/24,gw=10.0.2.15", "gw= is no other machine"},
+		{"10.0.2.15/24,dns=", "dns= must be"},
+		{"10.0.2.15/24,dns=127.0.0.1", "dns= must be"},
+		{"10.0.2.15/24,gw=10.0.2.2,dns=10.0.2.3,", "dns= must be"},
+		{"10.0.2.15/24,dns=10.0.2.3,gw=10.0.2.2", "dns= must be"},
 	};
 	struct net_config c;
 
@@ -73,6 +81,39 @@ TEST(ip_that_is_not)
 			CHECK_STR(bad[i].text, why ? why : "accepted");
 		CHECK(why && strstr(why, bad[i].why));
 	}
+}
+
+/* ---- who is meant ---- */
+
+TEST(hosts)
+{
+	static const char *const bad[] = {"",
+					  ":80",
+					  "a_b",
+					  "a b",
+					  "10.0.2.2:",
+					  "10.0.2.2:0",
+					  "10.0.2.2:65536",
+					  "a:1x",
+					  "a:99999999999999999999"};
+	char host[NET_HOST_MAX + 1], longest[NET_HOST_MAX + 2] = "";
+	u16 port = 7;
+
+	CHECK(!net_parse_host("lab-1.example:8080/x", 18, host, &port));
+	CHECK_STR(host, "lab-1.example");
+	CHECK_EQ(port, 8080);
+	CHECK(!net_parse_host("10.0.2.2", 8, host, &port));
+	CHECK_STR(host, "10.0.2.2");
+	CHECK_EQ(port, 8080); /* none was given */
+	CHECK(!net_parse_host("a:65535", 7, host, &port) && port == 65535);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (!net_parse_host(bad[i], strlen(bad[i]), host, &port))
+			CHECK_STR(bad[i], "refused");
+	}
+	memset(longest, 'a', NET_HOST_MAX);
+	CHECK(!net_parse_host(longest, NET_HOST_MAX, host, &port));
+	longest[NET_HOST_MAX] = 'a';
+	CHECK(net_parse_host(longest, NET_HOST_MAX + 1, host, &port));
 }
 
 /* ---- the token ---- */
@@ -221,7 +262,7 @@ TEST(requests_of_anybody)
 	struct rng rng;
 
 	rng_seed(&rng, 2);
-	for (unsigned n = 0; n < 200000; n++) {
+	for (u64 n = check_inputs(200000); n; n--) {
 		char text[1024] = "GET / HTTP/1.1\r\nHost: x\r\n";
 		size_t len = rng_below(&rng, 2) ? strlen(text) : 0;
 

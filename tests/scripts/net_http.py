@@ -18,6 +18,7 @@ from net import BENCH, TOKEN, counts, free_port, on_serial
 
 PORT = 80
 CLIENTS = 6  # that are served at a time: kernel/net/http.c
+LONG_RUN = "bench migrate --pages 512 --threads 0 --rounds 30 --time 4 --schemes baseline,batch"
 IDLE = 200  # bytes of lwIP's heap where nothing is to be sent: DHCP's state
 COUNTER = re.compile(r"tarry_(\w+)_total (\d+)")
 
@@ -87,6 +88,14 @@ def pages(port: int) -> None:
     info = json.loads(ask(port, "/api/v1/info?x=1")[2])
     s = settings()
     result("info", info["arch"] == s.arch and info["cpus"] == s.smp and info["nodes"] == len(s.nodes), str(info))
+    topology = json.loads(ask(port, "/api/v1/topology")[2])
+    result("topology", [len(node["cpus"]) for node in topology["nodes"]] == [node.cpus for node in s.nodes]
+           and [node["distances"] for node in topology["nodes"]] == [[10, 20], [20, 10]]
+           and topology["cpus"] == list(range(s.smp)) and len(topology["cores"]) == len(topology["packages"]) == s.smp, str(topology))
+    known = json.loads(ask(port, "/api/v1/schemes")[2])
+    names = [scheme["name"] for scheme in known["schemes"]]
+    result("schemes", {"baseline", "batch", "like-linux-6.12", "never"} <= set(names) and known["knobs"]["batch"] == "1"
+           and next(scheme for scheme in known["schemes"] if scheme["name"] == "batch")["settings"].startswith("batch=512 "), str(names))
     counters = json.loads(ask(port, "/api/v1/counters")[2])
     sampled = dict(COUNTER.findall(ask(port, "/metrics")[2]))
     result("counters", {name: str(value) for name, value in counters.items()} == sampled, f"{len(counters)} of them, as in /metrics")
@@ -216,7 +225,11 @@ def post(port: int, line: str) -> dict:
     status, _, body = ask(port, "/api/v1/run", "POST", json.dumps({"cmd": line}), **bearer(TOKEN))
     if status != 202:
         raise Missing(f"{line}: {status} {body}")
-    return json.loads(ask(port, f"/api/v1/run/{json.loads(body)['id']}", **bearer(TOKEN))[2])
+    number = json.loads(body)["id"]
+    deadline = time.monotonic() + 60
+    while (job := json.loads(ask(port, f"/api/v1/run/{number}", **bearer(TOKEN))[2]))["state"] != "done" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return job
 
 
 def run_commands(console: Console, port: int) -> None:
@@ -225,16 +238,47 @@ def run_commands(console: Console, port: int) -> None:
     serial = on_serial(console, line)
     job = post(port, line)
     console.expect(b"# rc=0", 60)
-    fetched = counts("BENCH-BEGIN\n" + ask(port, "/api/v1/results.jsonl", **bearer(TOKEN))[2] + "BENCH-END\n")
+    text = ask(port, "/api/v1/results.jsonl", **bearer(TOKEN))[2]
+    fetched = counts(f"BENCH-BEGIN\n{text}BENCH-END\n")
+    own = job.pop("records")
     result("run.counts", job == {"id": 1, "cmd": line, "state": "done", "rc": 0} and serial == fetched and len(serial) == 2,
            f"{job['state']}, rc {job['rc']}; serial {serial}, fetched {fetched}")
+    result("run.records", own == [json.loads(one) for one in text.splitlines()] and len(own) == 3, f"{len(own)} of them")
+    output = ask(port, "/api/v1/run/1/output", **bearer(TOKEN))[2]
+    result("run.output", output.startswith(f"tarry> {line}\n") and output.count("# rc=0\n") == 2 and "BENCH-END\n" in output
+           and "net:" not in output, output[:60])
     job = post(port, 'show "batch"; nix')
-    result("run.rc", (job["id"], job["rc"], job["cmd"]) == (2, 2, 'show "batch"; nix'), str(job))
+    gone = ask(port, "/api/v1/run/1/output", **bearer(TOKEN))[0], json.loads(ask(port, "/api/v1/run/1", **bearer(TOKEN))[2])["records"]
+    result("run.rc", (job["id"], job["rc"], job["cmd"], job["records"]) == (2, 2, 'show "batch"; nix', None), str(job))
+    result("run.of-before", gone[0] == 404 and len(gone[1]) == 3, "its output is gone; its records are there, as no other run has any")
+
+
+def run_in_parts(console: Console, port: int) -> None:
+    """While a benchmark runs, it is said so between its rounds, and another command is refused."""
+    states, refused, number = [], 0, json.loads(
+        ask(port, "/api/v1/run", "POST", json.dumps({"cmd": LONG_RUN}), **bearer(TOKEN))[2])["id"]
+    while not states or states[-1] != "done":
+        states.append(json.loads(ask(port, f"/api/v1/run/{number}", **bearer(TOKEN))[2])["state"])
+        if states[-1] == "running" and not refused:
+            refused = ask(port, "/api/v1/run", "POST", json.dumps({"cmd": "show batch"}), **bearer(TOKEN))[0]
+    result("run.running", set(states) - {"waiting"} == {"running", "done"}, f"{states.count('running')} times, then done")
+    result("run.one-at-a-time", refused == 503, str(refused))
 
 
 def control(*words: str, token: str = TOKEN) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "tools/tarryctl.py", *words], env={**os.environ, "TARRY_TOKEN": token}, capture_output=True,
                           text=True, timeout=60, check=False)
+
+
+def launched(here: str, cmd: str) -> subprocess.CompletedProcess:
+    """make exec HOST=: what make starts, which builds nothing, and what comes of that."""
+    env = {**{name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}, "TARRY_TOKEN": TOKEN}
+    words = ["make", "-s", "-n", "exec", f"HOST={here}", f"CMD={cmd}"]
+    plan = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True, env=env).stdout.split()
+    if plan[1:] != ["tools/launch.py", "exec", f"'HOST={here}'"]:
+        raise Missing(f"make exec HOST= would do {' '.join(plan)[:200]}")
+    return subprocess.run([plan[0], "tools/launch.py", "exec", f"HOST={here}", f"CMD={cmd}"], env=env, capture_output=True, text=True,
+                          timeout=60, check=False)
 
 
 def controlled(port: int) -> None:
@@ -244,7 +288,11 @@ def controlled(port: int) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     result("control.run", done.returncode == 0 and [r["scheme"] for r in lines if r["name"] == "migrate"] == ["batch"], done.stderr)
     done = control("run", here, "nix")
-    result("control.rc", done.returncode == 2 and not done.stdout + done.stderr, done.stderr)
+    result("control.rc", done.returncode == 2 and done.stdout.startswith("tarry> nix\nerror: nix: unknown command")
+           and done.stdout.endswith("# rc=2\n"), done.stdout + done.stderr)
+    done = launched(here, "show batch; nix")
+    result("control.make-exec", done.returncode == 2 and "mm/migrate.c" in done.stdout and done.stdout.endswith("# rc=2\n"),
+           done.stdout[-200:] + done.stderr)
     done = control("fetch", here, "api/v1/info")
     result("control.fetch", done.returncode == 0 and json.loads(done.stdout)["arch"] == settings().arch, done.stderr)
     done = control("run", here, "show batch", token="x" * 20)
@@ -263,6 +311,7 @@ def with_token() -> None:
         result("token", got == {"none": 401, "unknown-path": 401, "wrong": 401, "long": 401, "right": 200}, str(got))
         run_refused(port)
         run_commands(console, port)
+        run_in_parts(console, port)
         controlled(port)
 
 

@@ -92,7 +92,7 @@ TEST(console, input_comes_from_every_source)
 
 static u32 polled;
 
-static bool count_poll(struct console_poll *poll __unused)
+static bool count_poll(struct console_poll *poll __unused, bool idle __unused)
 {
 	polled++;
 	return true;
@@ -108,10 +108,10 @@ TEST(console, idle_work_is_not_done_in_a_wait)
 	context_yield();
 	console_interrupted();
 	EXPECT_EQ(polled, 0);
-	EXPECT(console_poll());
+	EXPECT(console_poll(false));
 	EXPECT_EQ(polled, 1);
 	console_remove_poll(&counting);
-	EXPECT(!console_poll());
+	EXPECT(!console_poll(false));
 	EXPECT_EQ(polled, 1);
 }
 

@@ -3,6 +3,7 @@
  * round takes is the host's affair, and somebody who waits wants figures of few rounds rather than none.
  */
 #include <kernel/clock.h>
+#include <kernel/console.h>
 #include <kernel/det.h>
 #include <kernel/printk.h>
 #include "pace.h"
@@ -11,6 +12,8 @@
 #define SECOND 1000000000UL
 /* A run that says nothing for longer looks dead. The first time a person waits less. */
 #define SILENCE_NS (2 * SECOND)
+/* Who asks over the network how far a run is waits about so long. */
+#define LOOK_NS (SECOND / 2)
 
 enum {
 	WARM_UP_SHARE = 4, /* warm-up has at most one part in so many of --time */
@@ -86,10 +89,22 @@ void bench_progress(struct bench *b)
 	say_how_far(b);
 }
 
+/* Between rounds, and seldom enough for what they find in the caches. */
+static void look_around(struct bench *b)
+{
+	u64 now = clock_ns();
+
+	if (b->quiet || now - b->pace.looked < LOOK_NS)
+		return;
+	b->pace.looked = now;
+	console_poll(false);
+}
+
 void pace_step(struct bench *b)
 {
 	b->pace.done++;
 	bench_progress(b);
+	look_around(b);
 }
 
 bool pace_warms_up(const struct bench *b)

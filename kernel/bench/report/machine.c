@@ -3,6 +3,7 @@
  * stands by itself. Each fact is one line; the record has it under the line's first word.
  */
 #include <harness/bench.h>
+#include <kernel/bench.h>
 #include <kernel/hw.h>
 #include <kernel/main.h>
 #include <kernel/printf.h>

@@ -45,6 +45,7 @@ static struct record {
 	size_t len;
 } results[MAX_RECORDS];
 static unsigned result_count;
+static u64 result_run;
 
 static bool printed; /* with each table */
 static size_t line_width; /* bytes; 0: any */
@@ -76,6 +77,11 @@ void results_clear(void)
 			kmem.free(r->text, r->size);
 	}
 	arena_used = 0;
+}
+
+u64 results_run(void)
+{
+	return result_run;
 }
 
 const char *results_record(unsigned i, size_t *len)
@@ -459,6 +465,7 @@ void record_print_values(const struct bench *b)
 void record_make(struct bench *b, struct bench *floor)
 {
 	results_clear();
+	result_run++;
 	make_records(b);
 	if (floor)
 		make_records(floor);

@@ -37,7 +37,5 @@ void record_waits(const struct bench_variant *v, bool trusted, struct json *j);
 void record_phases(const struct bench_variant *v, bool trusted, struct json *j);
 /* The keys "victim" and "longest_wait". */
 void record_victim_keys(const struct bench *b, const struct bench_variant *v, struct json *j);
-/* Tells boots of one machine apart. */
-u64 record_boot_id(void);
 /* What the machine is and how it was set up, key by key. */
 void record_machine_keys(const struct bench *b, struct json *j);

@@ -1,5 +1,6 @@
 /* Pieces of a benchmark record: counters, histograms, phases, victims, the machine. */
 #include <harness/region.h>
+#include <kernel/bench.h>
 #include <kernel/copy.h>
 #include <kernel/hw.h>
 #include <kernel/option.h>
@@ -249,11 +250,16 @@ static void put_node_memory(struct json *j)
 	json_array_end(j);
 }
 
+static bool utc(char text[UTC_LEN])
+{
+	return service_utc && service_utc(text);
+}
+
 void record_machine_keys(const struct bench *b, struct json *j)
 {
 	static const char *const poisons[] = {"off", "mark", "full"};
 	const char *hw = option_get("hw");
-	char cpu[160];
+	char cpu[160], text[UTC_LEN];
 
 	cpu_describe(cpu, sizeof(cpu));
 	json_key(j, "cpu"), json_string(j, cpu);
@@ -264,6 +270,7 @@ void record_machine_keys(const struct bench *b, struct json *j)
 	json_key(j, "features"), json_string(j, cpu_features());
 	json_key(j, "errata"), json_string(j, hw_errata());
 	json_key(j, "net"), json_string(j, net_on ? "on" : "off");
+	json_key(j, "utc"), json_string(j, utc(text) ? text : NULL);
 	json_key(j, "idle"), json_string(j, idle_polls ? "poll" : "halt");
 	put_node_memory(j);
 	json_key(j, "version"), json_string(j, tarry_version);

@@ -21,6 +21,10 @@ unsigned bench_quietly(int argc, char **argv, struct bench_outcome *out);
 
 /* The i-th record of the last run, one line with its newline; NULL behind the last. */
 const char *results_record(unsigned i, size_t *len);
+/* How many runs have left records since the boot: tells the last one from those before. */
+u64 results_run(void);
+/* Tells boots of one machine apart. */
+u64 record_boot_id(void);
 /* Print the records of the last run again; false: there is none. */
 bool results_print(void);
 /* Forget them and give their memory back. */

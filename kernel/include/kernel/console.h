@@ -70,16 +70,17 @@ bool console_attended(void);
 /* ---- idle work ---- */
 
 /*
- * What wants a look while the console waits for input, a network card for one. Called on CPU 0,
- * interrupts on, in the console's own loop between commands: never in a wait and never in a
- * command, so never in a measured part. True: there was work, look again before napping.
+ * What wants a look now and then, a network card for one. Called on CPU 0, interrupts on, in the
+ * console's own loop while it waits for input (idle: commands may be run), before each command of
+ * a line, and between the rounds of a benchmark: never in a wait and never in a measured part.
+ * True: there was work, look again before napping.
  */
 struct console_poll {
-	bool (*poll)(struct console_poll *poll);
+	bool (*poll)(struct console_poll *poll, bool idle);
 	struct console_poll *next; /* the core's */
 };
 
 void console_add_poll(struct console_poll *poll);
 void console_remove_poll(struct console_poll *poll);
-/* The console's loop, and nobody else: looks at all of them. True: there was work. */
-bool console_poll(void);
+/* Looks at all of them. idle: no command runs; only the console's loop says so. True: there was work. */
+bool console_poll(bool idle);

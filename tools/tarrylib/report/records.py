@@ -17,6 +17,7 @@ from . import capture
 
 SCHEMA = "tarry.bench/1"
 MACHINE = "machine"  # name of the record that measures nothing
+END = "end"  # of the one that says how many were sent before it, and their checksum (kernel/net/stream.c)
 _CRC = re.compile(r'^(?P<body>.*),"crc":"(?P<crc>[0-9a-f]{8})"\}$')
 # A mark, behind nothing or a prefix as loggers write them: one with a digit, or with a name and a colon.
 _MARK = re.compile(r"^(?:|.{0,80}?(?:\d.{0,80}?[\s:>|\]]|[:>|\]]\s*))(?P<mark>BENCH-(?:BEGIN|END))\s*$")
@@ -34,11 +35,12 @@ class Block:
     records: list[dict] = field(default_factory=list)  # the same, parsed
     damaged: list[str] = field(default_factory=list)  # what is wrong, one line each
     machines: list[dict] = field(default_factory=list)  # of the command of that name: what was found, no measurement
+    ends: list[dict] = field(default_factory=list)  # of uploads: those that the records before them agree with
 
     def once(self) -> Block:
         """The same without what was printed again, as `results` does."""
         lines = dict(zip(self.lines, self.records))
-        return Block(list(lines), list(lines.values()), self.damaged, self.machines)
+        return Block(list(lines), list(lines.values()), self.damaged, self.machines, self.ends)
 
 
 def checksum(body: str) -> str:
@@ -61,7 +63,8 @@ def check(line: str) -> dict:
     record = json.loads(line)
     if record.get("schema") != SCHEMA or next(iter(record)) != "schema":
         raise ValueError(f"schema is not {SCHEMA}")
-    for key in ("name", "boot_id") if record.get("name") == MACHINE else ("name", "scheme", "counters", "trust"):
+    measures = record.get("name") not in (MACHINE, END)
+    for key in ("name", "scheme", "counters", "trust") if measures else ("name", "boot_id"):
         if key not in record:
             raise ValueError(f'no key "{key}"')
     return record
@@ -118,6 +121,7 @@ class _Reader:
         self.widths: list[int] = []  # of their lines, 0 for one that the guest itself ended
         self.first = 0  # number of its first line
         self.next = 0  # the piece with a head that comes next
+        self.ended = 0  # records that an end has spoken of
 
     def line(self, number: int, line: str) -> None:
         mark = _MARK.match(line)
@@ -172,12 +176,24 @@ class _Reader:
             record = check(line)
             if record["name"] == MACHINE:
                 self.block.machines.append(record)
+            elif record["name"] == END:
+                self.end(record)
             else:
                 self.block.records.append(record)
                 self.block.lines.append(line)
         except ValueError as error:
             self.block.damaged.append(f"line {self.first}: {error}: {line[:60]}...")
         self.pieces, self.widths = [], []
+
+    def end(self, end: dict) -> None:
+        """All that was sent must be there, and nothing else."""
+        sent = "".join(f"{line}\n" for line in self.block.lines[self.ended:])
+        if (len(self.block.lines) - self.ended, len(sent.encode()), checksum(sent)) != (end["records"], end["bytes"], end["sum"]):
+            self.block.damaged.append(f"line {self.first}: {end['records']} records of {end['bytes']} bytes were sent, with checksum "
+                                      f"{end['sum']}; {len(self.block.lines) - self.ended} are here, with {checksum(sent)}")
+        else:
+            self.block.ends.append(end)
+        self.ended = len(self.block.lines)
 
     def give_up(self) -> None:
         """What has begun has not become a whole record."""

@@ -12,7 +12,7 @@ BOOT = set(DEFAULTS) - BUILD
 
 # What a goal reads besides BUILD; goals that are not here read nothing else.
 GOALS: dict[str, set[str]] = {
-    "run": BOOT - {"TIMEOUT"}, "exec": BOOT, "bench": BOOT - {"CMD"} | {"CFG", "ONLY"},
+    "run": BOOT - {"TIMEOUT"}, "exec": BOOT | {"HOST"}, "bench": BOOT - {"CMD"} | {"CFG", "ONLY"},
     "test": {"ARCHES", "CASES"}, "test-all": {"ARCHES", "CASES"}, "check": {"ARCHES"},
     "mutants": {"ARCHES", "KIND", "SAMPLE", "SEED"},
     "explore": {"SCHEME", "ORDERINGS", "SEED"}, "prove": {"SCHEME", "ORDERINGS", "SEED", "ARCHES"},
