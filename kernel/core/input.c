@@ -3,6 +3,7 @@
  * and nothing else is lost; and what is looked at while nobody types.
  */
 #include <kernel/atomic.h>
+#include <kernel/clock.h>
 #include <kernel/console.h>
 #include <kernel/error.h>
 #include <kernel/option.h>
@@ -10,6 +11,9 @@
 #include <kernel/smp.h>
 #include <arch/cpu.h>
 #include <arch/irq.h>
+
+/* Between parts of a command: seldom enough for what is found in the caches, often enough for who asks how far it is. */
+#define LOOK_NS 500000000UL
 
 enum { TYPE_AHEAD = 4096 }; /* bytes; when it is full the UART's flow control holds the sender */
 
@@ -104,11 +108,15 @@ void console_remove_poll(struct console_poll *poll)
 
 bool console_poll(bool idle)
 {
+	static u64 looked;
 	struct console_poll *next;
 	bool work = false;
 
 	ASSERT(cpu_id() == 0 && irqs_enabled());
 	ASSERT(!this_cpu_ptr(cpu_self)->current); /* no context's wait */
+	if (!polls || (!idle && clock_ns() - looked < LOOK_NS))
+		return false;
+	looked = clock_ns();
 	for (struct console_poll *p = polls; p; p = next) {
 		next = p->next; /* it may remove itself */
 		work |= p->poll(p, idle);

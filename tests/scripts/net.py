@@ -32,8 +32,13 @@ def free_port() -> int:
 class Client:
     """What `nc` would be: a connection to the console, from outside."""
 
-    def __init__(self, port: int):
-        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+    def __init__(self, port: int, buffer: int = 0):
+        """buffer: bytes that may come unread; 0: as many as the host gives."""
+        self.socket = socket.socket()
+        if buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.settimeout(10)
+        self.socket.connect(("127.0.0.1", port))
         self.seen = b""
 
     def __enter__(self) -> Client:
@@ -177,7 +182,7 @@ def same_counts() -> None:
 
 def slow_reader(console: Console, port: int) -> None:
     """Who does not read loses output, and is told so; the command does not wait."""
-    with Client(port).log_in() as client:
+    with Client(port, 4096).log_in() as client:
         console.at = len(console.seen)
         client.send(";".join(["list tests"] * COMMANDS) + "\n")
         for _ in range(COMMANDS):

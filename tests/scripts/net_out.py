@@ -127,7 +127,7 @@ def attended() -> None:
     result("put", [r["scheme"] for r in found] == ["baseline", "batch", "as-set"] and paths == {
         f"/lab/{int(found[0]['boot_id'], 16):016x}-1.jsonl"}, str(paths))
     result("time", all(r["utc"].startswith("2026-11-29T19:0") and r["utc"].endswith("Z") for r in found), found[0]["utc"])
-    result("pools", re.search(r"pools +0 of 32 frames, \d of 16 connections, 0 of 128 segments", look) is not None, look[-160:])
+    result("pools", re.search(r"pools +0 of 32 frames, \d of 32 connections, 0 of 128 segments", look) is not None, look[-160:])
 
 
 def scripted() -> None:

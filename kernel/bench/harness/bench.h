@@ -138,7 +138,6 @@ struct workload;
 /* See pace.c. */
 struct bench_pace {
 	u64 began, spoke; /* ns: when the first round began, when it last said how far it is */
-	u64 looked; /* ns: when it last let idle work have a look */
 	u64 warm_up; /* rounds of warm-up done */
 	u64 done, all; /* rounds times variants, warm-up included */
 };

@@ -12,8 +12,6 @@
 #define SECOND 1000000000UL
 /* A run that says nothing for longer looks dead. The first time a person waits less. */
 #define SILENCE_NS (2 * SECOND)
-/* Who asks over the network how far a run is waits about so long. */
-#define LOOK_NS (SECOND / 2)
 
 enum {
 	WARM_UP_SHARE = 4, /* warm-up has at most one part in so many of --time */
@@ -89,22 +87,12 @@ void bench_progress(struct bench *b)
 	say_how_far(b);
 }
 
-/* Between rounds, and seldom enough for what they find in the caches. */
-static void look_around(struct bench *b)
-{
-	u64 now = clock_ns();
-
-	if (b->quiet || now - b->pace.looked < LOOK_NS)
-		return;
-	b->pace.looked = now;
-	console_poll(false);
-}
-
 void pace_step(struct bench *b)
 {
 	b->pace.done++;
 	bench_progress(b);
-	look_around(b);
+	if (!b->quiet)
+		console_poll(false);
 }
 
 bool pace_warms_up(const struct bench *b)

@@ -71,8 +71,9 @@ bool console_attended(void);
 
 /*
  * What wants a look now and then, a network card for one. Called on CPU 0, interrupts on, in the
- * console's own loop while it waits for input (idle: commands may be run), before each command of
- * a line, and between the rounds of a benchmark: never in a wait and never in a measured part.
+ * console's own loop while it waits for input (idle: commands may be run), and twice a second
+ * before a command of a line or between the rounds of a benchmark: never in a wait and never in a
+ * measured part.
  * True: there was work, look again before napping.
  */
 struct console_poll {

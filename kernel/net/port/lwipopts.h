@@ -27,13 +27,14 @@
 #define MEM_ALIGNMENT 8
 #define MEM_SIZE (64 * 1024) /* bytes: what waits to be sent */
 #define PBUF_POOL_SIZE 32 /* frames that were received and not yet taken */
-#define MEMP_NUM_TCP_PCB 16 /* connections, those that time out included */
+#define MEMP_NUM_TCP_PCB 32 /* connections, those that time out included */
 #define MEMP_NUM_TCP_PCB_LISTEN 4
 #define MEMP_NUM_UDP_PCB 8 /* DHCP, the log, the time, and one for each name that is asked about */
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 2) /* SNTP has two */
 #define MEMP_NUM_TCP_SEG 128
 #define TCP_LISTEN_BACKLOG 1
-#define TCP_DEFAULT_LISTEN_BACKLOG 4
+#define TCP_DEFAULT_LISTEN_BACKLOG                                                                 \
+	12 /* half-open, of each service: one more is dropped, and its sender waits for seconds */
 
 #define TCP_MSS 1460 /* bytes: an Ethernet frame's 1500 without two headers of 20 */
 #define TCP_WND (8 * TCP_MSS)
