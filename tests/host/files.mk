@@ -80,6 +80,12 @@ test_discover_INCLUDES := -Iarch/x86_64/include -Iarch/include -Iboot/include -I
 test_discover_SRCS := tests/host/check.c tests/host/test_discover.c boot/bootinfo.c \
 		      kernel/lib/printf.c kernel/lib/utf8.c # test_discover.c includes boot/x86_64/discover.c
 
+HOST_TESTS += test_discover_arm64
+test_discover_arm64_INCLUDES := $(FAKE_INCLUDES)
+test_discover_arm64_CFLAGS := -include arch/pgtable.h
+test_discover_arm64_SRCS := tests/host/check.c tests/host/test_discover_arm64.c boot/arm64/discover.c boot/bootinfo.c \
+		 kernel/lib/printf.c kernel/lib/utf8.c
+
 HOST_TESTS += test_uart
 test_uart_INCLUDES := $(FAKE_INCLUDES)
 test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.c \
