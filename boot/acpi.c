@@ -280,6 +280,8 @@ static void acpi_walk_root(struct acpi_walk *w, const struct acpi_root *r)
 		acpi_walk_table(w, w->bi->acpi.dsdt, "FADT DSDT", 0);
 }
 
+#define RSDP_OEM_QEMU "BOCHS " /* OEM id in every root that QEMU makes */
+
 /* Fills in the two roots; address 0 means not given. */
 static int acpi_read_rsdp(struct acpi_walk *w, u64 rsdp, u64 *rsdt, u64 *xsdt)
 {
@@ -295,6 +297,8 @@ static int acpi_read_rsdp(struct acpi_walk *w, u64 rsdp, u64 *rsdt, u64 *xsdt)
 	}
 	if (!acpi_sum_ok(p, RSDP_V1_LEN))
 		boot_warn(w->bi, "RSDP+0x8: checksum 0x%x is wrong", p[8]);
+	if (!memcmp(p + 9, RSDP_OEM_QEMU, 6))
+		w->bi->arm64.qemu = true;
 	*rsdt = boot_get32(p + 16);
 	*xsdt = 0;
 	if (p[15] < 2)

@@ -23,8 +23,6 @@ enum {
 	UART_LEN = 0x1000,
 };
 
-#define RSDP_OEM_ID_QEMU "BOCHS " /* RSDP bytes 9 to 14, in every table that QEMU makes */
-
 struct bootinfo boot_info;
 
 /* From head.S. */
@@ -72,10 +70,6 @@ static const void *map_acpi(void *ctx __unused, u64 pa, u64 len)
 
 static void read_acpi(struct bootinfo *bi)
 {
-	const char *rsdp = boot_map_memory(bi->rsdp, PAGE_SIZE);
-
-	if (rsdp && !memcmp(rsdp + 9, RSDP_OEM_ID_QEMU, 6))
-		bi->arm64.qemu = true;
 	acpi_parse(bi->rsdp, map_acpi, NULL, bi); /* warns about what is wrong */
 	acpi_finish(bi);
 }

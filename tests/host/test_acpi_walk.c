@@ -465,3 +465,23 @@ TEST(revisions_of_the_rsdp)
 		phys_free(&m);
 	}
 }
+
+TEST(qemus_own_root)
+{
+	static const struct {
+		const char *oem;
+		bool qemu;
+	} roots[] = {{"BOCHS ", true}, {"BOCHS_", false}, {"BOCHS", false}, {"LENOVO", false}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(roots); i++) {
+		struct table xsdt, rsdt;
+
+		add_both_roots(&xsdt, &rsdt);
+		add_table(XSDT, &xsdt);
+		add_table(RSDT, &rsdt);
+		memcpy(m.area[0].p + 9, roots[i].oem, strlen(roots[i].oem));
+		CHECK_EQ(walk(), 0);
+		CHECK_EQ(r.bi.arm64.qemu, roots[i].qemu);
+		phys_free(&m);
+	}
+}
