@@ -18,7 +18,7 @@ $(error ARCH=$(ARCH): must be x86_64 or arm64)
 endif
 
 # What tools/launch.py reads; empty means its default. One list here, one table there.
-LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES NET
+LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES NET QEMU
 export ARCH ARCHES BUILD ORACLE SETUP ONLY CFG $(LAUNCH_VARS)
 
 # A variable of the command line that the goals do not read, or that is misspelt, is refused rather than ignored.

@@ -1,13 +1,14 @@
 /* Start-up: memory for the array of struct page, before the frames that it describes are given out. */
 #include <mm/early.h>
 #include <mm/kmap.h>
+#include <mm/numa.h>
 #include <mm/pgwalk.h>
 #include <kernel/panic.h>
 
 /* Frames per 2 MiB of page array: the unit in which the array is backed. */
 #define ARRAY_CHUNK (HUGE_SIZE / sizeof(struct page))
 
-/* Back the page array for a RAM range with zeroed memory, of that range's own node if it has room. */
+/* Back the page array for RAM of one node with zeroed memory, of that RAM if it has room. */
 static void back_page_array(paddr_t base, paddr_t end)
 {
 	u64 first = ALIGN_DOWN(base >> PAGE_SHIFT, ARRAY_CHUNK);
@@ -30,7 +31,13 @@ static void back_page_array(paddr_t base, paddr_t end)
 
 void page_array_init(const struct bootinfo *bi)
 {
-	for (unsigned i = 0; i < bi->range_count; i++)
-		if (bi->ranges[i].type == BOOT_MEM_RAM)
-			back_page_array(bi->ranges[i].base, bi->ranges[i].base + bi->ranges[i].len);
+	for (unsigned i = 0; i < bi->range_count; i++) {
+		paddr_t base = bi->ranges[i].base, end = base + bi->ranges[i].len, stop;
+
+		/* A memory map knows no nodes: one range may be all of them. */
+		for (; bi->ranges[i].type == BOOT_MEM_RAM && base < end; base = stop) {
+			numa_node_of(base, end, &stop);
+			back_page_array(base, stop);
+		}
+	}
 }

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "tests"))
 from tarrylib.prove import circles, rooms, unused  # noqa: E402
 from tarrylib.report import exports, records, results, summary, table  # noqa: E402
-from tarrylib.run import cases, guest, iso, ktap, qemu, settings  # noqa: E402
+from tarrylib.run import cases, guest, ktap, media, qemu, settings  # noqa: E402
 import check  # noqa: E402
 import mutants  # noqa: E402
 import planted  # noqa: E402
@@ -157,7 +157,7 @@ def test_qemu() -> None:
                and "dist,src=0,dst=1,val=20" in joined and "-m 3072M" in joined, joined)
     s = settings.parse({"CMD": "it's"})
     try:
-        iso.iso_with_args(s, Path("/nonexistent"))
+        media.iso_with_args(s, Path("/nonexistent"))
         OUT.result("iso.refuses-quotes", False, "accepted")
     except settings.UsageError as error:
         OUT.result("iso.refuses-quotes", True, str(error))

@@ -5,6 +5,7 @@
 # Usage: tools/fetch.sh console-font   -> build/deps/font.psf
 #        tools/fetch.sh lwip           -> build/deps/lwip/ (sources of the TCP/IP stack, src/)
 #        tools/fetch.sh grub-arm64     -> build/deps/arm64/grub/ (modules for grub-mkrescue -d)
+#        tools/fetch.sh qemu           -> build/deps/qemu/ (a newer QEMU of the distribution's backports, for QEMU=)
 #
 # The package comes from the distribution's archive as this machine is set up to use it; apt checks
 # the archive's signature. What is linked into the kernel is pinned by SHA-256 as well; a font with
@@ -56,8 +57,13 @@ grub-arm64) # only boots the image, so any version that the archive signs will d
 	result=$deps/grub/linux.mod
 	hint=''
 	;;
+qemu) # runs beside the installed one, whose firmware it uses
+	package=qemu-system-x86
+	result=$build/deps/qemu/usr/bin/qemu-system-x86_64
+	hint=''
+	;;
 *)
-	say "usage: tools/fetch.sh console-font|lwip|grub-arm64"
+	say "usage: tools/fetch.sh console-font|lwip|grub-arm64|qemu"
 	exit 2
 	;;
 esac
@@ -84,8 +90,12 @@ done
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$deps"
 state=$(cd "$state" && pwd)
 deps=$(cd "$deps" && pwd)
+case $package in
+qemu-*) arch=$(dpkg --print-architecture) ;; # runs here
+*) arch=arm64 ;;
+esac
 apt() {
-	apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
+	apt-get -qq -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
 		-o Dir::State="$state" -o Dir::State::Lists="$state/lists" \
 		-o Dir::State::status=/dev/null -o Dir::Cache="$state/cache" \
 		-o APT::Sandbox::User="$(id -un)" "$@" >&2
@@ -97,6 +107,20 @@ list_sources() {
 	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
 		[ ! -e "$list" ] || sed -e 's/^deb /deb-src /' -e 's/^Types:.*/Types: deb-src/' \
 			"$list" >"$state/sources/$(basename "$list")"
+	done
+}
+
+# The backports of this release, from where this machine has the release itself.
+list_backports() {
+	# shellcheck disable=SC1091 # what this machine runs
+	release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	mkdir -p "$state/backports"
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ ! -e "$list" ] || sed -n "s/^\\(deb .*\\) $release \\(main\\>\\)/\\1 $release-backports \\2/p" "$list" >"$state/backports/$(basename "$list")"
+	done
+	for list in /etc/apt/sources.list.d/*.sources; do
+		[ ! -e "$list" ] || awk -v RS= -v ORS='\n\n' -v r="$release" '$0 ~ "Suites:([^\n]* )?" r "( |\n|$)" {
+			sub("Suites:[^\n]*", "Suites: " r "-backports"); print }' "$list" >"$state/backports/$(basename "$list")"
 	done
 }
 
@@ -132,6 +156,22 @@ if [ $package = lwip ]; then
 	(cd "$work" && apt $from source --download-only lwip) || cannot "the sources of lwip could not be fetched$hint"
 	[ -e "$work/$LWIP_TAR" ] || cannot "the archive has $(cd "$work" && echo ./*.dsc), not $LWIP_VERSION$hint"
 	take_lwip "$work"
+	rm -rf "$work"
+	exit 0
+fi
+if [ $package = qemu-system-x86 ]; then
+	list_backports
+	from="-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$state/backports"
+	# shellcheck disable=SC2086 # words
+	apt $from update || cannot "the lists of backports could not be refreshed"
+	# shellcheck disable=SC2086
+	(cd "$work" && apt $from -t "$release-backports" download qemu-system-x86 qemu-system-arm qemu-system-data qemu-system-common) ||
+		cannot "no newer QEMU could be fetched"
+	for deb in "$work"/*.deb; do
+		dpkg-deb -x "$deb" "$work/tree"
+	done
+	rm -rf "$build/deps/qemu"
+	mv "$work/tree" "$build/deps/qemu"
 	rm -rf "$work"
 	exit 0
 fi

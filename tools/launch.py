@@ -30,7 +30,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import tarryctl  # noqa: E402
-from tarrylib.run import guest, iso, kvm, qemu  # noqa: E402
+from tarrylib.run import guest, kvm, media, qemu  # noqa: E402
 from tarrylib.run.settings import Settings, UsageError, follow_host, given, parse, words  # noqa: E402
 
 USAGE, CANNOT_RUN = 2, 77
@@ -120,7 +120,7 @@ def do_run(s: Settings) -> int:
         say(f"SMP={s.smp}; leave with exit, Ctrl-D or Ctrl-A x (Ctrl-A h for more)")
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         scratch = Path(folder)
-        medium = iso.iso_with_args(s, scratch) if qemu.needs_iso(s) else None
+        medium = media.medium(s, scratch)
         argv = qemu.command(s, scratch, serial, medium)
         if not qemu.kernel(s).exists():
             say(f"no {qemu.kernel(s)}: build it first")
@@ -142,12 +142,12 @@ def do_run(s: Settings) -> int:
 
 
 def do_iso(s: Settings) -> int:
-    print(iso.build_iso(s))
+    print(media.build_iso(s))
     return 0
 
 
 def do_command(s: Settings) -> int:
-    medium = s.out / "tarry.iso" if qemu.needs_iso(s) else None
+    medium = s.out / ("netboot" if s.boot.startswith("pxe") else "tarry.iso") if qemu.needs_medium(s) else None
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         argv = qemu.command(s, Path(folder), ["-serial", "stdio", "-monitor", "none"], medium)
     print(shlex.join(argv))

@@ -19,6 +19,7 @@ enum { BACKTRACE_MAX = 32 };
 #define STOP_TIMEOUT_NS 100000000UL
 
 static u64 after_panic; /* panic=: seconds until the reboot, plus 1; 1 = never, 0 = end the run */
+static bool stays_at_end; /* end=halt */
 static u32 panic_cpu; /* first CPU that panicked, plus 1; 0 = none */
 static unsigned panic_depth; /* by panic_cpu only: panics while it printed one */
 static struct cpumask cpu_stopped; /* atomic */
@@ -26,12 +27,17 @@ static struct cpumask cpu_stopped; /* atomic */
 BOOT_OPTION(after, "panic", "SECONDS",
 	    "after a panic: reboot, 0: stay; without it the run ends with rc=70");
 
+BOOT_OPTION(end, "end", "off|halt",
+	    "halt: at the end stay, with the verdict on the screen, instead of powering off");
+
 void panic_init(void)
 {
 	enum { DAY = 86400 };
+	static const char *const ends[] = {"off", "halt", NULL};
 	const char *given = option_get("panic");
 	u64 seconds;
 
+	stays_at_end = option_choice("end", ends, 0) == 1;
 	if (given && (parse_u64(given, &seconds) || seconds > DAY))
 		printk("boot option panic=%.40s: not seconds from 0 to %d; ignored\n", given, DAY);
 	else if (given)
@@ -201,12 +207,24 @@ void panic_trap(const struct trapframe *tf, const char *fmt, ...)
 	panic_end();
 }
 
+/* For whoever looks at the screen of a machine that stays. */
+static void print_verdict(unsigned rc)
+{
+	const char *verdict = rc == RC_PASS ? "passed" : rc == RC_SKIP ? "nothing ran" : "FAILED";
+
+	kprintf("verdict: %s; the machine stays as it is: switch it off, or reset it\n", verdict);
+}
+
 void machine_end(unsigned rc)
 {
 	irq_disable();
 	console_fresh_line();
+	if (stays_at_end)
+		print_verdict(rc);
 	kprintf("TARRY-END rc=%u\n", rc);
 	console_drain(); /* what has not left is lost with the power */
+	if (stays_at_end)
+		cpu_halt_forever();
 	arch_exit(rc);
 }
 

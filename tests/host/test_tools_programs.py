@@ -27,7 +27,7 @@ import mutants_generic as generic  # noqa: E402
 import planted  # noqa: E402
 import prove  # noqa: E402
 from tarrylib.prove import covered, sites  # noqa: E402
-from tarrylib.run import iso, kvm, ktap, settings  # noqa: E402
+from tarrylib.run import kvm, ktap, media, settings  # noqa: E402
 from test_tools_run import GUEST, Machine  # noqa: E402
 
 OUT = ktap.Writer()
@@ -381,23 +381,23 @@ def test_iso(machine: Machine) -> None:
     tool.write_text(MKRESCUE.format(folder=machine.folder))
     tool.chmod(0o755)
     s = machine.settings()
-    image = iso.build_iso(s)
+    image = media.build_iso(s)
     data = image.read_bytes()
-    equal("iso.built", (image.name, data.endswith(b"x"), data.count(iso.ARGS_MARK), b"multiboot2 /boot/tarry.elf 'tarry.run=machine; litmus FLUSH*; bench tlb" in data,
-                        len(data) > iso.ARGS_SIZE, (s.out / "iso").exists(), (s.out / "tarry.partial").exists()),
+    equal("iso.built", (image.name, data.endswith(b"x"), data.count(media.ARGS_MARK), b"multiboot2 /boot/tarry.elf end=halt 'tarry.run=machine; litmus; bench tlb" in data,
+                        len(data) > media.ARGS_SIZE, (s.out / "iso").exists(), (s.out / "tarry.partial").exists()),
           ("tarry.iso", True, 1, True, True, False, False))
     equal("iso.modules", "multiboot2 --fonts= --locales= --themes= -o" in (machine.folder / "asked").read_text().replace("'", ""), True)
     (machine.folder / "asked").unlink()
-    iso.build_iso(s)
+    media.build_iso(s)
     equal("iso.not-again", (machine.folder / "asked").exists(), False)
     later = time.time() + 5
     os.utime(s.out / "tarry.elf", (later, later))
-    iso.build_iso(s)
+    media.build_iso(s)
     equal("iso.again-for-a-newer-kernel", (machine.folder / "asked").exists(), True)
     image.unlink()
     tool.write_text("#!/bin/sh\necho a >&2; echo b >&2; exit 1\n")
     try:
-        iso.build_iso(s)
+        media.build_iso(s)
         said = ""
     except Exception as error:
         said = f"{type(error).__name__}: {error}"

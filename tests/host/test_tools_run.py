@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 import launch  # noqa: E402
 import mksyms  # noqa: E402
 import run as runner  # noqa: E402
-from tarrylib.run import cases, cgroup, guest, iso, junit, ktap, qemu, settings  # noqa: E402
+from tarrylib.run import cases, cgroup, guest, junit, ktap, media, qemu, settings  # noqa: E402
 
 OUT = ktap.Writer()
 MIB = 1 << 20
@@ -159,8 +159,21 @@ def test_command() -> None:
     for boot in ("iso", "uefi"):
         refused(f"qemu.microvm-not-{boot}", "boots directly only", argv_of_microvm, boot)
     equal("qemu.cd", argv_of(BOOT="iso", iso_path=Path("x.iso")).endswith("-cdrom x.iso"), True)
-    equal("qemu.needs-iso", [qemu.needs_iso(parsed(ARCH=a, BOOT=b)) for a in ("x86_64", "arm64") for b in ("direct", "iso", "uefi")],
-          [False, True, True, False, True, False])
+    equal("qemu.needs-medium", [qemu.needs_medium(parsed(ARCH=a, BOOT=b)) for a in ("x86_64", "arm64")
+                                for b in ("direct", "iso", "uefi", "usb", "pxe")],
+          [False, True, True, True, True, False, True, False, True, True])
+    equal("qemu.usb", [word for word in argv_of(BOOT="usb", iso_path=Path("x.iso")).split() if "stick" in word],
+          ["if=none,id=stick,file=x.iso,format=raw,readonly=on", "usb-storage,drive=stick,bootindex=0"])
+    equal("qemu.pxe", [word.partition(",tftp=")[2] for word in (argv_of(BOOT="pxe", iso_path=Path("net")).split()
+                                                                 + argv_of(ARCH="arm64", BOOT="pxe", iso_path=Path("net")).split())
+                       if "tftp=" in word],
+          ["net,bootfile=grub/i386-pc/core.0", "net,bootfile=grub/arm64-efi/core.efi"])
+    refused("qemu.other-without-program", "tools/fetch.sh qemu", lambda: argv_of(QEMU="/nonexistent"), kind=qemu.CannotRun)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "usr/bin").mkdir(parents=True)
+        Path(folder, "usr/bin/qemu-system-x86_64").touch()
+        equal("qemu.other", argv_of(QEMU=folder).split()[:3], [f"{folder}/usr/bin/qemu-system-x86_64", "-L", "/usr/share/seabios"])
+    equal("qemu.many-cpus", [",kernel-irqchip=split" in argv_of(SMP=n) for n in ("255", "288")], [False, True])
     line = "x" * (qemu.PVH_LINE_MAX - len("records.width=0 det=1 "))
     equal("qemu.longest-line", len(argv_of(DET="1", ARGS=line)) > qemu.PVH_LINE_MAX, True)
     refused("qemu.line-too-long", "takes more", argv_of_line, line + "x")
@@ -206,14 +219,14 @@ def test_iso() -> None:
         out = scratch / "b/x86_64"
         out.mkdir(parents=True)
         (out / "tarry.elf").write_bytes(b"kernel")
-        stock = b"head" + iso.ARGS_MARK.ljust(iso.ARGS_SIZE, b"\n") + b"tail"
+        stock = b"head" + media.ARGS_MARK.ljust(media.ARGS_SIZE, b"\n") + b"tail"
         (out / "tarry.iso").write_bytes(stock)
-        later = Path(iso.__file__).stat().st_mtime + 10
+        later = Path(media.__file__).stat().st_mtime + 10
         os.utime(out / "tarry.iso", (later, later))
         os.utime(out / "tarry.elf", (later - 5, later - 5))
 
         def made(**values: str) -> bytes:
-            return iso.iso_with_args(parsed(BUILD=str(scratch / "b"), DET="1", **values), scratch).read_bytes()
+            return media.iso_with_args(parsed(BUILD=str(scratch / "b"), DET="1", **values), scratch).read_bytes()
 
         data = made(CMD="show; numa")
         script = b"multiboot2 /boot/tarry.elf 'records.width=0' 'det=1' 'tarry.run=show; numa'\nboot\n"
@@ -224,7 +237,7 @@ def test_iso() -> None:
             refused(f"iso.{says.replace(' ', '-')}-{len(values)}-{list(values)[0].lower()}", says, lambda v=values: made(**v))
         # The longest that fits, to the byte.
         fixed = len(b"multiboot2 /boot/tarry.elf 'records.width=0' 'det=1'\nboot\n")
-        rest = iso.ARGS_SIZE - fixed
+        rest = media.ARGS_SIZE - fixed
         words = ["z" * 7997] * 4 + ["z" * (rest - 4 * 8000 - 3)]
         equal("iso.longest-line", len(made(ARGS=" ".join(words))), len(stock))
         refused("iso.a-byte-more", "boot line longer", lambda: made(ARGS=" ".join(words) + "z"))
@@ -232,7 +245,7 @@ def test_iso() -> None:
             (out / "tarry.iso").write_bytes(content)
             os.utime(out / "tarry.iso", (later, later))
             refused(f"iso.{name}", "exactly once", made, kind=qemu.CannotRun)
-        equal("iso.arm64", iso._load_command(parsed(ARCH="arm64")), "linux /boot/Image")
+        equal("iso.arm64", media._load_command(parsed(ARCH="arm64")), "linux /boot/Image")
 
 
 # --- boots ----------------------------------------------------------------------------------

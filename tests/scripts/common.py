@@ -22,11 +22,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
 os.chdir(ROOT)
 from tarrylib.report import figures, pmbench_xml, records, will_it_scale  # noqa: E402
-from tarrylib.run import guest, ktap, qemu  # noqa: E402
+from tarrylib.run import guest, ktap, media, qemu  # noqa: E402
 from tarrylib.run.settings import Settings, UsageError, parse, words  # noqa: E402
 
 __all__ = ["ROOT", "Console", "Missing", "bench", "boot", "changed", "guest", "held", "held_sample",
-           "longest_waits", "main", "median", "note_verdicts", "noted", "phase_per_page", "pmbench_xml", "qemu", "records", "result",
+           "longest_waits", "main", "media", "median", "note_verdicts", "noted", "phase_per_page", "pmbench_xml", "qemu", "records", "result",
            "settings", "skip", "will_it_scale"]
 
 _out = ktap.Writer()
@@ -166,17 +166,19 @@ def longest_waits(record: dict) -> list[int]:
 
 
 class Console:
-    """A guest at its prompt, typed at through a serial line; serial: all of them, as QEMU names them, one of them "stdio"."""
+    """A guest at its prompt, typed at through a serial line; serial: all of them, as QEMU names them, one of them "stdio".
 
-    def __init__(self, serial: tuple[str, ...] = ("stdio",), **changes: object):
-        self.settings = settings(**changes)
+    medium: what BOOT= boots from, where that is not direct."""
+
+    def __init__(self, serial: tuple[str, ...] = ("stdio",), medium: Path | None = None, **changes: object):
+        self.settings, self.medium = settings(**changes), medium
         self.serial = [*(word for port in serial for word in ("-serial", port)), "-monitor", "none"]
         self.seen = b""  # everything printed so far
         self.at = 0  # what expect() has consumed of it
 
     def __enter__(self) -> "Console":
         self.scratch = tempfile.TemporaryDirectory(prefix="tarry-")
-        argv = qemu.command(self.settings, Path(self.scratch.name), self.serial)
+        argv = qemu.command(self.settings, Path(self.scratch.name), self.serial, self.medium)
         self.process = guest.start(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, bufsize=0)
         self.input, self.output = self.process.stdin.fileno(), self.process.stdout.fileno()

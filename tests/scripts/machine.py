@@ -45,6 +45,9 @@ def body() -> None:
     result("clock", abs(record["clock_hz"] // 1000 - int(re.search(r"(\d+) kHz", facts["clock"])[1])) <= 1, facts["clock"])
     lost = small({"SMP": 1, "NODES": 1}, "one CPU", "one node", "an emulator")
     result("lacks", not lost, lost)
+    _, _, record = look(SMP=2, NODES=16, MEM="4G")
+    pages = [n["pages"] for n in record["node"]]
+    result("page-array", min(pages) > 0.95 * 65536, f"each node has what describes its memory: {pages}")
     many, _, record = look(SMP=2, NODES=",".join(["1:64M"] * 2 + ["0:64M"] * 8))
     result("many-nodes", many["nodes"].startswith("10: 0: 1 CPUs") and many["nodes"].endswith("`numa` shows all")
            and len(record["node"]) == 10 and [n["cpus"] for n in record["node"]] == [1, 1] + [0] * 8, many["nodes"])

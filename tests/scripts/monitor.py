@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 
 import mkfont
-from common import Missing, guest, qemu, settings
-from tarrylib.run import iso
+from common import Missing, guest, media, qemu, settings
 
 PROMPT = b"(qemu) "
 COLUMNS, ROWS, CELL = 80, 25, 2  # of VGA text memory; bytes a character
@@ -29,7 +28,7 @@ class Monitored:
     def __enter__(self) -> "Monitored":
         self.scratch = tempfile.TemporaryDirectory(prefix="tarry-")
         folder = Path(self.scratch.name)
-        medium = iso.iso_with_args(self.settings, folder) if qemu.needs_iso(self.settings) else None
+        medium = media.medium(self.settings, folder)
         if self.patch:
             old, new = self.patch
             at = medium.read_bytes()

@@ -23,11 +23,16 @@ static const char *cannot_run(const struct bench *b, char *buf, size_t size)
 	u32 nodes = numa_node_count();
 
 	if (nodes < b->workload->min_nodes)
-		ksnprintf(buf, size, "%s needs %u nodes, there is %u", b->workload->name,
-			  b->workload->min_nodes, nodes);
+		ksnprintf(buf, size, "%s needs %u nodes, there is %u: " MACHINE_MORE_NODES,
+			  b->workload->name, b->workload->min_nodes, nodes);
+	else if (b->params.tier && b->params.to == b->params.from)
+		ksnprintf(buf, size,
+			  "no node has memory only: firmware shows CXL memory, and HBM in flat "
+			  "mode, as one; "
+			  "QEMU: NODES=2:1G,2:1G,0:1G");
 	else if (cpus < b->workload->min_cpus)
-		ksnprintf(buf, size, "%s needs %u CPUs, there is %u", b->workload->name,
-			  b->workload->min_cpus, cpus);
+		ksnprintf(buf, size, "%s needs %u CPUs, there is %u: " MACHINE_MORE_CPUS,
+			  b->workload->name, b->workload->min_cpus, cpus);
 	else
 		return NULL;
 	return buf;

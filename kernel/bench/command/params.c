@@ -89,6 +89,29 @@ static unsigned assign_cpus(struct bench *b)
 	return RC_PASS;
 }
 
+static bool has_cpus(u32 node)
+{
+	for_each_online_cpu (cpu)
+		if (numa_node_of_cpu(cpu) == node)
+			return true;
+	return false;
+}
+
+/* The nearest node that has memory and no CPU; this one: there is none. */
+static u32 slow_tier(u32 from)
+{
+	u32 best = from;
+	struct pmm_node_stats s;
+
+	for (u32 n = 0; n < numa_node_count(); n++) {
+		pmm_node_stats(n, &s);
+		if (n != from && s.total && !has_cpus(n) &&
+		    (best == from || numa_distance(from, n) < numa_distance(from, best)))
+			best = n;
+	}
+	return best;
+}
+
 static unsigned check_nodes(struct bench_params *p, const struct workload *w)
 {
 	bool to_given = option_given("--to");
@@ -102,7 +125,11 @@ static unsigned check_nodes(struct bench_params *p, const struct workload *w)
 		return command_usage_error("bench", "--%s %lu: there are nodes 0 to %u",
 					   p->from >= nodes ? "from" : "to",
 					   p->from >= nodes ? p->from : p->to, nodes - 1);
-	if (p->from == p->to && nodes > 1)
+	if (p->tier && to_given)
+		return command_usage_error("bench", "--tier chooses a node, and --to as well");
+	if (p->tier)
+		p->to = slow_tier((u32)p->from);
+	else if (p->from == p->to && nodes > 1)
 		return command_usage_error("bench", "--from and --to are both node %lu", p->from);
 	return RC_PASS;
 }

@@ -54,7 +54,7 @@ struct bench_params {
 	unsigned pattern; /* enum pattern_kind */
 	unsigned mapping; /* enum bench_mapping */
 	const char *eat; /* or NULL */
-	bool thp, keep, localalloc;
+	bool thp, keep, localalloc, tier;
 	const char *preferred, *interleave, *membind; /* lists of nodes, or NULL */
 
 	/* ---- what they mean here ---- */

@@ -200,11 +200,10 @@ static const struct lack {
 	bool (*is)(void);
 	const char *text;
 } lacks[] = {
-	{is_alone, "one CPU: nobody to shoot at, `bench migrate --threads 0` has a path only; "
-		   "nr_cpus= or SMP= may say so"},
-	{has_one_node,
-	 "one node: nothing to migrate between, `bench tlb`, `bench floor` and litmus work; "
-	 "firmware: nodes per socket 2 or 4, node interleaving off; QEMU: NODES=2"},
+	{is_alone, "one CPU: nobody to shoot at, `bench migrate --threads 0` has a path "
+		   "only; " MACHINE_MORE_CPUS},
+	{has_one_node, "one node: nothing to migrate between, `bench tlb`, `bench floor` and "
+		       "litmus work; " MACHINE_MORE_NODES},
 	{is_emulated, "an emulator: counts are exact, times are not those of hardware"},
 	{is_virtual,
 	 "a hypervisor: times are its own, too; host.cpus=N says how many CPUs it has for us"},

@@ -29,6 +29,10 @@ void record_print(const char *text, size_t len);
 /* `machine`: what was found, for people; the same as a record. */
 void machine_print(void);
 void machine_record_print(void);
+/* What gives a machine more of them: where `machine` says what is missing, and where a run is skipped. */
+#define MACHINE_MORE_NODES                                                                         \
+	"firmware: nodes per socket (NPS, SNC) 2 or 4, node interleaving off; QEMU: NODES=2"
+#define MACHINE_MORE_CPUS "firmware: cores or SMT switched off?; nr_cpus=; QEMU: SMP=4"
 
 /* ---- record_parts.c: the value behind a key, or keys of the record ---- */
 void record_counters(const struct bench_variant *v, struct json *j);

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import iso, kvm, qemu
+from . import kvm, media, qemu
 from .settings import Settings
 
 TIMEOUT, INFRASTRUCTURE = 124, 125  # exit statuses, beside the guest's own
@@ -177,7 +177,7 @@ def run(s: Settings, on_data: Callable[[bytes], None] | None = None) -> Run:
 
 def _run(s: Settings, scratch: Path, on_data: Callable[[bytes], None] | None) -> Run:
     serial = scratch / "serial"
-    medium = iso.iso_with_args(s, scratch) if qemu.needs_iso(s) else None
+    medium = media.medium(s, scratch)
     console = ["-serial", f"file:{serial}" if s.det else "stdio", "-monitor", "none"]
     argv = qemu.command(s, scratch, console, medium)
     session = _Session(s, on_data)

@@ -15,6 +15,10 @@ ARM_EFI = Path("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 # QEMU 7.2 puts the boot line of a PVH image at 0x20000 and what points to it at 0x21020.
 PVH_LINE_MAX = 0x1020 - 1  # bytes
 
+# GRUB as grub-mknetdir leaves it in a TFTP server's folder, by the boot that loads it.
+NET_LOADERS = {("x86_64", "pxe"): "grub/i386-pc/core.0", ("x86_64", "pxe-uefi"): "grub/x86_64-efi/core.efi",
+               ("arm64", "pxe"): "grub/arm64-efi/core.efi"}
+
 LOCAL, REMOTE = 10, 20  # SLIT distances
 
 
@@ -22,8 +26,27 @@ class CannotRun(Exception):
     """This machine lacks something: exit status 77."""
 
 
+XAPIC_CPUS = 255  # with more, QEMU wants interrupts of devices to be its own affair: those of KVM's board end there
+
+# Firmware that QEMU finds beside itself when it is installed, and does not when it is only unpacked.
+FIRMWARE = ("/usr/share/seabios", "/usr/lib/ipxe/qemu")
+
+
 def program(s: Settings) -> str:
-    return {"x86_64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}[s.arch]
+    """The installed emulator, or that of QEMU=, which is a folder that packages are unpacked in (tools/fetch.sh qemu)."""
+    name = {"x86_64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}[s.arch]
+    if not s.qemu:
+        return name
+    path = Path(s.qemu, "usr/bin", name)
+    if not path.exists():
+        raise CannotRun(f"QEMU={s.qemu}: no {path}; tools/fetch.sh qemu unpacks a newer QEMU into build/deps/qemu")
+    return str(path)
+
+
+def _emulator(s: Settings) -> list[str]:
+    argv = [program(s), *(word for folder in FIRMWARE if s.qemu for word in ("-L", folder))]
+    # SeaBIOS 1.16.2 waits 32 s for the empty CD drive that QEMU 10.0 has by default.
+    return argv + (["-nodefaults"] if s.qemu and s.boot == "direct" else [])
 
 
 def kernel(s: Settings) -> Path:
@@ -106,36 +129,42 @@ def _firmware(s: Settings, scratch: Path) -> list[str]:
         if not ARM_EFI.exists():
             raise CannotRun(f"BOOT={s.boot}: no {ARM_EFI} (package qemu-efi-aarch64)")
         return ["-bios", str(ARM_EFI)]
-    if s.boot != "uefi":
+    if not s.boot.endswith("uefi"):
         return []
     if not OVMF_CODE.exists():
-        raise CannotRun(f"BOOT=uefi: no {OVMF_CODE} (package ovmf)")
+        raise CannotRun(f"BOOT={s.boot}: no {OVMF_CODE} (package ovmf)")
     variables = scratch / "vars.fd"  # the firmware writes to it
     shutil.copyfile(OVMF_VARS, variables)
     return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
 
 
-def _medium(s: Settings, iso: Path | None) -> list[str]:
-    """What is booted: the image itself, or a CD that carries it and the boot line."""
-    if iso is None:
+def _medium(s: Settings, medium: Path | None) -> list[str]:
+    """What is booted: the image itself, or what carries it and the boot line: a CD, a USB stick, a TFTP server's folder."""
+    if medium is None:
         line = boot_line(s)
         if s.arch == "x86_64" and len(line) > PVH_LINE_MAX:
             raise UsageError(f"the boot line has {len(line)} bytes; QEMU's direct boot takes "
                              f"{PVH_LINE_MAX} (BOOT=iso takes more)")
         return ["-kernel", str(kernel(s)), "-append", line]
+    if s.boot.startswith("pxe"):
+        return ["-netdev", f"user,id=pxe,tftp={medium},bootfile={NET_LOADERS[s.arch, s.boot]}",
+                "-device", "virtio-net-pci,netdev=pxe,bootindex=0"]
+    if s.boot.startswith("usb"):
+        return ["-drive", f"if=none,id=stick,file={medium},format=raw,readonly=on",
+                "-device", "qemu-xhci", "-device", "usb-storage,drive=stick,bootindex=0"]
     if s.arch == "x86_64":
-        return ["-cdrom", str(iso)]
-    return ["-drive", f"if=none,id=cd,file={iso},format=raw,readonly=on",
+        return ["-cdrom", str(medium)]
+    return ["-drive", f"if=none,id=cd,file={medium},format=raw,readonly=on",
             "-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=cd"]
 
 
-def needs_iso(s: Settings) -> bool:
-    """On x86-64 firmware only boots a CD; on arm64 UEFI starts the image itself."""
-    return s.boot == "iso" or (s.boot == "uefi" and s.arch == "x86_64")
+def needs_medium(s: Settings) -> bool:
+    """On x86-64 firmware starts no image by itself; on arm64 UEFI does."""
+    return s.boot != "direct" and (s.boot, s.arch) != ("uefi", "arm64")
 
 
-def command(s: Settings, scratch: Path, serial: list[str], iso: Path | None = None) -> list[str]:
+def command(s: Settings, scratch: Path, serial: list[str], medium: Path | None = None) -> list[str]:
     """The whole command. scratch is a folder of this run; serial says where the console goes."""
     if s.machine == "microvm" and s.boot != "direct":
         raise UsageError("MACHINE=microvm: boots directly only")
@@ -146,7 +175,9 @@ def command(s: Settings, scratch: Path, serial: list[str], iso: Path | None = No
         machine += ",pit=off"
     if s.arch == "arm64":
         machine += f",gic-version={s.gic}" + (",virtualization=on" if s.el2 else "")
-    argv = [program(s), *_accel(s), "-machine", machine, "-cpu", s.cpu,
+    elif s.smp > XAPIC_CPUS and s.machine == "q35":
+        machine += ",kernel-irqchip=split"
+    argv = [*_emulator(s), *_accel(s), "-machine", machine, "-cpu", s.cpu,
             "-m", f"{s.mem // MIB}M", "-smp", _smp(s)]
     argv += _tables(s) if s.acpitables else [] if s.machine == "microvm" else _numa(s)
     argv += ["-display", "none", *serial, "-no-reboot", *_net(s)]
@@ -154,4 +185,4 @@ def command(s: Settings, scratch: Path, serial: list[str], iso: Path | None = No
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
     else:
         argv += ["-semihosting"]
-    return argv + _firmware(s, scratch) + _medium(s, iso)
+    return argv + _firmware(s, scratch) + _medium(s, medium)

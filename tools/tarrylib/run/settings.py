@@ -36,11 +36,15 @@ DEFAULTS = {
     "TIMEOUT": "300",
     "ACPITABLES": "",
     "NET": "",
+    "QEMU": "",
     "BUILD": "build",
 }
 
 
 # Variables that mean something on one architecture only.
+# Where firmware takes the image from. On arm64 firmware is always UEFI, so it has those without "-uefi" only.
+BOOTS = ("direct", "iso", "uefi", "usb", "usb-uefi", "pxe", "pxe-uefi")
+
 ARCH_ONLY = {"GIC": "arm64", "EL2": "arm64", "ACPITABLES": "x86_64"}
 
 
@@ -82,6 +86,7 @@ class Settings:
     timeout: float  # seconds
     acpitables: str
     net: Net | None
+    qemu: str  # a folder that another QEMU is unpacked in; "" = the installed one
     build: Path
 
     @property
@@ -218,7 +223,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         smp=sum(node.cpus for node in nodes),
         nodes=nodes,
         cpu=v["CPU"],
-        boot=_choice("BOOT", v["BOOT"], ("direct", "iso", "uefi")),
+        boot=_choice("BOOT", v["BOOT"], BOOTS if arch == "x86_64" else tuple(b for b in BOOTS if "-uefi" not in b)),
         accel=_choice("ACCEL", v["ACCEL"], ("tcg", "kvm")),
         det=det,
         seed=_number("SEED", v["SEED"], 0, (1 << 63) - 1) if v["SEED"] else None,
@@ -230,6 +235,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         timeout=_number("TIMEOUT", v["TIMEOUT"], 1, 86400),
         acpitables=v["ACPITABLES"],
         net=parse_net(v["NET"], arch),
+        qemu=v["QEMU"],
         build=Path(v["BUILD"]),
     )
 

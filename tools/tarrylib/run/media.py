@@ -1,4 +1,6 @@
-"""The bootable CD image: built once per kernel, and given a boot line by patching a copy.
+"""What firmware boots from: a hybrid image (CD and disk), and a folder for a TFTP server.
+
+The image is built once per kernel, and given a boot line by patching a copy.
 
 grub.cfg sources boot/grub/args.cfg, a file of blank lines. To boot with arguments, a copy of the
 image gets that file's bytes overwritten with the commands that boot at once: no rebuild per run.
@@ -11,7 +13,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .qemu import CannotRun, kernel
+from .qemu import NET_LOADERS, CannotRun, kernel, needs_medium
 from .settings import Settings, UsageError, boot_words
 
 ARGS_SIZE = 32768  # bytes; the kernel takes boot lines of up to 16 KiB, and quotes add to that
@@ -39,30 +41,45 @@ terminal_output $terminals
 menuentry "Tarry: console, on the screen and on serial lines (115200n8)" {{
 	{load}
 }}
-menuentry "Tarry: quick comparison of the schemes, then halt (screen and serial)" {{
-	{load} 'tarry.run={quick}'
-}}
-menuentry "Tarry: hardware characterisation, then halt (screen and serial)" {{
-	{load} 'tarry.run={hardware}'
+"""
+ENTRY = """\
+menuentry "Tarry: {title}, then halt (screen and serial)" {{
+	{load} end=halt 'tarry.run=machine; {commands}'
 }}
 """
-QUICK = "machine; bench migrate --schemes baseline,batch,like-linux-6.12,never"
-HARDWARE = "machine; litmus FLUSH*; bench tlb; bench floor"
+# What a person with a KVM switch wants without typing. Each begins with the machine, says how far it is, and stays with its verdict.
+MENU = {
+    "quick comparison of the schemes": "bench migrate --schemes baseline,batch,like-linux-6.12,never --time 30",
+    "hardware characterisation: litmus tests, TLB, floor": "litmus; bench tlb; bench floor",
+    "memory-only node as slow tier": "numa; bench migrate --tier --schemes baseline,batch,like-linux-6.12 --time 30",
+    "one node: what works there": "bench mem --time 20; bench page_fault1 --time 10; bench tlb_flush2 --time 10; bench tlb; bench floor",
+}
 
 
-def _load_command(s: Settings) -> str:
-    return "multiboot2 /boot/tarry.elf" if s.arch == "x86_64" else "linux /boot/Image"
+def _load_command(s: Settings, folder: str = "/boot") -> str:
+    return f"multiboot2 {folder}/tarry.elf" if s.arch == "x86_64" else f"linux {folder}/Image"
+
+
+def menu(s: Settings) -> str:
+    """grub.cfg of the stock image."""
+    load = _load_command(s)
+    return CONFIG.format(load=load) + "".join(ENTRY.format(load=load, title=title, commands=commands)
+                                              for title, commands in MENU.items())
 
 
 def _grub_options(s: Settings) -> list[str]:
     if s.arch == "x86_64":
         return [f"--install-modules={GRUB_MODULES} multiboot2"]
+    return ["-d", str(_arm64_modules(s)), f"--install-modules={GRUB_MODULES} linux"]
+
+
+def _arm64_modules(s: Settings) -> Path:
     modules = s.build / "deps/arm64/grub"
     subprocess.run(["tools/fetch.sh", "grub-arm64"], check=False,
                    env={**os.environ, "BUILD": str(s.build)})
     if not modules.is_dir():
-        raise CannotRun("BOOT=iso: no GRUB modules for arm64 (tools/fetch.sh grub-arm64)")
-    return ["-d", str(modules), f"--install-modules={GRUB_MODULES} linux"]
+        raise CannotRun(f"BOOT={s.boot}: no GRUB modules for arm64 (tools/fetch.sh grub-arm64)")
+    return modules
 
 
 def build_iso(s: Settings) -> Path:
@@ -77,8 +94,7 @@ def build_iso(s: Settings) -> Path:
     shutil.rmtree(tree, ignore_errors=True)
     (tree / "boot/grub").mkdir(parents=True)
     shutil.copyfile(image, tree / "boot" / image.name)
-    config = CONFIG.format(load=_load_command(s), quick=QUICK, hardware=HARDWARE)
-    (tree / "boot/grub/grub.cfg").write_text(config, "ascii")
+    (tree / "boot/grub/grub.cfg").write_text(menu(s), "ascii")
     (tree / "boot/grub/args.cfg").write_bytes(ARGS_MARK.ljust(ARGS_SIZE, b"\n"))
     partial = iso.with_suffix(".partial")
     done = subprocess.run(
@@ -92,8 +108,8 @@ def build_iso(s: Settings) -> Path:
     return iso
 
 
-def iso_with_args(s: Settings, scratch: Path) -> Path:
-    """A copy of the image that boots at once with the boot line of these settings.
+def _script(s: Settings, folder: str = "/boot") -> bytes:
+    """GRUB's commands that boot at once with the boot line of these settings.
 
     GRUB hands a word with spaces on as "name=value" in double quotes, and would put a backslash
     before quotes inside it, so there may be none.
@@ -104,7 +120,12 @@ def iso_with_args(s: Settings, scratch: Path) -> Path:
     if any(len(word) > WORD_MAX for word in words):
         raise UsageError(f"BOOT={s.boot}: GRUB takes no word of more than {WORD_MAX} bytes")
     quoted = " ".join(f"'{word}'" for word in words)
-    script = f"{_load_command(s)} {quoted}\nboot\n".encode()
+    return f"{_load_command(s, folder)} {quoted}\nboot\n".encode()
+
+
+def iso_with_args(s: Settings, scratch: Path) -> Path:
+    """A copy of the image that boots at once with the boot line of these settings."""
+    script = _script(s)
     if len(script) > ARGS_SIZE:
         raise UsageError(f"BOOT={s.boot}: boot line longer than {ARGS_SIZE} bytes")
     data = bytearray(build_iso(s).read_bytes())
@@ -115,3 +136,26 @@ def iso_with_args(s: Settings, scratch: Path) -> Path:
     iso = scratch / "run.iso"
     iso.write_bytes(data)
     return iso
+
+
+def netboot(s: Settings, scratch: Path) -> Path:
+    """A folder for a TFTP server: GRUB, the kernel, and the commands that boot it with the boot line of these settings."""
+    if not shutil.which("grub-mknetdir"):
+        raise CannotRun(f"BOOT={s.boot}: no grub-mknetdir (tools/setup.sh iso names the packages)")
+    folder, loader = scratch / "netboot", Path(NET_LOADERS[s.arch, s.boot])
+    modules = _arm64_modules(s) if s.arch == "arm64" else Path("/usr/lib/grub", loader.parent.name)
+    folder.mkdir()
+    done = subprocess.run(["grub-mknetdir", f"--net-directory={folder}", "--subdir=grub", "--fonts=", "--locales=", "--themes=",
+                           "-d", str(modules)], capture_output=True, text=True, check=False)
+    if done.returncode or not (folder / loader).exists():
+        raise CannotRun(f"grub-mknetdir failed: {done.stderr.strip().splitlines()[-1:]}")
+    shutil.copyfile(kernel(s), folder / kernel(s).name)
+    (folder / "grub/grub.cfg").write_bytes(b"insmod all_video\n" + _script(s, ""))
+    return folder
+
+
+def medium(s: Settings, scratch: Path) -> Path | None:
+    """What these settings boot from, made in this folder of a run; None: the image itself."""
+    if not needs_medium(s):
+        return None
+    return netboot(s, scratch) if s.boot.startswith("pxe") else iso_with_args(s, scratch)
