@@ -8,7 +8,7 @@ import boot_options
 
 # One value for each, under which the machine still runs and prints.
 VALUES = {"apic": "auto", "check": "full", "copy": "mov8", "det": "0", "det.seed": "1", "host.cpus": "1", "hw": "-hafdbs",
-          "idle": "halt", "ip": "dhcp", "knob.NAME": "8", "large": "on", "litmus.runs": "8", "net.console": "2323", "net.http": "80", "net.log": "10.0.2.2", "net.ntp": "10.0.2.2",
+          "end": "off", "idle": "halt", "ip": "dhcp", "knob.NAME": "8", "large": "on", "litmus.runs": "8", "net.console": "2323", "net.http": "80", "net.log": "10.0.2.2", "net.ntp": "10.0.2.2",
           "net.open": "read", "net.put": "http://10.0.2.2/x/", "net.token": "0123456789abcdef", "nr_cpus": "2", "panic": "5", "poison": "mark",
           "records": "off", "records.width": "200", "test.rounds": "5", "tsc.hz": "1000000000"}
 GIVEN_ANYWAY = ("console", "tarry.run")
