@@ -9,9 +9,9 @@ from common import Missing, boot, held, main, qemu, result, settings, skip
 
 # KiB of what is loaded, without tests/ and with them; both without the network, which counts apart. Whole ones, as the name of
 # the build is part of the image.
-# x86-64 had 400 until knobs, subscribers and workload of second MMUs came (mm/softmmu.c, `bench vm`), arm64 448.
+# Until second MMUs came (mm/softmmu.c, what a scan tells them, `bench vm`), of 18 KiB, x86-64 had 400, arm64 448, both 640.
 BARE_MAX = {"x86_64": 424, "arm64": 464}
-WHOLE_MAX = 640
+WHOLE_MAX = 656
 # Virtual time of the last log line of a deterministic boot of one CPU.
 BOOT_MAX_MS = {"x86_64": 80, "arm64": 7}
 

@@ -24,6 +24,8 @@ enum {
 enum bench_mapping {
 	MAPPING_RW,
 	MAPPING_RO, /* threads only read */
+	MAPPING_PRIVATE, /* the same as MAPPING_RW, by the name that it has beside the next */
+	MAPPING_SHARED, /* of an object that other areas may show, too */
 };
 
 /* Where results may be trusted. */

@@ -59,8 +59,10 @@ static int find_entries(struct region *r)
  * negative code: -ENOMEM, -ERANGE (the node has not enough). Loads the space
  * on the CPU that runs.
  */
-static int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 first_tag, bool same)
+static int region_create(struct region *r, u64 pages, const struct bench_params *p, u32 node,
+			 u32 first_tag, bool same)
 {
+	bool shared = p->mapping == MAPPING_SHARED;
 	u32 here = numa_node_of_cpu(cpu_id());
 	int err = 0;
 
@@ -72,8 +74,14 @@ static int region_create(struct region *r, u64 pages, bool huge, u32 node, u32 f
 	r->as = aspace_create("bench", node);
 	if (!r->published || !r->entry || !r->as)
 		return -ENOMEM;
-	r->base = aspace_map(r->as, NULL, 0, 0, pages << PAGE_SHIFT, PROT_READ | PROT_WRITE, huge,
+	struct object *obj = shared ? object_create(pages) : NULL;
+
+	if (shared && !obj)
+		return -ENOMEM;
+	r->base = aspace_map(r->as, obj, 0, 0, pages << PAGE_SHIFT, PROT_READ | PROT_WRITE, p->thp,
 			     node, &err);
+	if (obj)
+		object_put(obj); /* the area keeps it */
 	if (!r->base)
 		return err;
 	if (aspace_populate(r->as, r->base, pages << PAGE_SHIFT, node) != (long)pages)
@@ -171,6 +179,16 @@ void region_destroy(struct region *r)
 	*r = (struct region){0};
 }
 
+u32 region_next_node(u32 node)
+{
+	u32 nodes = numa_node_count(), next = node;
+
+	do
+		next = (next + 1) % nodes;
+	while (next != node && !pmm_node_has_memory(next));
+	return next;
+}
+
 enum { SPARE_FRAMES = 256 }; /* on each node, for page tables and the run's own memory */
 
 u64 region_room(u32 node)
@@ -202,7 +220,9 @@ int region_setup(struct bench *b, struct region *r, unsigned index, u64 pages, u
 	int rc;
 
 	pace_setup(b, pages);
-	rc = region_create(r, pages, p->thp, node, 1 + index * (u32)pages, b->any_unsafe);
+	if (p->thp && p->mapping == MAPPING_SHARED)
+		return bench_fail(b, -EINVAL, "--mapping shared: has no 2 MiB pages (--thp)");
+	rc = region_create(r, pages, p, node, 1 + index * (u32)pages, b->any_unsafe);
 	if (rc)
 		return bench_fail(b, rc, "no memory for %lu pages on node %u", pages, node);
 	if (p->pin && (rc = region_pin(r, p->pin)))

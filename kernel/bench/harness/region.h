@@ -71,6 +71,8 @@ struct bench;
  * for. 0, or a code with bench_fail(). Goes to keep_or_destroy() or region_finish() in any case.
  */
 int region_setup(struct bench *b, struct region *r, unsigned index, u64 pages, u32 node);
+/* The node after this one that has memory; itself if no other has. */
+u32 region_next_node(u32 node);
 /* Frames of a node that a workload may take. */
 u64 region_room(u32 node);
 /* 0, or -ERANGE with bench_fail(): the node has not so many frames free, and some to spare. */

@@ -5,7 +5,7 @@
 #include "options.h"
 #include "pattern.h"
 
-static const char *const mapping_names[] = {"rw", "ro", NULL};
+static const char *const mapping_names[] = {"rw", "ro", "private", "shared", NULL};
 
 static void put_cpus(const struct bench_params *p, struct json *j)
 {
@@ -35,7 +35,8 @@ const struct bench_option options_load[] = {
 		       "which page is next"),
 	 .group = OPT_PATTERN, .key = "pattern"},
 	{OPTION_CHOICE("--mapping", ASKED(mapping), mapping_names, MAPPING_RW,
-		       "ro: the threads only read"),
+		       "ro: the threads only read; shared: memory that others might map, too, else "
+		       "private"),
 	 .group = OPT_MAPPING, .key = "mapping"},
 	{OPTION_FLAG("--thp", ASKED(thp), "2 MiB pages"), .group = OPT_THP, .key = "thp"},
 	{OPTION_NUMBER("--from", ASKED(from), 0, MAX_NODES - 1, 0, "node where the pages begin"),

@@ -1,144 +1,18 @@
 /* Workload threads: the loop, and what they report of it. */
 #include <kernel/context.h>
-#include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
-#include <kernel/string.h>
-#include <mm/fault.h>
 #include <mm/numa.h>
 #include <harness/bench.h>
+#include "guest.h"
+#include "victim_loop.h"
 #include "victims.h"
 
 enum { SETTLE_OPS = 1024 }; /* enough to fill what a TLB holds of a small working set again */
 
-/* ---- one operation ---------------------------------------------------------- */
-
-static void note_stale(struct victim *v, u64 page, u64 word, u64 mix, u32 published)
-{
-	if (!v->now.stale++)
-		v->first_stale = (struct stale_read){page, word, mix, region_tag(v->region, page),
-						     published};
-}
-
-static inline bool deep_ok(const struct region *r, const u64 *words, u32 tag)
-{
-	return !r->deep || load_relaxed(&words[region_deep_word(tag)]) == region_mix(tag);
-}
-
-/*
- * A read was inside the window if the page's entry was a migration entry
- * before and after it and it did not wait: it used a translation that was
- * about to be shot down.
- */
-static inline void read_page(struct victim *v, u64 page)
-{
-	const struct region *r = v->region;
-	const struct fault_wait *fw = this_cpu_ptr(fault_wait);
-	const u64 *words = region_page(r, page);
-	u32 tag = region_tag(r, page);
-	bool moving = aspace_entry_moving(r->entry[page]);
-	u64 waits = fw->count;
-	/* Acquire: pairs with the release in write_page(); the page is at least this new. */
-	u32 published = load_acquire(&r->published[page]);
-	u64 word = load_relaxed(&words[CANARY_WORD]), mix = load_relaxed(&words[CANARY_MIX]);
-
-	if (unlikely(!r->verify))
-		return;
-	if (unlikely(word >> 32 != tag || (u32)word < published || mix != region_mix(tag) ||
-		     !deep_ok(r, words, tag))) {
-		note_stale(v, page, word, mix, published);
-		return;
-	}
-	v->now.verified++;
-	if (unlikely(moving) && load_relaxed(&fw->count) == waits &&
-	    aspace_entry_moving(r->entry[page]))
-		v->now.in_window++;
-}
-
-static inline void write_page(struct victim *v, u64 page)
-{
-	const struct region *r = v->region;
-	u32 stamp;
-
-	/* The next page that is mine. */
-	page += (v->writer + v->writers - page % v->writers) % v->writers;
-	if (page >= r->pages)
-		return;
-	stamp = r->published[page] + 1;
-	store_relaxed(&region_page(r, page)[CANARY_WORD], (u64)region_tag(r, page) << 32 | stamp);
-	/* Release; pairs with the acquires of who reads: who sees the stamp sees the page. */
-	store_release(&r->published[page], stamp);
-}
-
-static inline void operate(struct victim *v)
-{
-	u64 page = pattern_next(&v->all->pattern, &v->walk) + v->first;
-
-	if (page >= v->wrap)
-		page -= v->wrap;
-	bool writes = (u32)(v->walk.rng >> 3 & INT32_MAX) < v->write_below &&
-		      page - v->own < v->own_pages;
-
-	if (unlikely(v->stripe))
-		page = striped_page(page, v->stripe, v->wrap / v->own_pages, v->own_pages);
-	if (writes)
-		write_page(v, page);
-	else
-		read_page(v, page);
-	store_relaxed(&v->now.ops, v->now.ops + 1);
-}
-
-/* ---- reports ------------------------------------------------------------------ */
-
-/* From the end of one operation to the end of the next: what this one took, waits included. */
-static inline void note_time(struct victim *v)
-{
-	u64 now = cycles_now(), gap = now - v->last;
-
-	v->last = now;
-	v->histogram[v->seen % 2][hist_bucket(gap)]++;
-	if (gap > v->longest_gap)
-		v->longest_gap = gap;
-}
-
-/* A new period: leave a report of the one that ended, and start over. */
-static void begin_period(struct victim *v, u32 period)
-{
-	struct fault_wait *fw = this_cpu_ptr(fault_wait);
-
-	v->report = v->now;
-	v->report.longest_wait = fw->longest;
-	v->report.waits = fw->count;
-	v->report.longest_gap = v->longest_gap;
-	*fw = (struct fault_wait){0};
-	v->longest_gap = 0;
-	memset(v->histogram[period % 2], 0, sizeof(v->histogram[0]));
-	/* Release: pairs with the acquire in victims_end_period(). */
-	store_release(&v->seen, period);
-	v->last = cycles_now();
-}
-
 static void victim_main(void *arg)
 {
-	struct victim *v = arg;
-	struct victims *all = v->all;
-
-	v->last = cycles_now();
-	while (!load_relaxed(&all->stop)) {
-		/* Acquire; pairs with victims_end_period(): what was arranged before is seen. */
-		u32 period = load_acquire(&all->period);
-
-		if (unlikely(period != v->seen))
-			begin_period(v, period);
-		operate(v);
-		note_time(v);
-		if (det_mode)
-			cpu_relax(); /* instruction counting switches CPUs where they relax */
-		if (unlikely(all->slice) && !--v->slice_left) {
-			v->slice_left = all->slice;
-			context_yield();
-		}
-	}
+	victim_loop(arg, NULL);
 }
 
 /* ---- all of them ---------------------------------------------------------------- */
@@ -228,7 +102,8 @@ static struct victim *victim_create(struct victims *all, const struct victims_co
 	v->write_below = (u32)(c->write_pct * (1UL << 31) / 100);
 	v->slice_left = c->slice;
 	pattern_start(&all->pattern, &v->walk, c->seed, i);
-	v->ctx = context_spawn(cpu, "victim", victim_main, v, v->region->as);
+	v->ctx =
+		context_spawn(cpu, "victim", c->guest ? guest_main : victim_main, v, v->region->as);
 	if (v->ctx)
 		return v;
 	kmem.free(v, sizeof(*v));
@@ -241,7 +116,7 @@ static int victims_start(struct victims *v, const struct victims_config *c)
 	u32 here = numa_node_of_cpu(cpu_id());
 	u64 pages = c->sharers ? c->sharers * c->share_pages : c->region->pages;
 
-	*v = (struct victims){.slice = c->slice};
+	*v = (struct victims){.slice = c->slice, .guest = c->guest};
 	if (!c->count)
 		return 0;
 	v->victim = kmem.alloc(MAX_CPUS * sizeof(v->victim[0]), here);
@@ -255,8 +130,8 @@ static int victims_start(struct victims *v, const struct victims_config *c)
 	return 0;
 }
 
-int victims_setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
-		  u64 share_pages)
+static int setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
+		 struct softmmu *guest, u64 share_pages)
 {
 	const struct bench_params *p = &b->params;
 	struct victims_config c = {
@@ -273,11 +148,24 @@ int victims_setup(struct bench *b, struct victims *v, struct region *region, uns
 		.sharers = share_pages ? p->share : 0,
 		.share_pages = share_pages,
 		.stripe = p->stripe,
+		.guest = guest,
 	};
 
 	if (victims_start(v, &c))
 		return bench_fail(b, -ENOMEM, "no memory for %lu threads", p->threads);
 	return 0;
+}
+
+int victims_setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
+		  u64 share_pages)
+{
+	return setup(b, v, region, regions, NULL, share_pages);
+}
+
+int victims_setup_guest(struct bench *b, struct victims *v, struct region *region,
+			struct softmmu *guest, u64 share_pages)
+{
+	return setup(b, v, region, 1, guest, share_pages);
 }
 
 void victims_stop(struct victims *v)

@@ -11,6 +11,7 @@
 #include "pattern.h"
 
 struct context;
+struct softmmu;
 struct victims;
 
 /* A read that returned what it must not. */
@@ -54,6 +55,8 @@ struct victims {
 	struct victim **victim;
 	unsigned count;
 	u64 slice;
+	struct softmmu *
+		guest; /* they run in it, and page numbers are its own; NULL: on addresses of their space */
 	u32 stop __aligned(CACHE_LINE); /* set once; all end */
 	u32 period; /* release; a new value asks every victim for a report */
 };
@@ -65,6 +68,7 @@ struct victims_config {
 	unsigned regions;
 	enum pattern_kind pattern;
 	u64 write_pct, slice, seed;
+	struct softmmu *guest; /* of the only region; without slices; NULL: none */
 	/*
 	 * 0: each thread uses all of its region. Else a region is cut into one
 	 * share of share_pages per thread, and thread k of a region uses the
@@ -90,6 +94,9 @@ struct bench;
  */
 int victims_setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
 		  u64 share_pages);
+/* The same as virtual CPUs of a guest whose memory is the region. */
+int victims_setup_guest(struct bench *b, struct victims *v, struct region *region,
+			struct softmmu *guest, u64 share_pages);
 /* End the period: when it returns, every victim[i]->report is of the period that ended. */
 void victims_end_period(struct victims *v);
 /* Let each of them run long enough to have its translations cached again, as before any round. */

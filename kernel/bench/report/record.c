@@ -447,12 +447,13 @@ static void print_value_line(const struct bench *b, unsigned i)
 	} else if (v->totals.units) {
 		const struct mm_counters *c = &v->totals.mm;
 		bool broadcast = c->bcast_syncs > c->ipis_sent;
+		bool per_page = v->totals.migrate.moved && !strcmp(b->workload->unit, "ns/page");
 		u64 asked = broadcast ? c->bcast_syncs : c->ipis_sent;
 
 		fixed_format(number, sizeof(number),
 			     (s64)mul_div_u64(asked, 10000, v->totals.units), 4);
 		kprintf("# bench %s.%s value=%s unit=%s/%s\n", b->workload->name, v->label, number,
-			broadcast ? "syncs" : "ipis", v->totals.migrate.moved ? "page" : "call");
+			broadcast ? "syncs" : "ipis", per_page ? "page" : "call");
 	}
 }
 

@@ -96,8 +96,6 @@ void record_counters(const struct bench_variant *v, struct json *j)
 	put(j, "batches", t->migrate.batches);
 	put(j, "ipis_wake", t->ipis_wake);
 	put(j, "ipis_call", t->ipis_call);
-	/* Nothing in this kernel makes these yet. */
-	put(j, "secondary_invalidations", 0);
 	put(j, "held_pages_max", t->held_pages_max);
 	put(j, "timer_irqs", t->timer_irqs);
 	put(j, "reads_verified", v->felt.reads_verified);

@@ -123,17 +123,6 @@ static u64 pages_at_home_on(const struct bench *b, const struct numa_state *s, u
 	return pages;
 }
 
-/* The node after a share's home that has memory; its home if no other has. */
-static u32 start_of(u32 home)
-{
-	u32 nodes = numa_node_count(), node = home;
-
-	do
-		node = (node + 1) % nodes;
-	while (node != home && !pmm_node_has_memory(node));
-	return node;
-}
-
 static int check_room(struct bench *b)
 {
 	for (u32 node = 0; node < numa_node_count(); node++) {
@@ -148,7 +137,7 @@ static int check_room(struct bench *b)
 
 static u32 any_node(void)
 {
-	return pmm_node_has_memory(0) ? 0 : start_of(0);
+	return pmm_node_has_memory(0) ? 0 : region_next_node(0);
 }
 
 static u64 splits_so_far(void)
@@ -238,7 +227,7 @@ static int start_share(struct bench *b, struct numa_state *s, unsigned r, unsign
 	int rc = 0;
 
 	if (!nodes)
-		rc = move_to_node(b, as, start, len, start_of(home_of(b, s, r, share)));
+		rc = move_to_node(b, as, start, len, region_next_node(home_of(b, s, r, share)));
 	for (u64 at = 0; nodes && at < len && !rc; at += unit) {
 		rc = move_to_node(b, as, start + at, unit, (u32)__builtin_ctzl(nodes));
 		nodes &= nodes - 1;

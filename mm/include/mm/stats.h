@@ -65,7 +65,15 @@
 	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */                    \
 	X(hint_spared) /* entries that a scan left alone (knob pinned) */                            \
 	X(hint_spared_unpinned) /* of them, of pages that nobody has pinned, */                      \
-	X(hint_marked_pinned) /* and hint entries of pinned pages, where the knob is not `mark` */
+	X(hint_marked_pinned) /* and hint entries of pinned pages, where the knob is not `mark` */   \
+	X(secondary_invalidations) /* entries that second MMUs zapped */                             \
+	X(secondary_refills) /* entries that they installed, */                                      \
+	X(secondary_refills_2m) /* of them, of 2 MiB, */                                             \
+	X(secondary_useless) /* and of the frame that was there before it was zapped */              \
+	X(secondary_retried) /* installs that met an invalidation, and started over */               \
+	X(secondary_flushes) /* second-stage flushes carried out, on any CPU */                      \
+	X(guest_exits_fault) /* times that a guest stopped as its second stage had nothing, */       \
+	X(guest_exits_shootdown) /* or for a shootdown of that */
 
 struct mm_counters {
 #define X(name) u64 name;

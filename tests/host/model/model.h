@@ -81,6 +81,10 @@ extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, du
 	dup_pins, dup_returns, dup_pin_protects;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_duplicates, change_heard;
+/* ---- scenarios_second.c ---- */
+extern const struct scenario second_migrates, second_scan, second_scan_protect, second_scan_late,
+	second_pins, second_splits, second_refuses, second_leaves, second_unmaps, second_dup,
+	second_enters;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
@@ -151,6 +155,9 @@ void work_load(struct aspace *as, unsigned cpu);
 bool work_write(vaddr_t va, unsigned cpu);
 /* The same by a device that was given the pinned frame. */
 void work_device_write(vaddr_t va, struct page *page, unsigned cpu);
+/* The same, and a read, by a guest on this CPU that was told where the page is. */
+void work_guest_write(vaddr_t va, void *frame, unsigned cpu);
+void work_guest_read(vaddr_t va, const void *frame, unsigned cpu, unsigned whose);
 /* A page of a private mapping may be about to be copied, by other means than work_write(). */
 void work_touch(vaddr_t va);
 /*
@@ -226,6 +233,27 @@ void listener_taken(struct change_subscriber *s, vaddr_t va, unsigned level, pte
 void listener_end(struct change_subscriber *s, const struct change *change);
 /* It comes, hears, and goes again. */
 void listener_visits(struct listener *l, struct aspace *as, vaddr_t va, unsigned cpu);
+
+/*
+ * ---- guest.c: a guest behind the software MMU, whose memory is a range of a space that all CPUs have loaded ----
+ *
+ * Of the frames that it may use, the invariants are checked as those of CPUs are. And when a scan's flush counts
+ * as complete, no guest may use a page whose entry is a hint entry.
+ */
+struct softmmu;
+/* One guest, of pages that are noted. */
+void guest_create(struct aspace *as, vaddr_t va, unsigned pages);
+void guest_destroy(void);
+/* Between the two the guest runs on this CPU, and each access may be interrupted before and after. */
+void guest_enter(void);
+void guest_leave(void);
+/* Accesses, with whatever faults they need. False: not allowed, and the guest has left the CPU and come back. */
+bool guest_write(vaddr_t va, unsigned cpu);
+bool guest_read(vaddr_t va, unsigned cpu, unsigned whose);
+/* The guest comes, writes, and goes, in one stretch without interrupts; more if it has to fault. */
+bool guest_visit(vaddr_t va, unsigned cpu);
+/* No guest may use the page at va, now or later. */
+void guest_expect_none(vaddr_t va);
 
 /* ---- seen.c ---- */
 /* Room for so many orderings. */

@@ -166,6 +166,17 @@ const struct scenario *const scenarios[] = {
 	&change_subscribers,
 	&change_duplicates,
 	&change_heard,
+	&second_migrates,
+	&second_scan,
+	&second_scan_protect,
+	&second_scan_late,
+	&second_pins,
+	&second_splits,
+	&second_refuses,
+	&second_leaves,
+	&second_unmaps,
+	&second_dup,
+	&second_enters,
 	NULL,
 };
 /* clang-format on */

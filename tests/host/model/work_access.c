@@ -45,6 +45,19 @@ void work_device_write(vaddr_t va, struct page *page, unsigned cpu)
 	fake_mb(); /* a device's writes are there before it says that it is done */
 }
 
+void work_guest_write(vaddr_t va, void *frame, unsigned cpu)
+{
+	unsigned number = work_page_here(va);
+	struct word *w = &work_history[number].word[cpu];
+	u64 *word = (u64 *)((char *)frame + work_word_va(va, cpu) % PAGE_SIZE);
+
+	w->issued++; /* before it can be seen */
+	fake_point(43);
+	fake_work_store(word, work_stamp(number, cpu, w->issued), work_slot_at(va));
+	w->seen[cpu][work_slot_at(va)] = (u16)(w->done = w->issued);
+	store_release(&w->told, w->issued);
+}
+
 /* A load of a word: what is known before it. */
 struct look {
 	unsigned page, word, cpu;
@@ -116,6 +129,16 @@ bool work_read(vaddr_t va, unsigned cpu, unsigned whose)
 		return false;
 	check_stamp(&look, value);
 	return true;
+}
+
+void work_guest_read(vaddr_t va, const void *frame, unsigned cpu, unsigned whose)
+{
+	struct look look = look_here(va, whose, cpu);
+	const u64 *word = (const u64 *)((const char *)frame + work_word_va(va, whose) % PAGE_SIZE);
+
+	fake_point(43);
+	/* As new as can be: what a load may find that runs ahead of its translation is not looked for here. */
+	check_stamp(&look, fake_work_load(word, fake_write_seq, ~0UL));
 }
 
 /* The page of the file that is shown at va: its number in the history is that in the file. */

@@ -23,7 +23,7 @@ CHECKS = [
     ("progress", re.compile(r"deadlock|no end|still a fault|did not end|stuck")),
     ("end state", re.compile(r"at the end|after settling")),
     ("races", re.compile(r": race:")),
-    ("subscribers", re.compile(r"a subscriber is called|in a change that|a change (?:ends|that was heard)")),
+    ("subscribers", re.compile(r"a subscriber is called|in a change that|a change (?:ends|that was heard)|a guest (?:reaches|has|on CPU)")),
     ("assertion", re.compile(r"panic")),
 ]
 

@@ -12,13 +12,10 @@ BODY = re.compile(r"\([^;{]*\)[^;{=]*\n?\{")  # what follows the name of a defin
 
 # What only tests call, and why it is there.
 OFFERED = {
-    "what a secondary MMU or a hypervisor uses (docs/design.md)": (
-        "change_subscribe", "change_unsubscribe", "pgwalk_find_in", "pt_root_alloc", "pt_root_free",
-        "tlb_enter_stage2", "tlb_leave_stage2", "tlb_stage2_init", "tlb_stage2_destroy"),
+    "what a hypervisor uses (docs/design.md)": ("pgwalk_find_in", "pt_root_alloc", "pt_root_free"),
     "what another kind of object or mapping uses": ("object_empty", "tlb_flush_kernel"),
     "files, for workloads that use them": (
         "file_close", "file_invalidate", "file_truncate", "memory_store_change", "pattern_store_step"),
-    "duplicating spaces, for workloads that fork": ("aspace_dup",),
     "steps of migration and of hints for one page or range": ("hint_mark", "migrate_pages"),
     "what other drivers of the console use": ("console_remove_poll",),
     "what tests in the kernel look at or run": ("alarm_is_set", "bench_quietly"),

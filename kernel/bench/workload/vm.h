@@ -1,0 +1,40 @@
+/* What a run of `vm` knows, for the rounds and for the report. */
+#pragma once
+
+#include <harness/part.h>
+#include <kernel/json.h>
+#include <load/account.h>
+#include <mm/hint.h>
+#include <mm/softmmu.h>
+
+/* Of a variant's measured rounds. */
+struct vm_sums {
+	u64 passes, elapsed; /* of the scan; cycles */
+};
+
+struct vm_state {
+	struct region region; /* the guest's memory */
+	struct softmmu mmu;
+	bool has_mmu;
+	struct aspace *snapshot; /* --snapshot: a duplicate of the host's space; else NULL */
+	struct page **pin; /* [pinned] */
+	u64 pinned, pinned_pages; /* pages pinned, of 4 KiB or 2 MiB; of 4 KiB */
+	u64 pages, share_pages; /* of the guest, and of a virtual CPU */
+	struct victims guest;
+	struct bench_part part;
+	struct victim_account account;
+	struct hint_scan scan;
+	u64 passes, elapsed; /* of this round */
+	struct vm_sums sums[BENCH_MAX_VARIANTS];
+};
+
+enum vm_mmu { MMU_AUTO, MMU_SOFTWARE, MMU_HARDWARE };
+extern struct vm_options {
+	u64 pinned, scans; /* percent; passes of the scan in a round */
+	unsigned mmu; /* enum vm_mmu */
+	bool no_scan, spread, snapshot;
+} vm_options;
+
+/* Into the object "vm" of a variant's record. */
+void vm_record(struct bench *b, unsigned variant, struct json *j);
+void vm_table(struct bench *b);

@@ -1,0 +1,197 @@
+/* A guest behind the software MMU, for scenarios: see model.h. */
+#include "model.h"
+
+#include <kernel/atomic.h>
+#include <mm/softmmu.h>
+
+static struct softmmu guest;
+static bool alive;
+static struct fake_hooks next; /* of the invariants */
+
+/* ---- what it may use ------------------------------------------------------------------------ */
+
+/* Without another look at its tables. write: by an entry that allows stores. */
+static bool may_use(u64 frame, bool write, unsigned *cpu)
+{
+	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {
+		const struct soft_tlb *tlb = cpu_ptr(*cpu, soft_tlb);
+
+		for (unsigned i = 0; tlb->running && i < SOFT_TLB_SLOTS; i++)
+			if (tlb->slot[i].of && tlb->slot[i].entry >> PAGE_SHIFT == frame &&
+			    (!write || tlb->slot[i].entry & SOFT_WRITE))
+				return true;
+	}
+	return false;
+}
+
+static void before_copy(u64 to, u64 from)
+{
+	unsigned cpu;
+
+	if (may_use(from, true, &cpu))
+		fake_fail("I2: frame %#lx is copied while a guest on CPU %u may write it", from,
+			  cpu);
+	if (may_use(to, false, &cpu))
+		fake_fail("I1: frame %#lx gets new contents while a guest on CPU %u may use it", to,
+			  cpu);
+	next.copied(to, from);
+}
+
+static void before_zero(u64 frame)
+{
+	unsigned cpu;
+
+	if (may_use(frame, false, &cpu))
+		fake_fail("I1: frame %#lx is zeroed while a guest on CPU %u may use it", frame,
+			  cpu);
+	next.zeroed(frame);
+}
+
+/* By an entry, or because a CPU holds it. */
+static bool has(u64 page, u64 frame)
+{
+	unsigned cpu;
+
+	return (guest.small[page] & SOFT_VALID && guest.small[page] >> PAGE_SHIFT == frame) ||
+	       guest.large[page / HUGE_PAGES] & SOFT_VALID || may_use(frame, false, &cpu);
+}
+
+/* A scan's pending count has fallen to 0: nobody reaches what it has made inaccessible. */
+static void check_hints(void)
+{
+	for (u64 page = 0; page < guest.pages; page++) {
+		struct pt_pos pos =
+			pgwalk_find(guest.as->root, guest.base + (page << PAGE_SHIFT), 0);
+		pte_t pte = *pos.ptep;
+
+		if (pos.level <= 1 && pte_is_hint(pte) &&
+		    has(page, (pte_pa(pte, pos.level) >> PAGE_SHIFT) +
+				      (pos.level ? page % HUGE_PAGES : 0)))
+			fake_fail(
+				"a guest reaches page %lu, which a scan has taken away and flushed",
+				page);
+	}
+}
+
+static void stored(const void *addr, u64 old, u64 value, bool atomic)
+{
+	if (alive && addr == &guest.as->flush_pending && !(u32)value)
+		check_hints();
+	next.stored(addr, old, value, atomic);
+}
+
+void guest_create(struct aspace *as, vaddr_t va, unsigned pages)
+{
+	if (softmmu_create(&guest, as, va, pages, 0))
+		fake_fail("scenario: no memory for a guest");
+	alive = true;
+	next = fake_hooks;
+	fake_hooks.copied = before_copy;
+	fake_hooks.zeroed = before_zero;
+	fake_hooks.stored = stored;
+}
+
+void guest_destroy(void)
+{
+	alive = false;
+	softmmu_destroy(&guest);
+}
+
+void guest_expect_none(vaddr_t va)
+{
+	u64 page = (va - guest.base) >> PAGE_SHIFT;
+
+	if (guest.small[page] & SOFT_VALID || guest.large[page / HUGE_PAGES] & SOFT_VALID)
+		fake_fail("a guest has page %lu, which was taken away", page);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++) {
+		const struct soft_tlb *tlb = cpu_ptr(cpu, soft_tlb);
+
+		for (unsigned i = 0; tlb->running && i < SOFT_TLB_SLOTS; i++)
+			if (tlb->slot[i].of && tlb->slot[i].page == page)
+				fake_fail(
+					"a guest on CPU %u may use page %lu, which was taken away",
+					cpu, page);
+	}
+}
+
+/* ---- what it does ----------------------------------------------------------------------------- */
+
+void guest_enter(void)
+{
+	irqflags_t flags = irq_save();
+
+	softmmu_enter(&guest);
+	irq_restore(flags);
+}
+
+void guest_leave(void)
+{
+	irqflags_t flags = irq_save();
+
+	softmmu_leave(&guest);
+	irq_restore(flags);
+}
+
+/* Where the page is, with interrupts off. NULL: not allowed, and they are on. */
+static void *reach(vaddr_t va, bool write, irqflags_t *flags)
+{
+	u64 page = (va - guest.base) >> PAGE_SHIFT;
+
+	for (;;) {
+		fake_point(44);
+		*flags = irq_save();
+		void *at = softmmu_translate(&guest, page, write);
+
+		if (at)
+			return at;
+		softmmu_leave(&guest);
+		irq_restore(*flags);
+		bool done = softmmu_fault(&guest, page, write);
+
+		guest_enter();
+		if (!done)
+			return NULL;
+	}
+}
+
+bool guest_write(vaddr_t va, unsigned cpu)
+{
+	irqflags_t flags;
+	void *at = reach(va, true, &flags);
+
+	if (!at)
+		return false;
+	work_guest_write(va, at, cpu);
+	irq_restore(flags);
+	return true;
+}
+
+bool guest_visit(vaddr_t va, unsigned cpu)
+{
+	u64 page = (va - guest.base) >> PAGE_SHIFT;
+	void *at;
+
+	do {
+		irqflags_t flags = irq_save();
+
+		softmmu_enter(&guest);
+		at = softmmu_translate(&guest, page, true);
+		if (at)
+			work_guest_write(va, at, cpu);
+		softmmu_leave(&guest);
+		irq_restore(flags);
+	} while (!at && softmmu_fault(&guest, page, true));
+	return at;
+}
+
+bool guest_read(vaddr_t va, unsigned cpu, unsigned whose)
+{
+	irqflags_t flags;
+	const void *at = reach(va, false, &flags);
+
+	if (!at)
+		return false;
+	work_guest_read(va, at, cpu, whose);
+	irq_restore(flags);
+	return true;
+}
