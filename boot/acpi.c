@@ -44,6 +44,10 @@ static const struct acpi_kind {
 	{"FACP", "FADT", acpi_fadt_parse, 0, 44, false},
 	{"GTDT", "GTDT", acpi_gtdt_parse, 0, 72, false},
 	{"MCFG", "MCFG", acpi_mcfg_parse, 0, 60, false},
+	{"DMAR", "DMAR", acpi_dmar_parse, 0, 48, false},
+	{"IVRS", "IVRS", acpi_ivrs_parse, 0, 48, false},
+	{"IORT", "IORT", acpi_iort_parse, 0, 48, false},
+	{"WDAT", "WDAT", acpi_wdat_parse, 0, 68, false},
 	{"DSDT", "DSDT", acpi_aml_parse, 0, ACPI_HEADER_LEN, false},
 	{"SSDT", "SSDT", acpi_aml_parse, 0, ACPI_HEADER_LEN, true},
 };

@@ -2,7 +2,7 @@
 SRCS-x86_64 += \
 	boot/x86_64/entry.S boot/x86_64/trampoline.S boot/x86_64/main.c \
 	boot/x86_64/discover.c
-SRCS += boot/acpi.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c boot/bootinfo.c \
+SRCS += boot/acpi.c boot/acpi_iommu.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c boot/bootinfo.c \
 	boot/efi_map.c boot/numa.c boot/ranges.c
 SRCS-x86_64 += boot/multiboot2.c boot/pvh.c
 SRCS-arm64 += \

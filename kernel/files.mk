@@ -7,12 +7,12 @@ SRCS += kernel/core/alarm.c kernel/core/clock.c kernel/core/command.c kernel/cor
 	kernel/core/option.c kernel/core/panic.c kernel/core/percpu.c kernel/core/printk.c \
 	kernel/core/rwlock.c kernel/core/skew.c kernel/core/smp.c kernel/core/smp_call.c \
 	kernel/core/spinlock.c kernel/core/trap.c kernel/core/wait.c kernel/core/watchdog.c
-SRCS += kernel/drivers/consoles.c kernel/drivers/keyboard.c kernel/drivers/screen.c kernel/drivers/uart.c kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
+SRCS += kernel/drivers/consoles.c kernel/drivers/iommu.c kernel/drivers/keyboard.c kernel/drivers/screen.c kernel/drivers/uart.c kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
 SRCS += kernel/shell/cmd_help.c kernel/shell/cmd_panic.c kernel/shell/cmd_system.c \
 	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/help_boot.c kernel/shell/history.c kernel/shell/line.c \
 	kernel/shell/lineedit.c kernel/shell/look_cpus.c kernel/shell/shell.c
-SRCS += kernel/bench/harness/bench.c kernel/bench/harness/keep.c kernel/bench/harness/options.c \
-	kernel/bench/harness/pace.c kernel/bench/harness/part.c kernel/bench/harness/policy.c kernel/bench/harness/region.c \
+SRCS += kernel/bench/harness/bench.c kernel/bench/harness/keep.c kernel/bench/harness/noise.c kernel/bench/harness/options.c \
+	kernel/bench/harness/pace.c kernel/bench/harness/part.c kernel/bench/harness/pmu.c kernel/bench/harness/policy.c kernel/bench/harness/region.c \
 	kernel/bench/harness/run.c kernel/bench/harness/series.c kernel/bench/harness/trust.c \
 	kernel/bench/harness/variant.c kernel/bench/harness/workload.c
 SRCS += kernel/bench/load/account.c kernel/bench/load/affinity.c kernel/bench/load/guest.c kernel/bench/load/memhog.c \

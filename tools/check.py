@@ -32,7 +32,7 @@ STD = r"std(arg|bool|def|int)\.h"
 BOOT_ISA = (rf"(boot|asm)/.*|arch/platform\.h|mm/kmap\.h|{LIB}|"
             r"kernel/(bootinfo|option|printk|panic|main|uart)\.h")
 
-BENCH = r"(mm|kernel)/.*|arch/cpu\.h"
+BENCH = r"(mm|kernel)/.*|arch/(cpu|noise|pmu)\.h"
 
 # Who may include what: the first row whose prefix fits a file decides.
 LAYERS: list[tuple[str, str]] = [
@@ -45,6 +45,7 @@ LAYERS: list[tuple[str, str]] = [
     # Of the network: registers are mapped, and memory for rings is a node's.
     ("kernel/drivers/net/", r"(arch|kernel)/.*|mm/kmap\.h"),
     ("kernel/drivers/pci", r"(arch|kernel)/.*|mm/kmap\.h"),
+    ("kernel/drivers/iommu", r"(arch|kernel)/.*|mm/kmap\.h"),
     ("kernel/drivers/", r"(arch|kernel)/.*"),
     ("kernel/net/port/", r"kernel/string\.h"),
     ("kernel/net/", r"(kernel|lwip|netif)/.*|mm/(numa|pmm|scheme|stats)\.h|arch/cpu\.h|(hooks|stdlib)\.h"),

@@ -8,6 +8,7 @@
 #include <kernel/clock.h>
 #include <kernel/copy.h>
 #include <kernel/det.h>
+#include <kernel/iommu.h>
 #include <kernel/main.h>
 #include <kernel/option.h>
 #include <kernel/panic.h>
@@ -99,6 +100,7 @@ void kernel_main(struct bootinfo *bi)
 	reclaim_start();
 	copy_page_select();
 	bench_init();
+	iommu_init(bi, option_get("ip"));
 	start_services();
 	shell_main();
 }

@@ -1,6 +1,6 @@
 # Host programs: HOST_TESTS += NAME, NAME_SRCS := sources. Run by `make test` and `make test-host`.
 
-BOOT_PARSERS := boot/acpi.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c \
+BOOT_PARSERS := boot/acpi.c boot/acpi_iommu.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c \
 		boot/bootinfo.c boot/numa.c boot/ranges.c kernel/lib/printf.c kernel/lib/utf8.c
 
 HOST_TESTS += test_acpi
@@ -48,6 +48,13 @@ test_errata_arm64_INCLUDES := -Iarch/arm64/include -Ikernel/include -Itests/host
 test_errata_arm64_SRCS := tests/host/check.c tests/host/test_errata_arm64.c arch/arm64/errata.c
 test_errata_x86_64_INCLUDES := -Iarch/x86_64/include -Ikernel/include -Itests/host
 test_errata_x86_64_SRCS := tests/host/check.c tests/host/test_errata_x86_64.c arch/x86_64/errata.c
+
+# Performance counters, programmed on a model of each kind.
+HOST_TESTS += test_pmu_x86_64 test_pmu_arm64
+test_pmu_x86_64_INCLUDES := -Iarch/x86_64/include -Iarch/include -Ikernel/include -Itests/host
+test_pmu_x86_64_SRCS := tests/host/check.c tests/host/test_pmu_x86_64.c arch/x86_64/pmu.c
+test_pmu_arm64_INCLUDES := -Iarch/arm64/include -Iarch/include -Ikernel/include -Itests/host
+test_pmu_arm64_SRCS := tests/host/check.c tests/host/test_pmu_arm64.c # which includes arch/arm64/pmu.c
 
 HOST_TESTS += test_geometry
 test_geometry_INCLUDES := -Iarch/x86_64/include -Iarch/include -Ikernel/include -Itests/host
@@ -134,6 +141,10 @@ test_stack_SRCS := tests/host/check.c tests/host/test_stack.c $(LWIP_FILES:%=$(L
 		   $(addprefix kernel/lib/,crc32.c json.c printf.c strutil.c utf8.c fixed.c)
 $(test_stack_SRCS:%=$(HOST_OUT)/test_stack.obj/%.o): $(LWIP_PORT)
 endif
+
+HOST_TESTS += test_iommu
+test_iommu_INCLUDES := $(FAKE_INCLUDES)
+test_iommu_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_iommu.c kernel/drivers/iommu.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \

@@ -10,7 +10,8 @@ from common import Missing, boot, held, main, qemu, result, settings, skip
 # KiB of what is loaded, without tests/ and with them; both without the network, which counts apart. Whole ones, as the name of
 # the build is part of the image.
 # Until second MMUs came (mm/softmmu.c, what a scan tells them, `bench vm`), of 18 KiB, x86-64 had 400, arm64 448, both 640.
-BARE_MAX = {"x86_64": 424, "arm64": 464}
+# And 8 more on x86-64 are of what only a test server has: counters of Intel's and AMD's CPUs, SMIs, power, IOMMUs.
+BARE_MAX = {"x86_64": 432, "arm64": 464}
 WHOLE_MAX = 656
 # Virtual time of the last log line of a deterministic boot of one CPU.
 BOOT_MAX_MS = {"x86_64": 80, "arm64": 7}

@@ -5,7 +5,7 @@ import re
 
 from common import Missing, boot, main, records, result, settings
 
-EXPECTED = {"kernel", "cpu", "cpus", "caches", "tlbs", "features", "errata", "run_by", "nodes", "distances", "clock", "console"}
+EXPECTED = {"kernel", "cpu", "cpus", "caches", "tlbs", "features", "errata", "run_by", "nodes", "distances", "clock", "console", "power", "iommu"}
 
 
 def look(**changes: object) -> tuple[dict[str, str], list[str], dict]:

@@ -65,4 +65,8 @@ void acpi_hpet_parse(const struct acpi_table *t);
 void acpi_fadt_parse(const struct acpi_table *t);
 void acpi_gtdt_parse(const struct acpi_table *t);
 void acpi_mcfg_parse(const struct acpi_table *t);
+void acpi_dmar_parse(const struct acpi_table *t);
+void acpi_ivrs_parse(const struct acpi_table *t);
+void acpi_iort_parse(const struct acpi_table *t);
+void acpi_wdat_parse(const struct acpi_table *t);
 void acpi_aml_parse(const struct acpi_table *t);

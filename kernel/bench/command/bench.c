@@ -57,7 +57,7 @@ static struct bench *run_floor(const struct bench *b)
 	floor->params.warmup = MIN(b->params.warmup, (u64)FLOOR_WARMUP);
 	floor->params.reps = MIN(b->params.reps, (u64)FLOOR_REPS);
 	floor->params.time = b->params.time / FLOOR_SHARE + !!b->params.time;
-	floor->params.keep = false;
+	floor->params.keep = floor->params.pmu = false;
 	floor->brief = floor->quiet = true;
 	variant_add(floor, "as-set", NULL);
 	if (variant_try(floor, &floor->variant[0]) || bench_measure(floor)) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <kernel/args.h>
+#include <kernel/pmu.h>
 #include <kernel/samples.h>
 #include <kernel/smp.h>
 #include <mm/deferral.h>
@@ -56,7 +57,7 @@ struct bench_params {
 	unsigned pattern; /* enum pattern_kind */
 	unsigned mapping; /* enum bench_mapping */
 	const char *eat; /* or NULL */
-	bool thp, keep, localalloc, tier;
+	bool thp, keep, localalloc, tier, pmu;
 	const char *preferred, *interleave, *membind; /* lists of nodes, or NULL */
 
 	/* ---- what they mean here ---- */
@@ -100,6 +101,7 @@ struct bench_totals {
 	u64 units; /* pages, or what else the headline is per */
 	struct migrate_stats migrate;
 	u64 deferral[DEFERRAL_COUNTERS_MAX]; /* its own counters */
+	struct pmu_counts pmu; /* of all CPUs, with --pmu */
 };
 
 /* What threads felt in measured rounds. u64 words only: see sums.h. */
@@ -144,6 +146,14 @@ struct bench_pace {
 	u64 done, all; /* rounds times variants, warm-up included */
 };
 
+/* What of the machine's own business fell into a run; see noise.c. */
+struct bench_noise {
+	bool smis_known, clock_known;
+	u64 smis; /* system management interrupts */
+	u64 slowest,
+		fastest; /* CPU's mean clock while it was not halted, in percent of the nominal one */
+};
+
 /* A knob that a run varies. */
 struct bench_vary {
 	char knob[KNOB_NAME_LEN];
@@ -163,6 +173,10 @@ struct bench {
 	u64 reps_done;
 	struct bench_pace pace;
 	u64 noise_floor; /* cycles between two clock reads */
+	const char *
+		pmu_why; /* --pmu counts nothing because of this; NULL: it does, or was not asked for */
+	u32 pmu_events; /* bit per enum pmu_event that is counted */
+	struct bench_noise noise;
 	bool interrupted, brief; /* brief: only what is printed beside other workloads */
 	bool quiet; /* announces nothing: beside another run, or for a caller that wants no table */
 	bool any_unsafe;

@@ -37,6 +37,8 @@ const struct bench_option options_compare[] = {
 
 const struct bench_option options_run[] = {
 	{OPTION_NUMBER("--seed", ASKED(seed), 0, UINT64_MAX, 1, "of all random numbers")},
+	{OPTION_FLAG("--pmu", ASKED(pmu),
+		     "count TLB misses, walks, flushes, interrupts by the CPUs' counters")},
 	{OPTION_NUMBER("--warmup", ASKED(warmup), 0, BENCH_MAX_REPS, 5, "rounds thrown away")},
 	{OPTION_NUMBER("--rounds", ASKED(reps), 1, BENCH_MAX_REPS, 30,
 		       "rounds measured, one sample each"),

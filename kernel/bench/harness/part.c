@@ -3,6 +3,7 @@
 #include <kernel/panic.h>
 #include <mm/debt.h>
 #include "part.h"
+#include "pmu.h"
 #include "sums.h"
 
 static void ipi_counts_read(struct ipi_counts *sum)
@@ -25,6 +26,7 @@ static u64 flushes(const struct mm_counters *c)
 
 void part_begin(struct bench_part *part)
 {
+	pmu_part_begin(); /* first: it interrupts every CPU */
 	ipi_counts_read(&part->ipis_before);
 	debts_held_max_restart();
 	mm_counters_read(&part->before);
@@ -56,6 +58,7 @@ u64 part_end(struct bench_part *part, u64 cycles, struct bench_totals *t)
 	t->ipis_wake += part->ipis_after.sent_wake - part->ipis_before.sent_wake;
 	t->ipis_call += part->ipis_after.sent_call - part->ipis_before.sent_call;
 	t->timer_irqs += part->ipis_after.timer - part->ipis_before.timer;
+	pmu_part_end(&t->pmu);
 	ASSERT(!deferral->held()); /* settled: nothing outlives a part */
 	t->cycles += cycles;
 	t->settle_cycles += took;

@@ -7,8 +7,10 @@
 #include <mm/aspace.h>
 #include <mm/scheme.h>
 #include "keep.h"
+#include "noise.h"
 #include "pace.h"
 #include "part.h"
+#include "pmu.h"
 #include "run.h"
 #include "sums.h"
 #include "trust.h"
@@ -192,8 +194,11 @@ int bench_measure(struct bench *b)
 	if (variants_all_skipped(b))
 		return 0;
 	b->noise_floor = measure_noise_floor();
+	b->pmu_why = pmu_open(b->params.pmu, &b->pmu_events);
 	used = bench_memory_in_use();
+	noise_begin();
 	rc = run_workload(b, &samples);
+	noise_end(&b->noise);
 	b->workload->teardown(b);
 	aspace_load(NULL);
 	after = bench_memory_in_use();

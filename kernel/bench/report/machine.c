@@ -2,9 +2,11 @@
  * `machine`: what was found of this machine, on one screen, and the same as a record, so that a capture
  * stands by itself. Each fact is one line; the record has it under the line's first word.
  */
+#include <arch/noise.h>
 #include <harness/bench.h>
 #include <kernel/bench.h>
 #include <kernel/hw.h>
+#include <kernel/iommu.h>
 #include <kernel/main.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
@@ -140,14 +142,38 @@ static void distances_text(char *text)
 	for (u32 to = 0; to < MIN(numa_node_count(), (u32)NODES_SHOWN); to++)
 		append(text, "%s%u", to ? " " : "from node 0: ", numa_distance(0, to));
 	append(text, "%s", bi->distance_known ? "" : " (no table, assumed)");
-	if (bi->hmat_known)
-		append(text, "; HMAT: `numa` shows its figures");
+	if (!bi->hmat_known)
+		return;
+	append(text, "; HMAT, read latency in ns:");
+	for (u32 to = 0; to < MIN(numa_node_count(), (u32)NODES_SHOWN); to++)
+		append(text, " %u", bi->hmat.read_latency_ps[0][to] / 1000);
+	append(text, ", MB/s:");
+	for (u32 to = 0; to < MIN(numa_node_count(), (u32)NODES_SHOWN); to++)
+		append(text, " %u", bi->hmat.read_bandwidth_mbps[0][to]);
 }
 
 static void clock_text(char *text)
 {
 	ksnprintf(text, TEXT, "%s, %lu kHz%s", cycles_source(), cycles_hz() / 1000,
 		  cycles_trusted() ? "" : ", with an erratum: no time is a result");
+}
+
+static void power_text(char *text)
+{
+	static const char *const dogs[] = {
+		[BOOT_WATCHDOG_NONE] = "no watchdog that WDAT names",
+		[BOOT_WATCHDOG_OFF] = "firmware's watchdog is off",
+		[BOOT_WATCHDOG_RUNS] = "FIRMWARE'S WATCHDOG RUNS and may reset the machine: switch "
+				       "it off in its set-up",
+	};
+
+	cpu_power_describe(text, TEXT);
+	append(text, "; %s", dogs[kernel_bootinfo->watchdog]);
+}
+
+static void iommu_text(char *text)
+{
+	iommu_describe(text, TEXT);
 }
 
 static void console_text(char *text)
@@ -163,10 +189,11 @@ static const struct fact {
 	const char *name;
 	void (*text)(char *text); /* of TEXT bytes */
 } facts[] = {
-	{"kernel", kernel_text},       {"cpu", cpu_text},	{"cpus", cpus_text},
-	{"caches", caches_text},       {"tlbs", tlbs_text},	{"features", features_text},
-	{"errata", errata_text},       {"run_by", run_by_text}, {"nodes", nodes_text},
-	{"distances", distances_text}, {"clock", clock_text},	{"console", console_text},
+	{"kernel", kernel_text},       {"cpu", cpu_text},	  {"cpus", cpus_text},
+	{"caches", caches_text},       {"tlbs", tlbs_text},	  {"features", features_text},
+	{"errata", errata_text},       {"run_by", run_by_text},	  {"nodes", nodes_text},
+	{"distances", distances_text}, {"clock", clock_text},	  {"power", power_text},
+	{"iommu", iommu_text},	       {"console", console_text},
 };
 
 /* ---- what is missing ---- */

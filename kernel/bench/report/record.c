@@ -348,6 +348,8 @@ static void put_body(struct bench *b, unsigned variant, struct json *j)
 	json_key(j, "phase_ns"), record_phases(v, trusted, j);
 	put_settle(b, &v->totals, j);
 	json_key(j, "counters"), record_counters(v, j);
+	if (b->params.pmu)
+		record_pmu(b, v, j);
 	json_key(j, "wait_ns"), record_waits(v, trusted, j);
 	json_key(j, "ack_ns"), record_ack(v, trusted, j);
 	record_victim_keys(b, v, j);

@@ -39,6 +39,8 @@ void record_counters(const struct bench_variant *v, struct json *j);
 void record_ack(const struct bench_variant *v, bool trusted, struct json *j);
 void record_waits(const struct bench_variant *v, bool trusted, struct json *j);
 void record_phases(const struct bench_variant *v, bool trusted, struct json *j);
+/* The key "pmu", of a run with --pmu. */
+void record_pmu(const struct bench *b, const struct bench_variant *v, struct json *j);
 /* The keys "victim" and "longest_wait". */
 void record_victim_keys(const struct bench *b, const struct bench_variant *v, struct json *j);
 /* What the machine is and how it was set up, key by key. */

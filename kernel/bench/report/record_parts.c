@@ -12,6 +12,7 @@
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include "figures.h"
+#include <harness/pmu.h>
 #include "record.h"
 
 static void put(struct json *j, const char *key, u64 value)
@@ -253,6 +254,26 @@ static bool utc(char text[UTC_LEN])
 	return service_utc && service_utc(text);
 }
 
+/* What happened during the run that nobody asked for; null: this machine does not tell. */
+static void put_noise(const struct bench_noise *n, struct json *j)
+{
+	json_object(j);
+	json_key(j, "smis");
+	if (n->smis_known)
+		json_u64(j, n->smis);
+	else
+		json_null(j);
+	json_key(j, "clock_percent");
+	if (n->clock_known) {
+		json_array(j);
+		json_u64(j, n->slowest), json_u64(j, n->fastest);
+		json_array_end(j);
+	} else {
+		json_null(j);
+	}
+	json_object_end(j);
+}
+
 void record_machine_keys(const struct bench *b, struct json *j)
 {
 	static const char *const poisons[] = {"off", "mark", "full"};
@@ -277,4 +298,25 @@ void record_machine_keys(const struct bench *b, struct json *j)
 	json_key(j, "clock"), json_string(j, cycles_source());
 	put(j, "clock_hz", cycles_hz());
 	put(j, "noise_floor_ns", to_ns(b->noise_floor));
+	json_key(j, "noise"), put_noise(&b->noise, j);
+}
+
+/* Counts of all CPUs, and names of what no counter has; null, and why, where there are none. */
+void record_pmu(const struct bench *b, const struct bench_variant *v, struct json *j)
+{
+	json_key(j, "pmu");
+	if (b->pmu_why) {
+		json_null(j);
+		json_key(j, "pmu_why"), json_string(j, b->pmu_why);
+		return;
+	}
+	json_object(j);
+	for (unsigned i = 0; i < PMU_EVENTS; i++) {
+		json_key(j, pmu_names[i]);
+		if (b->pmu_events >> i & 1)
+			json_u64(j, v->totals.pmu.event[i]);
+		else
+			json_null(j);
+	}
+	json_object_end(j);
 }

@@ -7,6 +7,7 @@
 #include <kernel/string.h>
 #include <kernel/utf8.h>
 #include "figures.h"
+#include <harness/pmu.h>
 #include "table.h"
 
 enum { NAME_WIDTH = 22, MEDIAN_WIDTH = 9, INTERVAL_WIDTH = 20, LABEL_WIDTH = 18, TEXT = 64 };
@@ -162,6 +163,45 @@ static void print_noise(const struct bench *b)
 				b->variant[i].label, number(percent, s.cv_x10000 / 10, 1));
 }
 
+/* --pmu: of all CPUs, per page or what else the headline is per. */
+static void print_pmu_row(const struct bench *b, const struct bench_variant *v)
+{
+	char text[TEXT / 2];
+
+	kprintf("pmu %s, per unit:", v->label);
+	for (unsigned e = 0; e < PMU_EVENTS; e++)
+		if (b->pmu_events >> e & 1)
+			kprintf(" %s %s", pmu_names[e],
+				number(text, v->totals.pmu.event[e] * 100 / v->totals.units, 2));
+	kprintf("\n");
+}
+
+static void print_pmu(const struct bench *b)
+{
+	if (b->pmu_why) {
+		kprintf("pmu: not here: %s\n", b->pmu_why);
+		return;
+	}
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (b->variant[i].totals.units)
+			print_pmu_row(b, &b->variant[i]);
+	kprintf("pmu: no counter for");
+	for (unsigned e = 0; e < PMU_EVENTS; e++)
+		if (!(b->pmu_events >> e & 1))
+			kprintf(" %s", pmu_names[e]);
+	kprintf("\n");
+}
+
+/* SMIs and a clock that was not the nominal one, where the machine tells. */
+static void print_disturbances(const struct bench_noise *n)
+{
+	if (n->smis)
+		kprintf("# %lu system management interrupts fell into this run\n", n->smis);
+	if (n->clock_known && (n->slowest < 97 || n->fastest > 103))
+		kprintf("# the CPUs ran at %lu to %lu %% of their nominal clock\n", n->slowest,
+			n->fastest);
+}
+
 static bool shows_times(const struct bench *b)
 {
 	for (unsigned i = 0; i < b->series_count; i++)
@@ -223,6 +263,9 @@ void table_print(struct bench *b, struct bench *floor)
 					  "fewer than 6"
 					: "95 % by order statistics, whatever the distribution");
 		print_noise(b);
+		if (b->params.pmu)
+			print_pmu(b);
+		print_disturbances(&b->noise);
 	}
 	if (floor && floor->reps_done)
 		print_floor(floor);

@@ -23,6 +23,7 @@ enum {
 	BOOT_MAX_CONSOLES = 8, /* as many as Linux takes */
 	BOOT_DEFAULT_CONSOLES = 2,
 	BOOT_PCI_WINDOWS = 2, /* below 4 GiB, and anywhere */
+	BOOT_MAX_IOMMUS = 64, /* a large server has one for each of its PCI root complexes */
 	BOOT_MAX_VIRTIO = 32, /* devices of virtio-mmio: as many as QEMU's board has places for */
 };
 
@@ -102,6 +103,16 @@ struct boot_console_word { /* a console= of the boot line */
 	const char *remark; /* what is not done of it, or NULL */
 	struct boot_console console;
 };
+
+enum boot_iommu_kind { BOOT_IOMMU_INTEL, BOOT_IOMMU_AMD, BOOT_IOMMU_SMMU2, BOOT_IOMMU_SMMU3 };
+
+struct boot_iommu {
+	enum boot_iommu_kind kind;
+	paddr_t base; /* of its registers */
+};
+
+/* One that resets the machine unless somebody tells it not to. */
+enum boot_watchdog { BOOT_WATCHDOG_NONE, BOOT_WATCHDOG_OFF, BOOT_WATCHDOG_RUNS };
 
 struct boot_hmat { /* per initiator node and target node; 0 = not given */
 	u32 read_latency_ps[MAX_NODES][MAX_NODES];
@@ -236,6 +247,10 @@ struct bootinfo {
 	struct boot_arm64 arm64;
 	struct boot_acpi acpi;
 	struct boot_pci pci;
+	struct boot_iommu iommus[BOOT_MAX_IOMMUS];
+	unsigned iommu_count, iommus_dropped;
+	u8 dmar_flags; /* bit 0: interrupts can be remapped, 1: no x2APIC please, 2: keep the IOMMU on */
+	enum boot_watchdog watchdog; /* as WDAT says */
 	paddr_t virtio_mmio[BOOT_MAX_VIRTIO]; /* registers; most have no device behind them */
 	unsigned virtio_mmio_count;
 

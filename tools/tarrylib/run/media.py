@@ -23,6 +23,7 @@ ARGS_MARK = b"# tarry: boot line of this run, else blank\n"
 GRUB_MODULES = ("normal configfile test echo serial terminal iso9660 part_gpt part_msdos fat "
                 "search search_fs_file reboot halt all_video")
 
+# memrw: to look at registers from GRUB's command line, and for tests to leave them as some firmware does.
 # all_video: under UEFI there is no framebuffer without it. Output goes where the kernel's goes: to the screen and to
 # the serial lines that are there. GRUB asks firmware for them; one that is missing is no error.
 CONFIG = """\
@@ -69,7 +70,7 @@ def menu(s: Settings) -> str:
 
 def _grub_options(s: Settings) -> list[str]:
     if s.arch == "x86_64":
-        return [f"--install-modules={GRUB_MODULES} multiboot2"]
+        return [f"--install-modules={GRUB_MODULES} memrw multiboot2"]
     return ["-d", str(_arm64_modules(s)), f"--install-modules={GRUB_MODULES} linux"]
 
 
