@@ -258,8 +258,11 @@ static void end(struct change_subscriber *sub, const struct change *c)
 		return;
 	spin_lock(&s->lock);
 	ASSERT(s->changing);
-	/* Release: the entries as they are now before the count; pairs with the acquire in softmmu_fault(). */
-	store_release(&s->ended, s->ended + 1);
+	/*
+	 * Relaxed. The entries went by an exchange, a full barrier: whoever sees the count finds none of them. What he
+	 * finds instead may be older than what is there now, but is nothing that a guest could use.
+	 */
+	store_relaxed(&s->ended, s->ended + 1);
 	s->changing--;
 	s->owing -= c->gathers;
 	spin_unlock(&s->lock);
@@ -296,8 +299,11 @@ static void put(u64 *entry, paddr_t pa, bool writable)
 	if (old & SOFT_ZAPPED && (old & SOFT_FRAME) == pa)
 		count(secondary_useless);
 	count(secondary_refills);
-	/* Release: the walk that found it, and so what it names, before the entry; pairs with walk(). */
-	store_release(entry, pa | SOFT_VALID | (writable ? SOFT_WRITE : 0));
+	/*
+	 * Relaxed. Its address comes from the space's entry, and the guest reaches the contents through it: each depends
+	 * on the one before, as in pt_install().
+	 */
+	store_relaxed(entry, pa | SOFT_VALID | (writable ? SOFT_WRITE : 0));
 }
 
 enum installed { INSTALLED, CHANGES, CHANGED };
@@ -333,7 +339,7 @@ bool softmmu_fault(struct softmmu *s, u64 page, bool write)
 
 	count(guest_exits_fault);
 	for (;;) {
-		/* Acquire: before the walk; pairs with end(). */
+		/* Acquire: before the walk. Partner: what took the entries, before end() counted. */
 		u64 ended = load_acquire(&s->ended);
 
 		if (!look_up(s->as, va, write, &found)) {

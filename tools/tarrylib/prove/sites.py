@@ -11,7 +11,8 @@ from pathlib import Path
 FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm/context.c", "mm/asid.c",
          "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
          "mm/include/mm/page.h", "mm/collect.c", "mm/migrate*.c", "mm/fault*.c", "mm/pin.c", "mm/include/mm/entry_page.h",
-         "mm/hint.c", "mm/scan.c", "mm/range.c", "mm/object.c", "mm/debt.c", "mm/deferral.c", "mm/knob.c", "mm/knobs.c",
+         "mm/hint.c", "mm/scan.c", "mm/scan_spare.c", "mm/softmmu.c", "mm/range.c", "mm/object.c", "mm/debt.c", "mm/deferral.c",
+         "mm/knob.c", "mm/knobs.c",
          "mm/pmm.c", "mm/pmm_slow.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
@@ -103,9 +104,9 @@ def relaxed_bits(code: str) -> Iterator[tuple[int, int, str]]:
 
 RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     # Not the call of tlb_flush_rolled_over(): its body is one flush.
-    ("flush left out", statements(r"rule_flush_entry|tlb_flush_(?!rolled_over)\w+|tlb_bcast_(?!prepare)\w+|tlb_gather_flush|flush_here|"
-                                  r"tlb_expire|flush_owing|zap_flush|rmap_edit_end|context_leave")),
-    ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry")),
+    ("flush left out", statements(r"rule_flush_entry|flush(?=\(s, )|tlb_flush_(?!rolled_over)\w+|tlb_bcast_(?!prepare)\w+|"
+                                  r"tlb_gather_flush|flush_here|tlb_expire|flush_owing|zap_flush|rmap_edit_end|context_leave")),
+    ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry|gather_range")),
     ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
     ("acquire weakened", replaced(r"\bload_acquire\(", "load_relaxed(")),
     # wanted: a hint that changes only the order in which a batch moves.
@@ -139,6 +140,12 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("recheck left out", replaced(r"pte_pa\(pte, \S+\) == page_to_phys\((?:b->)?src\)", "true")),
     ("recheck left out", replaced(r" && w\.taken == load_relaxed\(&src->mapcount\)", "")),
     ("recheck left out", taken_as_true("freeze")),
+    ("recheck left out", replaced(r"!changes && (?=s->ended)", "")),
+    ("recheck left out", replaced(r"(?<=!changes) && s->ended == ended", "")),
+    ("owed flush left out", replaced(r" \|\| (?:s->owing(?! >)|s->owing > 1|\(gather->by_scanner && s->owing > 1\))", "")),
+    ("owed flush left out", replaced(r"s->owing\+\+;", ";")),
+    ("owed flush left out", replaced(r"s->owing \+= c->gathers \|\| flushes;", "s->owing += flushes;")),
+    ("zap left out", replaced(r"\bzap_range\(s, &r\)", "false")),
     ("bits lost", replaced(r"\bgot\.v != t\.old\.v", "false")),
     ("recheck left out", replaced(r"(?:load_relaxed\(slot\)|slot_load\(slot\))\.v == seen\.v", "true")),
     ("recheck left out", replaced(r"!slot_is_none\(slot_load\(slot\)\)", "false")),
