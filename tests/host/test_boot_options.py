@@ -6,6 +6,7 @@ Prints KTAP and ends with "N passed, N failed".
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -61,7 +62,17 @@ def documents() -> None:
     OUT.result("servers.md", done.returncode == 0, done.stderr)
 
 
+def tried() -> None:
+    """Each option is given by some test, beyond the one that gives all of them (tests/scripts/boot_line.py)."""
+    places = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.c"), ROOT / "tests/cases.cfg", *(ROOT / "tools/tarrylib/run").glob("*.py")]
+    text = "\n".join(p.read_text("utf-8") for p in places if p.name not in ("boot_line.py", Path(__file__).name))
+    untried = [o.name for o in boot_options.declared() if not re.search(rf"(?<![\w.]){re.escape(o.name.partition('NAME')[0])}\w*=", text)
+               and f'"{o.name}"' not in text]
+    OUT.result("each-has-a-test", not untried, " ".join(untried))
+
+
 def main() -> int:
+    tried()
     wrong = boot_options.mistakes()
     OUT.result("declared-where-read", not wrong and len(boot_options.declared()) > 15, "; ".join(wrong))
     planted()

@@ -3,7 +3,7 @@
 
 import re
 
-from common import boot, main, qemu, result, settings
+from common import Console, boot, main, qemu, result, settings
 import boot_options
 
 # One value for each, under which the machine still runs and prints.
@@ -14,7 +14,16 @@ VALUES = {"apic": "auto", "check": "full", "copy": "mov8", "det": "0", "det.seed
 GIVEN_ANYWAY = ("console", "tarry.run")
 
 
+def halts() -> None:
+    """end=halt: the verdict is the last thing on the screen, and the machine stays."""
+    with Console(ARGS="end=halt", CMD="show batch; bench nothing") as console:
+        shown = console.expect(b"TARRY-END rc=2")
+        console.read(1.0)
+        result("end", b"verdict: FAILED; the machine stays as it is" in shown and console.process.poll() is None, f"{shown[-200:]!r}")
+
+
 def body() -> None:
+    halts()
     network = qemu.has_network(settings())
     options = [o for o in boot_options.declared(settings().arch) if network or not o.file.startswith("kernel/net/")]
     words = [f"{o.name.replace('NAME', 'batch')}={VALUES[o.name]}" for o in options if o.name in VALUES]

@@ -43,6 +43,11 @@ def body() -> None:
     known = re.match(r"L1d \d+K, L1i \d+K, L2 \d+[KM]", facts["caches"])
     result("caches", bool(known), facts["caches"])
     result("clock", abs(record["clock_hz"] // 1000 - int(re.search(r"(\d+) kHz", facts["clock"])[1])) <= 1, facts["clock"])
+    fewer, _, _ = look(SMP=4, ARGS="nr_cpus=2")
+    result("nr_cpus", fewer["cpus"].startswith("2 online of "), fewer["cpus"])
+    by = {args: records.extract(boot("bench migrate --pages 16 --rounds 1 --warmup 0 --threads 0", SMP=1, ARGS=args).text).records[0]["trust_by"]
+          for args in ("host.cpus=0", "host.cpus=64")}
+    result("trust-by", by == {"host.cpus=0": "calibration", "host.cpus=64": "host.cpus and calibration"}, f"{by}")
     lost = small({"SMP": 1, "NODES": 1}, "one CPU", "one node", "an emulator")
     result("lacks", not lost, lost)
     _, _, record = look(SMP=2, NODES=16, MEM="4G")

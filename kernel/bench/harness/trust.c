@@ -258,6 +258,15 @@ const char *trust_why(const struct bench *b, char *buf, size_t size)
 	return buf;
 }
 
+const char *trust_by(void)
+{
+	if (det_mode)
+		return "instructions";
+	if (on_metal())
+		return "metal";
+	return host_cpus() ? "host.cpus and calibration" : "calibration";
+}
+
 bool bench_shown(const struct bench *b, unsigned series)
 {
 	return !b->series[series].time || b->series[series].trust != TRUST_COUNTS;

@@ -30,6 +30,8 @@ void trust_withdraw(struct bench *b, u64 round);
  * front. NULL: all show them.
  */
 const char *trust_why(const struct bench *b, char *buf, size_t size);
+/* What trust in times rests on here, for records. */
+const char *trust_by(void);
 /* May the values of a series be shown? */
 bool bench_shown(const struct bench *b, unsigned series);
 /*

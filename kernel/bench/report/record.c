@@ -287,6 +287,7 @@ static void put_head(const struct bench *b, const struct bench_variant *v, struc
 	json_key(j, "skipped"), json_string(j, v->skipped[0] ? v->skipped : NULL);
 	json_key(j, "interrupted"), json_bool(j, b->interrupted);
 	json_key(j, "trust"), json_string(j, trust_names[b->trust]);
+	json_key(j, "trust_by"), json_string(j, trust_by());
 	json_key(j, "trust_why"), json_string(j, trust_why(b, why, sizeof(why)));
 	put_or_null(j, "ns_per_instruction", bench_ns_per_instruction(), bench_ns_per_instruction(),
 		    0);
