@@ -5,7 +5,7 @@
  *
  *   1. Was the slot flushed as a whole after the newest of the unmaps?
  *   2. Has the sum of the CPU's log grown by just what the flushes of these pages
- *      add to it? See sums_agree().
+ *      add to it? See sums_agree(). Or was just their range broadcast last? See range_agrees().
  *   3. Is there a flush of each single page in the log?
  */
 #include <mm/oracle.h>
@@ -110,6 +110,21 @@ static bool sums_agree(const struct evidence_log *log, unsigned cpu, u32 slot, u
 	return grown == flushes && newest == slot;
 }
 
+/*
+ * Is the newest word of this CPU's log a broadcast of a range, whose n pages add up to `flushes`? Each is a page above
+ * the one before. Sums are no proof here either: see sums_agree().
+ */
+static bool range_agrees(const struct evidence_log *log, u32 slot, unsigned n, u64 flushes)
+{
+	u64 place = load_relaxed(&log->place), pairs = (u64)n * (n - 1) / 2;
+	u32 newest = (u16)place / sizeof(u64) + EVIDENCE_LOG_WORDS - 1;
+	u64 mark = load_relaxed(&log->word[newest % EVIDENCE_LOG_WORDS]);
+	u64 first = load_relaxed(&log->word[(newest - 1) % EVIDENCE_LOG_WORDS]);
+
+	return mark == (EVIDENCE_RANGE | n) && place >> 32 == slot &&
+	       n * first + (pairs << EVIDENCE_STAMP_BITS) == flushes;
+}
+
 /* Questions 2 and 3 at the top of the file. */
 static void check_pages(const struct tlb_evidence *ev, unsigned cpu, unsigned slot,
 			struct page **pages, unsigned n, u64 flushes)
@@ -197,7 +212,9 @@ static void check_broadcast(paddr_t root, struct page **pages, unsigned n, u64 n
 	if (evidence_bcast_asid_covers(asid, newest))
 		return;
 	/* bcast_stamp 0: nothing was prepared since the last wait, so every broadcast in the log is complete. */
-	if (likely(sums_agree(&ev->log, cpu_id(), issued, flushes) && !ev->bcast_stamp))
+	if (likely((sums_agree(&ev->log, cpu_id(), issued, flushes) ||
+		    range_agrees(&ev->log, issued, n, flushes)) &&
+		   !ev->bcast_stamp))
 		return;
 	/* transport=ipi: nothing was broadcast since the last of them was unmapped, and each CPU has flushed by itself. */
 	if (load_acquire(&ev->bcast_done) <= oracle_stamp(pages[n - 1]->unmap)) {

@@ -70,7 +70,7 @@ void smp_call(const struct cpumask *mask, void (*fn)(void *arg), void *arg)
 {
 	struct call_request *request = this_cpu_ptr(call_request);
 	unsigned self = cpu_id();
-	struct cpumask targets;
+	struct cpumask targets = {.bits = {0}};
 
 	ASSERT(cpumask_empty(&request->silent)); /* not from inside a called function */
 	for (unsigned w = 0; w < cpu_words; w++)

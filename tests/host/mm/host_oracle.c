@@ -50,3 +50,41 @@ void oracle_flush(struct aspace *as, vaddr_t va, unsigned level)
 	tlb_gather_add(&g, &as->ctx, va, level);
 	tlb_gather_flush(&g);
 }
+
+void oracle_take(struct aspace *as, vaddr_t va, unsigned i)
+{
+	va += i * PAGE_SIZE;
+	oracle_unmapped(host_page(as, va), &as->ctx, va, ORACLE_SITE(ORACLE_OTHER));
+}
+
+bool oracle_found_stale(struct aspace *as, vaddr_t va,
+			void (*step)(struct aspace *as, vaddr_t va, unsigned i))
+{
+	struct page *pages[ORACLE_MANY];
+	u64 unmap = 0, words = 0, released = 0;
+
+	for (unsigned i = 0; i < ORACLE_MANY; i++)
+		step(as, va, i);
+	for (unsigned i = 0; i < ORACLE_MANY; i++) {
+		pages[i] = host_page(as, va + i * PAGE_SIZE);
+		unmap |= pages[i]->unmap;
+		words += pages[i]->unmap_word;
+	}
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		ev->slot[ev->loaded].released = 0;
+		ev->loaded += EVIDENCE_SLOTS;
+	}
+	oracle_release(pages, ORACLE_MANY, unmap, words);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
+
+		ev->loaded -= EVIDENCE_SLOTS;
+		released |= ev->slot[ev->loaded].released;
+		ev->slot[ev->loaded].released = 0;
+	}
+	for (unsigned i = 0; i < ORACLE_MANY; i++)
+		oracle_shown(pages[i]);
+	return released;
+}

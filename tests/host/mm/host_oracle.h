@@ -5,7 +5,10 @@
 
 #include <mm/oracle.h>
 
-enum { ORACLE_PAGES = 33 }; /* of the space: one more than MANY of test_oracle_log.c */
+enum {
+	ORACLE_MANY = 32, /* pages that are released together */
+	ORACLE_PAGES, /* of the space: one more */
+};
 
 /* A new space of so many pages at *va, written, and loaded on both CPUs. */
 struct aspace *oracle_loaded_on_both(vaddr_t *va);
@@ -13,3 +16,11 @@ struct aspace *oracle_loaded_on_both(vaddr_t *va);
 struct oracle_unmap oracle_taken(struct aspace *as, vaddr_t va);
 /* Flush the one entry of this level. */
 void oracle_flush(struct aspace *as, vaddr_t va, unsigned level);
+/* Page number i is taken down now, and its frame has the record. */
+void oracle_take(struct aspace *as, vaddr_t va, unsigned i);
+/*
+ * A step for each of ORACLE_MANY pages, and then their frames are released: was the flush of one missed? Nothing is
+ * loaded meanwhile, so whoever would panic tells the next switch instead.
+ */
+bool oracle_found_stale(struct aspace *as, vaddr_t va,
+			void (*step)(struct aspace *as, vaddr_t va, unsigned i));

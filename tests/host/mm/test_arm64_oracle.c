@@ -2,7 +2,9 @@
 #include "host_oracle.h"
 
 #include <fake/machine.h>
+#include <mm/asid.h>
 #include <mm/knob.h>
+#include <asm/tlb.h>
 
 static struct aspace *start(vaddr_t *va, const char *transport)
 {
@@ -89,5 +91,103 @@ TEST(oracle_wants_walk_caches_flushed_of_a_table)
 	CHECK_EQ(oracle_ask(&table), ORACLE_STALE);
 	tlb_flush_context(&as->ctx);
 	CHECK_EQ(oracle_ask(&table), ORACLE_CLEAN);
+	aspace_destroy(as);
+}
+
+/* ---- ranges: one broadcast for frames that are released together --------------------------------- */
+
+static void issue(struct aspace *as, vaddr_t va, unsigned pages, unsigned other_asid)
+{
+	tlb_bcast_prepare();
+	tlb_bcast_issue_range(va, pages, (asid_t)(asid_of(&as->ctx, 0) + other_asid));
+}
+
+static void all_taken(struct aspace *as, vaddr_t va, unsigned i, vaddr_t first, unsigned pages)
+{
+	oracle_take(as, va, i);
+	if (i < ORACLE_MANY - 1)
+		return;
+	issue(as, first, pages, 0);
+	tlb_bcast_sync();
+}
+
+static void as_taken(struct aspace *as, vaddr_t va, unsigned i)
+{
+	all_taken(as, va, i, va, ORACLE_MANY);
+}
+
+static void one_more(struct aspace *as, vaddr_t va, unsigned i)
+{
+	all_taken(as, va, i, va, ORACLE_MANY + 1);
+}
+
+static void one_less(struct aspace *as, vaddr_t va, unsigned i)
+{
+	all_taken(as, va, i, va, ORACLE_MANY - 1);
+}
+
+static void a_page_above(struct aspace *as, vaddr_t va, unsigned i)
+{
+	all_taken(as, va, i, va + PAGE_SIZE, ORACLE_MANY);
+}
+
+static void first_page_alone(struct aspace *as, vaddr_t va, unsigned i)
+{
+	all_taken(as, va, i, va, 1);
+}
+
+static void before_it_was_taken(struct aspace *as, vaddr_t va, unsigned i)
+{
+	if (!i) {
+		issue(as, va, ORACLE_MANY, 0);
+		tlb_bcast_sync();
+	}
+	oracle_take(as, va, i);
+}
+
+static void of_another_asid(struct aspace *as, vaddr_t va, unsigned i)
+{
+	oracle_take(as, va, i);
+	if (i < ORACLE_MANY - 1)
+		return;
+	issue(as, va, ORACLE_MANY, 1);
+	tlb_bcast_sync();
+}
+
+static void not_waited_for(struct aspace *as, vaddr_t va, unsigned i)
+{
+	oracle_take(as, va, i);
+	if (i == ORACLE_MANY - 1)
+		issue(as, va, ORACLE_MANY, 0);
+}
+
+TEST(oracle_takes_a_broadcast_of_just_the_pages_or_more)
+{
+	vaddr_t va;
+	struct aspace *as = start(&va, "bcast");
+
+	CHECK(as);
+	for (unsigned round = 0; round < 3; round++) {
+		CHECK(!oracle_found_stale(as, va, as_taken));
+		CHECK(!oracle_found_stale(as, va, one_more));
+	}
+	aspace_destroy(as);
+}
+
+TEST(oracle_misses_what_a_broadcast_left_out)
+{
+	vaddr_t va;
+	struct aspace *as = start(&va, "bcast");
+
+	CHECK(as);
+	for (unsigned round = 0; round < 3; round++) {
+		CHECK(oracle_found_stale(as, va, one_less));
+		CHECK(oracle_found_stale(as, va, a_page_above));
+		CHECK(oracle_found_stale(as, va, first_page_alone));
+		CHECK(oracle_found_stale(as, va, before_it_was_taken));
+		CHECK(oracle_found_stale(as, va, of_another_asid));
+		CHECK(oracle_found_stale(as, va, not_waited_for));
+		tlb_bcast_sync();
+	}
 	aspace_destroy(as);
 }

@@ -123,55 +123,16 @@ TEST(oracle_knows_that_a_log_went_round_while_it_was_read)
 
 /* ---- many frames at once ------------------------------------------------------------ */
 
-enum { MANY = 32, ODD_ONE = 9, ROUNDS = 256 };
-
-static void take(struct aspace *as, vaddr_t va, unsigned i)
-{
-	va += i * PAGE_SIZE;
-	oracle_unmapped(host_page(as, va), &as->ctx, va, ORACLE_SITE(ORACLE_OTHER));
-}
+enum { MANY = ORACLE_MANY, ODD_ONE = 9, ROUNDS = 256 };
 
 static void drop(struct aspace *as, vaddr_t va, unsigned i)
 {
 	oracle_flush(as, va + i * PAGE_SIZE, 0);
 }
 
-/* Nothing is loaded meanwhile, so whoever would panic tells the next switch instead. */
-static bool found_stale(struct aspace *as, vaddr_t va,
-			void (*step)(struct aspace *as, vaddr_t va, unsigned i))
-{
-	struct page *pages[MANY];
-	u64 unmap = 0, words = 0, released = 0;
-
-	for (unsigned i = 0; i < MANY; i++)
-		step(as, va, i);
-	for (unsigned i = 0; i < MANY; i++) {
-		pages[i] = host_page(as, va + i * PAGE_SIZE);
-		unmap |= pages[i]->unmap;
-		words += pages[i]->unmap_word;
-	}
-	for (unsigned cpu = 0; cpu < 2; cpu++) {
-		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-
-		ev->slot[ev->loaded].released = 0;
-		ev->loaded += EVIDENCE_SLOTS;
-	}
-	oracle_release(pages, MANY, unmap, words);
-	for (unsigned cpu = 0; cpu < 2; cpu++) {
-		struct tlb_evidence *ev = cpu_ptr(cpu, tlb_evidence);
-
-		ev->loaded -= EVIDENCE_SLOTS;
-		released |= ev->slot[ev->loaded].released;
-		ev->slot[ev->loaded].released = 0;
-	}
-	for (unsigned i = 0; i < MANY; i++)
-		oracle_shown(pages[i]);
-	return released;
-}
-
 static void in_order(struct aspace *as, vaddr_t va, unsigned i)
 {
-	take(as, va, i);
+	oracle_take(as, va, i);
 	drop(as, va, i);
 }
 
@@ -189,14 +150,14 @@ static void backwards(struct aspace *as, vaddr_t va, unsigned i)
 
 static void one_left_out(struct aspace *as, vaddr_t va, unsigned i)
 {
-	take(as, va, i);
+	oracle_take(as, va, i);
 	if (i != ODD_ONE)
 		drop(as, va, i);
 }
 
 static void one_in_another_s_stead(struct aspace *as, vaddr_t va, unsigned i)
 {
-	take(as, va, i);
+	oracle_take(as, va, i);
 	drop(as, va, i == ODD_ONE ? i - 1 : i);
 }
 
@@ -204,14 +165,14 @@ static void one_too_early(struct aspace *as, vaddr_t va, unsigned i)
 {
 	if (i == ODD_ONE)
 		drop(as, va, i);
-	take(as, va, i);
+	oracle_take(as, va, i);
 	if (i != ODD_ONE)
 		drop(as, va, i);
 }
 
 static void one_without_a_tick(struct aspace *as, vaddr_t va, unsigned i)
 {
-	take(as, va, i);
+	oracle_take(as, va, i);
 	if (i == ODD_ONE)
 		note_on_both(va + i * PAGE_SIZE, evidence_now(), 0);
 	else
@@ -220,7 +181,7 @@ static void one_without_a_tick(struct aspace *as, vaddr_t va, unsigned i)
 
 static void one_of_another_slot(struct aspace *as, vaddr_t va, unsigned i)
 {
-	take(as, va, i);
+	oracle_take(as, va, i);
 	note_on_both(va + i * PAGE_SIZE, evidence_tick(), i == ODD_ONE);
 }
 
@@ -234,7 +195,7 @@ static void with_a_turn(struct aspace *as, vaddr_t va, unsigned i)
 /* On one CPU each two are flushed at the other's time: sums cannot tell. */
 static void in_pairs_on(unsigned wrong, struct aspace *as, vaddr_t va, unsigned i)
 {
-	take(as, va, i);
+	oracle_take(as, va, i);
 
 	u64 stamp = evidence_tick();
 
@@ -261,10 +222,10 @@ TEST(oracle_takes_many_flushes_in_any_order_and_company)
 	struct aspace *as = oracle_loaded_on_both(&va);
 
 	for (unsigned round = 0; round < 3; round++) {
-		CHECK(!found_stale(as, va, in_order));
-		CHECK(!found_stale(as, va, with_another));
-		CHECK(!found_stale(as, va, backwards));
-		CHECK(!found_stale(as, va, with_a_turn));
+		CHECK(!oracle_found_stale(as, va, in_order));
+		CHECK(!oracle_found_stale(as, va, with_another));
+		CHECK(!oracle_found_stale(as, va, backwards));
+		CHECK(!oracle_found_stale(as, va, with_a_turn));
 	}
 	aspace_destroy(as);
 }
@@ -275,12 +236,12 @@ TEST(oracle_misses_one_flush_of_many)
 	struct aspace *as = oracle_loaded_on_both(&va);
 
 	for (unsigned round = 0; round < 3; round++) {
-		CHECK(found_stale(as, va, one_left_out));
-		CHECK(found_stale(as, va, one_in_another_s_stead));
-		CHECK(found_stale(as, va, one_too_early));
-		CHECK(found_stale(as, va, one_without_a_tick));
-		CHECK(found_stale(as, va, one_of_another_slot));
-		CHECK(!found_stale(as, va, in_order));
+		CHECK(oracle_found_stale(as, va, one_left_out));
+		CHECK(oracle_found_stale(as, va, one_in_another_s_stead));
+		CHECK(oracle_found_stale(as, va, one_too_early));
+		CHECK(oracle_found_stale(as, va, one_without_a_tick));
+		CHECK(oracle_found_stale(as, va, one_of_another_slot));
+		CHECK(!oracle_found_stale(as, va, in_order));
 	}
 	aspace_destroy(as);
 }
@@ -291,11 +252,11 @@ TEST(oracle_finds_before_long_what_sums_cannot_tell)
 	struct aspace *as = oracle_loaded_on_both(&va);
 	unsigned here = 0, there = 0;
 
-	CHECK(!found_stale(as, va, in_order)); /* from now on the sums are known */
+	CHECK(!oracle_found_stale(as, va, in_order)); /* from now on the sums are known */
 	for (unsigned round = 0; round < ROUNDS; round++)
-		here += found_stale(as, va, in_pairs_here);
+		here += oracle_found_stale(as, va, in_pairs_here);
 	for (unsigned round = 0; round < ROUNDS; round++)
-		there += found_stale(as, va, in_pairs_there);
+		there += oracle_found_stale(as, va, in_pairs_there);
 	CHECK(here && there);
 	CHECK(here < ROUNDS && there < ROUNDS); /* else there was no need for a sample */
 	aspace_destroy(as);
