@@ -93,6 +93,12 @@ test_discover_arm64_CFLAGS := -include arch/pgtable.h
 test_discover_arm64_SRCS := tests/host/check.c tests/host/test_discover_arm64.c boot/arm64/discover.c boot/bootinfo.c \
 		 kernel/lib/printf.c kernel/lib/utf8.c
 
+# test_boot_arm64.c includes boot/arm64/main.c
+HOST_TESTS += test_boot_arm64
+test_boot_arm64_INCLUDES := -Iarch/arm64/include -Iarch/include -Iboot/include -Ikernel/include -Imm/include -Itests/host
+test_boot_arm64_SRCS := tests/host/check.c tests/host/test_boot_arm64.c boot/bootinfo.c boot/ranges.c \
+			kernel/lib/printf.c kernel/lib/utf8.c
+
 HOST_TESTS += test_uart
 test_uart_INCLUDES := $(FAKE_INCLUDES)
 test_uart_SRCS := tests/host/check.c tests/host/test_uart.c kernel/drivers/uart.c \
