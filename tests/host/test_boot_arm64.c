@@ -185,7 +185,8 @@ TEST(device_tree_that_is_too_long)
 	fw.blob_size = FDT_MAX + 1;
 	CHECK_EQ(boot(0x4a000000, false), 1);
 	CHECK_EQ(fw.blob_len, FDT_MAX);
-	CHECK(bi->warning_count == 1 && strstr(bi->warnings[0], "2097153 bytes, only 2097152 read"));
+	CHECK(bi->warning_count == 1 &&
+	      strstr(bi->warnings[0], "2097153 bytes, only 2097152 read"));
 }
 
 TEST(uefi_names_tables_or_a_tree)
@@ -281,6 +282,7 @@ TEST(only_of_qemus_board_anything_is_assumed)
 	bi->arm64.gic_version = 2;
 	bi->arm64.gicd_base = 0x1230000;
 	CHECK_EQ(boot(0x4a000000, false), 1);
-	CHECK(bi->console.base == 0x1000 && bi->arm64.gicd_base == 0x1230000 && !bi->arm64.gicr_count);
+	CHECK(bi->console.base == 0x1000 && bi->arm64.gicd_base == 0x1230000 &&
+	      !bi->arm64.gicr_count);
 	CHECK_EQ(bi->warning_count, 0);
 }

@@ -34,10 +34,12 @@ void acpi_finish(struct bootinfo *of)
 	(void)of;
 }
 
-void consoles_open(struct bootinfo *of,
-		   bool (*reach)(struct bootinfo *, const struct boot_console *))
+static bool (*reach)(struct bootinfo *, const struct boot_console *);
+
+void consoles_open(struct bootinfo *of, bool (*by)(struct bootinfo *, const struct boot_console *))
 {
-	(void)of, (void)reach;
+	CHECK(of == &bi);
+	reach = by;
 }
 
 void panic(const char *fmt, ...)
@@ -135,4 +137,26 @@ TEST(nothing_is_mapped_behind_the_direct_map)
 	CHECK(map_phys(NULL, MEMORY - 4, 4) && !map_phys(NULL, MEMORY - 4, 5));
 	CHECK(!map_phys(NULL, DIRECT_SIZE, 1) && !map_phys(NULL, DIRECT_SIZE - 1, 2));
 	CHECK(!map_phys(NULL, ~0UL, 2));
+}
+
+TEST(consoles_are_used_only_where_they_are_mapped)
+{
+	struct boot_console io = {.type = BOOT_CONSOLE_16550_IO, .base = MEMORY}, c = io;
+
+	begin();
+	memset(&bi, 0, sizeof(bi));
+	consoles_open(&bi, reach_console);
+	CHECK(reach(&bi, &io)); /* ports need no mapping */
+	c.type = BOOT_CONSOLE_16550_MMIO;
+	CHECK(!reach(&bi, &c));
+	c.base = 0x3000;
+	CHECK(reach(&bi, &c));
+	c.type = BOOT_CONSOLE_SCREEN;
+	CHECK(!reach(&bi, &c)); /* of a screen what counts is the screen's memory, none here */
+	bi.screen.len = 0x1000;
+	bi.screen.base = MEMORY;
+	CHECK(!reach(&bi, &c));
+	bi.screen.base = MEMORY - 0x1000;
+	c.base = MEMORY;
+	CHECK(reach(&bi, &c));
 }
