@@ -48,6 +48,8 @@ def body() -> None:
     by = {args: records.extract(boot("bench migrate --pages 16 --rounds 1 --warmup 0 --threads 0", SMP=1, ARGS=args).text).records[0]["trust_by"]
           for args in ("host.cpus=0", "host.cpus=64")}
     result("trust-by", by == {"host.cpus=0": "calibration", "host.cpus=64": "host.cpus and calibration"}, f"{by}")
+    block = records.extract(boot("bench mem --rounds 1 --warmup 0; bench mem --rounds 1 --warmup 0", SMP=1, DET=1).text)
+    result("with-a-run", len(block.machines) == 1 and len(block.records) > 1 and not block.damaged, f"{len(block.machines)}, {block.damaged}")
     lost = small({"SMP": 1, "NODES": 1}, "one CPU", "one node", "an emulator")
     result("lacks", not lost, lost)
     _, _, record = look(SMP=2, NODES=16, MEM="4G")

@@ -94,6 +94,7 @@ static void print_all(struct bench *b, struct bench *floor)
 		kprintf("# records=off: `results` prints the records of this run\n");
 		return;
 	}
+	machine_record_once();
 	if (!results_print())
 		return;
 	record_print_values(b);

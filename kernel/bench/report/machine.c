@@ -281,6 +281,14 @@ static void put_nodes(struct json *j)
 	json_array_end(j);
 }
 
+static bool told; /* the record was printed in this boot */
+
+void machine_record_once(void)
+{
+	if (!told)
+		machine_record_print();
+}
+
 void machine_record_print(void)
 {
 	static char record[RECORD], text[TEXT];
@@ -304,6 +312,7 @@ void machine_record_print(void)
 		kprintf("# no record for machine: too long\n");
 		return;
 	}
+	told = true;
 	record_print_mark(true);
 	record_print(record, record_seal(record, (size_t)len, sizeof(record)));
 	record_print_mark(false);

@@ -29,6 +29,8 @@ void record_print(const char *text, size_t len);
 /* `machine`: what was found, for people; the same as a record. */
 void machine_print(void);
 void machine_record_print(void);
+/* With a run's records, unless it was printed before: a capture stands by itself. */
+void machine_record_once(void);
 /* What gives a machine more of them: where `machine` says what is missing, and where a run is skipped. */
 #define MACHINE_MORE_NODES                                                                         \
 	"firmware: nodes per socket (NPS, SNC) 2 or 4, node interleaving off; QEMU: NODES=2"
