@@ -152,6 +152,10 @@ HOST_TESTS += test_iommu
 test_iommu_INCLUDES := $(FAKE_INCLUDES)
 test_iommu_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_iommu.c kernel/drivers/iommu.c $(BOOT_PARSERS)
 
+HOST_TESTS += test_noise
+test_noise_INCLUDES := -Ikernel/bench $(FAKE_INCLUDES) -Iarch/x86_64/include
+test_noise_SRCS := tests/host/check.c tests/host/test_noise.c arch/x86_64/noise.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c
+
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \
 		      kernel/core/option.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c

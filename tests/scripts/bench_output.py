@@ -71,7 +71,7 @@ LINE_MAX = 3500  # bytes of commands in one boot line
 
 MEASURED = re.compile(r"^(samples|scale\.ops_per_\w+|mean|median|stddev|cv|min|max|p\d+|ci95|outliers|phase_ns|settle_ns|pages_per_s|wait_ns|ack_ns|victim|longest_wait|"
                       r"quiet_gap|noise_floor_ns|node_pages|counters\.(oracle_unknown|timer_irqs)|points\.\d+\.(median|min|p99|cv|ci95).*|pmbench\.(threads|histogram|memory).*)")
-CHANGING = re.compile(r"^(crc|build|boot_id|version|copy|features|errata|clock.*|hw|cpu.*|host.*|noise.*)(\.|$)")
+CHANGING = re.compile(r"^(crc|kernel|build|boot_id|version|copy|features|errata|clock.*|hw|cpu.*|host.*|noise.*)(\.|$)")
 ASKED = ("params", "knobs", "schema", "name", "unit", "scheme", "variant", "skipped", "unsafe")
 PROGRESS = re.compile(r"# \w+: \d+ of \d+ rounds")
 NAMES = re.compile(r"^(schemes|knobs): .*")  # a new one changes nothing else
