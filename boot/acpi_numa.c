@@ -7,20 +7,21 @@ enum {
 	SRAT_MEMORY = 1,
 	SRAT_X2APIC = 2,
 	SRAT_GICC = 3,
+	SRAT_ITS = 4,
+	SRAT_INITIATOR = 5,
 	SRAT_TYPES,
 };
 
 static const u8 srat_min_len[SRAT_TYPES] = {
-	[SRAT_APIC] = 16,
-	[SRAT_MEMORY] = 40,
-	[SRAT_X2APIC] = 24,
-	[SRAT_GICC] = 18,
+	[SRAT_APIC] = 16, [SRAT_MEMORY] = 40, [SRAT_X2APIC] = 24,
+	[SRAT_GICC] = 18, [SRAT_ITS] = 12,    [SRAT_INITIATOR] = 32,
 };
 
 enum {
 	SRAT_ENTRIES = 48,
 	SRAT_ENABLED = 1,
 	SRAT_HOTPLUG = 2,
+	SRAT_HANDLE_PCI = 1,
 	SLIT_MATRIX = 44,
 	SLIT_MIN = 10, /* 0..9 are reserved; also the distance to oneself */
 };
@@ -142,6 +143,20 @@ static void srat_place_cpu(const struct acpi_table *t, const struct acpi_entry *
 			  e->off, cpu->hw_id, c->domain, t->bi->nodes[cpu->node].domain);
 }
 
+/* A device that is near to a domain (5.2.16.6): of PCI's first segment, as network cards are looked for there. */
+static void srat_note_device(const struct acpi_table *t, const struct acpi_entry *e)
+{
+	struct boot_pci *pci = &t->bi->pci;
+	u32 node = boot_domain_node(t->bi, acpi_u32(t, e->off + 4));
+
+	if (e->type != SRAT_INITIATOR || acpi_u8(t, e->off + 3) != SRAT_HANDLE_PCI ||
+	    acpi_u16(t, e->off + 8) || !(acpi_u32(t, e->off + 24) & SRAT_ENABLED) ||
+	    node == BOOT_NODE_NONE || pci->device_count == BOOT_PCI_DEVICES)
+		return;
+	pci->device[pci->device_count].near = (struct boot_near){.node = node, .known = true};
+	pci->device[pci->device_count++].function = acpi_u16(t, e->off + 10);
+}
+
 void acpi_srat_parse(const struct acpi_table *t)
 {
 	struct boot_node_range r;
@@ -158,6 +173,8 @@ void acpi_srat_parse(const struct acpi_table *t)
 			r.node = boot_domain_node(t->bi, domain);
 			if (r.node != BOOT_NODE_NONE)
 				boot_add_node_range(t->bi, &r, "SRAT", e.off);
+		} else {
+			srat_note_device(t, &e);
 		}
 	}
 }

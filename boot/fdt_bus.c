@@ -16,6 +16,14 @@ static u64 two_cells(const struct fdt_prop *p, u32 off)
 	return (u64)fdt_cell(p, off) << 32 | fdt_cell(p, off + 4);
 }
 
+static struct boot_near near(const struct fdt_tree *t, const struct fdt_node *node)
+{
+	u32 domain = fdt_u32(t, node, "numa-node-id", BOOT_NODE_NONE);
+	u32 found = domain == BOOT_NODE_NONE ? domain : boot_domain_node(t->bi, domain);
+
+	return (struct boot_near){.node = found, .known = found != BOOT_NODE_NONE};
+}
+
 /* Windows of memory; those of I/O ports are no use to us. */
 static void read_windows(const struct fdt_path *path, struct boot_pci *pci)
 {
@@ -66,6 +74,7 @@ static void read_pci(const struct fdt_tree *t, const struct fdt_path *path)
 	pci->ecam.bus_first = (u8)first;
 	pci->ecam.bus_last = (u8)MIN(last, (u32)BUS_MAX);
 	pci->ecam.known = true;
+	pci->near = near(t, node);
 	read_windows(path, pci);
 }
 
@@ -74,9 +83,11 @@ void fdt_read_bus(const struct fdt_tree *t, const struct fdt_path *path)
 	const struct fdt_node *node = &path->at[path->depth];
 	u64 base, len;
 
-	if (fdt_compatible(node, "pci-host-ecam-generic"))
+	if (fdt_compatible(node, "pci-host-ecam-generic")) {
 		read_pci(t, path);
-	else if (fdt_compatible(node, "virtio,mmio") && fdt_enabled(t, node) &&
-		 t->bi->virtio_mmio_count < BOOT_MAX_VIRTIO && fdt_reg(t, path, 0, &base, &len))
+	} else if (fdt_compatible(node, "virtio,mmio") && fdt_enabled(t, node) &&
+		   t->bi->virtio_mmio_count < BOOT_MAX_VIRTIO && fdt_reg(t, path, 0, &base, &len)) {
+		t->bi->virtio_mmio_near[t->bi->virtio_mmio_count] = near(t, node);
 		t->bi->virtio_mmio[t->bi->virtio_mmio_count++] = base;
+	}
 }

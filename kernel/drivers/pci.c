@@ -119,6 +119,17 @@ int pci_find(const struct pci_id *ids, struct pci_function *f)
 	return -ENODEV;
 }
 
+u32 pci_node(const struct pci_function *f, u32 otherwise)
+{
+	const struct boot_pci *pci = &kernel_bootinfo->pci;
+	u16 function = (u16)(f->bus << 8 | f->device << 3 | f->function);
+
+	for (unsigned i = 0; i < pci->device_count; i++)
+		if (pci->device[i].function == function)
+			return pci->device[i].near.node;
+	return pci->near.known ? pci->near.node : otherwise;
+}
+
 unsigned pci_capability(const struct pci_function *f, u8 id, unsigned n)
 {
 	unsigned at = 0;

@@ -124,6 +124,48 @@ TEST(srat_what_does_not_count)
 	CHECK_EQ(r.bi.warning_count, 0);
 }
 
+/* ACPI 6.5, table 5.65 and 5.66. */
+static void srat_initiator(struct table *t, u8 kind, u32 domain, u16 segment, u16 function,
+			   u32 flags)
+{
+	table_8(t, 5);
+	table_8(t, 32);
+	table_8(t, 0);
+	table_8(t, kind);
+	table_32(t, domain);
+	table_16(t, segment);
+	table_16(t, function);
+	table_zeros(t, 12);
+	table_32(t, flags);
+	table_32(t, 0);
+}
+
+TEST(srat_devices_of_pci)
+{
+	struct table t;
+
+	run_begin(&r);
+	add_cpus(2, 1);
+	srat_begin(&t, 3);
+	srat_apic(&t, 0, 3, ENABLED);
+	srat_apic(&t, 1, 7, ENABLED);
+	srat_memory(&t, 3, 0, GIB, ENABLED);
+	srat_memory(&t, 7, 4 * GIB, GIB, ENABLED);
+	srat_initiator(&t, 0, 7, 0, 0x10, ENABLED); /* a handle of ACPI's */
+	srat_initiator(&t, 1, 7, 1, 0x11, ENABLED); /* another segment */
+	srat_initiator(&t, 1, 7, 0, 0x12, 0); /* disabled */
+	srat_initiator(&t, 1, 9, 0, 0x13, ENABLED); /* a domain that nothing else is in */
+	srat_initiator(&t, 1, 7, 0, 0x1a08, ENABLED);
+	for (unsigned i = 0; i < BOOT_PCI_DEVICES; i++)
+		srat_initiator(&t, 1, 3, 0, (u16)(0x20 + i), ENABLED);
+	CHECK(finish_with(&t) == NULL);
+	CHECK_EQ(r.bi.pci.device_count, BOOT_PCI_DEVICES);
+	CHECK_EQ(r.bi.pci.device[0].function, 0x1a08);
+	CHECK(r.bi.pci.device[0].near.known && r.bi.pci.device[0].near.node == 1);
+	CHECK(r.bi.pci.device[1].near.node == 0 && r.bi.pci.device[1].function == 0x20);
+	CHECK(!r.bi.pci.near.known);
+}
+
 TEST(srat_hotplug_memory_is_marked)
 {
 	struct table t;

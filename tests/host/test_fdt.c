@@ -130,9 +130,11 @@ TEST(a_whole_machine)
 	CHECK_STR(r.bi.cmdline, "tarry.run=test");
 }
 
-static void host_bridge(u32 first_bus, u32 last_bus)
+static void host_bridge(u32 first_bus, u32 last_bus, int domain)
 {
 	dt_node(&d, "pcie@10000000");
+	if (domain >= 0)
+		dt_cells(&d, "numa-node-id", 1, domain);
 	dt_string(&d, "compatible", "pci-host-ecam-generic");
 	dt_cells(&d, "#address-cells", 1, 3);
 	dt_cells(&d, "#size-cells", 1, 2);
@@ -144,19 +146,40 @@ static void host_bridge(u32 first_bus, u32 last_bus)
 	dt_close(&d);
 }
 
+static void virtio_place(u32 base, int domain)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "virtio_mmio@%x", base);
+	dt_node(&d, name);
+	dt_string(&d, "compatible", "virtio,mmio");
+	dt_cells(&d, "reg", 4, 0, base, 0, 0x200);
+	if (domain >= 0)
+		dt_cells(&d, "numa-node-id", 1, domain);
+	dt_close(&d);
+}
+
+TEST(nodes_that_buses_are_near_to)
+{
+	begin();
+	two_nodes();
+	host_bridge(0, 255, 1);
+	virtio_place(0xa000000, 1);
+	virtio_place(0xa000200, 0);
+	virtio_place(0xa000400, 9); /* there is no such node */
+	CHECK_EQ(finish(), 0);
+	CHECK(r.bi.pci.near.known && r.bi.pci.near.node == 1);
+	CHECK(r.bi.virtio_mmio_near[0].known && r.bi.virtio_mmio_near[0].node == 1);
+	CHECK(r.bi.virtio_mmio_near[1].known && r.bi.virtio_mmio_near[1].node == 0);
+	CHECK(!r.bi.virtio_mmio_near[2].known);
+}
+
 TEST(buses_on_which_cards_are)
 {
 	begin();
-	host_bridge(4, 255);
-	for (u32 i = 0; i < BOOT_MAX_VIRTIO + 2; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "virtio_mmio@%x", 0xa000000 + i * 0x200);
-		dt_node(&d, name);
-		dt_string(&d, "compatible", "virtio,mmio");
-		dt_cells(&d, "reg", 4, 0, 0xa000000 + i * 0x200, 0, 0x200);
-		dt_close(&d);
-	}
+	host_bridge(4, 255, -1);
+	for (u32 i = 0; i < BOOT_MAX_VIRTIO + 2; i++)
+		virtio_place(0xa000000 + i * 0x200, -1);
 	CHECK_EQ(finish(), 0);
 	CHECK(r.bi.pci.ecam.known);
 	CHECK_EQ(r.bi.pci.ecam.base, 0x4010000000 - 0x400000); /* of bus 0 */
@@ -169,8 +192,9 @@ TEST(buses_on_which_cards_are)
 	CHECK_EQ(r.bi.pci.window[1].len, 0x8000000000);
 	CHECK_EQ(r.bi.virtio_mmio_count, BOOT_MAX_VIRTIO);
 	CHECK_EQ(r.bi.virtio_mmio[1], 0xa000200);
+	CHECK(!r.bi.pci.near.known && !r.bi.virtio_mmio_near[1].known);
 	begin();
-	host_bridge(4, 3);
+	host_bridge(4, 3, -1);
 	CHECK_EQ(finish(), 0);
 	CHECK(!r.bi.pci.ecam.known);
 	CHECK(run_warned(&r, "PCI buses 4 to 3"));

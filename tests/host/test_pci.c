@@ -285,6 +285,49 @@ static void begin_card(void)
 	start_rings();
 }
 
+static u32 asked_of; /* the node whose memory was asked for last */
+
+static void *allocate(size_t bytes, u32 node)
+{
+	asked_of = node;
+	return calloc(1, bytes);
+}
+
+/* Where the rings lie of a card at 00:02.0, on a CPU of node 0. */
+static u32 node_of_rings(void)
+{
+	struct netdev dev = {0};
+	int err;
+
+	registers[R_RAL / 4] = 0x12005452;
+	registers[R_RAH / 4] = (u32)RAH_VALID | 0x5634;
+	put(0, 2, PCI_BAR0, WINDOW, 4);
+	asked_of = 99;
+	err = probe_82540em(&dev);
+	free(card.shared);
+	card.shared = NULL;
+	return !err && dev.node == asked_of ? asked_of : 99;
+}
+
+TEST(rings_lie_on_the_cards_node)
+{
+	kmem.alloc = allocate;
+	begin();
+	add(0, 2, 0x8086, 0x100e);
+	CHECK_EQ(node_of_rings(), 0); /* nobody says: this CPU's */
+	bi.pci.near = (struct boot_near){.node = 3, .known = true};
+	CHECK_EQ(node_of_rings(), 3); /* all that is behind the bridge */
+	bi.pci.device[0].function = 0x11;
+	bi.pci.device[0].near = (struct boot_near){.node = 1, .known = true};
+	bi.pci.device[1].function = 0x10;
+	bi.pci.device[1].near = (struct boot_near){.node = 2, .known = true};
+	bi.pci.device_count = 2;
+	CHECK_EQ(node_of_rings(), 2); /* this one by itself */
+	CHECK_EQ(pci_node(&(struct pci_function){.bus = 1}, 7), 3);
+	bi.pci.near.known = false;
+	CHECK_EQ(pci_node(&(struct pci_function){.bus = 1}, 7), 7);
+}
+
 TEST(frames_in_order)
 {
 	static u8 frame_of_ours[60];

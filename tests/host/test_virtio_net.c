@@ -21,7 +21,7 @@ void printk(const char *fmt __unused, ...)
 
 u64 fake_mmio_read(paddr_t pa __unused, unsigned bytes __unused)
 {
-	return 0;
+	return ~0UL; /* every feature */
 }
 
 void fake_mmio_write(paddr_t pa __unused, u64 v __unused, unsigned bytes __unused)
@@ -69,11 +69,48 @@ static unsigned give(unsigned q, u32 len)
 	return id;
 }
 
-static const struct virtio_transport transport = {.tell = told};
+/* A device of node 5 whose registers agree to everything. */
+static u8 status_is;
+static u32 asked_of; /* the node whose memory was asked for last */
 
-int virtio_pci_find_net(struct virtio_device *v __unused)
+static u8 read_status(struct virtio_device *v __unused)
 {
-	return -ENODEV;
+	return status_is;
+}
+
+static void write_status(struct virtio_device *v __unused, u8 status)
+{
+	status_is = status;
+}
+
+static unsigned queue_max(struct virtio_device *v __unused, unsigned q __unused)
+{
+	return VIRTIO_RING;
+}
+
+static bool queue_start(struct virtio_device *v __unused, unsigned q __unused,
+			unsigned size __unused, paddr_t desc __unused, paddr_t avail __unused,
+			paddr_t used __unused)
+{
+	return true;
+}
+
+static const struct virtio_transport transport = {.status = read_status,
+						  .set_status = write_status,
+						  .queue_max = queue_max,
+						  .queue_start = queue_start,
+						  .tell = told};
+
+static void *allocate(size_t bytes, u32 node)
+{
+	asked_of = node;
+	return aligned_alloc(64, ALIGN_UP(bytes, 64UL));
+}
+
+int virtio_pci_find_net(struct virtio_device *v)
+{
+	*v = (struct virtio_device){.transport = &transport, .node = 5};
+	return 0;
 }
 
 int virtio_mmio_find_net(struct virtio_device *v __unused)
@@ -92,6 +129,18 @@ static void begin(void)
 	virtio_ring_init(&card.tx, &tx, 0x200000, 4, false);
 	for (unsigned i = 0; i < card.rx.size; i++)
 		virtio_ring_give(&card.rx, i, VIRTIO_BUFFER);
+}
+
+TEST(rings_lie_on_the_devices_node)
+{
+	struct netdev dev = {0};
+
+	kmem.alloc = allocate;
+	CHECK_EQ(probe_pci(&dev), 0);
+	CHECK_EQ(asked_of, 5);
+	CHECK_EQ(dev.node, 5);
+	free(card.rx.shared);
+	free(card.tx.shared);
 }
 
 TEST(frames_come)

@@ -176,10 +176,13 @@ class Console:
         self.seen = b""  # everything printed so far
         self.at = 0  # what expect() has consumed of it
 
+    def command(self, scratch: Path) -> list[str]:
+        """What is started; for those whose machine has more than settings describe."""
+        return qemu.command(self.settings, scratch, self.serial, self.medium)
+
     def __enter__(self) -> "Console":
         self.scratch = tempfile.TemporaryDirectory(prefix="tarry-")
-        argv = qemu.command(self.settings, Path(self.scratch.name), self.serial, self.medium)
-        self.process = guest.start(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = guest.start(self.command(Path(self.scratch.name)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, bufsize=0)
         self.input, self.output = self.process.stdin.fileno(), self.process.stdout.fileno()
         return self

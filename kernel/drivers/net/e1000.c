@@ -248,7 +248,7 @@ static int probe(struct netdev *dev, u16 device)
 	if (err)
 		return err;
 	ksnprintf(dev->where, sizeof(dev->where), "PCI %02x:%02x.%x", f.bus, f.device, f.function);
-	dev->node = this_cpu_ptr(cpu_self)->node;
+	dev->node = pci_node(&f, this_cpu_ptr(cpu_self)->node);
 	dev->send = send;
 	dev->receive = receive;
 	dev->link_up = link_up;

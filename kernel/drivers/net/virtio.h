@@ -65,6 +65,7 @@ int virtio_ring_take(struct virtio_ring *r, u32 *len);
 
 struct virtio_device {
 	char where[24];
+	u32 node; /* for its rings: what firmware says, or this CPU's */
 	const struct virtio_transport *transport;
 	paddr_t common; /* registers of the device */
 	paddr_t config, notify; /* of its kind; where a queue is told of */

@@ -5,6 +5,7 @@
 #include <kernel/main.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
+#include <kernel/smp.h>
 #include <mm/kmap.h>
 #include <arch/mmio.h>
 
@@ -80,13 +81,17 @@ static const struct virtio_transport mmio = {
 int virtio_mmio_find_net(struct virtio_device *v)
 {
 	for (unsigned i = 0; i < kernel_bootinfo->virtio_mmio_count; i++) {
+		const struct boot_near *near = &kernel_bootinfo->virtio_mmio_near[i];
 		paddr_t at = kernel_bootinfo->virtio_mmio[i];
 
 		if (!kmap_device(at, LEN) || mmio_read32(at + R_MAGIC) != MAGIC ||
 		    mmio_read32(at + R_DEVICE) != DEVICE_NET)
 			continue;
-		*v = (struct virtio_device){
-			.transport = &mmio, .common = at, .config = at + R_CONFIG};
+		*v = (struct virtio_device){.transport = &mmio,
+					    .common = at,
+					    .config = at + R_CONFIG,
+					    .node = near->known ? near->node
+								: this_cpu_ptr(cpu_self)->node};
 		ksnprintf(v->where, sizeof(v->where), "%#lx", at);
 		if (mmio_read32(at + R_VERSION) == VERSION)
 			return 0;

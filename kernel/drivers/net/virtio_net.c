@@ -171,7 +171,7 @@ static const char *agree(struct virtio_device *v)
 static const char *start_queue(struct virtio_device *v, struct virtio_ring *r, unsigned q)
 {
 	unsigned size = VIRTIO_RING, most = v->transport->queue_max(v, q);
-	struct virtio_shared *shared = kmem.alloc(sizeof(*shared), this_cpu_ptr(cpu_self)->node);
+	struct virtio_shared *shared = kmem.alloc(sizeof(*shared), v->node);
 	paddr_t base;
 
 	if (!shared)
@@ -227,7 +227,7 @@ static int probe(struct netdev *dev, int (*find)(struct virtio_device *v))
 		return -EIO;
 	}
 	strlcpy(dev->where, v->where, sizeof(dev->where));
-	dev->node = this_cpu_ptr(cpu_self)->node;
+	dev->node = v->node;
 	dev->send = send;
 	dev->receive = receive;
 	dev->link_up = link_up;

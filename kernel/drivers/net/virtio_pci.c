@@ -4,6 +4,7 @@
 #include <kernel/pci.h>
 #include <kernel/printf.h>
 #include <kernel/printk.h>
+#include <kernel/smp.h>
 #include <arch/mmio.h>
 
 enum {
@@ -132,7 +133,8 @@ int virtio_pci_find_net(struct virtio_device *v)
 
 	if (err)
 		return err;
-	*v = (struct virtio_device){.transport = &pci};
+	*v = (struct virtio_device){.transport = &pci,
+				    .node = pci_node(&f, this_cpu_ptr(cpu_self)->node)};
 	ksnprintf(v->where, sizeof(v->where), "PCI %02x:%02x.%x", f.bus, f.device, f.function);
 	for (unsigned n = 0; (cap = pci_capability(&f, CAP_VENDOR, n)); n++)
 		take_capability(v, &f, cap);

@@ -24,6 +24,8 @@ enum {
 	BOOT_DEFAULT_CONSOLES = 2,
 	BOOT_PCI_WINDOWS = 2, /* below 4 GiB, and anywhere */
 	BOOT_MAX_IOMMUS = 64, /* a large server has one for each of its PCI root complexes */
+	BOOT_PCI_DEVICES =
+		16, /* of which firmware says what they are near to; more are not noted */
 	BOOT_MAX_VIRTIO = 32, /* devices of virtio-mmio: as many as QEMU's board has places for */
 };
 
@@ -170,7 +172,19 @@ struct boot_arm64 {
 	bool qemu; /* the board is QEMU's: semihosting may be there */
 };
 
+/* A node that firmware says a device is near to; known: it says one that we have. */
+struct boot_near {
+	u32 node;
+	bool known;
+};
+
 struct boot_pci { /* the first host bridge */
+	struct boot_near near; /* to all that is behind it, but for those below */
+	struct {
+		struct boot_near near;
+		u16 function; /* bus, device, function: 8, 5 and 3 bits */
+	} device[BOOT_PCI_DEVICES];
+	unsigned device_count;
 	struct {
 		paddr_t base; /* configuration space of bus 0, whether or not that bus is there */
 		u8 bus_first, bus_last;
@@ -252,6 +266,7 @@ struct bootinfo {
 	u8 dmar_flags; /* bit 0: interrupts can be remapped, 1: no x2APIC please, 2: keep the IOMMU on */
 	enum boot_watchdog watchdog; /* as WDAT says */
 	paddr_t virtio_mmio[BOOT_MAX_VIRTIO]; /* registers; most have no device behind them */
+	struct boot_near virtio_mmio_near[BOOT_MAX_VIRTIO];
 	unsigned virtio_mmio_count;
 
 	char warnings[BOOT_MAX_WARNINGS][BOOT_WARNING_LEN];

@@ -36,6 +36,9 @@ int pci_find(const struct pci_id *ids, struct pci_function *f);
  */
 paddr_t pci_map_bar(const struct pci_function *f, unsigned bar, u64 *len);
 
+/* The node that firmware says it is near to; otherwise, if it says none. */
+u32 pci_node(const struct pci_function *f, u32 otherwise);
+
 /* Let it answer at its BARs and read and write memory by itself; no interrupts by wire. */
 void pci_enable(const struct pci_function *f);
 

@@ -36,6 +36,8 @@
 #define TCP_DEFAULT_LISTEN_BACKLOG                                                                 \
 	12 /* half-open, of each service: one more is dropped, and its sender waits for seconds */
 
+#define TCP_MSL                                                                                    \
+	5000 /* ms: a test network is small, and a closed connection keeps its place for twice as long */
 #define TCP_MSS 1460 /* bytes: an Ethernet frame's 1500 without two headers of 20 */
 #define TCP_WND (8 * TCP_MSS)
 #define TCP_SND_BUF (16 * TCP_MSS)
