@@ -6,6 +6,7 @@
 #        tools/fetch.sh lwip           -> build/deps/lwip/ (sources of the TCP/IP stack, src/)
 #        tools/fetch.sh grub-arm64     -> build/deps/arm64/grub/ (modules for grub-mkrescue -d)
 #        tools/fetch.sh qemu           -> build/deps/qemu/ (a newer QEMU of the distribution's backports, for QEMU=)
+#        tools/fetch.sh promtool       -> build/deps/promtool (Prometheus' checker of metrics; 20 MB are fetched for it)
 #
 # The package comes from the distribution's archive as this machine is set up to use it; apt checks
 # the archive's signature. What is linked into the kernel is pinned by SHA-256 as well; a font with
@@ -57,13 +58,18 @@ grub-arm64) # only boots the image, so any version that the archive signs will d
 	result=$deps/grub/linux.mod
 	hint=''
 	;;
+promtool) # one program of it, which needs nothing else
+	package=prometheus
+	result=$build/deps/promtool
+	hint='; tests of /metrics do without it'
+	;;
 qemu) # runs beside the installed one, whose firmware it uses
 	package=qemu-system-x86
 	result=$build/deps/qemu/usr/bin/qemu-system-x86_64
 	hint=''
 	;;
 *)
-	say "usage: tools/fetch.sh console-font|lwip|grub-arm64|qemu"
+	say "usage: tools/fetch.sh console-font|lwip|grub-arm64|promtool|qemu"
 	exit 2
 	;;
 esac
@@ -91,7 +97,7 @@ mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$deps"
 state=$(cd "$state" && pwd)
 deps=$(cd "$deps" && pwd)
 case $package in
-qemu-*) arch=$(dpkg --print-architecture) ;; # runs here
+qemu-* | prometheus) arch=$(dpkg --print-architecture) ;; # runs here
 *) arch=arm64 ;;
 esac
 apt() {
@@ -186,6 +192,9 @@ console-setup-linux)
 		say "error: $FONT of $(basename "$1"): SHA-256 is not $FONT_SHA256"
 		exit 1
 	fi
+	;;
+prometheus)
+	mv "$work/tree/usr/bin/promtool" "$result"
 	;;
 grub-efi-arm64-bin)
 	rm -rf "$deps/grub"

@@ -75,6 +75,10 @@ need_test() {
 	need_run
 	need_iso
 	need_host_libc
+	need curl curl
+	need netcat-openbsd nc
+	need dnsmasq-base dnsmasq /usr/sbin/dnsmasq
+	need python3-prometheus-client /usr/lib/python3/dist-packages/prometheus_client
 	case " $ARCHES " in *\ x86_64\ *) need ovmf /usr/share/OVMF/OVMF_CODE_4M.fd ;; esac
 }
 
@@ -122,6 +126,12 @@ fetch() {
 	*:bench | *:test | *:all)
 		"$(dirname "$0")/fetch.sh" console-font
 		[ "${LWIP:-}" = no ] || fetch_lwip
+		;;
+	esac
+	case ${SETUP:-}:$goal in
+	no:*) ;;
+	*:test | *:all)
+		"$(dirname "$0")/fetch.sh" promtool || say "/metrics will be checked without promtool"
 		;;
 	esac
 }

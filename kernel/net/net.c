@@ -21,6 +21,7 @@ enum {
 };
 
 static struct netdev card;
+static bool at_prompt; /* no command runs, and nothing that was typed waits */
 
 static unsigned step(void)
 {
@@ -28,7 +29,7 @@ static unsigned step(void)
 
 	port_calm();
 	sys_check_timeouts();
-	remote_poll();
+	remote_poll(at_prompt);
 	http_poll();
 	netlog_poll();
 	time_poll();
@@ -53,8 +54,10 @@ static bool look(void)
 
 static bool poll(struct console_poll *p __unused, bool idle)
 {
-	bool work = look();
+	bool work;
 
+	at_prompt = idle;
+	work = look();
 	if (idle)
 		job_run();
 	return work;

@@ -107,5 +107,5 @@ bool upload_is_due(void);
  * of a run. Console's CPU, once.
  */
 void remote_start(const char *no_token, bool (*look)(void));
-/* Send what was printed, close what is to be closed. Console's CPU, in its loop. */
-void remote_poll(void);
+/* Send what was printed, close what is to be closed. idle: all that was typed was run. Console's CPU, in its loop. */
+void remote_poll(bool idle);

@@ -43,6 +43,7 @@ static struct connection {
 	u64 until; /* ns: ASKED: it must have sent the token; ENDING: it is closed */
 	char sent[NET_TOKEN_MAX + 1]; /* instead of a token, padded with zeros */
 	unsigned len; /* of it, or more than fits */
+	bool over; /* SESSION: nothing more will be typed; it ends when that was run, and what it printed is sent */
 } connections[CONNECTIONS];
 
 static bool listening;
@@ -173,7 +174,9 @@ static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err 
 	bool was_session = c->state == SESSION;
 
 	if (!p) {
-		end(c, 0);
+		c->over = true;
+		if (!was_session)
+			end(c, 0);
 		return ERR_OK;
 	}
 	if (was_session && INPUT - (in.head - in.tail) < p->tot_len)
@@ -275,7 +278,7 @@ static void acknowledge(void)
 	}
 }
 
-void remote_poll(void)
+void remote_poll(bool idle)
 {
 	u64 now;
 
@@ -291,6 +294,8 @@ void remote_poll(void)
 		} else if (c->state == SESSION) {
 			acknowledge();
 			send_out();
+			if (c->over && idle && in.head == in.tail && is_sent())
+				end(c, 0);
 		}
 	}
 }

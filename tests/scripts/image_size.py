@@ -3,9 +3,11 @@
 
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 
 from arm64_image import EXECUTABLE, HEADER_PAGE, WRITABLE, Image, symbols
-from common import Missing, boot, held, main, qemu, result, settings, skip
+from common import Missing, bench, boot, held, main, qemu, result, settings, skip
 
 # KiB of what is loaded, without tests/ and with them; both without the network, which counts apart. Whole ones, as the name of
 # the build is part of the image.
@@ -14,6 +16,8 @@ from common import Missing, boot, held, main, qemu, result, settings, skip
 BARE_MAX = {"x86_64": 432, "arm64": 464}
 WHOLE_MAX = 656
 # Virtual time of the last log line of a deterministic boot of one CPU.
+PATH_APART = 0.0005  # frames come from other places, as the image is of another size: 0.1 of 1,000 instructions were seen
+PATH = "bench migrate --pages 512 --threads 0 --rounds 10 --warmup 2 --schemes baseline,batch"
 BOOT_MAX_MS = {"x86_64": 80, "arm64": 7}
 
 
@@ -45,6 +49,23 @@ def check_sizes() -> None:
         held("image.net", network_kib())
     else:
         skip("image.net", "built without network (LWIP=no)")
+
+
+def check_paths() -> None:
+    """Without ip= the network is as good as not there: each sample of a path is what the kernel without it has."""
+    kernel = qemu.kernel(settings())
+    if not qemu.has_network(settings()):
+        skip("path.without-network", "built without network (LWIP=no)")
+        return
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        other = Path(folder, settings().arch)
+        other.mkdir()
+        (other / kernel.name).symlink_to(kernel.with_name(f"alone.{'Image' if kernel.name == 'Image' else 'elf'}").resolve())
+        found = [{scheme: record["samples"] for scheme, record in bench(PATH, DET=1, SMP=1, **where).items()} for where in ({}, {"BUILD": folder})]
+    pairs = [(a, b) for scheme, samples in found[0].items() for a, b in zip(samples, found[1][scheme], strict=True)]
+    apart = max(abs(a - b) / a for a, b in pairs)
+    result("path.without-network", len(found[0]) == 3 and len(pairs) == 30 and apart <= PATH_APART,
+           f"{len(pairs)} samples of {', '.join(found[0])}, at most {100 * apart:.3f} % apart")
 
 
 def boot_ms(smp: int) -> float:
@@ -91,6 +112,7 @@ def body() -> None:
     check_sizes()
     if settings().arch == "arm64":
         check_sections()
+    check_paths()
     check_boot()
 
 
