@@ -77,6 +77,8 @@ def test_limits() -> None:
     equal("masked", [settings.masked(line) for line in ("a net.token=abc b", 'net.token="a b" c', '"net.token=a b" c', "xnet.tokens=a")],
           ["a net.token=*** b", "net.token=*** c", '"net.token=***" c', "xnet.tokens=a"])
     equal("split", settings.split_words('a "b c"  d="e f" '), ["a", "b c", "d=e f"])
+    for number, text in enumerate(("ip=dhcp net.token={} x=1", 'a "net.token={}" b', 'net.token="{}"', "ARGS=net.token={}")):
+        equal(f"masked.{number}", settings.masked(text.format("correct-horse-battery")), text.format("***").replace('"***"', "***"))
     equal("line.space-no-value", settings.boot_line(parsed(ARGS='"a b"', DET="1")), '"a b" records.width=0 det=1')
     equal("line.not-deterministic", settings.boot_words(parsed(CMD="x"))[-2:], [f"host.cpus={settings.host_cpus()}", "tarry.run=x"])
 
