@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from statistics import median
+from statistics import quantiles
 
 from common import Console, Missing, main, noted, result, settings
 from net import TOKEN, free_port
@@ -40,7 +40,7 @@ def read_on(console: Console) -> None:
 
 
 def measure(card: str) -> tuple[float, float]:
-    """MB/s of a download, microseconds of a round trip: medians of one boot."""
+    """MB/s of the best download, microseconds that one in ten round trips is below: what a busy host disturbs least."""
     port = free_port()
     with Console(NET=f"{card},{port}-80", ARGS=f"ip=dhcp net.http=80 net.token={TOKEN}") as console:
         console.expect(b"10.0.2.15/24 gw 10.0.2.2", 30)
@@ -56,7 +56,7 @@ def measure(card: str) -> tuple[float, float]:
             fetch(connection, "/healthz")
             trips.append((time.perf_counter() - began) * 1e6)
         connection.close()
-    return median(rates), median(trips)
+    return max(rates), quantiles(trips, n=10)[0]
 
 
 def body() -> None:
