@@ -285,11 +285,29 @@ void acpi_fadt_parse(const struct acpi_table *t)
 		bi->arm64.psci = arm & FADT_ARM_PSCI_HVC ? BOOT_PSCI_HVC : BOOT_PSCI_SMC;
 }
 
+/* ACPI 6.5 section 5.2.25: timers of the platform, of which some are watchdogs as Arm's SBSA wants them. */
+static void gtdt_watchdogs(const struct acpi_table *t)
+{
+	enum { TIMERS = 88, FIRST = 92, WATCHDOG = 1 };
+	u64 off = acpi_u32(t, FIRST);
+
+	if (acpi_revision(t) < 2)
+		return;
+	for (u32 n = acpi_u32(t, TIMERS); n && off + 4 <= t->len; n--) {
+		if (acpi_u8(t, off) == WATCHDOG)
+			t->bi->watchdog = BOOT_WATCHDOG_THERE;
+		if (!acpi_u16(t, off + 1))
+			return;
+		off += acpi_u16(t, off + 1);
+	}
+}
+
 void acpi_gtdt_parse(const struct acpi_table *t)
 {
 	u32 intid = acpi_u32(t, 64);
 	bool ppi = (intid >= 16 && intid < 32) || (intid >= 1056 && intid < 1120);
 
+	gtdt_watchdogs(t);
 	if (!ppi) { /* GIC architecture: PPIs, and the extended range of GICv3.1 */
 		boot_warn(t->bi, "GTDT+0x40: virtual timer interrupt %u is not a private one",
 			  intid);

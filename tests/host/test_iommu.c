@@ -252,6 +252,28 @@ TEST(wdat)
 	}
 }
 
+static void platform_timer(struct table *t, u8 type, u16 len)
+{
+	table_8(t, type), table_16(t, len), table_zeros(t, len > 3 ? len - 3u : 1);
+}
+
+TEST(watchdogs_of_gtdt)
+{
+	struct table t;
+
+	for (u8 type = 0; type <= 2; type++) {
+		run_begin(&r);
+		table_begin(&t, "GTDT", 3);
+		table_zeros(&t, 28), table_32(&t, 27), table_zeros(&t, 20);
+		table_32(&t, 3), table_32(&t, 104), table_zeros(&t, 8);
+		platform_timer(&t, 0, 60), platform_timer(&t, type, 28);
+		platform_timer(&t, 0, 0); /* ends the walk */
+		platform_timer(&t, 1, 28);
+		CHECK(!parsed(&t));
+		CHECK(r.bi.watchdog == (type == 1 ? BOOT_WATCHDOG_THERE : BOOT_WATCHDOG_NONE));
+	}
+}
+
 /* ---- registers ---- */
 
 static const enum boot_iommu_kind kinds[UNITS] = {BOOT_IOMMU_INTEL, BOOT_IOMMU_AMD,

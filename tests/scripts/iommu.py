@@ -4,11 +4,13 @@ tables, so that no device's DMA passes. It is said; without ip= it is left so, w
 
 import re
 import socket
+import subprocess
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-from common import Missing, main, qemu, result, settings, skip
+from common import Missing, guest, main, qemu, result, settings, skip
 from monitor import Monitored
 
 # Registers of QEMU's VT-d: the root table's address, in memory that is zero, and commands: take it (bit 30), translate (bit 31).
@@ -45,7 +47,23 @@ def console(device: str, writes: list[str], args: str, commands: str, port: int 
     raise Missing(f"{device}: no end, the console shows {text[-300:]}")
 
 
+def smmu() -> None:
+    """QEMU's SMMUv3, as its firmware's IORT names it: off."""
+    s = settings(BOOT="uefi", CMD="machine")
+    with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
+        argv = qemu.command(s, Path(folder), ["-serial", "stdio", "-monitor", "none"])
+        process = guest.start([*argv, "-machine", "iommu=smmuv3"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            text = process.communicate(timeout=TIMEOUT)[0].decode("utf-8", "replace")
+        finally:
+            guest.kill(process)
+    result("smmuv3", "1 units, SMMUv3; 0 translate, 0 remap interrupts" in text, text[-1500:])
+
+
 def body() -> None:
+    if settings().arch == "arm64":
+        smmu()
+        return
     if not qemu.has_network(settings()):
         skip("iommu", "built without network")
         return

@@ -161,10 +161,11 @@ static void clock_text(char *text)
 static void power_text(char *text)
 {
 	static const char *const dogs[] = {
-		[BOOT_WATCHDOG_NONE] = "no watchdog that WDAT names",
+		[BOOT_WATCHDOG_NONE] = "no watchdog in a table",
 		[BOOT_WATCHDOG_OFF] = "firmware's watchdog is off",
 		[BOOT_WATCHDOG_RUNS] = "FIRMWARE'S WATCHDOG RUNS and may reset the machine: switch "
 				       "it off in its set-up",
+		[BOOT_WATCHDOG_THERE] = "a watchdog, which firmware may have left running",
 	};
 
 	cpu_power_describe(text, TEXT);

@@ -114,7 +114,12 @@ struct boot_iommu {
 };
 
 /* One that resets the machine unless somebody tells it not to. */
-enum boot_watchdog { BOOT_WATCHDOG_NONE, BOOT_WATCHDOG_OFF, BOOT_WATCHDOG_RUNS };
+enum boot_watchdog {
+	BOOT_WATCHDOG_NONE,
+	BOOT_WATCHDOG_OFF,
+	BOOT_WATCHDOG_RUNS,
+	BOOT_WATCHDOG_THERE, /* the table does not tell whether it runs */
+};
 
 struct boot_hmat { /* per initiator node and target node; 0 = not given */
 	u32 read_latency_ps[MAX_NODES][MAX_NODES];
@@ -264,7 +269,7 @@ struct bootinfo {
 	struct boot_iommu iommus[BOOT_MAX_IOMMUS];
 	unsigned iommu_count, iommus_dropped;
 	u8 dmar_flags; /* bit 0: interrupts can be remapped, 1: no x2APIC please, 2: keep the IOMMU on */
-	enum boot_watchdog watchdog; /* as WDAT says */
+	enum boot_watchdog watchdog; /* as WDAT or GTDT say */
 	paddr_t virtio_mmio[BOOT_MAX_VIRTIO]; /* registers; most have no device behind them */
 	struct boot_near virtio_mmio_near[BOOT_MAX_VIRTIO];
 	unsigned virtio_mmio_count;
