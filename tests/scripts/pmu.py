@@ -10,6 +10,8 @@ AROUND = 1.03  # beside the path: the reading of Tarry's own counters
 def body() -> None:
     found, plain = bench(f"{RUN} --pmu"), bench(RUN)
     result("off", all("pmu" not in r for r in plain.values()), "no key without --pmu")
+    other = bench("bench floor --pmu --reps 2 --warmup 0")["floor"]
+    result("no-part", other["pmu"] is None and "pmu_why" in other, str(other.get("pmu_why")))
     path = {name: [r[name]["median"] for r in (found, plain)] for name in ("baseline", "batch")}
     result("changes-nothing", all(abs(a - b) < 1 for a, b in path.values()), f"{path}")
     if settings().arch == "x86_64":

@@ -186,6 +186,15 @@ static int run_workload(struct bench *b, u64 *samples)
 	return rc ? rc : run_rounds(b);
 }
 
+/* Some workloads time single operations instead. */
+static bool has_parts(const struct bench *b)
+{
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (b->variant[i].totals.cycles)
+			return true;
+	return !b->reps_done;
+}
+
 int bench_measure(struct bench *b)
 {
 	u64 used, after, samples = 0;
@@ -199,6 +208,8 @@ int bench_measure(struct bench *b)
 	noise_begin();
 	rc = run_workload(b, &samples);
 	noise_end(&b->noise);
+	if (b->pmu_events && !has_parts(b))
+		b->pmu_why = "this workload has no measured part to count around";
 	b->workload->teardown(b);
 	aspace_load(NULL);
 	after = bench_memory_in_use();
