@@ -116,7 +116,7 @@ $(SMALL:%=$(OBJ)/%/%): private CFLAGS += -Os
 # And single files of other folders: options, knobs, tables of results, what is told of the machine.
 SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
 	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity guest memhog options) mm/early mm/knob mm/knobs mm/scheme mm/schemes \
-	$(addprefix kernel/bench/workload/,migrate_table numa_report pmbench_record pmbench_report scale_report vm vm_report) \
+	$(addprefix kernel/bench/workload/,migrate_table numa_report nested pmbench_record pmbench_report scale_report vm vm_report) \
 	kernel/lib/printf kernel/lib/sort kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/console kernel/core/input kernel/core/log kernel/core/main kernel/core/panic kernel/core/printk kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
 	$(addprefix kernel/core/,percpu skew copy) $(addprefix kernel/bench/harness/,bench policy series) mm/kmap mm/page_array \
 	$(addprefix kernel/bench/harness/,noise pmu) $(addprefix arch/$(ARCH)/,cpuid litmus noise pmu smp tsc) arch/$(ARCH)/geometry arch/$(ARCH)/errata arch/$(ARCH)/exit arch/$(ARCH)/features arch/$(ARCH)/init

@@ -121,14 +121,13 @@ void *softmmu_translate(struct softmmu *s, u64 page, bool write)
 /* ---- invalidations -------------------------------------------------------------------- */
 
 /* Lock held. True: it was there, and a CPU may hold it. */
-static bool zap(u64 *entry)
+static inline bool zap(u64 *entry)
 {
 	u64 old = load_relaxed(entry);
 
 	if (!(old & SOFT_VALID))
 		return false;
 	store_relaxed(entry, (old & SOFT_FRAME) | SOFT_ZAPPED);
-	count(secondary_invalidations);
 	return true;
 }
 
@@ -144,16 +143,17 @@ struct range {
 static bool zap_range(struct softmmu *s, struct range *r)
 {
 	struct range of = *r;
-	bool zapped = false;
+	u64 zapped = 0;
 
 	for (u64 i = of.first / HUGE_PAGES; i <= (of.end - 1) / HUGE_PAGES; i++)
 		if (zap(&s->large[i])) {
 			r->first = MIN(r->first, i * HUGE_PAGES);
 			r->end = MAX(r->end, (i + 1) * HUGE_PAGES);
-			zapped = true;
+			zapped++;
 		}
 	for (u64 i = of.first; i < of.end; i++)
-		zapped |= zap(&s->small[i]);
+		zapped += zap(&s->small[i]);
+	count_add(secondary_invalidations, zapped);
 	return zapped;
 }
 
@@ -228,7 +228,7 @@ static int begin_nonblock(struct change_subscriber *sub, const struct change *c,
 	spin_lock(&s->lock);
 	count_change(s, &r);
 	s->owing++;
-	if (zap_range(s, &r) || s->owing > 1)
+	if (zap_range(s, &r))
 		gather_range(s, &r, gather);
 	spin_unlock(&s->lock);
 	return 0;

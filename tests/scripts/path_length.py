@@ -69,6 +69,12 @@ def faults() -> None:
     held("fault.page_fault2", loop - found["floor"]["median"], PAGE_FAULT2_MAX if settings().arch == "x86_64" else None)
 
 
+def nested() -> None:
+    """A guest's fault, an access that needs none, and what a change takes from it, of 1 and of 512 pages."""
+    for point in bench("bench nested --reps 10 --warmup 1")["as-set"]["points"]:
+        held(f"nested.{point['name']}", point["median"])
+
+
 def same_in_the_report(console: str, found: list[dict]) -> None:
     """Median, interval and changes of a page's path: the kernel's table and the host's say them alike."""
     moved = results.Boot("path", "", "", records=[r for r in found if r["name"] == "migrate"])
@@ -104,6 +110,7 @@ def body() -> None:
     large_pages()
     operations()
     faults()
+    nested()
     units()
 
 

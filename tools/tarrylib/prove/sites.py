@@ -142,7 +142,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("recheck left out", taken_as_true("freeze")),
     ("recheck left out", replaced(r"!changes && (?=s->ended)", "")),
     ("recheck left out", replaced(r"(?<=!changes) && s->ended == ended", "")),
-    ("owed flush left out", replaced(r" \|\| (?:s->owing(?! >)|s->owing > 1|\(gather->by_scanner && s->owing > 1\))", "")),
+    ("owed flush left out", replaced(r" \|\| (?:s->owing|\(gather->by_scanner && s->owing > 1\))", "")),
     ("owed flush left out", replaced(r"s->owing\+\+;", ";")),
     ("owed flush left out", replaced(r"s->owing \+= c->gathers \|\| flushes;", "s->owing += flushes;")),
     ("zap left out", replaced(r"\bzap_range\(s, &r\)", "false")),

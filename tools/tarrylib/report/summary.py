@@ -222,6 +222,22 @@ def numa_table(boot: Boot, group: list[dict]) -> Table:
     return Table(f"{boot.name}: hint faults and flushes", header, rows, notes)
 
 
+def vm_table(boot: Boot, group: list[dict]) -> Table:
+    """What NUMA scans made of a guest: what its second MMU zapped, and for what."""
+    header = ["scheme", "passes", "guest ops", "exits/Mop", "zapped", "useless", "refills", "flushes", "retried", "hints",
+              "spared", "moved", "stale reads"]
+    keys = ("secondary_invalidations", "secondary_useless", "secondary_refills", "secondary_flushes", "secondary_retried",
+            "hint_entries", "hint_spared", "hint_moved")
+    rows = []
+    for record in group:
+        vm, c = record.get("vm") or {}, record["counters"]
+        rows.append([label(record), number(vm.get("passes")), number(vm.get("guest_ops")), number(vm.get("exits_per_mop")),
+                     *(number(c.get(key, 0)) for key in keys), stale(record)[0]])
+    notes = ["zapped: entries of the guest's MMU; useless: refilled with the same frame; flushes: of that MMU, on any CPU; "
+             "hints: entries that the scan took; spared: that it left alone; moved: pages, to the node of the virtual CPU"]
+    return Table(f"{boot.name}: a guest's second MMU", header, rows, notes)
+
+
 def time_table(boot: Boot, group: list[dict]) -> Table:
     """Where the time or the path of a page went."""
     what = next((unit(r) for r in group if unit(r)), "")
@@ -378,7 +394,8 @@ def tables_of(boot: Boot) -> list[Table]:
     out = tasks_tables(boot, scaled)
     if compared:
         balanced = any(r["counters"].get("hint_faults") for r in compared)
-        out.append((numa_table if balanced else counts_table)(boot, compared))
+        table = vm_table if any("vm" in r for r in compared) else numa_table if balanced else counts_table
+        out.append(table(boot, compared))
         if any(scale(r) for r in compared):
             out.append(time_table(boot, compared))
         floors = [r for r in others if r["name"] == "floor"]
