@@ -18,17 +18,17 @@
  *
  * Who zaps flushes later (I9). So an entry that is gone from the shadow may still be in a CPU's TLB, and a
  * change that finds it gone must not leave the flush to him: it may be a migration that is about to copy the
- * page, while the scan that zapped it is not through; or a scan that promises to have flushed. `owing` counts who has zapped and not flushed: changes
- * that gather from their beginning to their end, others while they flush. Who finds somebody else there flushes
- * his own range, too.
+ * page, while the scan that zapped it is not through; or a scan that is about to say that it has flushed. `owing`
+ * counts who has zapped and not flushed: changes that gather from their beginning to their end, others while they
+ * flush. Who finds somebody else there flushes his own range, too.
  *
  * Order. A zap is a store under the lock; the flush raises ctx.gen after it (full barrier), and the CPUs that it
  * asks, or that enter later, walk after their flush (smp_mb() there). An access lies within a stretch with
  * interrupts off, so it is complete when the CPU acknowledges.
  *
  * What the guest writes: an entry allows stores only if the space's entry does. So what a write fault there has
- * to do has been done (debts paid, dirty marks set, copies made), and whoever takes that right away from the space's entry
- * reports it here. Accessed and dirty bits of the space's entries do not tell about the guest.
+ * to do has been done (debts paid, dirty marks set, copies made), and whoever takes that right away from the
+ * space's entry reports it here. Accessed and dirty bits of the space's entries do not tell about the guest.
  */
 #include <mm/fault.h>
 #include <mm/softmmu.h>

@@ -65,6 +65,7 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
           ("object-wake", re.compile(r"mm/object\.c")))
 # All scenarios of files, for what only they use.
 FILES = re.compile(r"mm/(?:file\w*|clean|cow|dup|dirty|reclaim|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
+SECOND = re.compile(r"mm/softmmu\.c")  # and of second MMUs, which no scheme changes
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
 IMAGES = {"x86_64": "x86_64/tarry.elf", "arm64": "arm64/Image"}
@@ -240,6 +241,8 @@ class Judge:
             self.without(lambda checks: files(self.scratch, checks))
         if not self.done and schemes is not SCHEMES:
             self.without(lambda checks: kept_copies(self.scratch, checks, schemes))
+        if not self.done and SECOND.match(self.site.file):
+            self.note(explore(self.scratch, 60000, 1, None, "second-*", ("baseline",)))
         if not self.done:
             self.without(lambda checks: collisions(self.scratch, checks, schemes))
         for arch in self.arches:
