@@ -404,6 +404,29 @@ def test_iso(machine: Machine) -> None:
     equal("iso.fails", said, "CannotRun: grub-mkrescue failed: ['b']")
 
 
+MKNETDIR = """#!/bin/sh
+folder=${{1#--net-directory=}}
+[ -n "{loader}" ] && mkdir -p "$folder/grub/i386-pc" && touch "$folder/grub/{loader}"
+"""
+
+
+def test_netboot(machine: Machine) -> None:
+    tool, s = machine.folder / "grub-mknetdir", settings.parse({"BOOT": "pxe", "CMD": "show", "BUILD": str(machine.folder)})
+    equal("netboot.medium", (media.medium(settings.parse({}), machine.folder), settings.BOOTS[-2:]), (None, ("pxe", "pxe-uefi")))
+    for loader, expected in (("", "CannotRun: grub-mknetdir failed"), ("i386-pc/core.0", "netboot")):
+        tool.write_text(MKNETDIR.format(loader=loader))
+        tool.chmod(0o755)
+        shutil.rmtree(machine.folder / "netboot", ignore_errors=True)
+        try:
+            said = media.medium(s, machine.folder).name
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+        equal(f"netboot.{loader or 'no-loader'}", said.startswith(expected), True)
+    config = (machine.folder / "netboot/grub/grub.cfg").read_text()
+    equal("netboot.config", (config.startswith("insmod all_video\nmultiboot2 /tarry.elf 'records.width=0' "), config.endswith(" 'tarry.run=show'\nboot\n"),
+                             (machine.folder / "netboot/tarry.elf").exists()), (True, True, True))
+
+
 def test_kvm() -> None:
     stopped = "KVM internal error. Suberror: 1\nemulation failure\nRIP=00001234 x\nCode=00 <c5> fc\n"
     for name, text, says in (("nothing", "qemu: warning: x\n", ""), ("avx", stopped, "this KVM cannot emulate an AVX instruction"),
@@ -467,6 +490,7 @@ def main() -> int:
         test_bench(machine)
         test_launcher(machine)
         test_iso(machine)
+        test_netboot(machine)
     test_lines()
     return OUT.end()
 
