@@ -47,7 +47,8 @@ void arch_init_early(struct bootinfo *bi)
 
 void *boot_map_memory(paddr_t pa, u64 len)
 {
-	fw.memory_count += len > 0;
+	if (!len || ++fw.memory_count > BOOT_MAX_RANGES)
+		longjmp(fw.end, 4);
 	return pa == fw.refused ? NULL : fw.blob;
 }
 
@@ -138,7 +139,7 @@ static void begin(void)
 	fw.blob_size = 0x1000;
 }
 
-/* 1: the kernel began; 3: it ended in a panic. */
+/* 1: the kernel began; 3: it ended in a panic; 4: it goes on mapping memory for ever. */
 static int boot(paddr_t fdt, bool efi)
 {
 	int how = setjmp(fw.end);
