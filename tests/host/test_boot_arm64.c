@@ -16,6 +16,7 @@ static struct {
 	u64 rsdp; /* where ACPI was parsed */
 	bool handed_over; /* UEFI's part was read */
 	bool console_found; /* by a parser */
+	bool options, words; /* the boot line was read, and its consoles */
 	bool early; /* the port was made ready for a panic */
 	u64 refused; /* cannot be mapped */
 	u64 devices[8];
@@ -107,11 +108,13 @@ void efi_read_handover(struct bootinfo *bi)
 void option_init(const char *line)
 {
 	CHECK(line == boot_info.cmdline);
+	fw.options = true;
 }
 
 void console_words(struct bootinfo *bi, bool has_ports)
 {
-	CHECK(bi == &boot_info && !has_ports);
+	CHECK(bi == &boot_info && !has_ports && fw.options);
+	fw.words = true;
 }
 
 void kernel_main(struct bootinfo *bi)
@@ -166,7 +169,7 @@ TEST(device_tree_of_the_loader)
 	CHECK_EQ(arm64_entry_el, 2);
 	CHECK_EQ(bi->phys_limit, 1UL << 40);
 	CHECK(!strcmp(bi->loader, "linux-image"));
-	CHECK(!fw.handed_over && !fw.rsdp && !bi->warning_count);
+	CHECK(!fw.handed_over && !fw.rsdp && !bi->warning_count && fw.words);
 	begin();
 	CHECK_EQ(boot(0, false), 1);
 	CHECK_EQ(fw.blob_at, RAM); /* the multiple of 1 GiB below the kernel */

@@ -116,7 +116,17 @@ def panics() -> None:
            stays.message)
 
 
+def little_memory() -> None:
+    """More CPUs than there is memory for: some are not started, and each is named. The rest works."""
+    run = boot("look cpus", SMP=32, NODES=1, MEM="8M", DET=0)
+    named = re.findall(r"cpu \d+(?: \(.*?\)| and up): not started, no memory for (?:per-CPU data|its stack)", run.text)
+    counted = re.search(r"cpus: (\d+) of \d+ online", run.text)
+    result("little-memory", run.guest_rc == 0 and bool(named) and counted is not None and 1 < int(counted[1]) < 32,
+           f"rc={run.guest_rc}, {counted and counted[0]}, {named[:1]}")
+
+
 def body() -> None:
+    little_memory()
     wrong_commands()
     boot_line()
     errata()
