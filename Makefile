@@ -118,7 +118,7 @@ SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw
 	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity guest memhog options) mm/early mm/knob mm/knobs mm/scheme mm/schemes \
 	$(addprefix kernel/bench/workload/,migrate_table numa_report nested pmbench_record pmbench_report scale_report vm vm_report) \
 	kernel/lib/printf kernel/lib/sort kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/console kernel/core/input kernel/core/log kernel/core/main kernel/core/panic kernel/core/printk kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
-	$(addprefix kernel/core/,percpu skew copy) $(addprefix kernel/bench/harness/,bench policy series) mm/kmap mm/page_array \
+	$(addprefix kernel/core/,percpu skew smp copy) $(addprefix kernel/bench/harness/,bench policy series) mm/kmap mm/page_array \
 	$(addprefix kernel/bench/harness/,noise pmu) $(addprefix arch/$(ARCH)/,cpuid litmus noise pmu smp tsc) arch/$(ARCH)/geometry arch/$(ARCH)/errata arch/$(ARCH)/exit arch/$(ARCH)/features arch/$(ARCH)/init
 $(SMALL_FILES:%=$(OBJ)/%.c.o): private CFLAGS += -Os
 
