@@ -128,7 +128,8 @@ vaddr_t aspace_map_private(struct aspace *as, struct object *file, u64 offset, v
  */
 static bool is_ours_alone(const struct page *page, u32 ours)
 {
-	return (u32)load_acquire(&page->refs) == ours || load_relaxed(&page->flags) & PG_EXCLUSIVE;
+	/* Relaxed: what depends on it is stores, which wait for the branch. */
+	return page_refs(page) == ours || load_relaxed(&page->flags) & PG_EXCLUSIVE;
 }
 
 /*

@@ -284,10 +284,10 @@ u64 debts_begun(const struct debts *d)
 	return load_relaxed(&d->begun);
 }
 
-/* Pairs with the release in debts_pay(). */
+/* Relaxed: as in has_flushed() of mm/gather.c. Written by debts_pay(). */
 bool debts_are_paid(const struct debts *d, u64 begun)
 {
-	return load_acquire(&d->done) > begun;
+	return load_relaxed(&d->done) > begun;
 }
 
 u64 debts_pay(struct debts *d)

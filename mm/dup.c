@@ -246,7 +246,7 @@ static void map_entries(const struct area *from, struct aspace *to)
 			install(at, page, prot); /* with our reference */
 		} else {
 			/* A copy: the page itself stays with whoever has pinned it, and is not copied again. */
-			atomic_fetch_or(&page->flags, PG_EXCLUSIVE);
+			atomic_fetch_or_relaxed(&page->flags, (u32)PG_EXCLUSIVE);
 			page_put(page, PAGE_REF);
 		}
 	}

@@ -191,7 +191,8 @@ void tlb_owe(struct tlb_context *ctx)
 	/* Full barrier: the entry before the generation, and before the mask is read: see the top of tlb_ipi.c. */
 	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1, owed = load_relaxed(&ctx->owed);
 
-	while (owed < gen && !atomic_cmpxchg(&ctx->owed, &owed, gen))
+	/* Who pays has taken a lock since. Nothing else depends on the order; acquire is the weakest exchange there is. */
+	while (owed < gen && !atomic_cmpxchg_acquire(&ctx->owed, &owed, gen))
 		; /* other CPUs owe, too */
 }
 
@@ -204,10 +205,14 @@ static bool has_flushed(unsigned cpu, const struct tlb_context *ctx, u64 gen)
 {
 	const struct tlb_cpu *it = cpu_ptr(cpu, tlb_cpu);
 
-	/* Acquire: pairs with load_context(), and with each flush, which comes before its generation. */
+	/*
+	 * Acquire: the generation after its context; pairs with load_context(). Relaxed: each flush comes before its
+	 * generation. What depends on it is stores, which wait for the branch, and the oracle's questions, which it
+	 * asks again behind a full barrier before it complains.
+	 */
 	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
 		if (load_acquire(&it->slots[i].ctx) == ctx &&
-		    load_acquire(&it->slots[i].gen) >= gen)
+		    load_relaxed(&it->slots[i].gen) >= gen)
 			return true;
 	return false;
 }
@@ -219,13 +224,14 @@ static bool has_flushed(unsigned cpu, const struct tlb_context *ctx, u64 gen)
  */
 unsigned tlb_owing_cpus(struct tlb_context *ctx, u64 gen, bool skip, struct cpumask *cpus)
 {
-	/* Acquire: pairs with note_completed(). */
-	bool all = skip && load_acquire(&ctx->bcast_gen) >= gen;
+	/* Relaxed: as in has_flushed(). Written by note_completed(). */
+	bool all = skip && load_relaxed(&ctx->bcast_gen) >= gen;
+	struct cpumask loaded;
 	unsigned skipped = 0;
 
-	for_each_online_cpu (cpu) {
-		if (!cpumask_test(&ctx->mask, cpu))
-			continue;
+	cpumask_clear(&loaded);
+	cpumask_add(&loaded, &ctx->mask);
+	cpumask_for_each (cpu, &loaded) {
 		if (all || (skip && has_flushed(cpu, ctx, gen)))
 			skipped++;
 		else

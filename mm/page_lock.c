@@ -40,7 +40,8 @@ static void note_holder(struct page *page)
 
 bool page_trylock(struct page *page)
 {
-	if (atomic_fetch_or(&page->flags, PG_LOCKED) & PG_LOCKED)
+	/* Acquire: what the last one did under the lock; and see page_begin_write(). */
+	if (atomic_fetch_or_acquire(&page->flags, PG_LOCKED) & PG_LOCKED)
 		return false;
 	note_holder(page);
 	return true;
@@ -64,7 +65,7 @@ bool page_lock_dirty(struct page *page)
 		}
 		if (!(flags & PG_DIRTY))
 			return false;
-		/* Acquire: what the last one did under the lock; and see page_begin_write(). */
+		/* Acquire: as in page_trylock(). */
 		if (!atomic_cmpxchg_acquire(&page->flags, &flags,
 					    (flags & ~(u32)PG_DIRTY) | PG_LOCKED))
 			continue;

@@ -464,8 +464,11 @@ void pmm_free_owing(struct page *page)
 
 	check_freed(page);
 	ASSERT(!load_relaxed(&page->mapcount));
-	/* Nobody's by now; the store that tells so is for when it leaves. */
-	atomic_xchg(&page->refs, 0UL);
+	/*
+	 * Nobody's by now; the store that tells so is for when it leaves. The lock orders the rest; acquire is the
+	 * weakest exchange there is.
+	 */
+	atomic_xchg_acquire(&page->refs, 0UL);
 	/* Each frame has the record: the block may be taken apart before it leaves. */
 	for (struct page *frame = page; frame < page + count; frame++) {
 		frame->unmap = page->unmap;

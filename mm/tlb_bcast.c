@@ -63,8 +63,9 @@ static void note_completed(const struct tlb_gather *g)
 	for (unsigned i = 0; i < g->count; i++) {
 		u64 *done = &g->part[i].ctx->bcast_gen, before = load_relaxed(done);
 
-		/* Full barrier: the broadcast before its generation; pairs with tlb_owing_cpus(). */
-		while (before < g->part[i].gen && !atomic_cmpxchg(done, &before, g->part[i].gen))
+		/* The wait for the broadcast was a full barrier: it comes before its generation, see has_flushed(). */
+		while (before < g->part[i].gen &&
+		       !atomic_cmpxchg_acquire(done, &before, g->part[i].gen))
 			;
 	}
 }

@@ -65,6 +65,7 @@
 #define atomic_fetch_add_release(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELEASE)
 #define atomic_fetch_and_release(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELEASE)
 #define atomic_fetch_and_relaxed(p, v) __atomic_fetch_and(p, v, __ATOMIC_RELAXED)
+#define atomic_fetch_or_acquire(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQUIRE)
 #define atomic_fetch_or_relaxed(p, v) __atomic_fetch_or(p, v, __ATOMIC_RELAXED)
 #define atomic_cmpxchg_acquire(p, expected, new)                                                   \
 	__atomic_compare_exchange_n(p, expected, new, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)

@@ -82,8 +82,8 @@ void debts_free_owing(struct page *page, u64 debt);
 /* Payments begun so far: what was noted by now is paid by the next one at the latest. Any context, no lock. */
 u64 debts_begun(const struct debts *d);
 /*
- * Is what was noted before debts_begun() returned this paid for? Any context, no lock. Acquire when
- * true: the flushes come before what the caller does next.
+ * Is what was noted before debts_begun() returned this paid for? Any context, no lock. True: the
+ * flushes come before what the caller stores next. No acquire: see has_flushed() in mm/gather.c.
  */
 bool debts_are_paid(const struct debts *d, u64 begun);
 /* 4 KiB frames held now. Any context, no lock. */

@@ -11,7 +11,7 @@
 
 #include <mm/dirty.h>
 
-/* Wait for the lock and take it. The caller has a reference. Task context, no locks. Full barrier. */
+/* Wait for the lock and take it. The caller has a reference. Task context, no locks. Acquire. */
 void page_lock(struct page *page);
 /* Take it if nobody has it: true. The same, but any locks may be held. */
 bool page_trylock(struct page *page);

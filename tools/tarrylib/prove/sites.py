@@ -102,13 +102,17 @@ def relaxed_bits(code: str) -> Iterator[tuple[int, int, str]]:
                    f"fake_rmw_({place}, FAKE_{match[1].upper()}, ({bits.strip()}), FAKE_RELAXED)")
 
 
+COMPARED = r"(?:[^()]|\([^()]*\))*\) [!=]= "  # behind a load's opening parenthesis
+
 RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     # Not the call of tlb_flush_rolled_over(): its body is one flush.
     ("flush left out", statements(r"rule_flush_entry|flush(?=\(s, )|tlb_flush_(?!rolled_over)\w+|tlb_bcast_(?!prepare)\w+|"
                                   r"tlb_gather_flush|flush_here|tlb_expire|flush_owing|zap_flush|rmap_edit_end|context_leave")),
     ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry|gather_range")),
     ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
-    ("acquire weakened", replaced(r"\bload_acquire\(", "load_relaxed(")),
+    # What is only compared carries no address dependency, so the model's does not stand in for the acquire.
+    ("acquire weakened", replaced(rf"\bload_acquire\((?={COMPARED})", "load_compared(")),
+    ("acquire weakened", replaced(rf"\bload_acquire\((?!{COMPARED})", "load_relaxed(")),
     # wanted: a hint that changes only the order in which a batch moves.
     ("release weakened", replaced(r"\bstore_release\((?!&m->wanted)", "store_relaxed(")),
     # Not where one more mapping is counted by somebody who has one: that orders nothing.

@@ -28,6 +28,8 @@ bool fake_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum fake_o
 #define fake_is_pointer(p) (__builtin_classify_type(*(p)) == 5)
 #define load_relaxed(p)                                                                            \
 	((fake_type(p))fake_load(p, sizeof(*(p)), fake_is_pointer(p) ? FAKE_POINTER : FAKE_RELAXED))
+/* For mutants: what is loaded is only compared, so no later access depends on it, pointer or not. */
+#define load_compared(p) ((fake_type(p))fake_load(p, sizeof(*(p)), FAKE_RELAXED))
 #define store_relaxed(p, v) fake_store(p, (u64)(v), sizeof(*(p)), FAKE_RELAXED)
 #define load_acquire(p) ((fake_type(p))fake_load(p, sizeof(*(p)), FAKE_ACQUIRE))
 #define store_release(p, v) fake_store(p, (u64)(v), sizeof(*(p)), FAKE_RELEASE)
@@ -45,6 +47,7 @@ bool fake_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum fake_o
 #define atomic_fetch_add_release(p, v) fake_rmw_(p, FAKE_ADD, v, FAKE_RELEASE)
 #define atomic_fetch_and_release(p, v) fake_rmw_(p, FAKE_AND, v, FAKE_RELEASE)
 #define atomic_fetch_and_relaxed(p, v) fake_rmw_(p, FAKE_AND, v, FAKE_RELAXED)
+#define atomic_fetch_or_acquire(p, v) fake_rmw_(p, FAKE_OR, v, FAKE_ACQUIRE)
 #define atomic_fetch_or_relaxed(p, v) fake_rmw_(p, FAKE_OR, v, FAKE_RELAXED)
 #define atomic_cmpxchg_acquire(p, expected, new)                                                   \
 	fake_cmpxchg(p, expected, (u64)(new), sizeof(*(p)), FAKE_ACQUIRE)
