@@ -352,6 +352,35 @@ static void ignore(struct change_subscriber *s __unused, const struct change *ch
 {
 }
 
+static unsigned begun, ended; /* copies */
+
+static int count_begin(struct change_subscriber *s __unused, const struct change *change)
+{
+	begun += change->why == CHANGE_COPY;
+	return 0;
+}
+
+static void count_end(struct change_subscriber *s __unused, const struct change *change)
+{
+	ended += change->why == CHANGE_COPY;
+}
+
+TEST(copy_is_told_to_subscribers_from_begin_to_end)
+{
+	struct change_subscriber s = {.begin = count_begin, .end = count_end};
+	struct pair t;
+
+	setup(&t);
+	begun = ended = 0;
+	CHECK_EQ(*host_word(t.as, t.va, false), 102);
+	CHECK_EQ(change_subscribe(t.as, &s), 0);
+	*host_word(t.as, t.va, true) = 7;
+	CHECK_EQ(begun, 1);
+	CHECK_EQ(ended, 1);
+	change_unsubscribe(t.as, &s);
+	CHECK(gone(&t));
+}
+
 TEST(copy_that_a_subscriber_refuses)
 {
 	struct change_subscriber s = {.begin = refuse_copies, .end = ignore};

@@ -281,17 +281,40 @@ static int refuse(struct change_subscriber *s __unused, const struct change *cha
 	return change->why == CHANGE_DROP ? -EBUSY : 0;
 }
 
+static int agree(struct change_subscriber *s __unused, const struct change *change __unused)
+{
+	return 0;
+}
+
+static struct rig *refused;
+static unsigned heard; /* ends of what was taken before the other one refused */
+
+/* Flushed, and told, while nobody can map the page again. */
+static void end_while_busy(struct change_subscriber *s __unused, const struct change *change)
+{
+	u64 index = (change->start - refused->va) >> PAGE_SHIFT;
+
+	CHECK(slot_is_busy(slot_load(object_slot(refused->s.file, index, false))));
+	heard++;
+}
+
 TEST(reclaim_that_a_subscriber_refuses_leaves_the_page_whole)
 {
 	struct change_subscriber s = {.begin = refuse, .end = ignore};
+	struct change_subscriber first = {.begin = agree, .end = end_while_busy};
 	struct rig t;
 
 	setup(&t);
+	refused = &t;
+	heard = 0;
 	knobs.reclaim_batch = FILE_PAGES;
+	CHECK_EQ(change_subscribe(t.as, &first), 0);
 	CHECK_EQ(change_subscribe(t.b, &s), 0);
 	CHECK_EQ(reclaim_pages(0, FILE_PAGES), 0);
 	CHECK_EQ(COUNTED(&t, reclaimed), 0);
+	CHECK_EQ(heard, 2 * FILE_PAGES); /* in both rounds */
 	CHECK_EQ(t.as->owing | t.b->owing, 0);
+	change_unsubscribe(t.as, &first);
 	change_unsubscribe(t.b, &s);
 	for (u64 i = 0; i < FILE_PAGES; i++) {
 		struct page *page = slot_page(*object_slot(t.s.file, i, false));
