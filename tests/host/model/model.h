@@ -42,7 +42,7 @@ extern const struct scenario migrate_write, migrate_read, migrate_upgrade, migra
 	migrate_protect, migrate_drop, two_migrators, pin_migrate, shared_fault, owed_range,
 	owed_alias, protect_write, migrate_dirty;
 /* ---- scenarios_core.c ---- */
-extern const struct scenario flush_cpus, stage2_shootdown;
+extern const struct scenario flush_cpus, flush_owed, stage2_shootdown;
 /* ---- scenarios_more.c ---- */
 extern const struct scenario debts_grow, hint_dirty, share_unmap, destroy_lazy;
 /* ---- scenarios_exec.c ---- */
@@ -71,14 +71,14 @@ extern const struct scenario cow_faults, cow_migrates, cow_migrates_own, cow_hin
 extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, reclaim_unmaps,
 	reclaim_protects, reclaim_moves, reclaim_truncates, reclaim_two, reclaim_closes,
 	reclaim_debts, reclaim_hints, reclaim_destroys, reclaim_pins, reclaim_drops,
-	reclaim_allocates, reclaim_last;
+	reclaim_allocates, reclaim_last, reclaim_wakes;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
 	copies_owe, copies_leave, copies_leave_two, copies_leave_merged, copies_leave_both,
 	copies_bound;
 /* ---- scenarios_dup.c ---- */
 extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, dup_drops, dup_reuses,
-	dup_pins, dup_returns, dup_pin_protects;
+	dup_pins, dup_returns, dup_pin_protects, dup_waits;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_duplicates, change_heard;
 /* ---- scenarios_second.c ---- */

@@ -83,6 +83,43 @@ const struct scenario flush_cpus = {
 	.end = NULL,
 };
 
+/* ---- a flush that is owed, and settled at once ------------------------------------------------ */
+
+/* CPU 1 has left the space, and kept what it holds of it. */
+static void setup_owed(void)
+{
+	setup_expire();
+	work_load(b, 1);
+}
+
+static void free_owed(unsigned cpu)
+{
+	struct page *page = take_down(a, VA);
+	struct cpumask cpus;
+
+	tlb_owe(&a->ctx);
+	cpumask_clear(&cpus);
+	tlb_owing_cpus(&a->ctx, load_relaxed(&a->ctx.owed), true, &cpus);
+	if (!cpumask_empty(&cpus))
+		tlb_flush_owed(&a->ctx, &cpus);
+	page_put(page, PAGE_REF);
+	work_read(VA2, cpu, cpu);
+}
+
+static void come_back(unsigned cpu)
+{
+	aspace_load(a);
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario flush_owed = {
+	.name = "flush-owed",
+	.summary = "a page is freed after a flush that was owed, while a CPU loads its space",
+	.cpus = 2,
+	.setup = setup_owed,
+	.program = {free_owed, come_back},
+};
+
 /* ---- a second stage --------------------------------------------------------------------------- */
 
 /* One entry, of the second stage's only page: a frame's number; 0 is none. */

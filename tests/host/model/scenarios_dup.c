@@ -239,6 +239,34 @@ const struct scenario dup_returns = {
 	.end = expect_last,
 };
 
+/* ---- a page that moves through the duplicate ---- */
+
+static void setup_shared(void)
+{
+	setup();
+	dup = work_dup(a);
+}
+
+static void move_shared(unsigned cpu __unused)
+{
+	work_migrate(dup, VA, 1, 1);
+}
+
+static void duplicate_again(unsigned cpu)
+{
+	aspace_destroy(work_dup(a));
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario dup_waits = {
+	.name = "dup-wait",
+	.summary = "a space is duplicated while a page that it shares moves through the other one",
+	.cpus = 2,
+	.setup = setup_shared,
+	.program = {move_shared, duplicate_again},
+	.end = expect_last,
+};
+
 /* ---- a pinned page ------------------------------------------------------------------------ */
 
 static void pin_and_duplicate(unsigned cpu)

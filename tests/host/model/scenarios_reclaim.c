@@ -381,6 +381,28 @@ const struct scenario reclaim_closes = {
 	.program = {close_file, reclaim_once, reclaim_once},
 };
 
+/* Nothing is mapped: whoever closes it waits for nobody but the CPU that reclaims. */
+static void setup_unmapped(void)
+{
+	file = work_file_in("a", VA, &a);
+	aspace_unmap(a, VA, PAGES * PAGE_SIZE);
+	work_expect("writing back", file_sync(file));
+}
+
+static void close_unmapped(unsigned cpu __unused)
+{
+	if (file_close(file))
+		fake_fail("the file cannot be closed");
+}
+
+const struct scenario reclaim_wakes = {
+	.name = "reclaim-wake",
+	.summary = "a file is closed by a CPU that sleeps until its reclaim is over",
+	.cpus = 2,
+	.setup = setup_unmapped,
+	.program = {reclaim_once, close_unmapped},
+};
+
 /* ---- by allocations, which may hold the lock of a space ----------------------------------------------- */
 
 static void setup_short(void)

@@ -20,6 +20,7 @@ static int read_page(struct store *s, u64 index, void *to)
 {
 	(void)s;
 	fake_frame_use(fake_frame_of(to)); /* it may be copied before anybody maps it */
+	fake_plain(stored[index], false); /* the page's lock, or its slot's mark, orders them */
 	fake_point(44);
 	memcpy(to, stored[index], PAGE_SIZE);
 	fake_point(44);
@@ -38,6 +39,7 @@ static int write_page(struct store *s, u64 index, const void *from)
 		fake_fail("I2: page %lu is stored while CPU %u may hold it writable", index, cpu);
 	if (fake_store_under_way(frame))
 		fake_fail("I2: page %lu is stored while a store into it is on its way", index);
+	fake_plain(stored[index], true);
 	memcpy(stored[index], from, HALF);
 	fake_point(45);
 	memcpy((char *)stored[index] + HALF, (const char *)from + HALF, HALF);
