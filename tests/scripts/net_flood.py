@@ -65,8 +65,12 @@ class Flood:
 
     def requests(self, _: random.Random) -> None:
         """On one connection, which is there before those that are never made take up what may be half-open."""
-        self.kept.request("GET", "/healthz")
-        self.kept.getresponse().read()
+        try:
+            self.kept.request("GET", "/healthz")
+            self.kept.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            self.kept.close()  # it opens another one
+            raise
 
     def silent(self, _: random.Random) -> None:
         with socket.create_connection(("127.0.0.1", self.console), 5):
