@@ -6,6 +6,7 @@
 #include <kernel/printk.h>
 #include <kernel/spinlock.h>
 #include <kernel/string.h>
+#include <kernel/trap.h>
 #include <mm/kmem.h>
 #include <arch/platform.h>
 
@@ -282,6 +283,33 @@ TEST(trap, probe_tells_what_is_not_there)
 	EXPECT_EQ(load_relaxed(&word), 0x5678);
 	EXPECT_EQ(probe_load64(KVIRT_END - PAGE_SIZE, &value), (u64)-EFAULT);
 	EXPECT_EQ(probe_store64((vaddr_t)constant, 1), (u64)-EFAULT);
+}
+
+static bool irqs_in_handler;
+
+static bool note_irqs(struct trapframe *tf __unused)
+{
+	irqs_in_handler = irqs_enabled();
+	return false;
+}
+
+TEST(trap, page_faults_are_handled_as_interrupts_were)
+{
+	bool (*handler)(struct trapframe *) = trap_page_fault_handler;
+	bool on, off;
+	u64 value;
+
+	trap_page_fault_handler = note_irqs;
+	probe_load64(KVIRT_END - PAGE_SIZE, &value);
+	on = irqs_in_handler;
+	irqflags_t flags = irq_save();
+
+	probe_load64(KVIRT_END - PAGE_SIZE, &value);
+	off = irqs_in_handler || irqs_enabled();
+	irq_restore(flags);
+	trap_page_fault_handler = handler;
+	EXPECT(on && irqs_enabled());
+	EXPECT(!off);
 }
 
 TEST(trap, addresses_have_names)
