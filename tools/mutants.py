@@ -61,6 +61,7 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
           ("switch-two", re.compile(r"mm/(?:gather|tlb_\w+|context)\.c")),
           ("flush-cpus", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("flush-owed", re.compile(r"mm/gather\.c")),
+          ("flush-taken", re.compile(r"mm/gather\.c")),
           ("reclaim-wake", re.compile(r"mm/(?:reclaim|page_lock)\.c")),
           ("reclaim-last", re.compile(r"mm/reclaim\.c")),
           ("stage2-shootdown", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),

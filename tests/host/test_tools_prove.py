@@ -296,7 +296,7 @@ def test_mutants() -> None:
     equal("host.sanitizer", silently(mutants.host_tests, Host((0, ""), (1, "x\n==1==ERROR: AddressSanitizer: y\n")))[0],
           ("host tests", "test_mm_arm64: ==1==ERROR: AddressSanitizer: y"))
     equal("host.status", silently(mutants.host_tests, Host((3, "")))[0], ("host tests", "test_mm: exit status 3"))
-    for check, counts in ((mutants.narrow, {"gather": 6, "hint": 1, "object": 1, "reclaim": 2, "pmm": 0}),
+    for check, counts in ((mutants.narrow, {"gather": 7, "hint": 1, "object": 1, "reclaim": 2, "pmm": 0}),
                           (mutants.alone, {"reclaim": 2, "cow": 1, "split": 1, "pmm": 0})):
         for name, expected in counts.items():
             host = Host((0, ""))

@@ -20,6 +20,7 @@ const struct scenario *const scenarios[] = {
 	&initiators,
 	&flush_cpus,
 	&flush_owed,
+	&flush_taken,
 	&stage2_shootdown,
 	&protect_write,
 	&migrate_dirty,

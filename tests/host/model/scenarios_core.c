@@ -92,23 +92,33 @@ static void setup_owed(void)
 	work_load(b, 1);
 }
 
-static void free_owed(unsigned cpu)
+/* The flush of those who have not flushed since. */
+static void settle_and_free(struct page *page)
 {
-	struct page *page = take_down(a, VA);
 	struct cpumask cpus;
 
-	tlb_owe(&a->ctx);
 	cpumask_clear(&cpus);
 	tlb_owing_cpus(&a->ctx, load_relaxed(&a->ctx.owed), true, &cpus);
 	if (!cpumask_empty(&cpus))
 		tlb_flush_owed(&a->ctx, &cpus);
 	page_put(page, PAGE_REF);
+}
+
+static void free_owed(unsigned cpu)
+{
+	struct page *page = take_down(a, VA);
+
+	tlb_owe(&a->ctx);
+	settle_and_free(page);
 	work_read(VA2, cpu, cpu);
 }
+
+static u32 back; /* relaxed on purpose: it orders nothing */
 
 static void come_back(unsigned cpu)
 {
 	aspace_load(a);
+	store_relaxed(&back, 1U);
 	work_read(VA, cpu, cpu);
 }
 
@@ -118,6 +128,42 @@ const struct scenario flush_owed = {
 	.cpus = 2,
 	.setup = setup_owed,
 	.program = {free_owed, come_back},
+};
+
+/* CPU 0 comes into a slot that has the generation of a space that is gone, a later one than a's. */
+static void setup_taken(void)
+{
+	setup_expire();
+	back = 0;
+	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++) {
+		struct aspace *old = aspace_create("old", 0);
+
+		work_load(old, 0);
+		for (unsigned flushes = 0; flushes < 8; flushes++)
+			tlb_flush_context(&old->ctx);
+		work_load(NULL, 0);
+		aspace_destroy(old);
+	}
+}
+
+static void free_when_back(unsigned cpu)
+{
+	struct page *page = take_down(a, VA);
+
+	tlb_owe(&a->ctx);
+	while (!load_relaxed(&back))
+		cpu_relax();
+	settle_and_free(page);
+	work_read(VA2, cpu, cpu);
+}
+
+const struct scenario flush_taken = {
+	.name = "flush-taken",
+	.summary = "a page is freed after a flush that was owed, while a CPU loads its space into "
+		   "a slot that another had",
+	.cpus = 2,
+	.setup = setup_taken,
+	.program = {come_back, free_when_back},
 };
 
 /* ---- a second stage --------------------------------------------------------------------------- */
