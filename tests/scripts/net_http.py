@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from common import Console, Missing, main, records, result, settings
 from net import BENCH, TOKEN, counts, free_port, on_serial
@@ -259,11 +260,15 @@ def run_in_parts(console: Console, port: int) -> None:
         status, _, body = ask(port, "/api/v1/run", "POST", json.dumps({"cmd": cmd}), **bearer(TOKEN))
         return status, json.loads(body)
 
+    def state() -> str:
+        return json.loads(ask(port, f"/api/v1/run/{number}", **bearer(TOKEN))[2])["state"]
+
     number = submit(LONG_RUN)[1]["id"]
-    status, body = submit("show batch")
-    states = []
-    while not states or states[-1] != "done":
-        states.append(json.loads(ask(port, f"/api/v1/run/{number}", **bearer(TOKEN))[2])["state"])
+    with ThreadPoolExecutor() as pool:  # both are there when the network is looked at first
+        first, second = pool.submit(state), pool.submit(submit, "show batch")
+        states, (status, body) = [first.result()], second.result()
+    while states[-1] != "done":
+        states.append(state())
     result("run.one-at-a-time", status == 503 and "error" in body, f"{status} {body}")
     result("run.running", set(states) == {"running", "done"}, f"{states.count('running')} times, then done")
 
