@@ -78,9 +78,12 @@ def boot_ms(smp: int) -> float:
 
 
 def check_boot() -> None:
-    """Virtual time to the first command: of one CPU its instructions, of four also the emulator's turns for each."""
+    """Virtual time to the first command: of one CPU its instructions, of four also the emulator's turns for each.
+
+    How many whole turns of 100 ms those are is another build's two or three.
+    """
     held("boot.ms", boot_ms(1), BOOT_MAX_MS[settings().arch])
-    held("boot.four.ms", boot_ms(4))
+    noted("boot.four.ms", boot_ms(4), 2)
 
 
 def check_sections() -> None:
