@@ -4,7 +4,7 @@
 Threads in one space, and each in its own; by interrupt and by broadcast. Counts are exact here.
 """
 
-from common import Missing, boot, changed, held, main, note_verdicts, records, result, settings
+from common import Missing, boot, changed, held, main, note_verdicts, noted, records, result, settings
 
 TASKS, PAGES, ROUNDS = 3, 32768, 2
 BATCH = 32  # of the scheme batch-reclaim
@@ -41,8 +41,12 @@ def body() -> None:
     for number, (transport, how) in enumerate(runs):
         name, (one, batch) = f"reclaim.{transport}.{how}", found[2 * number:2 * number + 2]
         each, shared = check(f"{name}.baseline", one), check(f"{name}.batch", batch)
-        held(f"{name}.baseline.shootdowns", each)
-        held(f"{name}.batch.shootdowns", shared)
+        # With broadcasts equal runs are up to 5 % apart: which pages count as accessed follows the emulator's own TLB,
+        # and that the host's clock.
+        keep = held if transport == "ipi" else noted
+        keep(f"{name}.baseline.shootdowns", each)
+        keep(f"{name}.batch.shootdowns", shared)
+        result(f"{name}.one-each", each <= 1, f"{each:.4f} page by page")
         result(f"{name}.fewer", changed(shared, each) >= LEAST, f"{changed(shared, each):.2f} %, of {BATCH} pages a batch")
 
 

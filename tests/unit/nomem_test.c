@@ -53,6 +53,7 @@ enum {
 	REQUESTS_MAX = 200, /* more than any of these runs makes */
 	FEW = 20, /* behind these they are of a kind, page after page, and some of them stand for all */
 	MORE = 100,
+	TRIES = 3,
 };
 
 /* Each request in turn, behind `each` of them some, up to the first that the run can do without: a floor's, which is left out then. */
@@ -66,11 +67,16 @@ static void run_without_each(u32 each, int argc, const char *const *argv)
 		u64 used = bench_memory_in_use();
 
 		REQUIRE(n < REQUESTS_MAX);
-		capture_begin(&said, false);
-		rc = run_without(n, argc, argv, &out);
-		console_remove_sink(&said.sink);
-		results_clear();
-		EXPECT_EQ(bench_memory_in_use(), used);
+		/* In so few passes it may be that no thread has had its turn: that says nothing of memory. */
+		for (unsigned tries = TRIES; tries; tries--) {
+			capture_begin(&said, false);
+			rc = run_without(n, argc, argv, &out);
+			console_remove_sink(&said.sink);
+			results_clear();
+			EXPECT_EQ(bench_memory_in_use(), used);
+			if (rc == RC_PASS || !strstr(said.tail, "no page moved"))
+				break;
+		}
 		if (rc == RC_PASS) {
 			EXPECT(n > 2);
 			break;

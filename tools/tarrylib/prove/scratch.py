@@ -74,7 +74,8 @@ class Scratch:
 
     @property
     def env(self) -> dict[str, str]:
-        return {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "ARCH")}
+        """No bytecode: a source that is changed twice in a second, to the same length, would run as it was."""
+        return {k: v for k, v in os.environ.items() if k not in ("BUILD", "MAKEFLAGS", "ARCH")} | {"PYTHONDONTWRITEBYTECODE": "1"}
 
     def make(self, *targets: str, warnings: str = "-w", arch: str = "") -> str:
         """Errors of the build, or nothing. Targets by their names below build/."""
