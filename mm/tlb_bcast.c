@@ -13,17 +13,20 @@ static unsigned issue_part(struct tlb_part *part)
 	u64 pages = (part->end - part->start) >> PAGE_SHIFT;
 	bool whole = tlb_wants_full(part);
 
-	/* Acquire, before the barrier: entries that were owed by then were taken down before; pairs with tlb_owe(). */
-	if (whole)
-		part->gen = load_acquire(&part->ctx->gen);
-	tlb_bcast_prepare();
 	if (whole) {
+		/*
+		 * Entries that were owed by this generation were taken down before it; pairs with tlb_owe(). The
+		 * barrier keeps the broadcast behind it: else it might miss one that the generation stands for.
+		 */
+		part->gen = load_acquire(&part->ctx->gen);
+		tlb_bcast_prepare_reads();
 		if (asid == ASID_KERNEL)
 			tlb_bcast_issue_all();
 		else
 			tlb_bcast_issue_asid(asid);
 		return 1;
 	}
+	tlb_bcast_prepare();
 	if (!part->level && pages > 1)
 		return tlb_bcast_issue_range(part->start, pages, asid);
 	unsigned ops = 0;

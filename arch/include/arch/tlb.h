@@ -40,6 +40,8 @@ static inline bool tlb_has_bcast(void);
 /* True: for an erratum of some CPU here, every completion broadcasts once more and waits twice. */
 static inline bool tlb_bcast_repeats(void);
 static inline void tlb_bcast_prepare(void); /* order earlier entry writes before the issues */
+/* The same, and earlier reads: what was read is no newer than the issues. */
+static inline void tlb_bcast_prepare_reads(void);
 static inline void tlb_bcast_issue_page(vaddr_t va, asid_t asid, unsigned level);
 /* pages * 4 KiB from va. Returns the number of instructions issued. */
 static inline unsigned tlb_bcast_issue_range(vaddr_t va, u64 pages, asid_t asid);

@@ -109,7 +109,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("flush left out", statements(r"rule_flush_entry|flush(?=\(s, )|tlb_flush_(?!rolled_over)\w+|tlb_bcast_(?!prepare)\w+|"
                                   r"tlb_gather_flush|flush_here|tlb_expire|flush_owing|zap_flush|rmap_edit_end|context_leave")),
     ("not gathered", statements(r"tlb_gather_add\w*|issue_now|issue_entry|gather_range")),
-    ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare|pt_publish")),
+    ("barrier left out", statements(r"smp_mb|smp_wmb|smp_rmb|tlb_bcast_prepare\w*|pt_publish")),
     # What is only compared carries no address dependency, so the model's does not stand in for the acquire.
     ("acquire weakened", replaced(rf"\bload_acquire\((?={COMPARED})", "load_compared(")),
     ("acquire weakened", replaced(rf"\bload_acquire\((?!{COMPARED})", "load_relaxed(")),

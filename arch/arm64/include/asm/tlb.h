@@ -127,6 +127,16 @@ static inline void tlb_bcast_prepare(void)
 	dsb(ishst);
 }
 
+static inline void tlb_bcast_prepare_reads(void)
+{
+	evidence_bcast_begin();
+	/*
+	 * As above. And the loads before it are complete: DSB ISHST waits for stores alone, and an acquire orders
+	 * accesses to memory, of which a TLBI is none (Arm ARM B2.3).
+	 */
+	dsb(ish);
+}
+
 /*
  * Level 0: the page's leaf entry only (VALE1IS). Above: what was there may have been a table, so
  * the walk caches must forget it too (VAE1IS). Leaves below a table at other addresses stay.

@@ -65,6 +65,12 @@ static inline void tlb_bcast_prepare(void)
 	fake_bcast_prepare();
 }
 
+/* A load of the model is over when the next step begins: there is nothing more to wait for. */
+static inline void tlb_bcast_prepare_reads(void)
+{
+	fake_bcast_prepare();
+}
+
 static inline void tlb_bcast_issue_page(vaddr_t va, asid_t asid, unsigned level)
 {
 	fake_bcast_page(va, asid, level);

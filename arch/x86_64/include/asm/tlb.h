@@ -108,6 +108,11 @@ static inline void tlb_bcast_prepare(void)
 	tlb_bcast_absent();
 }
 
+static inline void tlb_bcast_prepare_reads(void)
+{
+	tlb_bcast_absent();
+}
+
 static inline void tlb_bcast_issue_page(vaddr_t va __unused, asid_t asid __unused,
 					unsigned level __unused)
 {
