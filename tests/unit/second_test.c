@@ -156,6 +156,23 @@ static void disturb(struct fixture *fx, u32 a, u32 b, u64 round)
 	page_put(page, PAGE_PIN);
 }
 
+/* Memory on a node, and a second MMU of all of it. False: there is no memory. */
+static bool begin(struct guests *g, struct fixture *fx, u64 pages, bool huge, u32 node)
+{
+	if (!fixture_init(fx, pages, RW, huge, node))
+		return false;
+	EXPECT_EQ(aspace_populate(fx->as, fx->va, fx->len, node), pages);
+	return !softmmu_create(&g->mmu, fx->as, fx->va, pages, node);
+}
+
+static void end(struct guests *g, struct fixture *fx)
+{
+	stop(g);
+	softmmu_destroy(&g->mmu);
+	expect_kept(g, fx);
+	fixture_fini(fx);
+}
+
 TEST(second, guests_are_scanned_moved_and_pinned)
 {
 	static struct guests g;
@@ -164,20 +181,15 @@ TEST(second, guests_are_scanned_moved_and_pinned)
 
 	if (!may_run(&a, &b))
 		return;
-	REQUIRE(fixture_init(&fx, PAGES, RW, false, a));
-	EXPECT_EQ(aspace_populate(fx.as, fx.va, fx.len, a), PAGES);
-	REQUIRE(!softmmu_create(&g.mmu, fx.as, fx.va, PAGES, a));
+	REQUIRE(begin(&g, &fx, PAGES, false, a));
 	start(&g, PAGES, 1);
 	for (u64 round = 0, rounds = rounds_of(4); round < rounds; round++) {
 		disturb(&fx, a, b, round);
 		wait_lap(&g);
 	}
-	stop(&g);
-	softmmu_destroy(&g.mmu);
-	expect_kept(&g, &fx);
+	end(&g, &fx);
 	set_knob("notify", "start");
 	set_knob("pinned", "mark");
-	fixture_fini(&fx);
 }
 
 /* A 2 MiB page that is scanned, cut, and moves in parts. */
@@ -190,9 +202,7 @@ TEST(second, large_page_is_scanned_and_cut)
 	if (!may_run(&a, &b))
 		return;
 	for (u64 round = 0, rounds = rounds_of(16); round < rounds; round++) {
-		REQUIRE(fixture_init(&fx, HUGE_PAGES, RW, true, a));
-		EXPECT_EQ(aspace_populate(fx.as, fx.va, fx.len, a), HUGE_PAGES);
-		REQUIRE(!softmmu_create(&g.mmu, fx.as, fx.va, HUGE_PAGES, a));
+		REQUIRE(begin(&g, &fx, HUGE_PAGES, true, a));
 		vaddr_t cut = fx.va + HUGE_SIZE / 2 + PAGE_SIZE; /* a page that no guest uses */
 
 		use_knobs(round);
@@ -203,10 +213,7 @@ TEST(second, large_page_is_scanned_and_cut)
 		EXPECT_EQ(aspace_protect(fx.as, cut, PAGE_SIZE, RW), 0);
 		hint_mark(fx.as, fx.va, fx.va + fx.len);
 		wait_lap(&g);
-		stop(&g);
-		softmmu_destroy(&g.mmu);
-		expect_kept(&g, &fx);
-		fixture_fini(&fx);
+		end(&g, &fx);
 	}
 	set_knob("notify", "start");
 	set_knob("pinned", "mark");

@@ -155,6 +155,10 @@ void work_load(struct aspace *as, unsigned cpu);
 bool work_write(vaddr_t va, unsigned cpu);
 /* The same by a device that was given the pinned frame. */
 void work_device_write(vaddr_t va, struct page *page, unsigned cpu);
+/* Pin for a device that writes. NULL: refused, which ends the run as a failure. */
+struct page *work_pin(struct aspace *as, vaddr_t va);
+/* Pin, let the device write at any moment until it gives the page back, and read what it wrote. */
+void work_pin_and_write(struct aspace *as, vaddr_t va, unsigned cpu);
 /* The same, and a read, by a guest on this CPU that was told where the page is. */
 void work_guest_write(vaddr_t va, void *frame, unsigned cpu);
 void work_guest_read(vaddr_t va, const void *frame, unsigned cpu, unsigned whose);

@@ -200,13 +200,11 @@ const struct scenario two_migrators = {
 /* A device writes through the pin: by physical address, whenever it likes. */
 static void pin_and_write(unsigned cpu)
 {
-	struct page *page;
-
 	for (unsigned i = 0; i < 2; i++) {
-		if (aspace_pin(a, VA, true, &page)) {
-			fake_fail("pin: refused");
+		struct page *page = work_pin(a, VA);
+
+		if (!page)
 			return;
-		}
 		fake_point(40);
 		if (phys_to_page(pte_pa(*aspace_entry(a, VA), 0)) != page)
 			fake_fail("I10: the pinned page is not the mapped one");

@@ -339,17 +339,7 @@ static void read_once(unsigned cpu)
 /* A device writes through the pin, at any moment until it is given back. */
 static void pin_and_write(unsigned cpu)
 {
-	struct page *page;
-
-	if (aspace_pin(a, VA, true, &page)) {
-		fake_fail("pin: refused");
-		return;
-	}
-	fake_point(40);
-	work_device_write(VA, page, cpu);
-	fake_point(41);
-	page_put(page, PAGE_PIN);
-	work_read(VA, cpu, cpu);
+	work_pin_and_write(a, VA, cpu);
 }
 
 const struct scenario reclaim_pins = {

@@ -45,6 +45,29 @@ void work_device_write(vaddr_t va, struct page *page, unsigned cpu)
 	fake_mb(); /* a device's writes are there before it says that it is done */
 }
 
+struct page *work_pin(struct aspace *as, vaddr_t va)
+{
+	struct page *page;
+
+	if (!aspace_pin(as, va, true, &page))
+		return page;
+	fake_fail("pin: refused");
+	return NULL;
+}
+
+void work_pin_and_write(struct aspace *as, vaddr_t va, unsigned cpu)
+{
+	struct page *page = work_pin(as, va);
+
+	if (!page)
+		return;
+	fake_point(40);
+	work_device_write(va, page, cpu);
+	fake_point(41);
+	page_put(page, PAGE_PIN);
+	work_read(va, cpu, cpu);
+}
+
 void work_guest_write(vaddr_t va, void *frame, unsigned cpu)
 {
 	unsigned number = work_page_here(va);
