@@ -80,7 +80,7 @@ def boot_ms(smp: int) -> float:
 def check_boot() -> None:
     """Virtual time to the first command: of one CPU its instructions, of four also the emulator's turns for each.
 
-    How many whole turns of 100 ms those are is another build's two or three.
+    A turn is 100 ms. Some builds need two of them and some three, so that figure is only noted.
     """
     held("boot.ms", boot_ms(1), BOOT_MAX_MS[settings().arch])
     noted("boot.four.ms", boot_ms(4), 2)

@@ -41,8 +41,8 @@ def body() -> None:
     for number, (transport, how) in enumerate(runs):
         name, (one, batch) = f"reclaim.{transport}.{how}", found[2 * number:2 * number + 2]
         each, shared = check(f"{name}.baseline", one), check(f"{name}.batch", batch)
-        # With broadcasts equal runs are up to 5 % apart: which pages count as accessed follows the emulator's own TLB,
-        # and that the host's clock.
+        # With broadcasts equal runs are up to 5 % apart: which pages count as accessed depends on the emulator's own
+        # TLB, whose size follows the host's clock.
         keep = held if transport == "ipi" else noted
         keep(f"{name}.baseline.shootdowns", each)
         keep(f"{name}.batch.shootdowns", shared)
