@@ -378,6 +378,22 @@ def test_planted() -> None:
         def build(self, programs: list[str]) -> None:
             self.built.append(programs)
 
+        def rebuild(self, m: planted.Mistake) -> None:
+            planted.Bench.rebuild(self, m)
+
+        steps = {"explore": {}}
+
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench()
+        bench.folder, bench.env = Path(name), dict(os.environ)
+        bench.steps = {"explore": {"mm/a.c": "echo a >> ran", "mm/b.c": "echo bad >&2; false", "explore": "echo link >> ran"}}
+        planted.Bench.rebuild(bench, planted.Mistake("n", "k", "w", "", edits={"mm/a.c": ""}))
+        equal("planted.rebuild", ((bench.folder / "ran").read_text(), bench.built), ("a\nlink\n", []))
+        planted.Bench.rebuild(bench, planted.Mistake("n", "k", "w", "", edits={"mm/a.c": "", "mm/a.h": ""}))
+        equal("planted.rebuild-header", bench.built, [["explore"]])
+        refused("planted.rebuild-fails", "bad", planted.Bench.rebuild, bench, planted.Mistake("n", "k", "w", "", edits={"mm/b.c": ""}),
+                kind=RuntimeError)
+
     shown = "# x86, scheme s1, scenario sc: I3: bad words\n# execution 12 of 20: --replay 'x86 s1 sc eager 5c1'\n"
     found = planted.explore(Bench((1, shown)), ["p"], "s1", "x86-pcid", 9, "sc")
     equal("planted.found", (found.check, found.executions, found.replay, found.text),

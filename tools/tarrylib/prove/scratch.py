@@ -84,6 +84,14 @@ class Scratch:
                               cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
         return done.stderr if done.returncode else ""
 
+    def commands(self, program: str) -> dict[str, str]:
+        """What make would run for a host program: source, or the program itself, -> command; nothing where its plan reads otherwise."""
+        plan = subprocess.run(["make", "-nBs", "SETUP=no", "WARNINGS=-w", f"build/host/{program}"], cwd=self.folder, env=self.env,
+                              capture_output=True, text=True, check=False).stdout.splitlines()
+        commands = {line.split()[-1]: line for line in plan if " -c -o " in line}
+        links = [line for line in plan if f" -o build/host/{program} " in line]
+        return commands | {program: links[0]} if links else {}
+
     def run(self, argv: list[str], timeout: float = WALL_SECONDS, cpu: int = CPU_SECONDS) -> tuple[int, str]:
         """Exit status and output. cpu: seconds of each process, 0 = any; no measure of a busy host."""
         limited = ["sh", "-c", f'ulimit -t {cpu}; exec "$@"', "sh", *argv] if cpu else argv
