@@ -142,15 +142,20 @@ static bool next_frame(u64 *fp, u64 *ip)
 	return true;
 }
 
-/* Symbolised, from a frame pointer, by kprintf. */
-static void backtrace(u64 ip, u64 fp)
+/*
+ * Symbolised, from a frame pointer, by kprintf. back: 1 if ip is a return
+ * address, 0 if it is where the CPU was. Behind a call that never returns
+ * another function may begin, so a return address is looked up by the call.
+ */
+static void backtrace(u64 ip, u64 fp, unsigned back)
 {
 	char name[80];
 	unsigned depth = 0;
 
-	do
-		printk("  %#018lx %s\n", ip, symbol_of(ip, name, sizeof(name)));
-	while (++depth < BACKTRACE_MAX && next_frame(&fp, &ip));
+	do {
+		printk("  %#018lx %s\n", ip, symbol_of(ip - back, name, sizeof(name)));
+		back = 1;
+	} while (++depth < BACKTRACE_MAX && next_frame(&fp, &ip));
 }
 
 unsigned backtrace_take(u64 *ip, unsigned max)
@@ -188,7 +193,7 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	print_headline(fmt, ap);
 	va_end(ap);
-	backtrace(frame[1], frame[0]);
+	backtrace(frame[1], frame[0], 1);
 	report_running();
 	panic_end();
 }
@@ -202,7 +207,7 @@ void panic_trap(const struct trapframe *tf, const char *fmt, ...)
 	print_headline(fmt, ap);
 	va_end(ap);
 	trap_dump(tf);
-	backtrace(trap_ip(tf), trap_fp(tf));
+	backtrace(trap_ip(tf), trap_fp(tf), 0);
 	report_running();
 	panic_end();
 }
