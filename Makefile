@@ -18,7 +18,7 @@ $(error ARCH=$(ARCH): must be x86_64 or arm64)
 endif
 
 # What tools/launch.py reads; empty means its default. One list here, one table there.
-LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES NET QEMU
+LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES NET EDU QEMU
 export ARCH ARCHES BUILD ORACLE SETUP ONLY CFG $(LAUNCH_VARS)
 
 # A variable of the command line that the goals do not read, or that is misspelt, is refused rather than ignored.
@@ -114,9 +114,9 @@ $(OBJ)/$(VERSION_SRC).o: private CPPFLAGS += -DTARRY_VERSION='"$(VERSION)"' -DTA
 SMALL := tests/unit boot kernel/drivers kernel/net kernel/shell kernel/bench/command kernel/bench/report
 $(SMALL:%=$(OBJ)/%/%): private CFLAGS += -Os
 # And single files of other folders: options, knobs, tables of results, what is told of the machine.
-SMALL_FILES := kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
+SMALL_FILES := kernel/drivers/edu kernel/drivers/iommu kernel/drivers/pci kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
 	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity guest memhog options) mm/early mm/knob mm/knobs mm/scheme mm/schemes \
-	$(addprefix kernel/bench/workload/,migrate_table numa_report nested pmbench_record pmbench_report scale_report vm vm_report) \
+	$(addprefix kernel/bench/workload/,migrate_table numa_report nested pmbench_record pmbench_report scale_report vm vm_dma vm_report) \
 	kernel/lib/printf kernel/lib/sort kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/console kernel/core/input kernel/core/log kernel/core/main kernel/core/panic kernel/core/printk kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
 	$(addprefix kernel/core/,percpu skew smp copy) $(addprefix kernel/bench/harness/,bench policy series) mm/kmap mm/page_array \
 	$(addprefix kernel/bench/harness/,noise pmu) $(addprefix arch/$(ARCH)/,cpuid litmus noise pmu smp tsc) arch/$(ARCH)/geometry arch/$(ARCH)/errata arch/$(ARCH)/exit arch/$(ARCH)/features arch/$(ARCH)/init

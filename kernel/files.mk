@@ -7,7 +7,7 @@ SRCS += kernel/core/alarm.c kernel/core/clock.c kernel/core/command.c kernel/cor
 	kernel/core/option.c kernel/core/panic.c kernel/core/percpu.c kernel/core/printk.c \
 	kernel/core/rwlock.c kernel/core/skew.c kernel/core/smp.c kernel/core/smp_call.c \
 	kernel/core/spinlock.c kernel/core/trap.c kernel/core/wait.c kernel/core/watchdog.c
-SRCS += kernel/drivers/consoles.c kernel/drivers/iommu.c kernel/drivers/keyboard.c kernel/drivers/screen.c kernel/drivers/uart.c kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
+SRCS += kernel/drivers/consoles.c kernel/drivers/edu.c kernel/drivers/iommu.c kernel/drivers/keyboard.c kernel/drivers/pci.c kernel/drivers/screen.c kernel/drivers/uart.c kernel/drivers/uart_16550.c kernel/drivers/uart_pl011.c
 SRCS += kernel/shell/cmd_help.c kernel/shell/cmd_panic.c kernel/shell/cmd_system.c \
 	kernel/shell/cmd_test.c kernel/shell/complete.c kernel/shell/help_boot.c kernel/shell/history.c kernel/shell/line.c \
 	kernel/shell/lineedit.c kernel/shell/look_cpus.c kernel/shell/shell.c
@@ -26,7 +26,7 @@ SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/w
 	kernel/bench/workload/pmbench_maps.c kernel/bench/workload/pmbench_record.c \
 	kernel/bench/workload/pmbench_report.c kernel/bench/workload/pmbench_threads.c \
 	kernel/bench/workload/tlb.c kernel/bench/workload/tlb_others.c \
-	kernel/bench/workload/tlb_parts.c kernel/bench/workload/nested.c kernel/bench/workload/vm.c kernel/bench/workload/vm_report.c
+	kernel/bench/workload/tlb_parts.c kernel/bench/workload/nested.c kernel/bench/workload/vm.c kernel/bench/workload/vm_dma.c kernel/bench/workload/vm_report.c
 # Of will-it-scale: what the tests share, then a file for each.
 SRCS += kernel/bench/workload/scale.c kernel/bench/workload/scale_report.c
 SRCS += kernel/bench/workload/file_scan.c kernel/bench/workload/mprotect_loop.c \
@@ -36,7 +36,7 @@ SRCS += kernel/bench/workload/file_scan.c kernel/bench/workload/mprotect_loop.c 
 SRCS += kernel/bench/command/bench.c kernel/bench/command/cmd_bench.c kernel/bench/command/cmd_machine.c kernel/bench/command/params.c
 SRCS += kernel/shell/cmd_knob.c kernel/shell/cmd_numa.c kernel/shell/look_mm.c
 # The network, which the kernel does without (LWIP=no). It counts apart from the limits of the image.
-NET_SRCS += kernel/drivers/pci.c kernel/drivers/net/virtio_mmio.c kernel/drivers/net/virtio_net.c \
+NET_SRCS += kernel/drivers/net/virtio_mmio.c kernel/drivers/net/virtio_net.c \
 	kernel/drivers/net/virtio_pci.c kernel/drivers/net/virtio_ring.c \
 	kernel/drivers/net/e1000.c
 NET_SRCS += kernel/net/address.c kernel/net/interface.c kernel/net/net.c kernel/net/port.c kernel/net/remote.c \

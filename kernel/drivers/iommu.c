@@ -116,7 +116,7 @@ bool iommu_switch_off(const struct boot_iommu *unit)
 
 static void say(const struct boot_iommu *unit, struct iommu_state s, bool network)
 {
-	const char *what = "left so, as nothing here does DMA without ip=";
+	const char *what = "left so without ip=";
 
 	if (s.translates && network)
 		what = iommu_switch_off(unit)
@@ -143,6 +143,14 @@ void iommu_init(const struct bootinfo *bi, bool network)
 			printk("iommu at %#lx: cannot be mapped: not looked at\n", unit->base);
 		}
 	}
+}
+
+bool iommu_translates(void)
+{
+	for (unsigned i = 0; i < info->iommu_count; i++)
+		if (mapped >> i & 1 && iommu_look(&info->iommus[i]).translates)
+			return true;
+	return false;
 }
 
 void iommu_describe(char *buf, size_t size)

@@ -231,10 +231,11 @@ paddr_t pci_map_bar(const struct pci_function *f, unsigned bar, u64 *len)
 	return kmap_device(at, *len) ? at : 0;
 }
 
-void pci_enable(const struct pci_function *f)
+void pci_enable(const struct pci_function *f, bool dma)
 {
-	u16 command = mmio_read16(f->config + PCI_COMMAND);
+	u16 command = mmio_read16(f->config + PCI_COMMAND) & ~COMMAND_MASTER;
 
-	mmio_write16(f->config + PCI_COMMAND,
-		     (u16)(command | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX));
+	mmio_write16(f->config + PCI_COMMAND, (u16)(command | COMMAND_MEMORY | COMMAND_NO_INTX |
+						    (dma ? COMMAND_MASTER : 0)));
+	mmio_read16(f->config + PCI_COMMAND); /* it has arrived */
 }

@@ -131,6 +131,10 @@ HOST_TESTS += test_virtio_net
 test_virtio_net_INCLUDES := $(filter-out %/override,$(FAKE_INCLUDES)) # one CPU: the real atomics
 test_virtio_net_SRCS := tests/host/check.c tests/host/test_virtio_net.c kernel/drivers/net/virtio_ring.c kernel/lib/strutil.c
 
+HOST_TESTS += test_edu
+test_edu_INCLUDES := $(FAKE_INCLUDES)
+test_edu_SRCS := tests/host/check.c tests/host/test_edu.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c
+
 HOST_TESTS += test_pci
 test_pci_INCLUDES := $(FAKE_INCLUDES)
 test_pci_SRCS := tests/host/check.c tests/host/test_pci.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c

@@ -368,3 +368,17 @@ TEST(with_network_all_are_off)
 	iommu_describe(text, sizeof(text));
 	CHECK_STR(text, "4 units, VT-d; 1 translate, 1 remap interrupts");
 }
+
+/* Whoever drives a device that does DMA asks. */
+TEST(any_that_translates_is_said)
+{
+	all_on();
+	iommu_init(&bi, false);
+	for (unsigned i = 0; i < UNITS; i++) {
+		CHECK(iommu_translates());
+		CHECK(iommu_switch_off(&units[i].at));
+	}
+	CHECK(!iommu_translates());
+	for (unsigned i = 0; i < UNITS; i++)
+		CHECK(!units[i].wrong);
+}

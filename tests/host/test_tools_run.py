@@ -65,7 +65,7 @@ def test_limits() -> None:
     refused("nodes.too-many-cpus", "NODES=4097", settings.parse, {"NODES": "4097:1M"})
     for values, says in (({"DET": "1", "ACCEL": "kvm"}, "DET=1: needs ACCEL=tcg"), ({"DET": "2"}, "DET=2"),
                          ({"CMD": "a\nb"}, "control characters"), ({"ARGS": "a\x1fb"}, "control characters"),
-                         ({"ARGS": 'a"b'}, "unpaired"), ({"EL2": "2"}, "EL2=2"), ({"ACCEL": "xen"}, "ACCEL=xen"),
+                         ({"ARGS": 'a"b'}, "unpaired"), ({"EL2": "2"}, "EL2=2"), ({"EDU": "2"}, "EDU=2"), ({"ACCEL": "xen"}, "ACCEL=xen"),
                          ({"WHAT": "1"}, "unknown setting WHAT"), ({"ARCH": "arm64", "MACHINE": "q35"}, "MACHINE=q35")):
         refused(f"refused.{says.split(':')[0].replace(' ', '-').replace('=', '-').lower()}", says, settings.parse, values)
     equal("machine.x86", [parsed(MACHINE=m).machine for m in ("", "q35", "pc", "microvm")], ["q35", "q35", "pc", "microvm"])
@@ -157,6 +157,9 @@ def test_command() -> None:
     equal("qemu.net-mmio", "-device virtio-net-device,netdev=net0 -global virtio-mmio.force-legacy=false" in argv_of(
         ARCH="arm64", NET="virtio-mmio"), True)
     equal("qemu.net-none", "-nic none" in argv_of(NET="none"), True)
+    equal("qemu.edu", ["edu" in argv_of(EDU=value) for value in ("0", "1")], [False, True])
+    equal("qemu.edu-reaches-all-memory", "-device edu,dma_mask=0xffffffffffffffff" in argv_of(EDU="1", ARCH="arm64"), True)
+    refused("qemu.edu-without-pci", "MACHINE=microvm has no PCI", lambda: argv_of(EDU="1", MACHINE="microvm"))
     equal("qemu.microvm-has-no-nodes", "-numa" in words, False)
     for boot in ("iso", "uefi"):
         refused(f"qemu.microvm-not-{boot}", "boots directly only", argv_of_microvm, boot)

@@ -5,6 +5,8 @@
  * virtual CPU goes once round its pages, so that the next pass finds the guest's tables full. The sample is the time of
  * a round over the operations of one virtual CPU.
  *
+ * Where there is a device (vm_dma.h), it reads and writes pinned pages meanwhile.
+ *
  * What the scan tells the guest's MMU, and what that zaps, is in the counters `secondary_*`.
  */
 #include <harness/keep.h>
@@ -22,6 +24,7 @@
 struct vm_options vm_options;
 
 static const char *const mmu_names[] = {"auto", "software", "hardware", NULL};
+static const char *const device_names[] = {"auto", "none", "edu", NULL};
 
 static const struct bench_option options[] = {
 	{OPTION_NUMBER("--pinned", &vm_options.pinned, 0, 100, 0,
@@ -31,6 +34,8 @@ static const struct bench_option options[] = {
 	 .key = "spread"},
 	{OPTION_CHOICE("--mmu", &vm_options.mmu, mmu_names, MMU_AUTO,
 		       "vm: what translates for the guest; auto: hardware if there is some")},
+	{OPTION_CHOICE("--device", &vm_options.device, device_names, DEVICE_AUTO,
+		       "vm: what does DMA into pinned pages; auto: edu if there is one")},
 	{OPTION_NUMBER("--scans", &vm_options.scans, 1, 1000, 4,
 		       "vm: passes of the NUMA scan in a round"),
 	 .key = "scans"},
@@ -79,7 +84,7 @@ static int vm_check(struct bench *b)
 		if (!pmm_node_has_memory(numa_node_of_cpu(p->cpu[i])))
 			return bench_fail(b, -ERANGE, "CPU %u is on node %u, which has no memory",
 					  p->cpu[i], numa_node_of_cpu(p->cpu[i]));
-	return 0;
+	return vm_dma_check(b);
 }
 
 static u32 home_of(const struct bench *b, u64 share)
@@ -162,7 +167,7 @@ static int vm_setup(struct bench *b)
 	if (!rc)
 		rc = make_guest(b, s);
 	aspace_load(NULL); /* this CPU only filled the pages */
-	return rc;
+	return rc ? rc : vm_dma_setup(b, s);
 }
 
 /* ---- a round ------------------------------------------------------------------- */
@@ -180,11 +185,8 @@ static void let_guest_go_round(const struct vm_state *s)
 			cpu_relax();
 }
 
-/*
- * A virtual CPU's share to the node after its own, but for what is pinned. No guest runs then: pages that nobody uses
- * move without an interrupt.
- */
-static int start_share(struct bench *b, struct vm_state *s, u64 share)
+/* A virtual CPU's share to the node after its own. How many pages did not move, but for those that are pinned. */
+static u64 move_share(struct bench *b, struct vm_state *s, u64 share)
 {
 	struct aspace *as = s->region.as;
 	u64 len = s->share_pages << PAGE_SHIFT;
@@ -202,17 +204,18 @@ static int start_share(struct bench *b, struct vm_state *s, u64 share)
 	u64 failed = migrate_range(&req);
 
 	hint_forget(as, start, start + len);
-	return failed == stats.failed[MIGRATE_PINNED]
-		       ? 0
-		       : bench_fail(b, -EAGAIN, "cannot move pages to node %u", to);
+	return failed - stats.failed[MIGRATE_PINNED];
 }
 
 static int put_at_start(struct bench *b, struct vm_state *s)
 {
 	int rc = 0;
 
+	/* No guest runs then: pages that nobody uses move without an interrupt. */
 	for (u64 share = 0; share < b->params.threads && !rc; share++)
-		rc = start_share(b, s, share);
+		if (move_share(b, s, share))
+			rc = bench_fail(b, -EAGAIN, "cannot move pages to node %u",
+					region_next_node(home_of(b, share)));
 	s->scan = (struct hint_scan){.as = s->region.as};
 	s->region.as->hints = (struct hint_tally){0};
 	return rc;
@@ -232,6 +235,21 @@ static void scan_and_go_round(void *arg)
 	}
 	s->elapsed = cycles_now() - start;
 	s->passes = s->scan.passes;
+}
+
+/* While the device is at work. On the initiator's CPU, too. */
+static void move_and_scan(void *arg)
+{
+	struct bench *b = arg;
+	struct vm_state *s = b->state;
+	u64 passes = s->scan.passes;
+
+	/* Guests pull them back meanwhile, so some do not move. */
+	for (u64 share = 0; share < b->params.threads; share++)
+		move_share(b, s, share);
+	while (!vm_options.no_scan && s->scan.passes == passes)
+		hint_scan(&s->scan);
+	let_guest_go_round(s);
 }
 
 static int measure(struct bench *b, struct vm_state *s, struct bench_round *round)
@@ -264,7 +282,11 @@ static int vm_round(struct bench *b, struct bench_round *round)
 	if (!rc)
 		rc = victims_setup_guest(b, &s->guest, &s->region, &s->mmu, s->share_pages);
 	if (!rc)
+		rc = vm_dma_begin(b, s);
+	if (!rc)
 		rc = measure(b, s, round);
+	if (!rc)
+		rc = vm_dma_end(b, s, move_and_scan);
 	victims_stop(&s->guest);
 	return rc;
 }
@@ -275,12 +297,14 @@ static void vm_add(struct bench *b, const struct bench_round *round)
 
 	s->sums[round->variant].passes += s->passes;
 	s->sums[round->variant].elapsed += s->elapsed;
+	sums_add(&s->sums[round->variant].dma, &s->dma.round);
 }
 
 static void vm_teardown(struct bench *b)
 {
 	struct vm_state *s = b->state;
 
+	vm_dma_teardown(s);
 	if (s->has_mmu)
 		softmmu_destroy(&s->mmu);
 	if (s->snapshot)

@@ -6,10 +6,12 @@
 #include <load/account.h>
 #include <mm/hint.h>
 #include <mm/softmmu.h>
+#include "vm_dma.h"
 
 /* Of a variant's measured rounds. */
 struct vm_sums {
 	u64 passes, elapsed; /* of the scan; cycles */
+	struct dma_counts dma;
 };
 
 struct vm_state {
@@ -20,6 +22,7 @@ struct vm_state {
 	struct page **pin; /* [pinned] */
 	u64 pinned, pinned_pages; /* pages pinned, of 4 KiB or 2 MiB; of 4 KiB */
 	u64 pages, share_pages; /* of the guest, and of a virtual CPU */
+	struct vm_dma dma;
 	struct victims guest;
 	struct bench_part part;
 	struct victim_account account;
@@ -31,7 +34,7 @@ struct vm_state {
 enum vm_mmu { MMU_AUTO, MMU_SOFTWARE, MMU_HARDWARE };
 extern struct vm_options {
 	u64 pinned, scans; /* percent; passes of the scan in a round */
-	unsigned mmu; /* enum vm_mmu */
+	unsigned mmu, device; /* enum vm_mmu, enum vm_device */
 	bool no_scan, spread, snapshot;
 } vm_options;
 

@@ -1,6 +1,7 @@
 /* The record and the table of `vm`. */
 #include <kernel/fixed.h>
 #include <kernel/printk.h>
+#include <harness/sums.h>
 #include <report/figures.h>
 #include <report/table.h>
 #include "vm.h"
@@ -8,6 +9,14 @@
 static u64 exits(const struct mm_counters *c)
 {
 	return c->guest_exits_fault + c->guest_exits_shootdown;
+}
+
+static void put_dma(const struct vm_state *s, struct json *j, u64 value)
+{
+	if (s->dma.used)
+		json_u64(j, value);
+	else
+		json_null(j);
 }
 
 void vm_record(struct bench *b, unsigned variant, struct json *j)
@@ -19,6 +28,10 @@ void vm_record(struct bench *b, unsigned variant, struct json *j)
 	json_key(j, "mmu"), json_string(j, "software");
 	json_key(j, "guest_pages"), json_u64(j, s->pages);
 	json_key(j, "pinned_pages"), json_u64(j, s->pinned_pages);
+	json_key(j, "device"), json_string(j, s->dma.used ? "edu" : "none");
+	json_key(j, "dma_transfers"), put_dma(s, j, s->sums[variant].dma.transfers);
+	json_key(j, "dma_bytes"), put_dma(s, j, s->sums[variant].dma.bytes);
+	json_key(j, "dma_errors"), put_dma(s, j, s->sums[variant].dma.wrong);
 	json_key(j, "passes"), json_u64(j, s->sums[variant].passes);
 	json_key(j, "guest_ops"), json_u64(j, v->felt.ops);
 	json_key(j, "guest_exits"), json_object(j);
@@ -60,6 +73,21 @@ static void print_spared(const struct bench *b)
 	}
 }
 
+static void print_dma(const struct bench *b)
+{
+	const struct vm_state *s = b->state;
+	struct dma_counts sum = {0};
+
+	for (unsigned i = 0; i < b->variant_count; i++)
+		sums_add(&sum, &s->sums[i].dma);
+	if (s->dma.used)
+		kprintf("device: edu, %lu transfers into and out of pinned pages, %lu bytes, %lu "
+			"of them wrong\n",
+			sum.transfers, sum.bytes, sum.wrong);
+	else if (s->pinned)
+		kprintf("no device: pinned pages are only pinned\n");
+}
+
 void vm_table(struct bench *b)
 {
 	const struct bench_params *p = &b->params;
@@ -85,5 +113,6 @@ void vm_table(struct bench *b)
 		"MMU, on any CPU;\nhints: entries that the scan took; spared: that it left alone; "
 		"moved: to the node of the virtual CPU\n");
 	print_spared(b);
+	print_dma(b);
 	account_print_stale(&s->account);
 }

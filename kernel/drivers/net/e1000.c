@@ -226,7 +226,7 @@ static const char *start(const struct pci_function *f, struct netdev *dev)
 	card.at = pci_map_bar(f, 0, &len);
 	if (!card.at || len < REGISTERS)
 		return "its registers cannot be reached";
-	pci_enable(f);
+	pci_enable(f, true);
 	if (!reset())
 		return "it does not come out of reset";
 	if (!read_mac(dev->mac))

@@ -142,6 +142,6 @@ int virtio_pci_find_net(struct virtio_device *v)
 		printk("net: virtio at %s: its registers cannot be reached\n", v->where);
 		return -EIO;
 	}
-	pci_enable(&f);
+	pci_enable(&f, true);
 	return 0;
 }

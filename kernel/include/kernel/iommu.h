@@ -18,5 +18,7 @@ bool iommu_switch_off(const struct boot_iommu *unit);
  * translation is switched off. Remapping may stay: devices' interrupts are not used, they are polled.
  */
 void iommu_init(const struct bootinfo *bi, bool network);
+/* One that was mapped does: DMA would not go where a driver says. Any time after iommu_init(). */
+bool iommu_translates(void);
 /* "2 units, translation off, ..", for `machine`. */
 void iommu_describe(char *buf, size_t size);

@@ -39,8 +39,11 @@ paddr_t pci_map_bar(const struct pci_function *f, unsigned bar, u64 *len);
 /* The node that firmware says it is near to; otherwise, if it says none. */
 u32 pci_node(const struct pci_function *f, u32 otherwise);
 
-/* Let it answer at its BARs and read and write memory by itself; no interrupts by wire. */
-void pci_enable(const struct pci_function *f);
+/*
+ * Let it answer at its BARs, and with dma read and write memory by itself, without it not any more; no interrupts by
+ * wire. On return it is so.
+ */
+void pci_enable(const struct pci_function *f, bool dma);
 
 /*
  * Offset of the n-th capability with that id, from 0 on; 0: there are not so many. Looks at no more than there is room for

@@ -122,6 +122,13 @@ def _net(s: Settings) -> list[str]:
     return argv + (["-global", "virtio-mmio.force-legacy=false"] if s.net.card == "virtio-mmio" else [])
 
 
+def _edu(s: Settings) -> list[str]:
+    """A device that does DMA. Without a mask of its own it would cut addresses to 28 bits, and the data would go elsewhere."""
+    if s.edu and s.machine == "microvm":
+        raise UsageError("EDU: MACHINE=microvm has no PCI")
+    return ["-device", "edu,dma_mask=0xffffffffffffffff"] if s.edu else []
+
+
 def _firmware(s: Settings, scratch: Path) -> list[str]:
     if s.arch == "arm64":
         if s.boot == "direct":
@@ -180,7 +187,7 @@ def command(s: Settings, scratch: Path, serial: list[str], medium: Path | None =
     argv = [*_emulator(s), *_accel(s), "-machine", machine, "-cpu", s.cpu,
             "-m", f"{s.mem // MIB}M", "-smp", _smp(s)]
     argv += _tables(s) if s.acpitables else [] if s.machine == "microvm" else _numa(s)
-    argv += ["-display", "none", *serial, "-no-reboot", *_net(s)]
+    argv += ["-display", "none", *serial, "-no-reboot", *_net(s), *_edu(s)]
     if s.arch == "x86_64":
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
     else:

@@ -36,6 +36,7 @@ DEFAULTS = {
     "TIMEOUT": "300",
     "ACPITABLES": "",
     "NET": "",
+    "EDU": "0",
     "QEMU": "",
     "BUILD": "build",
 }
@@ -86,6 +87,7 @@ class Settings:
     timeout: float  # seconds
     acpitables: str
     net: Net | None
+    edu: bool
     qemu: str  # a folder that another QEMU is unpacked in; "" = the installed one
     build: Path
 
@@ -235,6 +237,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         timeout=_number("TIMEOUT", v["TIMEOUT"], 1, 86400),
         acpitables=v["ACPITABLES"],
         net=parse_net(v["NET"], arch),
+        edu=_choice("EDU", v["EDU"], ("0", "1")) == "1",
         qemu=v["QEMU"],
         build=Path(v["BUILD"]),
     )
