@@ -32,8 +32,8 @@ class Queue:
     others fill the gaps. Of the same weight the longest come first, so that no long one is left over at the end.
     """
 
-    def __init__(self, todo: list[cases.Case], total: int):
-        self.todo = sorted(todo, key=lambda case: (-case.weight, -case.seconds))
+    def __init__(self, todo: list[cases.Case], total: float):
+        self.todo = sorted(todo, key=lambda case: (-max(case.weight, 1), -case.seconds))
         self.total = self.free = total
         self.changed = threading.Condition()
 

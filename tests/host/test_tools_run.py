@@ -367,7 +367,7 @@ det = 1
 [script]
 script = tests/scripts/x.py
 smp = 3
-weight = 5
+weight = 0.5
 seconds = 30
 timeout = 7
 [by-default]
@@ -397,7 +397,7 @@ def test_cases(machine: Machine) -> None:
     equal("cases.all", len(names("all")), 11)
     equal("cases.none", names("none"), [])
     loaded = {case.name: case for case in cases.load(config, ["x86_64"], "all", machine.folder, logs)}
-    equal("cases.weights", [loaded[f"x86_64/{n}"].weight for n in ("default", "only-x86", "slow", "script", "by-default")], [2, 1, 1, 5, 1])
+    equal("cases.weights", [loaded[f"x86_64/{n}"].weight for n in ("default", "only-x86", "slow", "script", "by-default")], [2, 1, 1, 0.5, 1])
     equal("cases.seconds", [loaded[f"x86_64/{n}"].seconds for n in ("default", "script")], [5, 30])
     todo = cases.load(config, ["x86_64"], "test", machine.folder, logs)
     equal("cases.args-in-test", ([case.settings.args for case in todo[:2]], loaded["x86_64/only-x86"].settings.args, todo[2].argv == loaded[todo[2].name].argv),
@@ -489,15 +489,16 @@ def test_runner(machine: Machine) -> None:
            "failed     c1                                     1.5 s  1 failed",
            "           not ok t: first", "             second", "           log: log"])
     todo = [cases.Case(name, machine.folder, weight, seconds)
-            for name, weight, seconds in (("a", 1, 5), ("long", 1, 70), ("b", 2, 5), ("slow", 2, 9), ("wide", 9, 1), ("c", 1, 5))]
+            for name, weight, seconds in (("a", 1, 5), ("long", 1, 70), ("b", 2, 5), ("slow", 2, 9), ("wide", 9, 1), ("c", 1, 5),
+                                          ("half", 0.5, 6), ("other-half", 0.5, 6))]
     queue, running = runner.Queue(todo, 3), []
-    for done in ("wide", "slow", "b", "long", "a", "c"):
+    for done in ("wide", "slow", "b", "long", "half", "other-half", "a", "c"):
         while (fits := queue._fits()) is not None:
             running.append(queue.take())
             equal(f"runner.queue.{fits.name}", (running[-1], queue.free >= 0), (fits, True))
         running.append("|")
         queue.give(next(case for case in todo if case.name == done))
-    equal("runner.queue", "".join(r if r == "|" else f" {r.name} " for r in running), " wide | slow  long | b | a  c |||")
+    equal("runner.queue", "".join(r if r == "|" else f" {r.name} " for r in running), " wide | slow  long | b | half  other-half  a | c ||||")
     equal("runner.queue-empty", (queue.take(), queue.free), (None, 3))
     junit.write(machine.folder / "j.xml", [junit.Suite("s<", 1.25, [
         ktap.Test("a", ktap.PASS), ktap.Test("b", ktap.FAIL, "x & \x01\ny"), ktap.Test("c", ktap.FAIL), ktap.Test("d", ktap.SKIP, "w")])])

@@ -42,7 +42,7 @@ class Case:
     """Something with a name that runs and yields test results."""
     name: str
     logs: Path
-    weight: int = 1  # host CPUs that it keeps busy
+    weight: float = 1  # host CPUs that it keeps busy; 0.5: it mostly waits
     seconds: float = 5  # about how long it takes: only the order in which cases begin depends on that
 
     def run(self) -> Outcome:
@@ -197,7 +197,7 @@ def _case(path: Path, name: str, section: dict[str, str], arch: str, build: Path
     # A deterministic guest runs on one host thread; others on as many as they have busy CPUs. Scripts mostly wait.
     alone = settings.det or settings.smp == 1 or "script" in section
     try:
-        weight, seconds = int(section.get("weight", 1 if alone else 2)), float(section.get("seconds", Case.seconds))
+        weight, seconds = float(section.get("weight", 1 if alone else 2)), float(section.get("seconds", Case.seconds))
     except ValueError as error:
         raise UsageError(f"{where}: {error}") from error
     full_name = f"{arch}/{name}"
