@@ -113,23 +113,26 @@ void change_tell_end(const struct change *c)
 	tell_end(c);
 }
 
-/* gather: NULL where whoever is told may wait. */
-static int tell(struct change_subscriber *s, const struct change *c, struct tlb_gather *gather)
+static int tell_late(struct change_subscriber *s, const struct change *c, vaddr_t from, vaddr_t to,
+		     struct tlb_gather *gather)
 {
-	if (!gather)
-		return s->begin(s, c);
-	return s->begin_nonblock ? s->begin_nonblock(s, c, gather) : -EAGAIN;
+	return s->begin_nonblock ? s->begin_nonblock(s, c, from, to, gather) : -EAGAIN;
 }
 
-/* All of them or none: who has agreed before another one refuses hears of the end at once. */
-static int tell_begin(struct change *c, struct tlb_gather *gather)
+/*
+ * All of them or none: who has agreed before another one refuses hears of the end at once. gather: NULL where
+ * whoever is told may wait; else the entries up to `to` are about to change.
+ */
+static int tell_begin(struct change *c, vaddr_t to, struct tlb_gather *gather)
 {
 	u32 counted = c->told;
 
 	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS; i++) {
 		struct change_subscriber *s = load_relaxed(&c->as->subscriber[i]);
-		int err = s && !load_relaxed(&s->leaving) ? tell(s, c, gather) : 1;
+		int err = 1;
 
+		if (s && !load_relaxed(&s->leaving))
+			err = gather ? tell_late(s, c, c->start, to, gather) : s->begin(s, c);
 		if (err < 0) {
 			tell_end(c);
 			c->told = counted;
@@ -146,7 +149,7 @@ int change_tell_begin(struct change *c)
 	if (c->why == CHANGE_HINT && change_is_told_late(c->as))
 		return 0;
 	c->gathers = c->why == CHANGE_HINT && knobs.notify == NOTIFY_PROTECT;
-	return tell_begin(c, NULL);
+	return tell_begin(c, 0, NULL);
 }
 
 /* ---- the beginning of a scan, told late ---------------------------------------------- */
@@ -157,11 +160,21 @@ bool change_is_told_late(const struct aspace *as)
 	return load_relaxed(&as->subscribed) && knobs.notify == NOTIFY_LATE;
 }
 
-int change_begin_late(struct change *c, vaddr_t from, struct tlb_gather *gather)
+int change_begin_late(struct change *c, vaddr_t from, vaddr_t to, struct tlb_gather *gather)
 {
 	c->start = from;
 	c->gathers = true;
-	return tell_begin(c, gather);
+	return tell_begin(c, to, gather);
+}
+
+int change_go_on_late(const struct change *c, vaddr_t from, vaddr_t to, struct tlb_gather *gather)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < CHANGE_SUBSCRIBERS && !err; i++)
+		if (c->told >> i & 1)
+			err = tell_late(load_relaxed(&c->as->subscriber[i]), c, from, to, gather);
+	return err;
 }
 
 /* ---- payments, and entries ------------------------------------------------------------- */

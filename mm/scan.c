@@ -26,11 +26,11 @@ struct window {
 	struct part {
 		vaddr_t start, end;
 		struct change change; /* begun: until the flush */
-		bool told; /* late: so are those who are told late, ... */
+		bool told; /* late: they have heard of its first entries, ... */
 		bool refused; /* ... or one of them has refused: the rest is left alone until the next pass */
 	} part[WINDOW_PARTS];
 	unsigned parts;
-	bool late; /* subscribers hear of it with its first entry */
+	bool late; /* subscribers hear of entries as they are about to change */
 	struct tlb_gather gather;
 	u64 made; /* hint entries */
 };
@@ -55,22 +55,8 @@ static void make_hint(struct window *w, pte_t *ptep, pte_t old, unsigned level, 
 	w->made++;
 }
 
-/* Where not every entry is taken: is this one, a present leaf? Its PTL held. */
-static __noinline bool is_wanted(struct window *w, struct part *part, pte_t pte, unsigned level,
-				 vaddr_t va)
-{
-	if (knobs.pinned != PINNED_MARK && scan_spares(w->as, va, phys_to_page(pte_pa(pte, level))))
-		return false;
-	if (w->late && !part->told && !part->refused) {
-		part->refused = change_begin_late(&part->change, va, &w->gather);
-		part->told = !part->refused;
-	}
-	return !part->refused;
-}
-
 /* Entries of one table, the first at va, which is aligned. */
-static __always_inline void scan_table(struct window *w, struct part *part, struct pt_pos pos,
-				       vaddr_t va, vaddr_t end, bool chooses)
+static __always_inline void scan_table(struct window *w, struct pt_pos pos, vaddr_t va, vaddr_t end)
 {
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 	u64 size = PT_LEVEL_SIZE(pos.level);
@@ -82,8 +68,6 @@ static __always_inline void scan_table(struct window *w, struct part *part, stru
 
 		if (!pte_is_leaf(old, pos.level))
 			continue;
-		if (chooses && !is_wanted(w, part, old, pos.level, va))
-			continue;
 		make_hint(w, pos.ptep, old, pos.level, va);
 		first = MIN(first, va);
 		last = va;
@@ -93,8 +77,75 @@ static __always_inline void scan_table(struct window *w, struct part *part, stru
 		tlb_gather_add_range(&w->gather, &w->as->ctx, first, last + size, pos.level);
 }
 
+/* Entries side by side, all of which are to be taken, of a table whose PTL is held. */
+struct run {
+	pte_t *ptep;
+	vaddr_t start, end; /* end: start where there is none */
+};
+
+/* May they be taken? Who is told late hears of them now; what is refused once is left alone to the end. */
+static bool may_take(struct window *w, struct part *part, const struct run *run)
+{
+	if (w->late && !part->refused) {
+		part->refused = part->told ? change_go_on_late(&part->change, run->start, run->end,
+							       &w->gather)
+					   : change_begin_late(&part->change, run->start, run->end,
+							       &w->gather);
+		part->told |= !part->refused;
+	}
+	return !part->refused;
+}
+
+/* A run has ended, if there was one: take it. all: from the first to the last that was taken. */
+static void take_run(struct window *w, struct part *part, struct run *run, unsigned level,
+		     struct run *all)
+{
+	struct run r = *run;
+
+	run->end = run->start;
+	if (r.start == r.end || !may_take(w, part, &r))
+		return;
+	for (vaddr_t va = r.start; va < r.end; va += PT_LEVEL_SIZE(level), r.ptep++)
+		make_hint(w, r.ptep, pte_load(r.ptep), level, va);
+	if (all->start == all->end)
+		all->start = r.start;
+	all->end = r.end;
+}
+
+static bool is_spared(const struct window *w, pte_t pte, unsigned level, vaddr_t va)
+{
+	return knobs.pinned != PINNED_MARK &&
+	       scan_spares(w->as, va, phys_to_page(pte_pa(pte, level)));
+}
+
+/* As scan_table(), where not every entry is taken, or somebody is told of those that are. */
+static __noinline void scan_table_by_runs(struct window *w, struct part *part, struct pt_pos pos,
+					  vaddr_t va, vaddr_t end)
+{
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+	u64 size = PT_LEVEL_SIZE(pos.level);
+	struct run run = {0}, all = {0};
+
+	spin_lock(ptl);
+	for (; va < end; va += size, pos.ptep++) {
+		pte_t pte = pte_load(pos.ptep);
+
+		if (pte_is_leaf(pte, pos.level) && !is_spared(w, pte, pos.level, va)) {
+			if (run.start == run.end)
+				run = (struct run){pos.ptep, va, va};
+			run.end = va + size;
+		} else {
+			take_run(w, part, &run, pos.level, &all);
+		}
+	}
+	take_run(w, part, &run, pos.level, &all);
+	spin_unlock(ptl);
+	if (all.start != all.end)
+		tlb_gather_add_range(&w->gather, &w->as->ctx, all.start, all.end, pos.level);
+}
+
 /* Part of an area. Read side of aspace.lock held. */
-static __always_inline void scan_part(struct window *w, struct part *part, bool chooses)
+static __always_inline void scan_part(struct window *w, struct part *part, bool by_runs)
 {
 	vaddr_t va = part->start, end = part->end;
 
@@ -105,14 +156,16 @@ static __always_inline void scan_part(struct window *w, struct part *part, bool 
 		/* Neighbours of a large page may be tables: those one by one. */
 		vaddr_t stop = pos.level ? at + size : ALIGN_DOWN(va, HUGE_SIZE) + HUGE_SIZE;
 
-		if (pos.level <= 1)
-			scan_table(w, part, pos, at, MIN(stop, end), chooses);
+		if (pos.level <= 1 && by_runs)
+			scan_table_by_runs(w, part, pos, at, MIN(stop, end));
+		else if (pos.level <= 1)
+			scan_table(w, pos, at, MIN(stop, end));
 		va = stop;
 	}
 }
 
 /* Apart, so that the usual scan, of everything, has no test for it. */
-static __noinline void scan_choosing(struct window *w)
+static __noinline void scan_by_runs(struct window *w)
 {
 	for (unsigned i = 0; i < w->parts; i++)
 		scan_part(w, &w->part[i], true);
@@ -149,7 +202,7 @@ static void window_scan(struct window *w)
 	w->late = change_is_told_late(w->as);
 	hint_flush_begins(w->as);
 	if (unlikely(w->late || knobs.pinned != PINNED_MARK))
-		scan_choosing(w);
+		scan_by_runs(w);
 	else
 		for (unsigned i = 0; i < w->parts; i++)
 			scan_part(w, &w->part[i], false);

@@ -13,8 +13,8 @@
  * - end() counts and releases under the lock, when entries are what they will be.
  *
  * With notify=protect nothing is zapped at the beginning of a scan, but in taken(), under the PTL, what really
- * becomes a hint entry; with notify=late all of it from the first such entry on. Then what was zapped is flushed
- * by the scan's own gather, before its pending count falls and before end().
+ * becomes a hint entry; with notify=late, too, run by run of such entries, before they change. Then what was zapped is
+ * flushed by the scan's own gather, before its pending count falls and before end().
  *
  * Who zaps flushes later (I9). So an entry that is gone from the shadow may still be in a CPU's TLB, and a
  * change that finds it gone must not leave the flush to him: it may be a migration that is about to copy the
@@ -217,18 +217,24 @@ static int begin(struct change_subscriber *sub, const struct change *c)
 	return 0;
 }
 
-static int begin_nonblock(struct change_subscriber *sub, const struct change *c,
-			  struct tlb_gather *gather)
+/*
+ * The first call counts the change with all that may still be named, so that installs there wait. What lies between
+ * two runs stays as it is.
+ */
+static int begin_nonblock(struct change_subscriber *sub, const struct change *c, vaddr_t from,
+			  vaddr_t to, struct tlb_gather *gather)
 {
 	struct softmmu *s = subscribed(sub);
-	struct range r;
+	struct range all, r;
 
-	if (!clip(s, c->start, c->end, &r))
+	if (!clip(s, c->start, c->end, &all))
 		return 0;
 	spin_lock(&s->lock);
-	count_change(s, &r);
-	s->owing++;
-	if (zap_range(s, &r))
+	if (from == c->start) {
+		count_change(s, &all);
+		s->owing++;
+	}
+	if (clip(s, from, to, &r) && zap_range(s, &r))
 		gather_range(s, &r, gather);
 	spin_unlock(&s->lock);
 	return 0;

@@ -29,7 +29,7 @@ struct change {
 	vaddr_t start, end;
 	/*
 	 * What subscribers zap goes into the change's own gather, which is flushed before end(). After begin()
-	 * nothing need be zapped but what taken() tells (knob notify=protect); after begin_nonblock() all was.
+	 * nothing need be zapped but what taken() tells (knob notify=protect); after begin_nonblock() what that named was.
 	 */
 	bool gathers;
 	u32 told; /* a bit per subscriber of the space that was told of the beginning, and CHANGE_COUNTED */
@@ -47,11 +47,14 @@ struct change_subscriber {
 	 */
 	int (*begin)(struct change_subscriber *s, const struct change *change);
 	/*
-	 * The same with a PTL held (knob notify=late): must not wait, and adds what it zaps to the gather. Where
-	 * another subscriber refuses after this one has agreed, end() comes with the PTL held, too. NULL: refuses.
+	 * With a PTL held (knob notify=late): entries of [from, to), all of them, are about to change. Must not wait, and
+	 * adds what it zaps to the gather. The call in which from is change->start begins the change; others of
+	 * the same change come behind it, each further up in the change's range. Refused: this entry and those behind it
+	 * are left alone. Where another subscriber refuses the beginning after this one has agreed, end() comes with
+	 * the PTL held, too. NULL: refuses.
 	 */
 	int (*begin_nonblock)(struct change_subscriber *s, const struct change *change,
-			      struct tlb_gather *gather);
+			      vaddr_t from, vaddr_t to, struct tlb_gather *gather);
 	/*
 	 * An entry of this level was taken down and was `old` before; or it lost rights
 	 * and is `old` now. The entry may also lead to a table. PTL held, so this must
@@ -125,10 +128,13 @@ static __always_inline int change_begin(struct change *change, struct aspace *as
 /* Knob notify=late: do those who subscribe to the space hear of a scan only when its first entry is about to change? */
 bool change_is_told_late(const struct aspace *as);
 /*
- * Such a scan begins for them, at `from`: none of its entries has changed yet. 0, or a subscriber's refusal:
- * no entry may change. PTL of that entry held.
+ * Such a scan begins for them with the entries of [from, to), of which none has changed yet. 0, or a subscriber's refusal:
+ * no entry may change. PTL of these entries held.
  */
-int change_begin_late(struct change *change, vaddr_t from, struct tlb_gather *gather);
+int change_begin_late(struct change *change, vaddr_t from, vaddr_t to, struct tlb_gather *gather);
+/* It has begun, and goes on with those of [from, to). The same. */
+int change_go_on_late(const struct change *change, vaddr_t from, vaddr_t to,
+		      struct tlb_gather *gather);
 
 /* The change is over: its gather is flushed, and entries are what they will be. The same locks. */
 static __always_inline void change_end(const struct change *change)

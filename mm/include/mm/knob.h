@@ -60,7 +60,7 @@ enum protect_flush {
 enum notify_when {
 	NOTIFY_START, /* of each range, before any entry is looked at: all of it is zapped */
 	NOTIFY_PROTECT, /* the same, but they zap what becomes a hint entry, when it does */
-	NOTIFY_LATE, /* when the first entry is about to change: the range from there on */
+	NOTIFY_LATE, /* when the first entry is about to change, and then run by run: those that do */
 };
 
 /* What a NUMA scan does with pinned pages, which cannot move. */

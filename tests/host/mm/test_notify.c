@@ -16,11 +16,15 @@ enum { PAGES = 8 };
 struct hearing {
 	struct change_subscriber subscriber;
 	unsigned begun, late, ended, taken, unlocked;
+	unsigned runs, named; /* calls of begin_nonblock(), and the pages that they named */
+	unsigned strange; /* not behind the one before, or not within the change */
+	vaddr_t named_to;
 	bool gathers; /* as the last beginning said */
 	vaddr_t start, end; /* of that */
-	int refuse; /* what begin_nonblock() returns, from the beginning number `refuse_from` on */
+	int refuse; /* what begin_nonblock() returns, from the beginning number `refuse_from` on, or */
 	unsigned refuse_from;
-	unsigned present_before; /* entries of the range that were present at a late beginning */
+	unsigned refuse_run; /* if not 0, from this run on */
+	unsigned present_before; /* entries of the change that were present when it named some */
 };
 
 static int begin(struct change_subscriber *s, const struct change *change)
@@ -43,16 +47,22 @@ static unsigned present(struct aspace *as, vaddr_t va, vaddr_t end)
 	return n;
 }
 
-static int begin_nonblock(struct change_subscriber *s, const struct change *change,
-			  struct tlb_gather *gather)
+static int begin_nonblock(struct change_subscriber *s, const struct change *change, vaddr_t from,
+			  vaddr_t to, struct tlb_gather *gather)
 {
 	struct hearing *h = container_of(s, struct hearing, subscriber);
+	bool first = from == change->start;
 
-	if (h->refuse && h->late >= h->refuse_from)
+	if (h->refuse && (h->refuse_run ? h->runs >= h->refuse_run : h->late >= h->refuse_from))
 		return h->refuse;
 	begin(s, change);
 	h->begun--;
-	h->late++;
+	h->late += first;
+	h->strange += from >= to || to > change->end || (!first && from < h->named_to);
+	h->strange += present(change->as, from, to) != (to - from) >> PAGE_SHIFT;
+	h->named_to = to;
+	h->named += (unsigned)((to - from) >> PAGE_SHIFT);
+	h->runs++;
 	h->present_before = present(change->as, change->start, change->end);
 	h->unlocked +=
 		!gather ||
@@ -226,6 +236,7 @@ TEST(scan_tells_its_beginning_as_the_knob_says)
 	CHECK(h.begun == 3 && h.late == 1 && h.ended == 4 && h.gathers);
 	CHECK(h.start == va + 4 * PAGE_SIZE && h.end == va + PAGES * PAGE_SIZE);
 	CHECK_EQ(h.present_before, 2); /* the first one, too, had not changed */
+	CHECK(h.runs == 1 && h.named == 2 && !h.strange);
 	CHECK_EQ(h.unlocked, 0);
 	set(NOTIFY_START, PINNED_MARK);
 	change_unsubscribe(as, &h.subscriber);
@@ -252,6 +263,44 @@ TEST(scan_of_pinned_pages_tells_nothing_late)
 	set(NOTIFY_START, PINNED_MARK);
 	change_unsubscribe(as, &h.subscriber);
 	for (unsigned i = 0; i < PAGES; i++)
+		page_put(page[i], PAGE_PIN);
+	aspace_destroy(as);
+}
+
+/* Of others it names what becomes inaccessible, and nothing between; one of them may refuse in the middle. */
+TEST(scan_names_late_what_it_takes)
+{
+	static const unsigned pinned[] = {0, 2, 5};
+	vaddr_t va;
+	struct aspace *as = host_space(PAGES, RW, false, 0, &va);
+	struct page *page[ARRAY_SIZE(pinned)];
+	struct hearing h, refuses;
+
+	CHECK_EQ(aspace_populate(as, va, PAGES * PAGE_SIZE, 0), PAGES);
+	for (unsigned i = 0; i < ARRAY_SIZE(pinned); i++)
+		pin(as, va + pinned[i] * PAGE_SIZE, &page[i]);
+	listen(&h, as, true);
+	set(NOTIFY_LATE, PINNED_SKIP);
+	CHECK_EQ(mark(as, va), PAGES - 3);
+	CHECK(h.late == 1 && h.runs == 3 && h.named == PAGES - 3 && !h.strange && !h.unlocked);
+	CHECK(h.taken == PAGES - 3 && h.ended == 1);
+	CHECK(h.start == va + PAGE_SIZE && h.end == va + PAGES * PAGE_SIZE);
+	/* Pages 3 and 4 are refused, and so are 6 and 7, which nobody is asked about. */
+	for (unsigned i = 0; i < PAGES; i++)
+		CHECK(host_word(as, va + i * PAGE_SIZE, true));
+	listen(&refuses, as, true);
+	refuses.refuse = -EAGAIN;
+	refuses.refuse_run = 1;
+	CHECK_EQ(mark(as, va), 1);
+	CHECK(!pte_is_present(pte_load(aspace_entry(as, va + PAGE_SIZE))));
+	CHECK_EQ(present(as, va, va + PAGES * PAGE_SIZE), PAGES - 1);
+	CHECK(h.late == 2 && h.runs == 5 && h.ended == 2);
+	CHECK(refuses.late == 1 && refuses.runs == 1 && refuses.ended == 1 && !refuses.strange);
+	set(NOTIFY_START, PINNED_MARK);
+	change_unsubscribe(as, &refuses.subscriber);
+	change_unsubscribe(as, &h.subscriber);
+	CHECK_EQ(as->changing, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(pinned); i++)
 		page_put(page[i], PAGE_PIN);
 	aspace_destroy(as);
 }

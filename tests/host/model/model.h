@@ -83,8 +83,8 @@ extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, du
 extern const struct scenario change_subscribers, change_duplicates, change_heard;
 /* ---- scenarios_second.c ---- */
 extern const struct scenario second_migrates, second_scan, second_scan_protect, second_scan_late,
-	second_pins, second_splits, second_refuses, second_leaves, second_unmaps, second_dup,
-	second_enters;
+	second_scan_runs, second_pins, second_splits, second_refuses, second_leaves, second_unmaps,
+	second_dup, second_enters;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;

@@ -174,6 +174,7 @@ const struct scenario *const scenarios[] = {
 	&second_scan,
 	&second_scan_protect,
 	&second_scan_late,
+	&second_scan_runs,
 	&second_pins,
 	&second_splits,
 	&second_refuses,

@@ -151,6 +151,65 @@ const struct scenario second_scan_late = {
 	.end = end_two,
 };
 
+/* Three pages, the middle one pinned: what is told late comes in two runs. */
+static struct page *between;
+
+static void setup_runs(void)
+{
+	a = work_space("a", VA, 3, RW);
+	for (vaddr_t va = VA; va <= END; va += PAGE_SIZE)
+		phys_to_page(pte_pa(*aspace_entry(a, va), 0))->last = 1 << 16 | 2;
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	knobs.hint = HINT_LATE;
+	knobs.notify = NOTIFY_LATE;
+	knobs.pinned = PINNED_SKIP;
+	if (aspace_pin(a, VA2, true, &between))
+		fake_fail("scenario: no pin");
+	guest_create(a, VA, 3);
+	fake_on_cpu(1, warm_up, NULL);
+}
+
+static void scan_three(unsigned cpu __unused)
+{
+	hint_mark(a, VA, END + PAGE_SIZE);
+	if (pte_is_hint(*aspace_entry(a, VA2)))
+		fake_fail("a pinned page that was to be spared has a hint entry");
+}
+
+static void guest_waits_for_last(unsigned cpu)
+{
+	guest_write(END, cpu);
+	while (!load_relaxed(&moved))
+		cpu_relax();
+	guest_write(END, cpu);
+	guest_write(VA2, cpu);
+	guest_leave();
+}
+
+static void migrate_last(unsigned cpu __unused)
+{
+	work_migrate(a, END, 1, 1);
+	store_relaxed(&moved, 1U);
+}
+
+static void end_runs(void)
+{
+	work_expect_all(a, VA, 3);
+	page_put(between, PAGE_PIN);
+	guest_destroy();
+}
+
+const struct scenario second_scan_runs = {
+	.name = "second-scan-runs",
+	.summary = "a scan that is told late, around a pinned page, a guest, and a migration of "
+		   "what lies behind",
+	.cpus = 3,
+	.setup = setup_runs,
+	.program = {scan_three, guest_waits_for_last, migrate_last},
+	.end = end_runs,
+};
+
 /* ---- entering against a flush ------------------------------------------------------------------- */
 
 static void cool_down(void *arg __unused)
@@ -285,6 +344,7 @@ static int refuse_begin(struct change_subscriber *s, const struct change *change
 }
 
 static int refuse_late(struct change_subscriber *s __unused, const struct change *change __unused,
+		       vaddr_t from __unused, vaddr_t to __unused,
 		       struct tlb_gather *gather __unused)
 {
 	return -EAGAIN;
