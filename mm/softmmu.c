@@ -312,6 +312,22 @@ static void put(u64 *entry, paddr_t pa, bool writable)
 	store_relaxed(entry, pa | SOFT_VALID | (writable ? SOFT_WRITE : 0));
 }
 
+/*
+ * An entry of 2 MiB goes only by an invalidation, and comes again by the next fault if the space still has a page of 2 MiB
+ * there. If it has small ones, the entry is broken up: here that is counted, once, and when it is whole again. Lock held.
+ */
+static void note_size(struct softmmu *s, u64 page, bool large)
+{
+	u64 *entry = &s->large[page / HUGE_PAGES], old = load_relaxed(entry);
+
+	if (large && old & SOFT_BROKEN)
+		count(secondary_rebuilt_2m);
+	if (large || !(old & SOFT_ZAPPED))
+		return;
+	count(secondary_broken_2m);
+	store_relaxed(entry, (u64)SOFT_BROKEN);
+}
+
 enum installed { INSTALLED, CHANGES, CHANGED };
 
 /* CHANGES: a change of the page is under way. CHANGED: some change has ended since there were so many. */
@@ -330,8 +346,10 @@ static enum installed install(struct softmmu *s, u64 page, const struct found *f
 	bool changes = s->changing && r.first < s->to && r.end > s->from;
 	bool ok = !changes && s->ended == ended;
 
-	if (ok)
+	if (ok) {
+		note_size(s, page, large);
 		put(entry, pa, found->writable);
+	}
 	spin_unlock(&s->lock);
 	if (ok && large)
 		count(secondary_refills_2m);

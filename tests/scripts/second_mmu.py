@@ -37,7 +37,8 @@ def counts(record: dict) -> dict:
     found = record["counters"]
     return {"passes": record["vm"]["passes"], "ops": record["vm"]["guest_ops"], "exits": record["vm"]["exits_per_mop"],
             "zapped": found["secondary_invalidations"], "useless": found["secondary_useless"],
-            "refills": found["secondary_refills"], "large": found["secondary_refills_2m"], "hints": found["hint_entries"],
+            "refills": found["secondary_refills"], "large": found["secondary_refills_2m"],
+            "broken": found["secondary_broken_2m"] + found["pages_split"], "rebuilt": found["secondary_rebuilt_2m"], "hints": found["hint_entries"],
             "spared": found["hint_spared"], "unpinned": found["hint_spared_unpinned"],
             "missed": found["hint_marked_pinned"], "moved": found["hint_moved"], "flushes": found["secondary_flushes"],
             "faults": record["vm"]["guest_exits"]["fault"], "retried": found["secondary_retried"],
@@ -99,7 +100,8 @@ def check_large(runs: dict) -> None:
     entries = LARGE // 512 * PASSES
     for scheme, found in runs["large"].items():
         zapped = entries if scheme in ("baseline", "skip-pinned") else entries // 2
-        expect(f"large.{scheme}", found, zapped=zapped, large=zapped, moved=ROUNDS * LARGE // 2)
+        expect(f"large.{scheme}", found, zapped=zapped, large=zapped, moved=ROUNDS * LARGE // 2,
+               broken=0, rebuilt=0)
 
 
 def body() -> None:

@@ -192,16 +192,19 @@ TEST(second, guests_are_scanned_moved_and_pinned)
 	set_knob("pinned", "mark");
 }
 
-/* A 2 MiB page that is scanned, cut, and moves in parts. */
+/* A 2 MiB page that is scanned, and cut: the guest's entry is broken up then, and never before. */
 TEST(second, large_page_is_scanned_and_cut)
 {
 	static struct guests g;
+	static struct mm_counters before, after;
 	struct fixture fx;
 	u32 a, b;
+	u64 rounds = rounds_of(16);
 
 	if (!may_run(&a, &b))
 		return;
-	for (u64 round = 0, rounds = rounds_of(16); round < rounds; round++) {
+	mm_counters_read(&before);
+	for (u64 round = 0; round < rounds; round++) {
 		REQUIRE(begin(&g, &fx, HUGE_PAGES, true, a));
 		vaddr_t cut = fx.va + HUGE_SIZE / 2 + PAGE_SIZE; /* a page that no guest uses */
 
@@ -209,12 +212,19 @@ TEST(second, large_page_is_scanned_and_cut)
 		start(&g, PAGES, HUGE_PAGES / PAGES);
 		wait_lap(&g);
 		hint_mark(fx.as, fx.va, fx.va + fx.len);
+		wait_lap(&g);
+		mm_counters_read(&after);
+		EXPECT_EQ(after.secondary_broken_2m - before.secondary_broken_2m, round);
 		EXPECT_EQ(aspace_protect(fx.as, cut, PAGE_SIZE, PROT_READ), 0);
 		EXPECT_EQ(aspace_protect(fx.as, cut, PAGE_SIZE, RW), 0);
 		hint_mark(fx.as, fx.va, fx.va + fx.len);
 		wait_lap(&g);
 		end(&g, &fx);
 	}
+	mm_counters_read(&after);
+	EXPECT_EQ(after.secondary_broken_2m - before.secondary_broken_2m, rounds);
+	EXPECT_EQ(after.pages_split - before.pages_split, rounds);
+	EXPECT_EQ(after.secondary_rebuilt_2m, before.secondary_rebuilt_2m);
 	set_knob("notify", "start");
 	set_knob("pinned", "mark");
 }

@@ -73,6 +73,21 @@ static void print_spared(const struct bench *b)
 	}
 }
 
+/* 2 MiB entries of the guest, as they go and come: broken up only with the host's pages. */
+static void print_large(const struct bench *b)
+{
+	for (unsigned i = 0; i < b->variant_count; i++) {
+		const struct mm_counters *c = &b->variant[i].totals.mm;
+
+		if (!b->variant[i].skipped[0])
+			kprintf("%s: %lu refills were of 2 MiB, %lu of them rebuilt, %lu were "
+				"broken up, "
+				"%lu pages of the host were split\n",
+				b->variant[i].label, c->secondary_refills_2m,
+				c->secondary_rebuilt_2m, c->secondary_broken_2m, c->pages_split);
+	}
+}
+
 static void print_dma(const struct bench *b)
 {
 	const struct vm_state *s = b->state;
@@ -113,6 +128,8 @@ void vm_table(struct bench *b)
 		"MMU, on any CPU;\nhints: entries that the scan took; spared: that it left alone; "
 		"moved: to the node of the virtual CPU\n");
 	print_spared(b);
+	if (p->thp)
+		print_large(b);
 	print_dma(b);
 	account_print_stale(&s->account);
 }

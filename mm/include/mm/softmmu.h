@@ -59,6 +59,7 @@ enum {
 	SOFT_VALID = 1 << 0,
 	SOFT_WRITE = 1 << 1,
 	SOFT_ZAPPED = 1 << 2, /* not valid: the frame that was there, to tell useless zaps */
+	SOFT_BROKEN = 1 << 3, /* of 2 MiB, alone: was valid, and since then parts of it were */
 	SOFT_TLB_SLOTS = 64, /* pages; a 2 MiB entry is held page by page */
 };
 

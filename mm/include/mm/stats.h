@@ -68,8 +68,10 @@
 	X(hint_marked_pinned) /* and hint entries of pinned pages, where the knob is not `mark` */   \
 	X(secondary_invalidations) /* entries that second MMUs zapped */                             \
 	X(secondary_refills) /* entries that they installed, */                                      \
-	X(secondary_refills_2m) /* of them, of 2 MiB, */                                             \
-	X(secondary_useless) /* and of the frame that was there before it was zapped */              \
+	X(secondary_refills_2m) /* of them, of 2 MiB; */                                             \
+	X(secondary_broken_2m) /* a first one of 4 KiB where one of 2 MiB was: the page was split */ \
+	X(secondary_rebuilt_2m) /* and one of 2 MiB again */                                         \
+	X(secondary_useless) /* of the frame that was there before it was zapped */                  \
 	X(secondary_retried) /* installs that met an invalidation, and started over */               \
 	X(secondary_flushes) /* second-stage flushes carried out, on any CPU */                      \
 	X(guest_exits_fault) /* times that a guest stopped as its second stage had nothing, */       \

@@ -100,6 +100,22 @@ static u64 zapped(void)
 	return n;
 }
 
+static u64 broken(void)
+{
+	u64 n = host_counters(0)->secondary_broken_2m - before.secondary_broken_2m;
+
+	before.secondary_broken_2m += n;
+	return n;
+}
+
+static u64 rebuilt(void)
+{
+	u64 n = host_counters(0)->secondary_rebuilt_2m - before.secondary_rebuilt_2m;
+
+	before.secondary_rebuilt_2m += n;
+	return n;
+}
+
 static u64 refills(void)
 {
 	u64 n = host_counters(0)->secondary_refills - before.secondary_refills;
@@ -280,9 +296,44 @@ TEST(guest_has_large_pages)
 	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, PROT_READ), 0);
 	CHECK_EQ(zapped(), 1);
 	refills();
+	CHECK_EQ(broken(), 0);
 	CHECK(reach(0, false) && reach(1, true) && reach(2, true));
 	CHECK_EQ(refills(), 3);
+	CHECK_EQ(broken(), 1);
 	CHECK_EQ(*reach(300, false), 5);
+	CHECK_EQ(broken(), 0);
+	finish(as);
+}
+
+/* It is broken up when the space's page is cut, which no scan and no move of all of it does, and whole again when that is. */
+TEST(guest_breaks_large_pages_only_where_it_must)
+{
+	struct migrate_stats stats;
+	vaddr_t va;
+	int err = 0;
+	struct aspace *as = begin(2 * HUGE_PAGES, true, &va);
+
+	CHECK(as && reach(0, true) && reach(HUGE_PAGES, true));
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(set("notify", i == 0 ? "start" : i == 1 ? "protect" : "late"));
+		CHECK_EQ(hint_mark(as, va, va + PAGE_SIZE), 1); /* of all its page */
+		CHECK_EQ(host_migrate(as, va, 2 * HUGE_PAGES, (i + 1) % 2, &stats, NULL), 0);
+		CHECK(reach(7, true) && reach(HUGE_PAGES + 7, true));
+	}
+	CHECK(broken() == 0 && rebuilt() == 0);
+	CHECK_EQ(host_counters(0)->pages_split, before.pages_split);
+	CHECK_EQ(aspace_protect(as, va + 5 * PAGE_SIZE, PAGE_SIZE, PROT_READ), 0);
+	CHECK_EQ(aspace_protect(as, va + 5 * PAGE_SIZE, PAGE_SIZE, RW), 0);
+	CHECK(reach(5, true) && reach(6, true) && reach(HUGE_PAGES, true));
+	CHECK(broken() == 1 && rebuilt() == 0);
+	CHECK_EQ(host_counters(0)->pages_split - before.pages_split, 1);
+	/* The table goes with the memory, and other memory has a page of 2 MiB there. */
+	CHECK_EQ(aspace_unmap(as, va, HUGE_SIZE), 0);
+	CHECK_EQ(aspace_map(as, NULL, 0, 0, HUGE_SIZE, RW, true, 0, &err), va);
+	CHECK(reach(5, true) && reach(6, true));
+	CHECK(broken() == 0 && rebuilt() == 1);
+	CHECK(reach(300, true) && !*reach(300, true));
+	CHECK(broken() == 0 && rebuilt() == 0);
 	finish(as);
 }
 
