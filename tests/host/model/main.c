@@ -294,6 +294,7 @@ static const struct scenario *scenario_of(const char *name)
 	for (unsigned s = 0; scenarios[s]; s++)
 		if (!strcmp(scenarios[s]->name, name))
 			return scenarios[s];
+	product_init();
 	for (unsigned i = 0; i < product_count(); i++)
 		if (!strcmp(product_at(i)->name, name))
 			return product_at(i);
@@ -393,7 +394,6 @@ int main(int argc, char **argv)
 
 	if (check_words(argc, argv))
 		return 2;
-	product_init();
 	read_options(argc, argv);
 	if (!set_product(value_of(argc, argv, "--product")))
 		return refuse("--product", value_of(argc, argv, "--product"),
@@ -403,6 +403,8 @@ int main(int argc, char **argv)
 			      "not lost, doubled or deaf");
 	if (options.replay)
 		return replay();
+	if (!options.scenario || product_may_fit(options.scenario))
+		product_init();
 	if (check_options())
 		return 2;
 	whole = !options.scheme && options.share;

@@ -98,8 +98,10 @@ extern const struct scenario fault_table, fault_fault, fault_move, alias_protect
 	switch_one, switch_two;
 
 /* ---- product.c ---- */
-/* Makes the scenarios of the product. Once, before the rest. */
+/* Makes the scenarios of the product, before the rest; at most once. It takes as long as some hundred executions. */
 void product_init(void);
+/* False: no name in the product, all of which begin with "p-", fits this. */
+bool product_may_fit(const char *pattern);
 unsigned product_count(void);
 /* The scenario with this number, below product_count(). */
 const struct scenario *product_at(unsigned i);

@@ -207,6 +207,11 @@ void product_init(void)
 	}
 }
 
+bool product_may_fit(const char *pattern)
+{
+	return *pattern && strchr("p*?", *pattern);
+}
+
 unsigned product_count(void)
 {
 	return count;
