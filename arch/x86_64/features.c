@@ -38,6 +38,10 @@ static const struct feature features[X86_FEATURES] = {
 	[X86_TSC_DEADLINE] = {"tscdeadline", 1, 0, ECX, 24, 0},
 	[X86_TSC_INVARIANT] = {"invtsc", 0x80000007, 0, EDX, 8, 0},
 	[X86_HYPERVISOR] = {"hypervisor", 1, 0, ECX, 31, 0},
+	[X86_SVM] = {"svm", 0x80000001, 0, ECX, 2, 0},
+	[X86_NPT] = {"npt", 0x8000000a, 0, EDX, 0, 0},
+	[X86_FLUSHBYASID] = {"flushbyasid", 0x8000000a, 0, EDX, 6, 0},
+	[X86_VMX] = {"vmx", 1, 0, ECX, 5, 0},
 };
 
 /* Page tables are built with these, or they are no feature to do without. */

@@ -44,6 +44,7 @@
 #define APIC_BASE_ADDRESS LAYOUT_U64(0x000ffffffffff000)
 #define MSR_MICROCODE                                                                              \
 	0x8b /* revision in the upper half, after a zero was written and CPUID executed */
+#define MSR_PAT 0x277
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC_ID 0x802
 #define MSR_EFER 0xc0000080
