@@ -136,11 +136,8 @@ struct range {
 	u64 first, end;
 };
 
-/*
- * All entries that reach into the range, which becomes that of the entries: of 2 MiB, too. Lock held. True: there
- * were some.
- */
-static bool zap_range(struct softmmu *s, struct range *r)
+/* zap_range() without counting. Once for each kind of softmmu: a guest without a follower pays nothing for those that have one. */
+static __always_inline u64 zap_each(struct softmmu *s, struct range *r, bool followed)
 {
 	struct range of = *r;
 	u64 zapped = 0;
@@ -150,9 +147,32 @@ static bool zap_range(struct softmmu *s, struct range *r)
 			r->first = MIN(r->first, i * HUGE_PAGES);
 			r->end = MAX(r->end, (i + 1) * HUGE_PAGES);
 			zapped++;
+			if (followed)
+				s->follower->zapped(s, i * HUGE_PAGES, true);
 		}
-	for (u64 i = of.first; i < of.end; i++)
-		zapped += zap(&s->small[i]);
+	for (u64 i = of.first; i < of.end; i++) {
+		bool valid = zap(&s->small[i]);
+
+		zapped += valid;
+		if (followed && valid)
+			s->follower->zapped(s, i, false);
+	}
+	return zapped;
+}
+
+static __noinline u64 zap_followed(struct softmmu *s, struct range *r)
+{
+	return zap_each(s, r, true);
+}
+
+/*
+ * All entries that reach into the range, which becomes that of the entries: of 2 MiB, too. Lock held. True: there
+ * were some.
+ */
+static bool zap_range(struct softmmu *s, struct range *r)
+{
+	u64 zapped = unlikely(s->follower) ? zap_followed(s, r) : zap_each(s, r, false);
+
 	count_add(secondary_invalidations, zapped);
 	return zapped;
 }
@@ -298,7 +318,7 @@ static bool look_up(struct aspace *as, vaddr_t va, bool write, struct found *fou
 }
 
 /* Lock held, and no change is in the way. */
-static void put(u64 *entry, paddr_t pa, bool writable)
+static __always_inline void put(u64 *entry, paddr_t pa, bool writable)
 {
 	u64 old = load_relaxed(entry);
 
@@ -330,6 +350,17 @@ static void note_size(struct softmmu *s, u64 page, bool large)
 
 enum installed { INSTALLED, CHANGES, CHANGED };
 
+/* put(), and what the follower does with it. Lock held. Apart, so that others pay no more than a test for it. */
+static __noinline void put_followed(struct softmmu *s, u64 page, bool large, paddr_t pa,
+				    bool writable)
+{
+	u64 *entry = large ? &s->large[page / HUGE_PAGES] : &s->small[page];
+	bool again = load_relaxed(entry) & SOFT_VALID;
+
+	put(entry, pa, writable);
+	s->follower->installed(s, page, large, pa, writable, again);
+}
+
 /* CHANGES: a change of the page is under way. CHANGED: some change has ended since there were so many. */
 static enum installed install(struct softmmu *s, u64 page, const struct found *found, u64 ended)
 {
@@ -348,7 +379,10 @@ static enum installed install(struct softmmu *s, u64 page, const struct found *f
 
 	if (ok) {
 		note_size(s, page, large);
-		put(entry, pa, found->writable);
+		if (unlikely(s->follower))
+			put_followed(s, r.first, large, pa, found->writable);
+		else
+			put(entry, pa, found->writable);
 	}
 	spin_unlock(&s->lock);
 	if (ok && large)
@@ -407,11 +441,18 @@ static void free_tables(struct softmmu *s)
 
 int softmmu_create(struct softmmu *s, struct aspace *as, vaddr_t base, u64 pages, u32 node)
 {
+	return softmmu_create_followed(s, as, base, pages, node, NULL, 0);
+}
+
+int softmmu_create_followed(struct softmmu *s, struct aspace *as, vaddr_t base, u64 pages, u32 node,
+			    const struct softmmu_follower *follower, paddr_t root)
+{
 	ASSERT(!(base & (HUGE_SIZE - 1)) && pages);
 	*s = (struct softmmu){.subscriber = {.begin = begin,
 					     .begin_nonblock = begin_nonblock,
 					     .taken = taken,
 					     .end = end},
+			      .follower = follower,
 			      .as = as,
 			      .base = base,
 			      .pages = pages};
@@ -421,7 +462,10 @@ int softmmu_create(struct softmmu *s, struct aspace *as, vaddr_t base, u64 pages
 		free_tables(s);
 		return -ENOMEM;
 	}
-	tlb_stage2_init(&s->ctx, virt_to_phys(s->small), &softmmu_ops);
+	if (follower)
+		tlb_stage2_init(&s->ctx, root, follower->stage2);
+	else
+		tlb_stage2_init(&s->ctx, virt_to_phys(s->small), &softmmu_ops);
 	int err = change_subscribe(as, &s->subscriber);
 
 	if (err) {

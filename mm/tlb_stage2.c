@@ -83,6 +83,11 @@ void tlb_enter_stage2(struct tlb_context *ctx)
 		tlb_serve();
 }
 
+unsigned tlb_stage2_slot(void)
+{
+	return this_cpu_ptr(tlb_cpu)->entered_slot;
+}
+
 void tlb_leave_stage2(void)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
@@ -105,15 +110,20 @@ void tlb_stage2_init(struct tlb_context *ctx, paddr_t root, const struct tlb_sta
 	atomic_fetch_add_relaxed(&tlb_stage2_count, 1);
 }
 
-/* On each CPU, by remote call. */
-static void forget_here(void *arg)
+void tlb_stage2_forget(const struct tlb_context *ctx)
 {
 	struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
 
-	ASSERT(me->entered != arg);
+	ASSERT(me->entered != ctx);
 	for (unsigned i = 0; i < TLB_STAGE2_SLOTS; i++)
-		if (me->stage2_slots[i].ctx == arg)
+		if (me->stage2_slots[i].ctx == ctx)
 			me->stage2_slots[i].ctx = NULL;
+}
+
+/* On each CPU, by remote call. */
+static void forget_here(void *arg)
+{
+	tlb_stage2_forget(arg);
 }
 
 void tlb_stage2_destroy(struct tlb_context *ctx)

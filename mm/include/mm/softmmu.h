@@ -10,8 +10,24 @@
 
 #include <mm/change.h>
 
+struct softmmu;
+
+/*
+ * Tables that hardware walks, and that say what the shadow says (mm/nested.c). A page's number and its size (2 MiB: the
+ * first of its 512) name the entry. The softmmu's lock is held; shadow and tables change together.
+ */
+struct softmmu_follower {
+	const struct tlb_stage2_ops *stage2; /* how CPUs drop what they hold of those tables */
+	/* The entry was valid, and is not any more. */
+	void (*zapped)(struct softmmu *s, u64 page, bool large);
+	/* It is valid now; again: it was before, perhaps with fewer rights. */
+	void (*installed)(struct softmmu *s, u64 page, bool large, paddr_t pa, bool writable,
+			  bool again);
+};
+
 struct softmmu {
 	struct tlb_context ctx; /* a second stage; guest-physical addresses begin at 0 */
+	const struct softmmu_follower *follower; /* NULL: CPUs walk the shadow itself */
 	struct change_subscriber subscriber;
 	struct aspace *as;
 	vaddr_t base; /* of the guest's memory, a multiple of 2 MiB */
@@ -30,6 +46,9 @@ struct softmmu {
  * 0, -ENOMEM, or -EBUSY: the space has subscribers enough. Task context, no locks.
  */
 int softmmu_create(struct softmmu *s, struct aspace *as, vaddr_t base, u64 pages, u32 node);
+/* The same for a follower, whose tables are at root. */
+int softmmu_create_followed(struct softmmu *s, struct aspace *as, vaddr_t base, u64 pages, u32 node,
+			    const struct softmmu_follower *follower, paddr_t root);
 /* No CPU has it entered, nor will. Task context, no locks; waits for changes that are under way. */
 void softmmu_destroy(struct softmmu *s);
 

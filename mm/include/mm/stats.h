@@ -74,8 +74,11 @@
 	X(secondary_useless) /* of the frame that was there before it was zapped */                  \
 	X(secondary_retried) /* installs that met an invalidation, and started over */               \
 	X(secondary_flushes) /* second-stage flushes carried out, on any CPU */                      \
+	X(secondary_flushes_host) /* entries of guests that dropped what the CPU held of the host */ \
 	X(guest_exits_fault) /* times that a guest stopped as its second stage had nothing, */       \
-	X(guest_exits_shootdown) /* or for a shootdown of that */
+	X(guest_exits_shootdown) /* or for a shootdown of that, */                                   \
+	X(guest_exits_interrupt) /* or for another interrupt of the host, */                         \
+	X(guest_exits_call) /* or because it called */
 
 struct mm_counters {
 #define X(name) u64 name;

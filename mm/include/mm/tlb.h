@@ -203,6 +203,8 @@ struct tlb_context *tlb_loaded(void);
  * stage go the same way as those of a space (tlb_gather_add(), tlb_flush_context());
  * whatever the transport, its CPUs are asked by interrupt.
  */
+enum { TLB_STAGE2_SLOTS = 4 }; /* of which a CPU keeps translations at once */
+
 /* As tlb_context_init(), for a second stage. ops: both functions set. */
 void tlb_stage2_init(struct tlb_context *ctx, paddr_t root, const struct tlb_stage2_ops *ops);
 /* As tlb_context_destroy(). No CPU has it entered. Call it before its tables are freed. */
@@ -219,6 +221,10 @@ void tlb_stage2_destroy(struct tlb_context *ctx);
 void tlb_enter_stage2(struct tlb_context *ctx);
 /* The guest has stopped, and all its accesses are complete. Interrupts off. */
 void tlb_leave_stage2(void);
+/* Which of this CPU's slots, from 0 on, the second stage has that is entered, or is about to be. Interrupts off. */
+unsigned tlb_stage2_slot(void);
+/* This CPU flushes everything of ctx, which is not entered here, before it enters it again. Interrupts off. */
+void tlb_stage2_forget(const struct tlb_context *ctx);
 
 /* Boot CPU, once, when all CPUs are up. */
 void tlb_init(void);

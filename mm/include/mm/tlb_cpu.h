@@ -12,8 +12,6 @@ struct tlb_request {
 	u64 sent_at; /* cycles, for the acknowledgement histogram */
 };
 
-enum { TLB_STAGE2_SLOTS = 4 };
-
 struct tlb_cpu {
 	/* This CPU only, interrupts off where it is written. */
 	struct tlb_context *loaded; /* NULL: the empty root */
