@@ -15,9 +15,9 @@ SRCS += kernel/bench/harness/bench.c kernel/bench/harness/keep.c kernel/bench/ha
 	kernel/bench/harness/pace.c kernel/bench/harness/part.c kernel/bench/harness/pmu.c kernel/bench/harness/policy.c kernel/bench/harness/region.c \
 	kernel/bench/harness/run.c kernel/bench/harness/series.c kernel/bench/harness/trust.c \
 	kernel/bench/harness/variant.c kernel/bench/harness/workload.c
-SRCS += kernel/bench/load/account.c kernel/bench/load/affinity.c kernel/bench/load/guest.c kernel/bench/load/memhog.c \
+SRCS += kernel/bench/load/account.c kernel/bench/load/affinity.c kernel/bench/load/guest.c kernel/bench/load/machine.c kernel/bench/load/memhog.c \
 	kernel/bench/load/options.c kernel/bench/load/pattern.c kernel/bench/load/spinner.c \
-	kernel/bench/load/victims.c
+	kernel/bench/load/touch_guest.c kernel/bench/load/vcpu.c kernel/bench/load/victim_guest.c kernel/bench/load/victims.c
 SRCS += kernel/bench/report/figures.c kernel/bench/report/lines.c kernel/bench/report/machine.c kernel/bench/report/record.c \
 	kernel/bench/report/record_parts.c kernel/bench/report/table.c
 SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/workload/migrate.c \
@@ -26,7 +26,7 @@ SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/w
 	kernel/bench/workload/pmbench_maps.c kernel/bench/workload/pmbench_record.c \
 	kernel/bench/workload/pmbench_report.c kernel/bench/workload/pmbench_threads.c \
 	kernel/bench/workload/tlb.c kernel/bench/workload/tlb_others.c \
-	kernel/bench/workload/tlb_parts.c kernel/bench/workload/nested.c kernel/bench/workload/vm.c kernel/bench/workload/vm_dma.c kernel/bench/workload/vm_report.c
+	kernel/bench/workload/tlb_parts.c kernel/bench/workload/nested.c kernel/bench/workload/nested_vm.c kernel/bench/workload/vm.c kernel/bench/workload/vm_dma.c kernel/bench/workload/vm_report.c
 # Of will-it-scale: what the tests share, then a file for each.
 SRCS += kernel/bench/workload/scale.c kernel/bench/workload/scale_report.c
 SRCS += kernel/bench/workload/file_scan.c kernel/bench/workload/mprotect_loop.c \

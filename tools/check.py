@@ -32,7 +32,7 @@ STD = r"std(arg|bool|def|int)\.h"
 BOOT_ISA = (rf"(boot|asm)/.*|arch/platform\.h|mm/kmap\.h|{LIB}|"
             r"kernel/(bootinfo|option|printk|panic|main|uart)\.h")
 
-BENCH = r"(mm|kernel)/.*|arch/(cpu|noise|pmu)\.h"
+BENCH = r"(mm|kernel)/.*|arch/(cpu|guest|noise|pmu)\.h"
 
 # Who may include what: the first row whose prefix fits a file decides.
 LAYERS: list[tuple[str, str]] = [

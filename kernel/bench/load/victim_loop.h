@@ -1,6 +1,6 @@
 /*
  * The loop of a workload thread, for victims.c and guest.c, which each compile it once: with the threads' own
- * addresses, and with a guest's.
+ * addresses, and with a guest's. For victim_guest.c and vcpu.c the parts of it, inside a guest and around it.
  */
 #pragma once
 
@@ -25,6 +25,25 @@ static inline bool deep_ok(const struct region *r, const u64 *words, u32 tag)
 	return !r->deep || load_relaxed(&words[region_deep_word(tag)]) == region_mix(tag);
 }
 
+/* What a page's words say. True: they may be verified, and were right. */
+static __always_inline bool verify_page(struct victim *v, u64 page, const u64 *words, u32 tag)
+{
+	const struct region *r = v->region;
+	/* Acquire: pairs with the release in write_page(); the page is at least this new. */
+	u32 published = load_acquire(&r->published[page]);
+	u64 word = load_relaxed(&words[CANARY_WORD]), mix = load_relaxed(&words[CANARY_MIX]);
+
+	if (unlikely(!r->verify))
+		return false;
+	if (unlikely(word >> 32 != tag || (u32)word < published || mix != region_mix(tag) ||
+		     !deep_ok(r, words, tag))) {
+		note_stale(v, page, word, mix, published);
+		return false;
+	}
+	v->now.verified++;
+	return true;
+}
+
 /*
  * A read was inside the window if the page's entry was a migration entry
  * before and after it and it did not wait: it used a translation that was
@@ -37,18 +56,9 @@ static inline void read_page(struct victim *v, u64 page, const u64 *words)
 	u32 tag = region_tag(r, page);
 	bool moving = aspace_entry_moving(r->entry[page]);
 	u64 waits = fw->count;
-	/* Acquire: pairs with the release in write_page(); the page is at least this new. */
-	u32 published = load_acquire(&r->published[page]);
-	u64 word = load_relaxed(&words[CANARY_WORD]), mix = load_relaxed(&words[CANARY_MIX]);
 
-	if (unlikely(!r->verify))
+	if (!verify_page(v, page, words, tag))
 		return;
-	if (unlikely(word >> 32 != tag || (u32)word < published || mix != region_mix(tag) ||
-		     !deep_ok(r, words, tag))) {
-		note_stale(v, page, word, mix, published);
-		return;
-	}
-	v->now.verified++;
 	if (unlikely(moving) && load_relaxed(&fw->count) == waits &&
 	    aspace_entry_moving(r->entry[page]))
 		v->now.in_window++;
@@ -86,7 +96,8 @@ static __always_inline void access_page(struct victim *v, u64 page, bool writes,
 		irq_restore(flags);
 }
 
-static __always_inline void operate(struct victim *v, struct softmmu *guest)
+/* What an operation accesses. False: nothing, as the page would be beyond the last. */
+static __always_inline bool next_access(struct victim *v, u64 *accessed, bool *write)
 {
 	u64 page = pattern_next(&v->all->pattern, &v->walk) + v->first;
 
@@ -99,7 +110,17 @@ static __always_inline void operate(struct victim *v, struct softmmu *guest)
 		page = striped_page(page, v->stripe, v->wrap / v->own_pages, v->own_pages);
 	if (writes)
 		page = page_to_write(v, page);
-	if (!writes || page < v->region->pages)
+	*accessed = page;
+	*write = writes;
+	return !writes || page < v->region->pages;
+}
+
+static __always_inline void operate(struct victim *v, struct softmmu *guest)
+{
+	bool writes;
+	u64 page;
+
+	if (next_access(v, &page, &writes))
 		access_page(v, page, writes, guest);
 	store_relaxed(&v->now.ops, v->now.ops + 1);
 }

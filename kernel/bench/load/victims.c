@@ -6,6 +6,7 @@
 #include <harness/bench.h>
 #include "guest.h"
 #include "victim_loop.h"
+#include "vcpu.h"
 #include "victims.h"
 
 enum { SETTLE_OPS = 1024 }; /* enough to fill what a TLB holds of a small working set again */
@@ -102,8 +103,11 @@ static struct victim *victim_create(struct victims *all, const struct victims_co
 	v->write_below = (u32)(c->write_pct * (1UL << 31) / 100);
 	v->slice_left = c->slice;
 	pattern_start(&all->pattern, &v->walk, c->seed, i);
-	v->ctx =
-		context_spawn(cpu, "victim", c->guest ? guest_main : victim_main, v, v->region->as);
+	v->ctx = context_spawn(cpu, "victim",
+			       c->vcpus	  ? vcpu_main
+			       : c->guest ? guest_main
+					  : victim_main,
+			       v, v->region->as);
 	if (v->ctx)
 		return v;
 	kmem.free(v, sizeof(*v));
@@ -116,12 +120,14 @@ static int victims_start(struct victims *v, const struct victims_config *c)
 	u32 here = numa_node_of_cpu(cpu_id());
 	u64 pages = c->sharers ? c->sharers * c->share_pages : c->region->pages;
 
-	*v = (struct victims){.slice = c->slice, .guest = c->guest};
+	*v = (struct victims){.slice = c->slice, .guest = c->guest, .vcpus = c->vcpus};
 	if (!c->count)
 		return 0;
 	v->victim = kmem.alloc(MAX_CPUS * sizeof(v->victim[0]), here);
 	if (!v->victim || pattern_init(&v->pattern, c->pattern, pages, c->seed, here))
 		return -ENOMEM;
+	if (c->vcpus)
+		vcpus_take_pattern(c->vcpus, &v->pattern);
 	for (; v->count < c->count; v->count++) {
 		v->victim[v->count] = victim_create(v, c, v->count);
 		if (!v->victim[v->count])
@@ -131,7 +137,7 @@ static int victims_start(struct victims *v, const struct victims_config *c)
 }
 
 static int setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
-		 struct softmmu *guest, u64 share_pages)
+		 struct softmmu *guest, struct vcpus *vcpus, u64 share_pages)
 {
 	const struct bench_params *p = &b->params;
 	struct victims_config c = {
@@ -149,6 +155,7 @@ static int setup(struct bench *b, struct victims *v, struct region *region, unsi
 		.share_pages = share_pages,
 		.stripe = p->stripe,
 		.guest = guest,
+		.vcpus = vcpus,
 	};
 
 	if (victims_start(v, &c))
@@ -159,13 +166,24 @@ static int setup(struct bench *b, struct victims *v, struct region *region, unsi
 int victims_setup(struct bench *b, struct victims *v, struct region *region, unsigned regions,
 		  u64 share_pages)
 {
-	return setup(b, v, region, regions, NULL, share_pages);
+	return setup(b, v, region, regions, NULL, NULL, share_pages);
 }
 
 int victims_setup_guest(struct bench *b, struct victims *v, struct region *region,
 			struct softmmu *guest, u64 share_pages)
 {
-	return setup(b, v, region, 1, guest, share_pages);
+	return setup(b, v, region, 1, guest, NULL, share_pages);
+}
+
+int victims_setup_vcpus(struct bench *b, struct victims *v, struct region *region,
+			struct vcpus *vcpus, u64 share_pages)
+{
+	return setup(b, v, region, 1, NULL, vcpus, share_pages);
+}
+
+u64 victims_lag(const struct victims *v)
+{
+	return v->vcpus ? GUEST_REPORT_OPS : 0;
 }
 
 void victims_stop(struct victims *v)

@@ -12,6 +12,7 @@
 
 struct context;
 struct softmmu;
+struct vcpus;
 struct victims;
 
 /* A read that returned what it must not. */
@@ -57,6 +58,7 @@ struct victims {
 	u64 slice;
 	struct softmmu *
 		guest; /* they run in it, and page numbers are its own; NULL: on addresses of their space */
+	struct vcpus *vcpus; /* they are virtual CPUs of these; NULL: they are not */
 	u32 stop __aligned(CACHE_LINE); /* set once; all end */
 	u32 period; /* release; a new value asks every victim for a report */
 };
@@ -69,6 +71,7 @@ struct victims_config {
 	enum pattern_kind pattern;
 	u64 write_pct, slice, seed;
 	struct softmmu *guest; /* of the only region; without slices; NULL: none */
+	struct vcpus *vcpus; /* the same in hardware; their threads are as many as `count` */
 	/*
 	 * 0: each thread uses all of its region. Else a region is cut into one
 	 * share of share_pages per thread, and thread k of a region uses the
@@ -97,6 +100,11 @@ int victims_setup(struct bench *b, struct victims *v, struct region *region, uns
 /* The same as virtual CPUs of a guest whose memory is the region. */
 int victims_setup_guest(struct bench *b, struct victims *v, struct region *region,
 			struct softmmu *guest, u64 share_pages);
+/* The same in hardware (vcpu.h). Reports come a little late: victims_lag(). */
+int victims_setup_vcpus(struct bench *b, struct victims *v, struct region *region,
+			struct vcpus *vcpus, u64 share_pages);
+/* So many operations may have been done that now.ops does not tell yet. */
+u64 victims_lag(const struct victims *v);
 /* End the period: when it returns, every victim[i]->report is of the period that ended. */
 void victims_end_period(struct victims *v);
 /* Let each of them run long enough to have its translations cached again, as before any round. */

@@ -1,7 +1,8 @@
 /*
  * `nested`: what a second MMU costs by itself, on the CPU that runs, with a guest in the software MMU: a nested
  * fault, from the guest's exit to its re-entry, of a page that the host has mapped; a translation that the CPU
- * holds; and a change's beginning and end, which zap what the guest has of 1 page and of 512. No other CPU takes part.
+ * holds; and a change's beginning and end, which zap what the guest has of 1 page and of 512. No other CPU takes part. Where guests
+ * run in hardware, the same of one (nested_vm.c).
  */
 #include <harness/part.h>
 #include <harness/workload.h>
@@ -9,14 +10,16 @@
 #include <kernel/error.h>
 #include <mm/numa.h>
 #include <load/guest.h>
+#include "nested.h"
 
-enum { PAGES = 512, LAPS = 4 };
+enum { PAGES = NESTED_PAGES, LAPS = NESTED_LAPS };
 
 struct nested_state {
 	struct aspace *as;
 	vaddr_t base;
 	struct softmmu guest;
 	bool has_guest;
+	struct nested_vm vm;
 	struct bench_part part;
 };
 
@@ -36,24 +39,6 @@ static void touch_all(struct nested_state *s)
 	for (u64 page = 0; page < PAGES; page++)
 		touch(s, page);
 	guest_leave(&s->guest);
-}
-
-/* As a change of so many pages begins and ends, in steps through all of them. */
-static int invalidate(struct nested_state *s, u64 pages)
-{
-	struct change change;
-	int err = 0;
-
-	read_lock(&s->as->lock);
-	for (u64 at = 0; at < PAGES && !err; at += pages) {
-		vaddr_t va = s->base + (at << PAGE_SHIFT);
-
-		err = change_begin(&change, s->as, CHANGE_PROTECT, va, va + (pages << PAGE_SHIFT));
-		if (!err)
-			change_end(&change);
-	}
-	read_unlock(&s->as->lock);
-	return err;
 }
 
 enum operation { FAULT, HELD, INVALIDATE_1, INVALIDATE_512, OPERATIONS };
@@ -88,9 +73,9 @@ static __noinline int run(struct nested_state *s, enum operation op)
 		touch_held(s);
 		return 0;
 	case INVALIDATE_1:
-		return invalidate(s, 1);
+		return nested_invalidate(s->as, s->base, 1);
 	default:
-		return invalidate(s, PAGES);
+		return nested_invalidate(s->as, s->base, PAGES);
 	}
 }
 
@@ -105,7 +90,7 @@ static int measure(struct bench *b, u64 arg, u64 *value)
 		if (op->filled)
 			touch_all(s);
 		else
-			err = invalidate(s, PAGES);
+			err = nested_invalidate(s->as, s->base, PAGES);
 		u64 start = cycles_now();
 
 		err = err ? err : run(s, (enum operation)arg);
@@ -118,8 +103,8 @@ static int measure(struct bench *b, u64 arg, u64 *value)
 static int nested_setup(struct bench *b)
 {
 	struct nested_state *s = b->state;
-	u32 here = numa_node_of_cpu(cpu_id());
-	int err = 0;
+	const struct hypervisor *hv;
+	const char *why;
 
 	for (unsigned i = 0; i < OPERATIONS; i++)
 		bench_series_add(b,
@@ -129,16 +114,16 @@ static int nested_setup(struct bench *b)
 							.measure = measure,
 							.arg = i},
 				 "%s", operations[i].name);
-	s->as = aspace_create("nested", here);
+	s->as = nested_space(b, &s->base);
 	if (!s->as)
-		return bench_fail(b, -ENOMEM, "no memory");
-	s->base = aspace_map(s->as, NULL, 0, 0, PAGES << PAGE_SHIFT, PROT_READ | PROT_WRITE, false,
-			     here, &err);
-	if (!s->base || aspace_populate(s->as, s->base, PAGES << PAGE_SHIFT, here) != PAGES)
-		return bench_fail(b, -ENOMEM, "no memory for %d pages", PAGES);
-	err = softmmu_create(&s->guest, s->as, s->base, PAGES, here);
+		return -ENOMEM;
+	int err = softmmu_create(&s->guest, s->as, s->base, PAGES, numa_node_of_cpu(cpu_id()));
+
 	s->has_guest = !err;
-	return err ? bench_fail(b, err, "no memory for the guest's tables") : 0;
+	if (err)
+		return bench_fail(b, err, "no memory for the guest's tables");
+	hv = hypervisor_find(&why);
+	return hv ? nested_vm_setup(b, &s->vm, hv) : 0;
 }
 
 static int nested_round(struct bench *b, struct bench_round *round)
@@ -158,6 +143,7 @@ static void nested_teardown(struct bench *b)
 {
 	struct nested_state *s = b->state;
 
+	nested_vm_teardown(&s->vm);
 	if (s->has_guest)
 		softmmu_destroy(&s->guest);
 	if (s->as)

@@ -49,14 +49,21 @@ static const struct bench_option options[] = {
 
 /* ---- set-up ------------------------------------------------------------------ */
 
+/* What runs the guest of this run; NULL: the software MMU, and *why there is nothing else. */
+static const struct hypervisor *choose(const char **why)
+{
+	*why = "as asked for";
+	return vm_options.mmu == MMU_SOFTWARE ? NULL : hypervisor_find(why);
+}
+
 static unsigned vm_settle(struct bench *b)
 {
 	struct bench_params *p = &b->params;
+	const char *why;
 
-	if (vm_options.mmu == MMU_HARDWARE)
-		return command_usage_error("bench",
-					   "--mmu hardware: there is no hypervisor in this kernel; "
-					   "software, or auto, which takes that");
+	if (vm_options.mmu == MMU_HARDWARE && !choose(&why))
+		return command_usage_error(
+			"bench", "--mmu hardware: %s; software, or auto, which takes that", why);
 	if (!option_given("--pattern"))
 		p->pattern = PATTERN_LINEAR;
 	if (!option_given("--mapping"))
@@ -131,7 +138,11 @@ static int make_guest(struct bench *b, struct vm_state *s)
 
 	if (err)
 		return bench_fail(b, err, "cannot pin %lu %% of the pages", vm_options.pinned);
-	err = softmmu_create(&s->mmu, as, s->region.base, s->pages, home_of(b, 0));
+	if (s->hv)
+		err = vcpus_create(&s->vcpus, s->hv, &s->region, b->params.threads,
+				   (enum pattern_kind)b->params.pattern, home_of(b, 0));
+	else
+		err = softmmu_create(&s->mmu, as, s->region.base, s->pages, home_of(b, 0));
 	s->has_mmu = !err;
 	if (err)
 		return bench_fail(b, err, "no memory for the guest's tables");
@@ -146,6 +157,7 @@ static int vm_setup(struct bench *b)
 	struct vm_state *s = b->state;
 	u32 first = home_of(b, 0);
 
+	s->hv = choose(&s->why);
 	s->share_pages = p->pages / unit_pages(p) / p->threads * unit_pages(p);
 	s->pages = s->share_pages * p->threads;
 	for (u32 node = 0; node < numa_node_count(); node++) {
@@ -181,7 +193,8 @@ static void let_guest_go_round(const struct vm_state *s)
 		from[i] = load_relaxed(&s->guest.victim[i]->now.ops);
 	for (unsigned i = 0; i < s->guest.count; i++)
 		/* The first one may have begun before we looked. */
-		while (load_relaxed(&s->guest.victim[i]->now.ops) - from[i] <= s->share_pages)
+		while (load_relaxed(&s->guest.victim[i]->now.ops) - from[i] <=
+		       s->share_pages + victims_lag(&s->guest))
 			cpu_relax();
 }
 
@@ -279,7 +292,9 @@ static int vm_round(struct bench *b, struct bench_round *round)
 	struct vm_state *s = b->state;
 	int rc = put_at_start(b, s);
 
-	if (!rc)
+	if (!rc && s->hv)
+		rc = victims_setup_vcpus(b, &s->guest, &s->region, &s->vcpus, s->share_pages);
+	else if (!rc)
 		rc = victims_setup_guest(b, &s->guest, &s->region, &s->mmu, s->share_pages);
 	if (!rc)
 		rc = vm_dma_begin(b, s);
@@ -305,7 +320,9 @@ static void vm_teardown(struct bench *b)
 	struct vm_state *s = b->state;
 
 	vm_dma_teardown(s);
-	if (s->has_mmu)
+	if (s->has_mmu && s->hv)
+		vcpus_destroy(&s->vcpus, &s->region);
+	else if (s->has_mmu)
 		softmmu_destroy(&s->mmu);
 	if (s->snapshot)
 		aspace_destroy(s->snapshot);

@@ -4,6 +4,7 @@
 #include <harness/part.h>
 #include <kernel/json.h>
 #include <load/account.h>
+#include <load/vcpu.h>
 #include <mm/hint.h>
 #include <mm/softmmu.h>
 #include "vm_dma.h"
@@ -16,8 +17,11 @@ struct vm_sums {
 
 struct vm_state {
 	struct region region; /* the guest's memory */
+	const struct hypervisor *hv; /* NULL: the software MMU, ... */
+	const char *why; /* ... and why there is nothing else */
 	struct softmmu mmu;
-	bool has_mmu;
+	struct vcpus vcpus; /* with a hypervisor */
+	bool has_mmu; /* either */
 	struct aspace *snapshot; /* --snapshot: a duplicate of the host's space; else NULL */
 	struct page **pin; /* [pinned] */
 	u64 pinned, pinned_pages; /* pages pinned, of 4 KiB or 2 MiB; of 4 KiB */

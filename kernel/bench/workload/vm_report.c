@@ -8,7 +8,8 @@
 
 static u64 exits(const struct mm_counters *c)
 {
-	return c->guest_exits_fault + c->guest_exits_shootdown;
+	return c->guest_exits_fault + c->guest_exits_shootdown + c->guest_exits_interrupt +
+	       c->guest_exits_call;
 }
 
 static void put_dma(const struct vm_state *s, struct json *j, u64 value)
@@ -25,7 +26,7 @@ void vm_record(struct bench *b, unsigned variant, struct json *j)
 	const struct bench_variant *v = &b->variant[variant];
 	const struct mm_counters *c = &v->totals.mm;
 
-	json_key(j, "mmu"), json_string(j, "software");
+	json_key(j, "mmu"), json_string(j, s->hv ? "hardware" : "software");
 	json_key(j, "guest_pages"), json_u64(j, s->pages);
 	json_key(j, "pinned_pages"), json_u64(j, s->pinned_pages);
 	json_key(j, "device"), json_string(j, s->dma.used ? "edu" : "none");
@@ -37,6 +38,8 @@ void vm_record(struct bench *b, unsigned variant, struct json *j)
 	json_key(j, "guest_exits"), json_object(j);
 	json_key(j, "fault"), json_u64(j, c->guest_exits_fault);
 	json_key(j, "shootdown"), json_u64(j, c->guest_exits_shootdown);
+	json_key(j, "interrupt"), json_u64(j, c->guest_exits_interrupt);
+	json_key(j, "call"), json_u64(j, c->guest_exits_call);
 	json_object_end(j);
 	json_key(j, "exits_per_mop");
 	if (v->felt.ops)
@@ -114,11 +117,11 @@ void vm_table(struct bench *b)
 		{"spared", "entries", 8}, {"moved", "pages", 8},
 	};
 
-	kprintf("%lu pages%s, %lu pinned%s, %s mapping, %lu virtual CPUs; the software MMU%s\n\n",
-		s->pages, p->thp ? " in 2 MiB pages" : "", s->pinned_pages,
+	kprintf("%lu pages%s, %lu pinned%s, %s mapping, %lu virtual CPUs; %s%s%s\n\n", s->pages,
+		p->thp ? " in 2 MiB pages" : "", s->pinned_pages,
 		vm_options.spread ? " among the others" : "",
 		p->mapping == MAPPING_SHARED ? "shared" : "private", p->threads,
-		vm_options.mmu == MMU_AUTO ? ", as this kernel has no hypervisor" : "");
+		s->hv ? s->hv->name : "the software MMU", s->hv ? "" : ": ", s->hv ? "" : s->why);
 	table_heading(b, "guest", columns, ARRAY_SIZE(columns));
 	for (unsigned i = 0; i < b->variant_count; i++)
 		if (!b->variant[i].skipped[0])

@@ -12,7 +12,6 @@ BODY = re.compile(r"\([^;{]*\)[^;{=]*\n?\{")  # what follows the name of a defin
 
 # What only tests call, and why it is there.
 OFFERED = {
-    "what a hypervisor uses (docs/design.md)": ("pgwalk_find_in", "pt_root_alloc", "pt_root_free"),
     "what another kind of object or mapping uses": ("object_empty", "tlb_flush_kernel"),
     "files, for workloads that use them": (
         "file_close", "file_invalidate", "file_truncate", "memory_store_change", "pattern_store_step"),
