@@ -314,7 +314,7 @@ def boot(scratch: Scratch, m: Mistake, arch: str, expected: str) -> str:
         scratch.put(file, text)
     try:
         code, out = scratch.run(["make", "-s", "SETUP=no", f"ARCH={arch}", "BUILD=build", "WARNINGS=-w",
-                                 "SMP=4", "NODES=2", "TIMEOUT=200", f"CMD={m.boot_cmd}", "exec"], TIMEOUT)
+                                 "SMP=4", "NODES=2", "EDU=1", "TIMEOUT=200", f"CMD={m.boot_cmd}", "exec"], TIMEOUT)
     finally:
         for file in m.edits:
             scratch.put(file, (ROOT / file).read_text())

@@ -11,11 +11,13 @@ import urllib.request
 from pathlib import Path
 
 from common import Missing, guest, main, qemu, result, settings, skip
+from gdb_stub import Stub
 from monitor import Monitored
 
 # Registers of QEMU's VT-d: the root table's address, in memory that is zero, and commands: take it (bit 30), translate (bit 31).
 VTD = ["0xfed90020 0x7000", "0xfed90024 0", "0xfed90018 0x40000000", "0xfed90018 0x80000000"]
 AMD = ["0xfed80018 1"]
+SMMU_CR0 = 0x9050020  # of the board `virt`; bit 0: translate
 TIMEOUT = 60.0  # seconds
 VM = "bench vm --pages 64 --pinned 100 --rounds 1 --warmup 0 --threads 1 --schemes baseline"
 
@@ -48,17 +50,35 @@ def console(device: str, writes: list[str], args: str, commands: str, port: int 
     raise Missing(f"{device}: no end, the console shows {text[-300:]}")
 
 
-def smmu() -> None:
-    """QEMU's SMMUv3, as its firmware's IORT names it: off."""
-    s = settings(BOOT="uefi", CMD="machine")
+def smmu_console(on: bool, **changes: str) -> str:
+    """Of a boot by firmware with QEMU's SMMUv3, as its IORT names it; switched on before anything runs, without a stream table."""
+    s = settings(**({"BOOT": "uefi"} | changes))
     with tempfile.TemporaryDirectory(prefix="tarry-") as folder:
         argv = qemu.command(s, Path(folder), ["-serial", "stdio", "-monitor", "none"])
-        process = guest.start([*argv, "-machine", "iommu=smmuv3"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        stopped = ["-S", "-gdb", f"unix:{folder}/gdb,server=on,wait=off"] if on else []
+        process = guest.start([*argv, "-machine", "iommu=smmuv3", *stopped], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL)
         try:
-            text = process.communicate(timeout=TIMEOUT)[0].decode("utf-8", "replace")
+            if on:
+                stub = Stub(Path(folder, "gdb"))
+                stub.ask("Qqemu.PhyMemMode:1")
+                stub.write(SMMU_CR0, b"\1\0\0\0")
+                stub.go()
+            return process.communicate(timeout=TIMEOUT)[0].decode("utf-8", "replace")
         finally:
             guest.kill(process)
+
+
+def smmu() -> None:
+    text = smmu_console(False, CMD="machine")
     result("smmuv3", "1 units, SMMUv3; 0 translate, 0 remap interrupts" in text, text[-1500:])
+    text = smmu_console(True, CMD=f"machine; {VM}", EDU="1")
+    result("smmuv3.device", "1 units, SMMUv3; 1 translate" in text and "an IOMMU is on, so the edu device" in text, text[-800:])
+    text = smmu_console(True, CMD=VM, EDU="1", NET="e1000", ARGS="ip=dhcp")
+    result("smmuv3.device-when-off", "left translation on: switched off for the network" in text and "device: edu, 2 transfers" in text,
+           text[-800:])
+    text = smmu_console(True, CMD=VM, EDU="1", BOOT="direct")  # no table names it
+    result("smmuv3.device-unnamed", "DMA does not reach the kernel" in text and "or an IOMMU translates" in text, text[-800:])
 
 
 def body() -> None:

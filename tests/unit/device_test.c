@@ -2,8 +2,13 @@
 #include <arch/cpu.h>
 #include <kernel/edu.h>
 #include <kernel/error.h>
+#include <kernel/smp.h>
+#include <mm/deferral.h>
 #include <mm/fault.h>
+#include <mm/file.h>
 #include <mm/hint.h>
+#include <mm/knob.h>
+#include <mm/reclaim.h>
 #include "mm_fixture.h"
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -14,6 +19,8 @@ enum {
 	FROM = POISON_MARK_WORDS,
 	BYTES = WORDS * sizeof(u64),
 	PAIRS = 3, /* transfers out of a page and into another one; test.rounds=N: N */
+	ID = 17, /* of a pattern file */
+	NAP_NS = 1000000,
 	HELD_MAX = 1024, /* frames that are looked through for one that was freed just before */
 };
 
@@ -132,15 +139,14 @@ static void copy_by_device(struct fixture *fx, struct mover *m, u64 i)
 
 	fill(fx, from, i);
 	fill(fx, to, 0);
-	struct page *page = pin(fx, from);
+	struct page *source = pin(fx, from), *target = pin(fx, to);
 
-	transfer(page, EDU_READS);
-	page_put(page, PAGE_PIN);
-	page = pin(fx, to);
-	transfer(page, EDU_WRITES);
+	transfer(source, EDU_READS);
+	transfer(target, EDU_WRITES);
 	EXPECT_EQ(wrong_in(fx, to, i), 0);
-	page_put(page, PAGE_PIN);
 	EXPECT_EQ(wrong_in(fx, from, i), 0);
+	page_put(source, PAGE_PIN);
+	page_put(target, PAGE_PIN);
 	EXPECT(load_relaxed(&m->laps) > laps);
 }
 
@@ -210,6 +216,115 @@ TEST(device, without_a_pin_a_page_that_moved_is_missed)
 	while (taken)
 		page_put(held[--taken], PAGE_REF);
 	pmm_drain_caches();
+}
+
+/* ---- what else would take the page, or owes something of it ----------------------------- */
+
+struct reader {
+	const u64 *at;
+	u64 seen, laps;
+	u32 stop;
+};
+
+static void read_on(void *arg)
+{
+	struct reader *r = arg;
+
+	while (!load_relaxed(&r->stop)) {
+		store_relaxed(&r->seen, load_relaxed(r->at));
+		store_release(&r->laps, r->laps + 1);
+		cpu_relax();
+	}
+}
+
+static void wait_laps(const struct reader *r)
+{
+	u64 from = load_acquire(&r->laps);
+
+	while (load_acquire(&r->laps) < from + 2)
+		cpu_relax();
+}
+
+static void use_deferral(const char *name)
+{
+	char err[128];
+
+	EXPECT_EQ(knob_set("defer", name, "test", err, sizeof(err)), 0);
+}
+
+/* A CPU may go on to read the copy that a page left behind, until somebody pins the page: then it sees what the device writes. */
+TEST(device, pin_pays_what_a_deferral_owes)
+{
+	struct fixture fx;
+	u32 a, b;
+
+	if (!begin(&fx, &a, &b))
+		return;
+	fill(&fx, 0, 1);
+	fill(&fx, 1, 2);
+	struct page *page = pin(&fx, 1);
+
+	transfer(page, EDU_READS);
+	page_put(page, PAGE_PIN);
+	use_deferral("migrc");
+	EXPECT_EQ(aspace_protect(fx.as, fx.va, fx.len, PROT_READ), 0);
+	struct reader r = {.at = words_of(&fx, 0)};
+	struct context *ctx = context_spawn(1, "reader", read_on, &r, fx.as);
+
+	REQUIRE(ctx);
+	wait_laps(&r);
+	EXPECT_EQ(fixture_migrate(&fx, b, NULL), 0);
+	u64 held = deferral->held();
+
+	EXPECT(held);
+	EXPECT_EQ(aspace_pin(fx.as, fx.va, false, &page), 0);
+	EXPECT(deferral->held() < held);
+	transfer(page, EDU_WRITES);
+	wait_laps(&r);
+	EXPECT_EQ(load_relaxed(&r.seen), value_of(2, 0));
+	store_relaxed(&r.stop, 1);
+	context_join(ctx);
+	page_put(page, PAGE_PIN);
+	use_deferral("none");
+	end(&fx);
+}
+
+/* The device writes to a page of a file while everything is reclaimed that may be: all pages but this one. */
+TEST(device, pinned_page_of_a_file_stays)
+{
+	struct object *file = file_create(pattern_store_create(ID, PAGES));
+	struct fixture fx;
+	u32 a, b;
+	int err;
+
+	REQUIRE(file);
+	if (!begin(&fx, &a, &b)) {
+		file_close(file);
+		return;
+	}
+	fill(&fx, 0, 1);
+	struct page *page = pin(&fx, 0);
+	vaddr_t va = aspace_map(fx.as, file, 0, 0, fx.len, RW, false, a, &err);
+	struct fixture of = {fx.as, va, fx.len};
+
+	transfer(page, EDU_READS);
+	page_put(page, PAGE_PIN);
+	EXPECT_EQ(aspace_populate(fx.as, va, fx.len, a), PAGES);
+	page = pin(&of, 0);
+	EXPECT_EQ(start(page, EDU_WRITES), 0);
+	u64 gone = 0;
+
+	while (edu_poll() == -EAGAIN) {
+		gone += reclaim_pages(a, PAGES) + reclaim_pages(b, PAGES);
+		wait_nap(NAP_NS);
+	}
+	EXPECT_EQ(gone, PAGES - 1);
+	EXPECT_EQ(pte_pa(pte_load(aspace_entry(fx.as, va)), 0), page_to_phys(page));
+	EXPECT_EQ(wrong_in(&of, 0, 1), 0);
+	page_put(page, PAGE_PIN);
+	EXPECT_EQ(file_invalidate(file, 0, 1, FILE_DISCARD), 0); /* its store computes contents */
+	end(&fx);
+	EXPECT_EQ(file_close(file), 0);
 }
 
 TEST(device, mistakes_are_refused_and_close_ends_a_transfer)
