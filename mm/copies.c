@@ -22,15 +22,20 @@ static bool demands(struct debts *d, enum pay_event why, const struct pay_scope 
 	case PAY_WRITE_UPGRADE:
 	case PAY_PIN:
 	case PAY_FILE_WRITE:
-	case PAY_TRUNCATE:
 		return has_older_copies(scope->page);
+	case PAY_TRUNCATE:
+		return !scope->page || has_older_copies(scope->page);
 	case PAY_COPY:
 	case PAY_UNMAP:
 	case PAY_DROP:
-	case PAY_HINT:
 	case PAY_SPLIT:
 	case PAY_EXIT:
 		return debts_owes(d, scope->ctx);
+	/*
+	 * A hint entry says that no CPU holds one of its address, but only after the scan's own flush. As an
+	 * older copy is read through an entry of the same address, that flush drops it, too. The entry's own frame stays.
+	 */
+	case PAY_HINT:
 	case PAY_TICK:
 		return false; /* unless they are old */
 	default:

@@ -277,9 +277,15 @@ static bool copy_and_map(const struct fault *f, const struct area *area, struct 
 	struct spinlock *ptl = pt_lock_of(pos.ptep);
 	slot_t empty = slot_none();
 
-	/* What was mapped here before may have a debt (I6). Nobody has mapped the copy. */
-	pay(PAY_MAP, (struct pay_scope){
-			     .ctx = &f->as->ctx, .start = f->va, .end = f->va + 1, .write = true});
+	/*
+	 * What was mapped here before may have a debt (I6): an older copy of the page below, as something else was taken
+	 * down by who pays. Our reference keeps the page from leaving once more. Nobody has mapped the copy.
+	 */
+	pay(PAY_MAP, (struct pay_scope){.page = slot_page(below->seen),
+					.ctx = &f->as->ctx,
+					.start = f->va,
+					.end = f->va + 1,
+					.write = true});
 	spin_lock(ptl);
 	bool copied = pte_is_none(pte_load(pos.ptep)) && file_fault_shows(page, below->slot);
 

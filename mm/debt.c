@@ -292,11 +292,21 @@ bool debts_are_paid(const struct debts *d, u64 begun)
 
 u64 debts_pay(struct debts *d)
 {
+	return debts_pay_since(d, debts_begun(d));
+}
+
+u64 debts_pay_since(struct debts *d, u64 begun)
+{
 	struct bill bill;
 
 	ASSERT_MAY_WAIT();
 	/* A second payer waits here: it must not return while the first one still flushes. */
 	write_lock(&d->payer);
+	/* Those who wait together have what they owe paid by the first of them. */
+	if (d->done > begun) {
+		write_unlock(&d->payer);
+		return 0;
+	}
 	take_bill(d, &bill);
 	if (bill.owed) {
 		flush_owing(d->paying);

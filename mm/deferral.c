@@ -6,6 +6,7 @@
 #include <mm/stats.h>
 #include <kernel/context.h>
 #include <kernel/panic.h>
+#include <kernel/spinlock.h>
 #include <kernel/string.h>
 
 const char *const pay_event_names[PAY_EVENT_COUNT] = {
@@ -48,6 +49,22 @@ static u64 no_leave(struct page *first, u64 count)
 	return 0;
 }
 
+static void no_entry(struct tlb_context *ctx)
+{
+	(void)ctx;
+}
+
+static u64 no_payment(void)
+{
+	return 0;
+}
+
+static bool not_owed(u64 payment)
+{
+	(void)payment;
+	return false;
+}
+
 static void nothing(void)
 {
 }
@@ -75,6 +92,9 @@ static struct deferral active = {.name = "none",
 				 .sources_held = nothing,
 				 .frame_wanted = no_frame,
 				 .frames_leave = no_leave,
+				 .entry_left = no_entry,
+				 .payment = no_payment,
+				 .is_owed = not_owed,
 				 .tick = nothing,
 				 .held = none_held};
 const struct deferral *deferral = &active;
@@ -104,12 +124,38 @@ static void replace(const struct deferral *with)
 		store_relaxed(&to[i], from[i]);
 }
 
+/* Read side: a batch of reclaim whose flush may wait. The deferral that it asks stays meanwhile. */
+static struct rwlock reclaims;
+
+static bool lets_reclaim(void)
+{
+	return load_relaxed(&deferral->entry_left) != no_entry && knobs.defer_for == DEFER_FOR_ALL;
+}
+
+bool deferral_reclaim_begin(void)
+{
+	if (likely(!lets_reclaim()))
+		return false;
+	read_lock(&reclaims);
+	if (lets_reclaim())
+		return true;
+	read_unlock(&reclaims);
+	return false;
+}
+
+void deferral_reclaim_end(void)
+{
+	read_unlock(&reclaims);
+}
+
 void deferral_use(const struct deferral *wanted)
 {
 	_Static_assert(!(sizeof(active) % sizeof(u64)), "copied by words");
 	bool defers = wanted->entry_taken || wanted->may_defer;
 
 	ASSERT(wanted->pay || !defers);
+	ASSERT(!(wanted->spares & ~PAY_BIT(PAY_RECLAIM)) &&
+	       (wanted->spares || !wanted->entry_left));
 	ASSERT(!deferral->held()); /* the caller has settled */
 	ASSERT(wanted->counter_count <= DEFERRAL_COUNTERS_MAX);
 	/* Nobody else's parts are interrupted by what was set for this one. */
@@ -122,11 +168,15 @@ void deferral_use(const struct deferral *wanted)
 				.defers = defers,
 				KEEP(pay, no_pay),
 				.events = wanted->events,
+				.spares = wanted->spares,
 				.counters = wanted->counters,
 				.counter_count = wanted->counter_count,
 				.tick_us = wanted->tick_us,
 				.ticks_always = wanted->ticks_always,
 				KEEP(frames_leave, no_leave),
+				KEEP(entry_left, no_entry),
+				KEEP(payment, no_payment),
+				KEEP(is_owed, not_owed),
 				KEEP(tick, nothing),
 				KEEP(enable, nothing),
 				KEEP(entry_taken, any_entry),
@@ -135,8 +185,13 @@ void deferral_use(const struct deferral *wanted)
 				KEEP(sources_held, nothing),
 				KEEP(frame_wanted, no_frame),
 				KEEP(held, none_held)};
+	/* Reclaim may have gone on since the caller settled. */
+	write_lock(&reclaims);
+	deferral_settle();
 	replace(&next);
-	store_relaxed(&pay_heard, wanted->pay ? PAY_DEMANDS | wanted->events : 0U);
+	store_relaxed(&pay_heard,
+		      wanted->pay ? (PAY_DEMANDS & ~wanted->spares) | wanted->events : 0U);
+	write_unlock(&reclaims);
 	active.enable();
 	if (active.ticks_always)
 		smp_call(&cpu_online, start_tick, NULL);
@@ -162,18 +217,10 @@ void deferral_frames_leave(struct page *first, u64 count)
 	count_paid(PAY_LEAVE, load_relaxed(&deferral->frames_leave)(first, count));
 }
 
-static bool has_cpus(u32 node)
-{
-	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		if (numa_node_of_cpu(cpu) == node)
-			return true;
-	return false;
-}
-
 bool deferral_is_for(const struct page *src)
 {
 	return knobs.defer_for == DEFER_FOR_ALL ||
-	       has_cpus(src->node) != has_cpus(src->migration->req->to_node);
+	       numa_has_cpus(src->node) != numa_has_cpus(src->migration->req->to_node);
 }
 
 /* In the timer interrupt. */

@@ -157,13 +157,17 @@ enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos
 	/*
 	 * Another mapping of it may have a debt (I5), or what was mapped here before
 	 * (I6). We hold a reference, so it does not move meanwhile; if nobody maps it,
-	 * no stale entry leads to an older copy of it.
+	 * no stale entry leads to an older copy of it, unless it was read in where one had left its file.
 	 */
-	pay(PAY_MAP, (struct pay_scope){.page = load_relaxed(&page->mapcount) ? page : NULL,
-					.ctx = &f->as->ctx,
-					.start = va,
-					.end = va + PT_LEVEL_SIZE(pos.level),
-					.write = area->prot & PROT_WRITE});
+	pay(PAY_MAP,
+	    (struct pay_scope){.page = load_relaxed(&page->mapcount) ||
+						       load_relaxed(&page->flags) & PG_COPIED
+					       ? page
+					       : NULL,
+			       .ctx = &f->as->ctx,
+			       .start = va,
+			       .end = va + PT_LEVEL_SIZE(pos.level),
+			       .write = area->prot & PROT_WRITE});
 	if (!map_page(f, area, pos, at.slot, page))
 		page_put(page, PAGE_REF);
 	/* If somebody else won, the access decides again. */

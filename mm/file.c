@@ -13,7 +13,11 @@
 
 static int file_fill(struct object *obj, u64 index, slot_t was __unused, struct page *page)
 {
-	return store_read(obj->store, index, page);
+	int err = store_read(obj->store, index, page);
+
+	/* Its frame before may still be read: then it is not written before that is paid for (I5). */
+	file_mark_copied(obj, page);
+	return err;
 }
 
 static void file_closed(struct object *obj)

@@ -11,10 +11,13 @@
  * but it is no page of the file any more. It is freed after the flush (I1).
  */
 #include <mm/clean.h>
+#include <mm/copies.h>
+#include <mm/deferral.h>
 #include <mm/dirty.h>
 #include <mm/leave.h>
 #include <mm/page_lock.h>
 #include <mm/pay.h>
+#include <mm/store.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
 
@@ -28,7 +31,7 @@ static void isolate(struct page *page)
 int leave_begin(struct object *file, struct page *page, struct rmap_edit *edit)
 {
 	slot_store(object_slot(file, page->index, false), slot_busy(cpu_id()));
-	pay(PAY_TRUNCATE, pay_page(page));
+	pay(edit->why == CHANGE_RECLAIM ? PAY_RECLAIM : PAY_TRUNCATE, pay_page(page));
 	return rmap_edit_unmap(edit, page, &page->taken);
 }
 
@@ -76,6 +79,32 @@ static int drop_locked(struct object *file, struct page *page, bool pins_stay)
 	return err;
 }
 
+/* ---- pages that left with their flush owed ------------------------------------------------ */
+
+void file_leaves_owing(struct object *file)
+{
+	struct store *store = file->store;
+	u64 payment = deferral->payment(), was = load_relaxed(&store->payment);
+
+	/* Before the slot is empty (release); whoever fills it replaces that (full barrier) and then reads this. */
+	while (was < payment && !atomic_cmpxchg_acquire(&store->payment, &was, payment))
+		; /* somebody else raised it: `was` is theirs now */
+}
+
+bool file_owes(const struct object *file)
+{
+	const struct store *store = file->store;
+	u64 payment = load_relaxed(&store->payment);
+
+	return unlikely(payment) && deferral->is_owed(payment);
+}
+
+void file_mark_copied(const struct object *file, struct page *page)
+{
+	if (file_owes(file))
+		copies_mark(page);
+}
+
 struct page *file_settled_page(struct object *file, slot_t *slot)
 {
 	struct object_fill wait;
@@ -117,6 +146,13 @@ static int drop_page(struct object *file, struct page *page, enum file_drop how,
 	}
 }
 
+/* What left owing before we came is gone, too: on return nobody reads it. */
+static void pay_for_range(struct object *file)
+{
+	if (file_owes(file))
+		pay(PAY_TRUNCATE, pay_all());
+}
+
 static int drop_range(struct object *file, u64 first, u64 end, enum file_drop how, bool pins_stay)
 {
 	int result = 0;
@@ -137,6 +173,7 @@ static int drop_range(struct object *file, u64 first, u64 end, enum file_drop ho
 		page_put(page, PAGE_REF);
 		result = result ? result : err;
 	}
+	pay_for_range(file);
 	return result;
 }
 

@@ -115,7 +115,10 @@ static bool pull(struct history *h, u32 node)
 	return true;
 }
 
-/* Note this access in the page's history and decide what becomes of the page. PTL held. */
+/*
+ * Note this access in the page's history and decide what becomes of the page. A node without CPUs is
+ * nobody's home, so its pages come at once, as in Linux's memory tiering mode. PTL held.
+ */
 static enum hint_outcome judge_page(const struct page *page, struct reference *r)
 {
 	struct history h = unpack(load_relaxed(&page->last));
@@ -128,7 +131,7 @@ static enum hint_outcome judge_page(const struct page *page, struct reference *r
 	if (knobs.numa_split && page->order && h.turns >= SPLIT_TURNS) {
 		h.turns = 0; /* if it stays whole, not with each fault again */
 		outcome = PAGE_SPLITS;
-	} else if (!r->local && pull(&h, r->node)) {
+	} else if (!r->local && (!numa_has_cpus(page->node) || pull(&h, r->node))) {
 		outcome = PAGE_COMES;
 	}
 	r->now = pack(&h);
@@ -164,7 +167,7 @@ static enum migrate_reason move_here(struct fault *f, struct pt_pos pos, struct 
 				     u32 node)
 {
 	u64 flushes = this_cpu_ptr(mm_counters)->shootdowns, pages = 1UL << page->order;
-	bool late = knobs.hint == HINT_LATE;
+	bool late = knobs.hint == HINT_LATE, far = !numa_has_cpus(page->node);
 	struct migrate_request req = {
 		.as = f->as,
 		.start = ALIGN_DOWN(f->va, PT_LEVEL_SIZE(pos.level)),
@@ -177,6 +180,8 @@ static enum migrate_reason move_here(struct fault *f, struct pt_pos pos, struct 
 
 	if (reason == MIGRATE_OK)
 		count_add(hint_moved, pages);
+	if (reason == MIGRATE_OK && far)
+		count_add(pages_promoted, pages);
 	if (late && this_cpu_ptr(mm_counters)->shootdowns != flushes)
 		count(hint_second_flushed);
 	return reason;

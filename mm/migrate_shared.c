@@ -67,7 +67,9 @@ static bool unmap_at(struct area *area, vaddr_t va, void *arg)
 		return true;
 	make_room(m, as);
 	spin_lock(pt_lock_of(pos.ptep));
-	enum migrate_reason reason = migration_take(m, w->src, as, pos.ptep, va, false,
+	/* Most pages of a list are mapped once. The frame has room for the record of one entry, and a flush may come late. */
+	bool alone = load_relaxed(&w->src->mapcount) == 1;
+	enum migrate_reason reason = migration_take(m, w->src, as, pos.ptep, va, alone,
 						    &w->may_wait, ORACLE_SITE(ORACLE_SHARED));
 	spin_unlock(pt_lock_of(pos.ptep));
 	if (reason == MIGRATE_SCANNED)

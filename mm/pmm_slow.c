@@ -46,13 +46,17 @@ void pmm_pay_for_block(u32 node, unsigned order)
 		pay_for_frames(node, order);
 }
 
-/* Would there be enough with the frames that a deferral holds back? They can be had by paying. */
+/*
+ * Would there be enough with the frames that a deferral holds back? They can be had by paying. Blocks that owe merge
+ * with the others when they are paid for.
+ */
 static bool obtainable(struct pmm_node *n, unsigned order, unsigned flags)
 {
 	u64 floor = flags & PMM_RESERVE ? 0 : n->watermark_min;
 
 	spin_lock(&n->lock);
-	bool enough = n->quarantined && n->free_pages + n->quarantined >= floor + (1UL << order);
+	bool any = n->quarantined || (order && load_relaxed(&n->owing));
+	bool enough = any && n->free_pages + n->quarantined >= floor + (1UL << order);
 
 	spin_unlock(&n->lock);
 	return enough;

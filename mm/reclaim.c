@@ -19,6 +19,7 @@
  * for nobody who may want that: pages that are locked or isolated are left alone, and spaces
  * are found through files, whose locks come after theirs.
  */
+#include <mm/deferral.h>
 #include <mm/knob.h>
 #include <mm/leave.h>
 #include <mm/page_lock.h>
@@ -61,6 +62,8 @@ struct reclaim {
 	u64 index, end; /* slots of it that are ours to look at */
 	struct rmap_edit edit;
 	struct page *batch; /* linked by leaves_after */
+	struct page *owing; /* those of it whose flush waits, linked in the same way */
+	bool defers; /* the deferral lets that of clean pages wait */
 	unsigned count;
 };
 
@@ -236,6 +239,35 @@ static void let_go(struct reclaim *r, struct page *page, bool stays)
 	count(reclaimed);
 }
 
+/*
+ * The same of a page whose flush waits. Its frame is free as soon as nobody has a reference, and owes. If
+ * somebody has one, or it stays, it does not wait any more.
+ */
+static void let_go_owing(struct reclaim *r, struct page *page)
+{
+	bool stays = leave_is_pinned(page);
+	u64 ours = PAGE_REF;
+
+	if (stays)
+		pay(PAY_STAY, pay_all());
+	else
+		file_leaves_owing(r->file);
+	leave_end(r->file, page, stays);
+	page_unlock(page);
+	/* Acquire: what others did with it before they let go; the lock of the node that it is freed under orders the rest. */
+	if (!stays && atomic_cmpxchg_acquire(&page->refs, &ours, 0UL)) {
+		deferral->frame_held(page);
+	} else {
+		if (!stays)
+			pay(PAY_STAY, pay_all());
+		page_put(page, PAGE_REF);
+	}
+	if (stays)
+		return;
+	r->gone++;
+	count(reclaimed);
+}
+
 /* No CPU reaches it, and it is locked, so the store gets it whole. True: the store has what it holds. */
 static bool is_stored(const struct reclaim *r, const struct page *page)
 {
@@ -260,6 +292,16 @@ static void let_go_of_batch(struct reclaim *r, bool dirty_too)
 	r->batch = others;
 }
 
+static void let_go_of_owing(struct reclaim *r)
+{
+	struct page *next;
+
+	for (struct page *page = r->owing; page; page = next) {
+		next = page->leaves_after;
+		let_go_owing(r, page);
+	}
+}
+
 /* Flush the batch; then its pages leave, first those whose waiters need not wait for the store. Unlocks the file. */
 static void end_batch(struct reclaim *r)
 {
@@ -269,6 +311,7 @@ static void end_batch(struct reclaim *r)
 	read_unlock(&r->file->lock);
 	if (!r->count)
 		return;
+	let_go_of_owing(r);
 	let_go_of_batch(r, false);
 	let_go_of_batch(r, true);
 	r->count = 0;
@@ -280,8 +323,10 @@ static void end_batch(struct reclaim *r)
 
 static void add_to_batch(struct reclaim *r, struct page *page)
 {
-	page->leaves_after = r->batch;
-	r->batch = page;
+	struct page **list = r->edit.noted ? &r->owing : &r->batch;
+
+	page->leaves_after = *list;
+	*list = page;
 	if (!r->count++)
 		store_relaxed(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
 }
@@ -292,6 +337,8 @@ static bool take_down(struct reclaim *r, struct page *page)
 	/* In its file it stays as long as it is locked. */
 	if (page->object != r->file || was_accessed(page) || !page_isolate(page))
 		return false;
+	r->edit.noted = false;
+	r->edit.waits = r->defers && !(load_relaxed(&page->flags) & PG_DIRTY);
 	if (!leave_begin(r->file, page, &r->edit)) {
 		add_to_batch(r, page);
 		/* As Linux does on x86-64: see unmap_as_linux() in mm/migrate.c. */
@@ -300,6 +347,7 @@ static bool take_down(struct reclaim *r, struct page *page)
 		return true;
 	}
 	/* Somebody refuses. The references of what was taken until then are dropped after its flush. */
+	r->edit.pays |= r->edit.noted;
 	rmap_edit_end(&r->edit);
 	leave_end(r->file, page, true);
 	return false;
@@ -327,9 +375,10 @@ static void one_batch(struct reclaim *r)
 {
 	u64 first = r->index;
 
-	r->batch = NULL;
+	r->batch = r->owing = NULL;
+	r->defers = deferral_reclaim_begin();
 	read_lock(&r->file->lock);
-	rmap_edit_begin(&r->edit, CHANGE_DROP);
+	rmap_edit_begin(&r->edit, CHANGE_RECLAIM);
 	for (; r->index < r->end && r->count < knobs.reclaim_batch; r->index++) {
 		slot_t *slot = object_slot(r->file, r->index, false);
 
@@ -338,6 +387,10 @@ static void one_batch(struct reclaim *r)
 	}
 	r->left -= MIN(r->left, r->index - first);
 	end_batch(r);
+	if (!r->defers)
+		return;
+	deferral->sources_held();
+	deferral_reclaim_end();
 }
 
 static void go_round(struct reclaim *r)
@@ -363,18 +416,24 @@ u64 reclaim_pages(u32 node, u64 want)
 	return r.gone;
 }
 
-u64 reclaim_balance(u32 node)
+/* Is so little free? What a deferral holds back can be had by paying. */
+static bool is_below(u32 node, u64 more)
 {
 	struct pmm_node_stats s;
-	u64 gone = 0, more = 1;
 
 	pmm_node_stats(node, &s);
-	if (s.free >= s.watermark_low)
+	return s.free + s.quarantined < s.watermark_low + more;
+}
+
+u64 reclaim_balance(u32 node)
+{
+	u64 gone = 0, more = 1;
+
+	if (!is_below(node, 0))
 		return 0;
-	while (more && s.free < s.watermark_low + knobs.watermark_gap) {
+	while (more && is_below(node, knobs.watermark_gap)) {
 		more = reclaim_pages(node, RECLAIM_PAGES);
 		gone += more;
-		pmm_node_stats(node, &s);
 	}
 	return gone;
 }

@@ -11,6 +11,7 @@
 #include <kernel/printk.h>
 
 static struct context *background; /* NULL: there is no CPU, or no memory, for it */
+static bool away; /* somebody else does its work */
 static u32 asleep; /* it is over, or about to be; whoever takes this restarts it. Atomic */
 
 static void balance_all(void *arg __unused)
@@ -42,7 +43,8 @@ static unsigned idle_cpu(u32 node)
 /* The node is below its low watermark. */
 static void wake(u32 node)
 {
-	if (!knobs.watermark_gap || !reclaim_has_files() || !load_relaxed(&asleep) ||
+	if (load_relaxed(&away) || !knobs.watermark_gap || !reclaim_has_files() ||
+	    !load_relaxed(&asleep) ||
 	    /* Acquire: off its stack; pairs with the release when it ended. */
 	    load_acquire(&background->state) != CONTEXT_DONE)
 		return;
@@ -65,4 +67,12 @@ void reclaim_start(void)
 		pmm_low = wake;
 	else
 		printk("reclaim: by allocations alone, no memory for a context of its own\n");
+}
+
+void reclaim_background(bool on)
+{
+	store_relaxed(&away, !on);
+	/* Acquire: what it did; pairs with the release when it ended. */
+	if (!on && background)
+		wait_until(load_acquire(&background->state) == CONTEXT_DONE, "reclaim to end");
 }

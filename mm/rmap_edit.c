@@ -1,6 +1,8 @@
 /* Changing every entry of a page: see rmap_edit.h. */
+#include <mm/deferral.h>
 #include <mm/rmap.h>
 #include <mm/rmap_edit.h>
+#include <mm/store.h>
 #include <mm/takedown.h>
 #include <kernel/error.h>
 #include <kernel/panic.h>
@@ -9,11 +11,15 @@ void rmap_edit_begin(struct rmap_edit *e, enum change_reason why)
 {
 	e->why = why;
 	e->changes = 0;
+	e->waits = e->noted = e->pays = false;
 	tlb_gather_init(&e->gather, NULL, 0);
 }
 
 void rmap_edit_end(struct rmap_edit *e)
 {
+	if (unlikely(e->pays))
+		pay(PAY_STAY, pay_all());
+	e->pays = false;
 	tlb_gather_flush(&e->gather);
 	while (e->changes) {
 		owing_ends(e->as[--e->changes]);
@@ -119,9 +125,27 @@ struct taking {
 	bool again; /* somebody is about to map it */
 };
 
+/*
+ * This entry's flush waits. A change of its space that is under way has paid already, and may have gone by
+ * before we took the entry: then it is paid for before we end to owe, which that one sees. One
+ * that begins later counts itself and then pays, under the lock that the note was taken under: see change_pay().
+ * So does a store that begins to change.
+ */
+static void note(struct rmap_edit *e, const struct rmap_place *at)
+{
+	const struct store *store = at->page->object->store;
+
+	/* Of a clean page, which stays clean as it is locked. */
+	ASSERT(!pte_is_writable(pte_is_hint(at->old) ? pte_from_hint(at->old) : at->old));
+	deferral->entry_left(&at->as->ctx);
+	e->noted = true;
+	e->pays |= load_relaxed(&at->as->changing) || load_relaxed(&store->changes);
+}
+
 static void take_at(struct rmap_edit *e, const struct rmap_place *at, void *arg)
 {
 	struct taking *t = arg;
+	bool cached = aspace_may_be_cached(at->as, at->old), waits = e->waits && cached;
 
 	/* It moved here a moment ago, and this entry still names the frame that it left. */
 	t->again |= at->moves;
@@ -136,10 +160,13 @@ static void take_at(struct rmap_edit *e, const struct rmap_place *at, void *arg)
 				     .ptep = at->ptep,
 				     .old = at->old,
 				     .become = become_none,
-				     .cached = aspace_may_be_cached(at->as, at->old),
+				     .cached = cached,
 				     .alone = load_relaxed(&at->page->mapcount) == 1,
+				     .later = waits,
 				     .site = ORACLE_SITE(ORACLE_RMAP),
 				     .gather = &e->gather});
+	if (waits)
+		note(e, at);
 	t->taken++;
 }
 

@@ -10,6 +10,7 @@
 #include <mm/change.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
+#include <mm/numa.h>
 #include <mm/scan_spare.h>
 #include <mm/stats.h>
 #include <mm/takedown.h>
@@ -31,6 +32,7 @@ struct window {
 	} part[WINDOW_PARTS];
 	unsigned parts;
 	bool late; /* subscribers hear of entries as they are about to change */
+	bool slow_only; /* spares pages of nodes with CPUs */
 	struct tlb_gather gather;
 	u64 made; /* hint entries */
 };
@@ -114,8 +116,11 @@ static void take_run(struct window *w, struct part *part, struct run *run, unsig
 
 static bool is_spared(const struct window *w, pte_t pte, unsigned level, vaddr_t va)
 {
-	return knobs.pinned != PINNED_MARK &&
-	       scan_spares(w->as, va, phys_to_page(pte_pa(pte, level)));
+	const struct page *page = phys_to_page(pte_pa(pte, level));
+
+	if (w->slow_only && numa_has_cpus(page->node))
+		return true;
+	return knobs.pinned != PINNED_MARK && scan_spares(w->as, va, page);
 }
 
 /* As scan_table(), where not every entry is taken, or somebody is told of those that are. */
@@ -175,6 +180,7 @@ static __noinline void scan_by_runs(struct window *w)
 static void window_init(struct window *w, struct aspace *as)
 {
 	w->as = as;
+	w->slow_only = false;
 	w->parts = 0;
 	w->made = 0;
 }
@@ -201,7 +207,7 @@ static void window_scan(struct window *w)
 	w->gather.by_scanner = true;
 	w->late = change_is_told_late(w->as);
 	hint_flush_begins(w->as);
-	if (unlikely(w->late || knobs.pinned != PINNED_MARK))
+	if (unlikely(w->late || w->slow_only || knobs.pinned != PINNED_MARK))
 		scan_by_runs(w);
 	else
 		for (unsigned i = 0; i < w->parts; i++)
@@ -339,6 +345,7 @@ u64 hint_scan(struct hint_scan *s)
 	read_lock(&s->as->lock);
 	start = cycles_now();
 	window_init(&w, s->as);
+	w.slow_only = s->slow_only;
 	while (scanned < size && w.parts < WINDOW_PARTS &&
 	       next_part(s, size - scanned, &va, &end)) {
 		window_add(&w, va, end);

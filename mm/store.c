@@ -1,5 +1,6 @@
 /* Stores: what all of them have in common, the time an access takes and the counts. */
 #include <mm/knob.h>
+#include <mm/pay.h>
 #include <mm/stats.h>
 #include <mm/store.h>
 #include <kernel/clock.h>
@@ -44,4 +45,14 @@ int store_write(struct store *s, u64 index, const struct page *page)
 	else
 		count(written_back);
 	return err;
+}
+
+void store_begins_to_change(struct store *s)
+{
+	/*
+	 * Reclaim notes what its pages owe, then looks at it. Both take the deferral's lock: either it has noted
+	 * before, and is paid here, or it sees this.
+	 */
+	store_relaxed(&s->changes, true);
+	pay(PAY_TRUNCATE, pay_all());
 }

@@ -121,6 +121,7 @@ int memory_store_change(struct store *s, u64 index, u64 word)
 		return -ENOMEM;
 	u64 *to = page_to_virt(frame);
 
+	store_begins_to_change(s);
 	spin_lock(&m->lock);
 	for (unsigned i = 0; i < PAGE_SIZE / sizeof(u64); i++)
 		to[i] = word;

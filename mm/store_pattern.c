@@ -77,6 +77,7 @@ struct store *pattern_store_create(u64 id, u64 page_count)
 
 void pattern_store_step(struct store *s)
 {
+	store_begins_to_change(s);
 	/* Relaxed: one word, and nothing is read by it. Whoever is told of the step reads the new version. */
 	atomic_fetch_add_relaxed(&pattern(s)->version, 1UL);
 }

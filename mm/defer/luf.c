@@ -31,16 +31,20 @@
  * What reviewers of LUF asked (Hansen, Hildenbrand and others, linux-mm 2024-25):
  *   a lock that every file_write() takes: it takes none. PAY_FILE_WRITE tests the page's
  *     PG_COPIED, and so costs a load where nothing owes.
- *   one file at two addresses, read at one and written at the other: whoever makes an entry
- *     writable pays if the page has older copies, wherever those were mapped.
- *   a page that is replaced, as by a probe or a copy on write: PAY_COPY pays before.
- *   contents that change by themselves, as of a file on a network: a page that moves is in
- *     memory, and nobody but us changes it there.
+ *   one file at two addresses, read at one and written at the other, after the page was reclaimed:
+ *     a file knows which payment covers the pages that have left it owing (luf_payment()). A page that is read in before
+ *     that is marked as having older copies, and whoever makes an entry of it writable pays, wherever those were mapped.
+ *   a page that is replaced, as by a probe or a copy on write: PAY_COPY pays before, and PAY_MAP
+ *     where nothing is mapped any more.
+ *   contents that change by themselves, as of a file on a network: store_begins_to_change() pays,
+ *     and from then on nothing leaves that file owing. A page that moves is in memory, and nobody but us changes it there.
  *   frames that are poisoned or zeroed when they are freed: ours are when they leave.
  *   no way to find a mistake: the oracle asks at each frame's exit, and the explorer at each access.
  *
- * Deferred are moves. Pages that files drop are flushed in their batch, and unmap keeps its
- * promise that nobody has access when it returns (I7).
+ * Deferred are moves, and clean pages of files that reclaim takes (mm/reclaim.c). Their entries are read-only, as
+ * write faults make pages dirty, and lead to their own frames, whose contents the store has: so whoever
+ * reads on reads what who reads the page in again gets. Truncation and invalidation pay, and unmap
+ * keeps its promise that nobody has access when it returns (I7).
  */
 #include <mm/copies.h>
 #include <mm/deferral.h>
@@ -66,6 +70,23 @@ static bool luf_may_defer(const struct page *src, struct page *dst)
 	(void)src;
 	copies_mark(dst);
 	return true;
+}
+
+/* A page that is reclaimed: its flush waits as that of a move does. Under the PTL, after the exchange. */
+static void luf_entry_left(struct tlb_context *ctx)
+{
+	debts_owe(&debts, ctx);
+}
+
+/* The next one that begins covers what was noted by now. */
+static u64 luf_payment(void)
+{
+	return debts_begun(&debts) + 1;
+}
+
+static bool luf_is_owed(u64 payment)
+{
+	return !debts_are_paid(&debts, payment - 1);
 }
 
 static void luf_frame_held(struct page *src)
@@ -94,7 +115,7 @@ static u64 luf_frames_leave(struct page *first, u64 count)
 		return 0;
 	}
 	++*this_cpu_ptr(luf_paid);
-	return debts_pay(&debts);
+	return debts_pay_since(&debts, newest);
 }
 
 static u64 luf_pay(enum pay_event why, const struct pay_scope *scope)
@@ -118,8 +139,12 @@ const struct deferral defer_luf = {
 	.may_defer = luf_may_defer,
 	.frame_held = luf_frame_held,
 	.sources_held = luf_sources_held,
+	.entry_left = luf_entry_left,
+	.payment = luf_payment,
+	.is_owed = luf_is_owed,
 	.pay = luf_pay,
-	.events = COPIES_EVENTS,
+	.events = COPIES_EVENTS | PAY_BIT(PAY_STAY),
+	.spares = COPIES_SPARES,
 	.frames_leave = luf_frames_leave,
 	.tick_us = &knobs.defer_age,
 	.counters = counters,

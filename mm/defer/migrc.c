@@ -28,7 +28,7 @@
  *           a write upgrade, a writable mapping, a pin, a write by the kernel and a
  *           truncation of it pay. Other rights of a range pay whatever owes, as pages
  *           of it may owe in other spaces.
- *           I6, I7, I9: UNMAP, DROP, COPY, HINT and SPLIT pay before anything changes
+ *           I6, I7, I9: UNMAP, DROP, COPY and SPLIT pay before anything changes
  *           in a space that owes, so nothing else is mapped where a debt is.
  *           I11: a debt names its context, and no tag. Whoever loads the context
  *           flushes, as its generation has grown, whatever the tag is by then; after
@@ -127,6 +127,7 @@ const struct deferral defer_migrc = {
 	.sources_held = migrc_sources_held,
 	.pay = migrc_pay,
 	.events = COPIES_EVENTS,
+	.spares = COPIES_SPARES,
 	.tick_us = &knobs.defer_age,
 	.held = migrc_held,
 	.counters = counters,

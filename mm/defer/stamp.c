@@ -185,6 +185,7 @@ const struct deferral defer_stamp = {
 	.sources_held = stamp_sources_held,
 	.pay = stamp_pay,
 	.events = COPIES_EVENTS,
+	.spares = COPIES_SPARES,
 	.frames_leave = stamp_frames_leave,
 	.tick_us = &knobs.defer_age,
 	.counters = counters,

@@ -16,6 +16,7 @@ enum change_reason {
 	CHANGE_UNMAP,
 	CHANGE_PROTECT,
 	CHANGE_DROP,
+	CHANGE_RECLAIM, /* pages leave their file, to make room */
 	CHANGE_MIGRATE,
 	CHANGE_HINT,
 	CHANGE_SPLIT, /* same frames, same rights */
@@ -88,10 +89,11 @@ extern u32 change_subscriptions;
 
 /* The event of each reason at which debts are paid. */
 static const enum pay_event change_events[] = {
-	[CHANGE_UNMAP] = PAY_UNMAP, [CHANGE_PROTECT] = PAY_PROTECT,
-	[CHANGE_DROP] = PAY_DROP,   [CHANGE_MIGRATE] = PAY_MIGRATE,
-	[CHANGE_HINT] = PAY_HINT,   [CHANGE_SPLIT] = PAY_SPLIT,
-	[CHANGE_COPY] = PAY_COPY,   [CHANGE_DUPLICATE] = PAY_DUPLICATE,
+	[CHANGE_UNMAP] = PAY_UNMAP,	    [CHANGE_PROTECT] = PAY_PROTECT,
+	[CHANGE_DROP] = PAY_DROP,	    [CHANGE_MIGRATE] = PAY_MIGRATE,
+	[CHANGE_HINT] = PAY_HINT,	    [CHANGE_SPLIT] = PAY_SPLIT,
+	[CHANGE_RECLAIM] = PAY_RECLAIM,	    [CHANGE_COPY] = PAY_COPY,
+	[CHANGE_DUPLICATE] = PAY_DUPLICATE,
 };
 
 /* ---- the slow paths of change_begin() and change_end() ---- */

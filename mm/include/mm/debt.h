@@ -56,6 +56,11 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order);
  */
 u64 debts_pay(struct debts *d);
 /*
+ * The same for what was noted before debts_begun() returned this: nothing is done, and 0 returned, if a payment that began
+ * later ends while we wait for our turn.
+ */
+u64 debts_pay_since(struct debts *d, u64 begun);
+/*
  * Is a debt, or a frame that is held, as old as the knob defer_age allows? If there
  * is one that will be, this CPU's timer is set for it. Task context.
  */

@@ -65,6 +65,20 @@ struct deferral {
 	 */
 	void (*sources_held)(void);
 	/*
+	 * Clean pages that reclaim takes out of their files may wait, too. entry_left(): such a page's entry, which
+	 * was read-only, was taken down; the deferral notes what it owes, by the rules of entry_taken(). If the page
+	 * then leaves with all of its references, frame_held() is called with its frame. If it
+	 * cannot, or a space changes meanwhile, PAY_STAY comes first. NULL: they do not wait.
+	 */
+	void (*entry_left)(struct tlb_context *ctx);
+	/*
+	 * Who reads that page in again gets another frame, while CPUs may still read the old one. payment(): a number,
+	 * not 0, for the file, after all was noted; later is_owed() with the newest one: may an old frame still be
+	 * read? Then the new page has an older copy (<mm/copies.h>). Set if entry_left is. Any context.
+	 */
+	u64 (*payment)(void);
+	bool (*is_owed)(u64 payment);
+	/*
 	 * Held frames may become destinations of other pages before they are paid
 	 * for. Only pages that nobody may write get such a frame (I5). Any frame may
 	 * have been lent, so before other frames are freed, everything is paid (PAY_FREE).
@@ -79,6 +93,11 @@ struct deferral {
 	 * interrupts on, no spinlock held; aspace.lock may be held.
 	 */
 	u64 (*pay)(enum pay_event why, const struct pay_scope *scope);
+	/*
+	 * Of PAY_DEMANDS, what needs no payment: PAY_BIT(PAY_RECLAIM) alone. It says why. A deferral whose entry_left
+	 * is set needs it here.
+	 */
+	u32 spares;
 	u32 events; /* that it wants to hear besides PAY_DEMANDS: PAY_BIT() of TICK, SWITCH, IDLE, MIGRATE, SPLIT */
 	/*
 	 * Some of these `count` frames have PG_OWES: the deferral gave them back with
@@ -109,6 +128,12 @@ extern const struct deferral
 	*deferral; /* the one in force; never NULL; every hook but `pay` is set */
 extern const struct deferral
 	*const deferrals[]; /* all there are, NULL at the end; mm/defer/deferrals.c */
+/*
+ * A batch of reclaim whose flush may wait: true if the deferral in force lets it, which then stays until
+ * deferral_reclaim_end(). Task context; may wait.
+ */
+bool deferral_reclaim_begin(void);
+void deferral_reclaim_end(void);
 /*
  * Put one in force; hooks that it leaves out become no-ops. Nothing is owed or held, and nobody
  * migrates. Task context, interrupts on.

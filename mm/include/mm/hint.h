@@ -42,6 +42,7 @@ struct hint_scan {
 	u64 space_pages; /* 4 KiB pages that the last pass scanned; 0 = no pass has ended */
 	u64 period; /* ns that a pass is to take */
 	struct hint_tally before; /* the space's tally when this pass began */
+	bool slow_only; /* pages of nodes with CPUs are left alone, as in Linux's memory tiering mode */
 };
 
 /*

@@ -12,7 +12,7 @@
 #include <mm/rmap_edit.h>
 
 /*
- * Mark the page's slot busy and take its entries down, into the edit's gather. The
+ * Mark the page's slot busy and take its entries down, into the edit's gather; if edit->waits, their flush is owed instead. The
  * caller has the page's lock, its isolation and a reference, and keeps the file open. 0, or a subscriber's
  * refusal: then the page must stay. leave_end() follows in any case. Task context; may flush and wait.
  */
@@ -33,6 +33,16 @@ static inline bool leave_is_pinned(const struct page *page)
  * reference remain.
  */
 void leave_end(struct object *file, struct page *page, bool stays);
+
+/*
+ * A page of the file is about to leave with its flush owed: from now on, until that is paid, whoever reads it in again gets a
+ * page with older copies. Its slot is busy. Any context.
+ */
+void file_leaves_owing(struct object *file);
+/* May CPUs still read pages that have left the file? Of a slot that the caller found or made empty. Any context. */
+bool file_owes(const struct object *file);
+/* The page was read from this file just now, and nobody else knows it: mark it, if it has older copies. */
+void file_mark_copied(const struct object *file, struct page *page);
 
 /* The slot's page with a reference, once nobody moves, fills or drops it. NULL: there is none. Task context, no locks. */
 struct page *file_settled_page(struct object *file, slot_t *slot);

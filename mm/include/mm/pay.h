@@ -21,30 +21,35 @@ struct tlb_context;
  * the events up to SETTLE; those after it are heard by deferrals that ask for them
  * (deferral.events).
  */
-#define PAY_EVENTS(X)                                                                               \
-	X(write_upgrade, WRITE_UPGRADE) /* page, range: a read-only entry becomes writable */       \
-	X(map, MAP) /* page (NULL: nobody maps it), range, write: mapped where nothing was */       \
-	X(pin, PIN) /* page: somebody may hold it for ever, and write it */                         \
-	X(protect, PROTECT) /* range: other rights, also more */                                    \
-	X(unmap, UNMAP) /* range */                                                                 \
-	X(drop, DROP) /* range: contents go, the area stays */                                      \
-	X(hint, HINT) /* range: entries are about to become hint entries */                         \
-	X(exit, EXIT) /* context: the space is about to go */                                       \
-	X(copy, COPY) /* range: a copy of its page is about to be mapped there instead */           \
-	X(duplicate,                                                                                \
-	  DUPLICATE) /* context: its pages are about to be shared with a duplicate, read-only */    \
-	X(file_write, FILE_WRITE) /* page: the kernel is about to write it */                       \
-	X(truncate, TRUNCATE) /* page: it is about to leave its object */                           \
-	X(free, FREE) /* all: frames that were not deferred are freed; they may have been lent */   \
-	X(pressure, PRESSURE) /* node, order: an allocation fails unless frames come back */        \
-	X(knob, KNOB) /* all: the rules are about to change */                                      \
-	X(settle, SETTLE) /* all: end of a measured part, leak check */                             \
-	X(migrate, MIGRATE) /* range: pages of it are about to move (again) */                      \
-	X(split, SPLIT) /* range: a 2 MiB page becomes small ones; same frames, same rights */      \
-	X(leave,                                                                                    \
-	  LEAVE) /* frames that owe leave the allocator: not by pay(), see deferral.frames_leave */ \
-	X(tick, TICK) /* this CPU: deferral.tick_us after a debt was noted on it; no locks held */  \
-	X(switch, SWITCH) /* this CPU: it is about to load this context; no locks held */           \
+#define PAY_EVENTS(X)                                                                                                \
+	X(write_upgrade, WRITE_UPGRADE) /* page, range: a read-only entry becomes writable */                        \
+	X(map, MAP) /* page (NULL: nobody maps it), range, write: mapped where nothing was */                        \
+	X(pin, PIN) /* page: somebody may hold it for ever, and write it */                                          \
+	X(protect, PROTECT) /* range: other rights, also more */                                                     \
+	X(unmap, UNMAP) /* range */                                                                                  \
+	X(drop, DROP) /* range: contents go, the area stays */                                                       \
+	X(hint, HINT) /* range: entries are about to become hint entries */                                          \
+	X(exit, EXIT) /* context: the space is about to go */                                                        \
+	X(copy, COPY) /* range: a copy of its page is about to be mapped there instead */                            \
+	X(duplicate,                                                                                                 \
+	  DUPLICATE) /* context: its pages are about to be shared with a duplicate, read-only */                     \
+	X(file_write, FILE_WRITE) /* page: the kernel is about to write it */                                        \
+	X(truncate,                                                                                                  \
+	  TRUNCATE) /* page: it is about to leave its object; NULL: one that left owing is gone, or changes */       \
+	X(reclaim,                                                                                                   \
+	  RECLAIM) /* page, or range: pages leave their file, to make room; they are flushed before they are free */ \
+	X(free, FREE) /* all: frames that were not deferred are freed; they may have been lent */                    \
+	X(pressure, PRESSURE) /* node, order: an allocation fails unless frames come back */                         \
+	X(knob, KNOB) /* all: the rules are about to change */                                                       \
+	X(settle, SETTLE) /* all: end of a measured part, leak check */                                              \
+	X(migrate, MIGRATE) /* range: pages of it are about to move (again) */                                       \
+	X(stay,                                                                                                      \
+	  STAY) /* all: pages that were to leave their file owing cannot (deferral.entry_left) */                    \
+	X(split, SPLIT) /* range: a 2 MiB page becomes small ones; same frames, same rights */                       \
+	X(leave,                                                                                                     \
+	  LEAVE) /* frames that owe leave the allocator: not by pay(), see deferral.frames_leave */                  \
+	X(tick, TICK) /* this CPU: deferral.tick_us after a debt was noted on it; no locks held */                   \
+	X(switch, SWITCH) /* this CPU: it is about to load this context; no locks held */                            \
 	X(idle, IDLE) /* this CPU: it has no context to run any more; no locks held */
 
 enum pay_event {

@@ -23,6 +23,8 @@ u64 reclaim_balance(u32 node);
 bool reclaim_has_files(void);
 /* mm/reclaim_context.c: from now on a context of its own does that, when it is time and a CPU idle. Boot CPU, once. */
 void reclaim_start(void);
+/* False: it stays away, as somebody else does its work. Nobody else allocates just then. On return it does nothing. Task context, no locks. */
+void reclaim_background(bool on);
 
 /* The pages of a new file may be reclaimed from now on. */
 void reclaim_add(struct object *file);

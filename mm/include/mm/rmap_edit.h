@@ -19,6 +19,9 @@ struct rmap_edit {
 	struct change change[RMAP_EDIT_CHANGES]; /* begun and not ended */
 	struct aspace *as[RMAP_EDIT_CHANGES]; /* of each, and owing */
 	unsigned changes;
+	bool waits; /* set by the caller for a clean page: its flush is noted with the deferral, and not gathered */
+	bool noted; /* something was, since the caller cleared it: a page whose entries nobody can hold owes nothing */
+	bool pays; /* but it cannot wait: rmap_edit_end() pays first */
 };
 
 /* A place where the page may be mapped. */
@@ -43,7 +46,7 @@ void rmap_edit_begin(struct rmap_edit *e, enum change_reason why);
  * a small one, with what rmap_walk() asks for. Task context, no spinlock; may flush and wait.
  */
 int rmap_edit_page(struct rmap_edit *e, struct page *page, rmap_edit_fn *fn, void *arg);
-/* Flush what is gathered and end the changes. */
+/* Flush what is gathered, pay what was noted and cannot wait, and end the changes. */
 void rmap_edit_end(struct rmap_edit *e);
 
 /*

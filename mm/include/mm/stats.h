@@ -41,6 +41,8 @@
 	X(hint_second_flushed) /* moves that flushed because a second fault mapped the page */       \
 	X(hint_waits) /* faults that waited for a scan's flush, as they were about to move a page */ \
 	X(hint_moved) /* pages moved by hint faults */                                               \
+	X(pages_promoted) /* of them, from a node without CPUs */                                    \
+	X(pages_demoted) /* pages moved to one, to make room */                                      \
 	X(pages_split) /* 2 MiB pages that became 512 small ones */                                  \
 	X(split_pinned) /* and those that did not, as somebody held them, */                         \
 	X(split_raced) /* as their entry changed or a scan's flush was pending, */                   \

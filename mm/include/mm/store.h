@@ -34,6 +34,8 @@ struct store {
 	/* Of the file that it belongs to, for reclaim, which goes round all of them: mm/reclaim.c. */
 	struct object *file;
 	struct list link;
+	u64 payment; /* that covers the pages which left the file owing: deferral.payment(); 0 = none did. Atomic; only grows */
+	bool changes; /* contents change by themselves: no page leaves the file owing. Never cleared */
 };
 
 /*
@@ -44,6 +46,12 @@ struct store {
  */
 int store_read(struct store *s, u64 index, struct page *page);
 int store_write(struct store *s, u64 index, const struct page *page);
+
+/*
+ * The contents are about to change by themselves. On return no CPU reads an older page that is not in
+ * memory any more, nor will one later. Task context, interrupts on, no spinlock; may pay debts.
+ */
+void store_begins_to_change(struct store *s);
 
 /* ---- mm/store_pattern.c ---- */
 
@@ -58,7 +66,7 @@ u64 pattern_word(u64 id, u64 index, u64 version, unsigned place);
 struct store *pattern_store_create(u64 id, u64 page_count);
 /*
  * All pages change by themselves, as those of a file that a server changes: from now
- * on they are read in the next version. What is in memory is the caller's to invalidate.
+ * on they are read in the next version. What is in memory is the caller's to invalidate. May pay debts.
  * A write must bring what the store would give, or it fails with -EIO.
  */
 void pattern_store_step(struct store *s);
@@ -74,7 +82,7 @@ void pattern_store_step(struct store *s);
  * What fails the check is counted, and is an error of the access.
  */
 struct store *memory_store_create(u64 page_count, u32 node);
-/* The page changes by itself: each of its words becomes `word`. 0 or -ENOMEM. Any task context, no locks. */
+/* The page changes by itself: each of its words becomes `word`. 0 or -ENOMEM. Task context, no locks; may pay debts. */
 int memory_store_change(struct store *s, u64 index, u64 word);
 /* Accesses that failed a check since the store was made. */
 u64 memory_store_wrong(const struct store *s);

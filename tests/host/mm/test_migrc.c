@@ -378,7 +378,7 @@ TEST(migrc_pays_before_what_a_stale_entry_must_not_survive)
 		{protect_elsewhere, PAY_PROTECT}, /* its pages may be those of another space */
 		{unmap, PAY_UNMAP},
 		{drop, PAY_DROP},
-		{mark, PAY_HINT},
+		{mark, PAY_EVENT_COUNT}, /* the scan flushes the address itself */
 		{duplicate, PAY_DUPLICATE},
 		{map_readonly, PAY_EVENT_COUNT},
 		{unmap_elsewhere, PAY_EVENT_COUNT},

@@ -173,7 +173,10 @@ TEST(pmm_blocks_that_owe_come_last)
 	CHECK(buddy_alloc(&node, SMALL, false) == clean);
 	CHECK(buddy_alloc(&node, SMALL, false) == clean + BLOCK);
 	CHECK(!buddy_alloc(&node, SMALL, false));
-	buddy_free(&node, block + BLOCK, SMALL, false); /* merges, and owes as a whole */
+	buddy_free(&node, block + BLOCK, SMALL, false); /* stays apart from one that owes */
+	CHECK_EQ(node.unpaid[SMALL].count, 1);
+	CHECK(buddy_alloc(&node, SMALL, false) == block + BLOCK);
+	buddy_free(&node, block + BLOCK, SMALL, true); /* they owe alike */
 	CHECK_EQ(node.unpaid[SMALL + 1].count, 1);
 	CHECK(!buddy_alloc(&node, SMALL, false));
 	buddy_free(&node, clean, SMALL, false);
@@ -185,12 +188,16 @@ TEST(pmm_blocks_that_owe_come_last)
 	buddy_paid(&node);
 	buddy_free(&node, clean, SMALL, true);
 	CHECK(buddy_alloc(&node, SMALL, false) == block); /* and not the one that is large enough */
-	buddy_free(&node, block, SMALL, true); /* merges with what is paid for: owes again */
+	buddy_free(&node, block, SMALL, true); /* its half is paid for */
+	CHECK(buddy_alloc(&node, SMALL, false) == block + BLOCK);
 	CHECK(!buddy_alloc(&node, SMALL, false));
-	CHECK(buddy_alloc(&node, SMALL, true) == clean);
 	CHECK(buddy_alloc(&node, SMALL, true) == block);
-	CHECK(!buddy_alloc(&node, SMALL, false)); /* its half, too */
-	CHECK(buddy_alloc(&node, SMALL, true) == block + BLOCK);
+	CHECK(buddy_alloc(&node, SMALL, true) == clean);
+	buddy_free(&node, block, SMALL, true);
+	buddy_free(&node, block + BLOCK, SMALL, false);
+	buddy_paid(&node); /* now they merge */
+	CHECK_EQ(node.unpaid[SMALL].count, 0);
+	CHECK(buddy_alloc(&node, SMALL + 1, false) == block);
 	CHECK_EQ(node.free_pages, 0);
 	buddy_free(&node, block, SMALL, false);
 	buddy_free(&node, clean, SMALL, true);

@@ -278,7 +278,7 @@ TEST(reclaim_looks_for_pins_after_the_flush)
 
 static int refuse(struct change_subscriber *s __unused, const struct change *change)
 {
-	return change->why == CHANGE_DROP ? -EBUSY : 0;
+	return change->why == CHANGE_RECLAIM ? -EBUSY : 0;
 }
 
 static int agree(struct change_subscriber *s __unused, const struct change *change __unused)

@@ -72,6 +72,9 @@ extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, 
 	reclaim_protects, reclaim_moves, reclaim_truncates, reclaim_two, reclaim_closes,
 	reclaim_debts, reclaim_hints, reclaim_destroys, reclaim_pins, reclaim_drops,
 	reclaim_allocates, reclaim_last, reclaim_wakes;
+/* ---- scenarios_owing.c ---- */
+extern const struct scenario owing_elsewhere, owing_upgrades, owing_file_writes, owing_takes,
+	owing_references, owing_truncates, owing_unmaps, owing_private;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
 	copies_owe, copies_leave, copies_leave_two, copies_leave_merged, copies_leave_both,

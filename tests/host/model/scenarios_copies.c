@@ -328,8 +328,10 @@ static void move_and_pay(unsigned cpu)
 static void move_other_and_take(unsigned cpu)
 {
 	work_migrate(a, pair + PAGE_SIZE, 1, 1);
-	while (pmm_alloc(0, 1, PMM_STRICT | PMM_RESERVE | PMM_ZERO))
-		;
+	/* Blocks of both, if they have merged, and single frames. */
+	for (unsigned order = 2; order--;)
+		while (pmm_alloc(0, order, PMM_STRICT | PMM_RESERVE | PMM_ZERO))
+			;
 	work_read(pair, cpu, 1);
 }
 
