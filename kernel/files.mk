@@ -25,6 +25,7 @@ SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/w
 	kernel/bench/workload/numa_report.c kernel/bench/workload/pmbench.c \
 	kernel/bench/workload/pmbench_maps.c kernel/bench/workload/pmbench_record.c \
 	kernel/bench/workload/pmbench_report.c kernel/bench/workload/pmbench_threads.c \
+	kernel/bench/workload/tier.c kernel/bench/workload/tier_load.c kernel/bench/workload/tier_report.c \
 	kernel/bench/workload/tlb.c kernel/bench/workload/tlb_others.c \
 	kernel/bench/workload/tlb_parts.c kernel/bench/workload/nested.c kernel/bench/workload/nested_vm.c kernel/bench/workload/vm.c kernel/bench/workload/vm_dma.c kernel/bench/workload/vm_report.c
 # Of will-it-scale: what the tests share, then a file for each.

@@ -89,29 +89,6 @@ static unsigned assign_cpus(struct bench *b)
 	return RC_PASS;
 }
 
-static bool has_cpus(u32 node)
-{
-	for_each_online_cpu (cpu)
-		if (numa_node_of_cpu(cpu) == node)
-			return true;
-	return false;
-}
-
-/* The nearest node that has memory and no CPU; this one: there is none. */
-static u32 slow_tier(u32 from)
-{
-	u32 best = from;
-	struct pmm_node_stats s;
-
-	for (u32 n = 0; n < numa_node_count(); n++) {
-		pmm_node_stats(n, &s);
-		if (n != from && s.total && !has_cpus(n) &&
-		    (best == from || numa_distance(from, n) < numa_distance(from, best)))
-			best = n;
-	}
-	return best;
-}
-
 static unsigned check_nodes(struct bench_params *p, const struct workload *w)
 {
 	bool to_given = option_given("--to");
@@ -128,7 +105,7 @@ static unsigned check_nodes(struct bench_params *p, const struct workload *w)
 	if (p->tier && to_given)
 		return command_usage_error("bench", "--tier chooses a node, and --to as well");
 	if (p->tier)
-		p->to = slow_tier((u32)p->from);
+		p->to = numa_slow_tier((u32)p->from);
 	else if (p->from == p->to && nodes > 1)
 		return command_usage_error("bench", "--from and --to are both node %lu", p->from);
 	return RC_PASS;
@@ -151,6 +128,17 @@ enum {
 	PATIENCE = 10
 }; /* seconds that somebody at the prompt is kept waiting, unless asked for more */
 
+/* Rounds of a workload whose rounds are long. */
+static void fewer_rounds(struct bench_params *p, const struct workload *w)
+{
+	if (!w->default_reps)
+		return;
+	if (!option_given("--rounds") && !option_given("--reps"))
+		p->reps = w->default_reps;
+	if (!option_given("--warmup"))
+		p->warmup = w->default_warmup;
+}
+
 static unsigned settle(struct bench *b)
 {
 	const struct workload *w = b->workload;
@@ -158,6 +146,7 @@ static unsigned settle(struct bench *b)
 	unsigned rc;
 
 	p->read_only = p->mapping == MAPPING_RO;
+	fewer_rounds(p, w);
 	p->initiator = cpu_id();
 	p->cpu_count = 0;
 	rc = policy_parse(p);

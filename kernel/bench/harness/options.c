@@ -91,11 +91,40 @@ static bool is_in(int argc, char **argv, const char *name)
 	return false;
 }
 
+/* Does a workload's own option hide this one, which is another's of the same name? */
+static bool is_hidden(unsigned i, const struct workload *w)
+{
+	for (unsigned k = 0; w && row[i].owner && row[i].owner != w && k < count; k++)
+		if (row[k].owner == w && !strcmp(options_all[k].name, options_all[i].name))
+			return true;
+	return false;
+}
+
+/* The workload that is meant, before the options are told from it; NULL: none of that name. */
+static const struct workload *workload_in(int argc, char **argv)
+{
+	const struct workload *w = NULL;
+
+	for (int i = 1; i < argc && !w; i++)
+		w = workload_find(argv[i]);
+	return w;
+}
+
 unsigned options_parse(int *argc, char **argv)
 {
-	for (unsigned i = 0; i < count; i++)
+	static struct arg table[OPTIONS_MAX + 1];
+	const struct workload *w = workload_in(*argc, argv);
+	unsigned shown = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		row[i].given = false;
+		if (is_hidden(i, w))
+			continue;
 		row[i].given = is_in(*argc, argv, options_all[i].name);
-	return command_args("bench", options_all, argc, argv, 1, 2);
+		table[shown++] = options_all[i];
+	}
+	table[shown] = (struct arg){.name = NULL};
+	return command_args("bench", table, argc, argv, 1, 2);
 }
 
 unsigned options_refuse(const struct workload *w)
@@ -109,10 +138,11 @@ unsigned options_refuse(const struct workload *w)
 
 bool option_given(const char *name)
 {
+	bool given = false;
+
 	for (unsigned i = 0; i < count; i++)
-		if (!strcmp(options_all[i].name, name))
-			return row[i].given;
-	return false;
+		given |= row[i].given && !strcmp(options_all[i].name, name);
+	return given;
 }
 
 bool options_length_given(void)

@@ -26,6 +26,7 @@ struct workload {
 	 */
 	const char *record_key;
 	unsigned default_threads; /* cut to the machine unless asked for */
+	unsigned default_warmup, default_reps; /* 0 reps: those of the options */
 	size_t state_size; /* zeroed memory that lives until the records are printed */
 	/* A word behind the workload's name. RC_PASS, or RC_USAGE after printing why. NULL: it takes none. */
 	unsigned (*word)(const char *word);

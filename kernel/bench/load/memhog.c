@@ -39,12 +39,7 @@ static struct page *take_block(u32 node, u64 most)
 	return page;
 }
 
-/*
- * Take frames of a node until `room` of them are left for everybody else, or
- * none if that many are not free. All CPUs give their caches back; false: one
- * could not be asked to, so that the node has more room than it seems.
- */
-static bool memhog_take(struct memhog *hog, u32 node, u64 room)
+bool memhog_take(struct memhog *hog, u32 node, u64 room)
 {
 	u64 there;
 
@@ -65,7 +60,7 @@ static bool memhog_take(struct memhog *hog, u32 node, u64 room)
 	return true;
 }
 
-static void memhog_leave(struct memhog *hog)
+void memhog_leave(struct memhog *hog)
 {
 	while (hog->first) {
 		struct page *page = hog->first;

@@ -18,6 +18,13 @@ struct memhog {
 };
 
 /*
+ * Take frames of a node until `room` of them are left for everybody else, or none if that many are not free. All CPUs
+ * give their caches back; false: one could not be asked to, so that the node has more room than it seems.
+ */
+bool memhog_take(struct memhog *hog, u32 node, u64 room);
+/* Give them back; none were taken: nothing. */
+void memhog_leave(struct memhog *hog);
+/*
  * Free all pages of the regions, hold a node so that `room` frames of it are
  * left, let threads touch their pages first, and leave. Thread i has the share
  * i / regions, of share_pages, of region i % regions. Nobody uses them
