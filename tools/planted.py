@@ -33,7 +33,7 @@ from tarrylib.prove.keep import keep_in  # noqa: E402
 from tarrylib.prove.scratch import Scratch, kind_of  # noqa: E402
 
 CONFIG = ROOT / "tools/planted.cfg"
-SOURCES = ("mm", "kernel/core", "kernel/include", "arch")
+SOURCES = ("mm", "kernel/core", "kernel/include", "kernel/bench/workload", "arch")
 RULES = ("x86", "arm64")  # or one of their variants, such as arm64-ipi
 TIMEOUT = 600  # seconds, of one run of the explorer
 
