@@ -30,7 +30,7 @@ SRCS += kernel/bench/workload/floor.c kernel/bench/workload/mem.c kernel/bench/w
 	kernel/bench/workload/tlb_parts.c kernel/bench/workload/nested.c kernel/bench/workload/nested_vm.c kernel/bench/workload/vm.c kernel/bench/workload/vm_dma.c kernel/bench/workload/vm_report.c
 # Of will-it-scale: what the tests share, then a file for each.
 SRCS += kernel/bench/workload/scale.c kernel/bench/workload/scale_report.c
-SRCS += kernel/bench/workload/file_scan.c kernel/bench/workload/mprotect_loop.c \
+SRCS += kernel/bench/workload/file_scan.c kernel/bench/workload/mprotect_loop.c kernel/bench/workload/swap_loop.c \
 	kernel/bench/workload/page_fault1.c kernel/bench/workload/page_fault2.c kernel/bench/workload/page_fault3.c \
 	kernel/bench/workload/tlb_flush1.c kernel/bench/workload/tlb_flush2.c kernel/bench/workload/tlb_flush3.c \
 	kernel/bench/workload/write1.c

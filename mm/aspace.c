@@ -7,8 +7,10 @@
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include <mm/range.h>
+#include <mm/reclaim.h>
 #include <mm/pay.h>
 #include <mm/split.h>
+#include <mm/swap.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
@@ -204,6 +206,17 @@ static void remove_areas(struct aspace *as, vaddr_t va, vaddr_t end)
 	}
 }
 
+/* Contents of the range are given up, in memory and in swap. Write side held, inside a change. */
+static inline void zap(struct aspace *as, vaddr_t va, vaddr_t end)
+{
+	range_zap(as, va, end);
+	if (unlikely(reclaim_is_looking()))
+		reclaim_wait_for_looks();
+	/* Relaxed: whoever has taken an entry for swap marked the space before, under the PTL that we took since. */
+	if (unlikely(load_relaxed(&as->stored)))
+		swap_drop(as, va, end);
+}
+
 int aspace_unmap(struct aspace *as, vaddr_t va, u64 len)
 {
 	struct change change;
@@ -214,7 +227,7 @@ int aspace_unmap(struct aspace *as, vaddr_t va, u64 len)
 	if (!err)
 		err = change_begin(&change, as, CHANGE_UNMAP, va, va + len);
 	if (!err) {
-		range_zap(as, va, va + len);
+		zap(as, va, va + len);
 		remove_areas(as, va, va + len);
 		range_free_tables(as, va, va + len);
 		change_end(&change);
@@ -307,7 +320,7 @@ int aspace_drop(struct aspace *as, vaddr_t va, u64 len)
 	if (!err)
 		err = change_begin(&change, as, CHANGE_DROP, va, va + len);
 	if (!err) {
-		range_zap(as, va, va + len);
+		zap(as, va, va + len);
 		change_end(&change);
 	}
 	write_unlock(&as->lock);

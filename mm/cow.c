@@ -30,14 +30,18 @@
 #include <mm/pay.h>
 #include <mm/pmm.h>
 #include <mm/rmap_edit.h>
+#include <mm/swap.h>
 #include <arch/cpu.h>
 #include <kernel/panic.h>
 
 /* ---- shadows --------------------------------------------------------------------- */
 
-static int shadow_fill(struct object *obj, u64 index, slot_t was __unused, struct page *page)
+static int shadow_fill(struct object *obj, u64 index, slot_t was, struct page *page)
 {
 	struct page *below;
+
+	if (slot_is_ref(was))
+		return swap_fill(obj, index, was, page);
 	int err = file_get_page(obj->lower, obj->lower_at + index, &below);
 
 	if (err)
@@ -62,19 +66,24 @@ static void shadow_closed(struct object *obj)
 }
 
 static const struct object_ops shadow_ops = {
-	.name = "private", .tracked = true, .fill = shadow_fill, .close = shadow_closed};
+	.name = "private",
+	.tracked = true,
+	.swaps = true,
+	.fill = shadow_fill,
+	.close = shadow_closed,
+};
 
 /* The copy was made before the entry was taken down: cow_unmap_below(). */
-static int duplicate_fill(struct object *obj __unused, u64 index __unused, slot_t was __unused,
-			  struct page *page __unused)
+static int duplicate_fill(struct object *obj, u64 index, slot_t was, struct page *page)
 {
-	return 0;
+	return slot_is_ref(was) ? swap_fill(obj, index, was, page) : 0;
 }
 
 /* Of anonymous memory. A page below is mapped, or there is none: so what is absent is zero. */
 static const struct object_ops duplicate_ops = {.name = "duplicate",
 						.zeroes = true,
 						.tracked = true,
+						.swaps = true,
 						.fill = duplicate_fill,
 						.close = shadow_closed};
 

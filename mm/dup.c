@@ -9,14 +9,20 @@
  * what they lost. The next write fault copies the page, or finds that it is the only one left (see
  * cow_must_copy()). A page has a mapping in each space from the beginning, so it stays until the last of
  * them goes; where there is none, there is no page below, and a new page is zero.
+ *
+ * A page that is in swap has no entry: each slot that must show it gets a reference of its own. Reclaim may take a page
+ * at any time. But it takes no entry where there is none, and no fault brings a page in, as
+ * we have the write side: so where an entry is gone, its slot tells what is there (mm/swap_slot.c).
  */
 #include <mm/cow.h>
 #include <mm/change.h>
 #include <mm/dup.h>
 #include <mm/migrate_wait.h>
 #include <mm/numa.h>
+#include <mm/pay.h>
 #include <mm/pmm.h>
 #include <mm/range.h>
+#include <mm/swap.h>
 #include <arch/cpu.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
@@ -74,10 +80,11 @@ static struct page *page_at(struct aspace *as, vaddr_t va, struct pt_pos *pos, p
 	}
 }
 
-/* Where the next entry may be. */
-static vaddr_t next_va(vaddr_t va, struct pt_pos pos, pte_t pte)
+/* Where the next entry may be, or the next slot that has a page in swap: then there may be no table. */
+static vaddr_t next_va(const struct area *area, vaddr_t va, struct pt_pos pos, pte_t pte)
 {
-	u64 size = pte_is_none(pte) ? PT_LEVEL_SIZE(pos.level) : PAGE_SIZE;
+	bool skip = pte_is_none(pte) && !load_relaxed(&area->aspace->stored);
+	u64 size = skip ? PT_LEVEL_SIZE(pos.level) : PAGE_SIZE;
 
 	return ALIGN_DOWN(va, size) + size;
 }
@@ -125,25 +132,85 @@ static bool copies(enum dup_how how, const struct area *from, const struct page 
 	       (how == DUP_LOWER && page_pins(page));
 }
 
-/* Copy pages, or have tables where the others' entries will be. */
-static int prepare_entries(const struct area *from, struct area *area, enum dup_how how)
+/* Both shadows have a slot there, if it may be needed: what is mapped now may be in swap before we are done. */
+static bool has_slots(const struct area *from, const struct area *area, struct object *shadow,
+		      vaddr_t va)
+{
+	return object_slot(shadow, (va - from->start) >> PAGE_SHIFT, true) &&
+	       object_slot(area->object, index_of(area, va), true);
+}
+
+/* Nothing maps a page that was read in a moment ago. Map it, so that it is one like others. */
+static int map_kept(const struct area *from, vaddr_t va, struct page *page)
+{
+	struct aspace *as = from->aspace;
+	struct pt_pos pos = pgwalk_create(&pt_stage1, as->root, va, 0, numa_resolve(from->node));
+
+	if (!pos.ptep)
+		return -ENOMEM;
+	if (from->prot & PROT_EXEC)
+		code_sync(page_to_virt(page), PAGE_SIZE);
+	pay(PAY_MAP,
+	    (struct pay_scope){.ctx = &as->ctx, .start = va, .end = va + 1, .write = true});
+	page_get(page, PAGE_REF);
+	install(pos, page, from->prot);
+	swap_unkeep(page);
+	return 0;
+}
+
+/* Nothing is mapped at va, but the area may have a page there all the same, that was written out. */
+static int prepare_stored(const struct area *from, struct area *area, struct object *shadow,
+			  vaddr_t va)
+{
+	slot_t *slot = object_slot(from->object, index_of(from, va), false), seen, *to;
+	struct page *page = slot ? swap_slot_page(from->object, slot, &seen) : NULL;
+	int err = 0;
+
+	if (page) {
+		bool kept = load_relaxed(&page->flags) & PG_KEPT;
+
+		err = kept ? map_kept(from, va, page) : 0;
+		page_put(page, PAGE_REF);
+		return kept && !err ? -EAGAIN : err;
+	}
+	if (!slot || !slot_is_ref(seen))
+		return 0;
+	if (shadow)
+		return has_slots(from, area, shadow, va) ? 0 : -ENOMEM;
+	to = object_slot(area->object, index_of(area, va), true);
+	if (!to)
+		return -ENOMEM;
+	swap_share(area, to, seen);
+	return 0;
+}
+
+/* Copy pages, or have tables and slots where the others' entries will be. shadow: of `from`, if it gets one. */
+static int prepare_entries(const struct area *from, struct area *area, enum dup_how how,
+			   struct object *shadow)
 {
 	struct pt_pos pos;
 	int err = 0;
 	pte_t pte;
 
-	for (vaddr_t va = area->start; va < area->end && !err; va = next_va(va, pos, pte)) {
-		struct page *page = page_at(from->aspace, va, &pos, &pte);
+	for (vaddr_t va = area->start; va < area->end && !err; va = next_va(from, va, pos, pte)) {
+		struct page *page;
 
+		do {
+			err = 0;
+			page = page_at(from->aspace, va, &pos, &pte);
+			if (!page && unlikely(load_relaxed(&from->aspace->stored)))
+				err = prepare_stored(from, area, shadow, va);
+		} while (err == -EAGAIN);
 		if (!page)
 			continue;
 		u64 into = va & (PT_LEVEL_SIZE(pos.level) - 1);
 
 		if (copies(how, from, page))
 			err = copy_at(area, va, (char *)page_to_virt(page) + into);
-		else if (how == DUP_LOWER && !pgwalk_create(&pt_stage1, area->aspace->root, va, 0,
-							    numa_resolve(area->node))
-						      .ptep)
+		else if (how == DUP_LOWER && (!has_slots(from, area, shadow, va) ||
+					      !pgwalk_create(&pt_stage1, area->aspace->root, va, 0,
+							     numa_resolve(area->node))
+						       .ptep))
 			err = -ENOMEM;
 		page_put(page, PAGE_REF);
 	}
@@ -194,7 +261,7 @@ static int prepare_area(struct dup *d, const struct area *from, struct object **
 		if (!*shadow)
 			return -ENOMEM;
 	}
-	return way == DUP_SHARE ? 0 : prepare_entries(from, area, way);
+	return way == DUP_SHARE ? 0 : prepare_entries(from, area, way, *shadow);
 }
 
 /* Write side held. Nobody else uses the duplicate, so its own lock is not needed. */
@@ -228,22 +295,58 @@ static void show_shadow(struct area *area, struct object *shadow)
 	object_put(obj);
 }
 
+/*
+ * Nothing is mapped at va in `from`, which has its shadow. What its page was before it went to swap, both have. The
+ * slots were there before: see has_slots().
+ */
+static void share_stored(struct area *from, struct area *area, vaddr_t va)
+{
+	u64 at = index_of(from, va);
+	struct object *obj = from->object;
+	slot_t *own = object_slot(obj, at, false), *to = object_slot(area->object, at, false);
+	slot_t *below = object_slot(obj->lower, obj->lower_at + at, false);
+
+	if (!own || !to || !slot_is_none(slot_load(to)))
+		return;
+	slot_t seen = slot_load(own);
+
+	if (slot_is_none(seen) && below && slot_is_ref(slot_load(below))) {
+		seen = slot_load(below);
+		swap_share(from, own, seen);
+		slot_store(below, slot_none());
+		swap_put(slot_ref(seen));
+	}
+	if (slot_is_ref(seen))
+		swap_share(area, to, seen);
+}
+
+/* Has the duplicate a page of its own there, in memory or in swap? */
+static bool has_copy(const struct area *area, vaddr_t va)
+{
+	slot_t *slot = object_slot(area->object, index_of(area, va), false);
+
+	return slot && !slot_is_none(slot_load(slot));
+}
+
 /* Each page that is mapped in `from`, and not copied, is mapped in the duplicate, too. */
-static void map_entries(const struct area *from, struct aspace *to)
+static void map_entries(struct area *from, struct aspace *to)
 {
 	prot_t prot = from->prot & ~(prot_t)PROT_WRITE;
+	struct area *area = aspace_find(to, from->start);
 	struct pt_pos pos;
 	pte_t pte;
 
-	for (vaddr_t va = from->start; va < from->end; va = next_va(va, pos, pte)) {
+	for (vaddr_t va = from->start; va < from->end; va = next_va(from, va, pos, pte)) {
 		struct page *page = page_at(from->aspace, va, &pos, &pte);
 
-		if (!page)
+		if (!page) {
+			if (unlikely(load_relaxed(&from->aspace->stored)))
+				share_stored(from, area, va);
 			continue;
-		struct pt_pos at = pgwalk_find(to->root, va, 0);
-
-		if (pte_is_none(pte_load(at.ptep))) {
-			install(at, page, prot); /* with our reference */
+		}
+		if (!has_copy(area, va)) {
+			/* With our reference. */
+			install(pgwalk_find(to->root, va, 0), page, prot);
 		} else {
 			/* A copy: the page itself stays with whoever has pinned it, and is not copied again. */
 			atomic_fetch_or_relaxed(&page->flags, (u32)PG_EXCLUSIVE);

@@ -5,6 +5,7 @@
 #include <mm/numa.h>
 #include <mm/pay.h>
 #include <mm/pmm.h>
+#include <mm/swap.h>
 #include <arch/cpu.h>
 
 /* A page of zeroes takes the place of nothing. NULL: no memory, or the slot's new page is on its way. */
@@ -170,6 +171,8 @@ enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos
 			       .write = area->prot & PROT_WRITE});
 	if (!map_page(f, area, pos, at.slot, page))
 		page_put(page, PAGE_REF);
+	else if (unlikely(!slot_is_none(at.seen)) && load_relaxed(&page->flags) & PG_KEPT)
+		swap_unkeep(page);
 	/* If somebody else won, the access decides again. */
 	return unlikely(f->throttle) ? FAULT_WAIT : FAULT_DONE;
 }

@@ -217,7 +217,7 @@ static struct knob table[] = {
 	 .min = 1,
 	 .max = 512,
 	 .def = 1,
-	 .summary = "pages of files per shootdown when frames are wanted; 1 = one flush per page",
+	 .summary = "pages per shootdown when frames are wanted; 1 = one flush per page",
 	 .decided_in = "mm/reclaim.c"},
 	{.name = "watermark_gap",
 	 .unit = "frames",

@@ -1,6 +1,7 @@
 /* Waiting for pages that are being moved. */
 #include <mm/migrate_batch.h>
 #include <mm/migrate_wait.h>
+#include <mm/reclaim_part.h>
 #include <mm/stats.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
@@ -9,7 +10,10 @@
 /* The page this CPU waits for; set under the PTL of its migration entry, cleared by its migrator. */
 static PERCPU(struct page *, waiting_for);
 
-/* Ask the migrator to move this page before others. PTL of a migration entry that names it held. */
+/*
+ * Ask the migrator to move this page before others. PTL of a migration entry that names it held. Of one that is locked
+ * we do not ask: reclaim may have it, which has no state of a migration.
+ */
 static void migration_want(struct page *src)
 {
 	struct migration *m = src->migration;
@@ -24,7 +28,11 @@ static void migration_blame(void *src)
 {
 	const struct page *page = src;
 
-	if (load_relaxed(&page->flags) & PG_ISOLATED) /* or it has just arrived */
+	u32 flags = load_relaxed(&page->flags);
+
+	if (flags & PG_ISOLATED && flags & PG_LOCKED)
+		reclaim_blame(page);
+	else if (flags & PG_ISOLATED) /* or it has just arrived */
 		printk("page %#lx: on its way, by cpu %u\n", page_to_phys(page),
 		       page->migration->cpu);
 }
@@ -40,8 +48,9 @@ void migration_wait(struct page *src, struct spinlock *ptl)
 
 	ASSERT(spin_is_locked(ptl));
 	store_relaxed(mine, src);
-	atomic_fetch_or_relaxed(&src->flags, PG_WAITERS); /* the PTL orders it */
-	migration_want(src);
+	/* Relaxed: the PTL orders it. */
+	if (!(atomic_fetch_or_relaxed(&src->flags, PG_WAITERS) & PG_LOCKED))
+		migration_want(src);
 	spin_unlock(ptl);
 	/*
 	 * The migrator needs nothing that we hold: no spinlock, and not aspace.lock of its space.

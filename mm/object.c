@@ -10,6 +10,7 @@
  */
 #include <mm/aspace.h>
 #include <mm/pmm.h>
+#include <mm/swap.h>
 #include <kernel/bootinfo.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
@@ -17,7 +18,8 @@
 #include <kernel/printk.h>
 #include <kernel/smp.h>
 
-const struct object_ops object_anon_ops = {.name = "anonymous", .zeroes = true};
+const struct object_ops object_anon_ops = {
+	.name = "anonymous", .zeroes = true, .swaps = true, .fill = swap_fill};
 
 static PERCPU(slot_t *, waits_for_slot); /* that this CPU waits for; NULL = none */
 
@@ -44,7 +46,7 @@ struct object *object_create_of(const struct object_ops *ops, void *store, u64 p
 		return NULL;
 	obj->ops = ops;
 	obj->store = store;
-	obj->page_refs = ops->page_refs;
+	obj->page_refs = (u8)ops->page_refs;
 	obj->tracked = ops->tracked;
 	obj->page_count = obj->size = page_count;
 	obj->users = obj->refs = 1;
@@ -88,27 +90,31 @@ void object_release(struct object *obj)
 }
 
 /* Nobody maps, fills or empties anything of it; a pin's owner may let go of a page at any moment. */
-static void close_slot(struct object *obj, slot_t slot)
+static void close_slot(struct object *obj, slot_t *slot)
 {
-	ASSERT(!slot_is_busy(slot));
-	if (slot_is_ref(slot) && obj->ops->forget)
-		obj->ops->forget(obj, slot_ref(slot));
+	slot_t seen = slot_load(slot);
+
+	ASSERT(!slot_is_busy(seen));
+	if (obj->ops->swaps)
+		swap_slot_drop(obj, slot);
+	else if (slot_is_ref(seen) && obj->ops->forget)
+		obj->ops->forget(obj, slot_ref(seen));
 	/* Without references of our own it may be gone by now. With them it stays until here. */
-	if (slot_is_page(slot) && obj->page_refs)
-		page_put(slot_page(slot), obj->page_refs * PAGE_REF);
+	if (slot_is_page(seen) && obj->page_refs)
+		page_put(slot_page(seen), obj->page_refs * PAGE_REF);
 }
 
 /* Breaks the circle: pages hold their object, which lets go of its pages. */
 static void object_close(struct object *obj)
 {
-	bool slots = obj->page_refs || obj->ops->forget;
+	bool slots = obj->page_refs || load_relaxed(&obj->stored);
 
 	ASSERT(!obj->area_count);
 	if (obj->ops->closes)
 		obj->ops->closes(obj);
 	for (u64 c = 0; slots && c < chunk_count(obj); c++)
 		for (u64 i = 0; obj->chunks[c] && i < chunk_slots(obj); i++)
-			close_slot(obj, slot_load(&obj->chunks[c][i]));
+			close_slot(obj, &obj->chunks[c][i]);
 	if (obj->ops->close)
 		obj->ops->close(obj);
 	object_release(obj);
@@ -309,6 +315,10 @@ static int fill_slot(const struct object_fill *fill)
 	/* Added, not stored: as in migration, somebody may find the frame by what the slot once held. */
 	if (obj->page_refs)
 		atomic_fetch_add_relaxed(&page->refs, obj->page_refs * PAGE_REF);
+	if (obj->ops->swaps && slot_is_ref(fill->was)) {
+		atomic_fetch_or_relaxed(&page->flags, (u32)PG_KEPT);
+		atomic_fetch_add_relaxed(&page->refs, PAGE_REF);
+	}
 	slot_settle(fill->slot, slot_of_page(page));
 	return 0;
 }
@@ -343,6 +353,7 @@ static int empty_slot(struct object *obj, u64 index, slot_t *slot, struct page *
 		return err;
 	}
 	page->object = NULL;
+	store_relaxed(&obj->stored, true);
 	slot_settle(slot, slot_of_ref(ref));
 	object_release(obj);
 	pmm_free(page);

@@ -48,6 +48,55 @@ bool pmm_node_has_memory(u32 node)
 	return pmm_nodes[node].total;
 }
 
+/* ---- where the frames are -------------------------------------------------- */
+
+enum {
+	RUNS = 32, /* in practice a few for each node */
+	RUN_GAP = HUGE_SIZE / sizeof(struct page), /* frames; see note_run() */
+};
+
+/* Frames [first, end) that the allocator was given, and few others. Constant after start-up. */
+static struct {
+	u64 first, end;
+	u32 node;
+} runs[RUNS];
+static unsigned run_count;
+
+/*
+ * Two with less than RUN_GAP frames between them are one: the page array is backed in pieces of that size, so it is
+ * there for all in between. Where there is no more room for a run, pages of it are never reclaimed.
+ */
+static void note_run(u64 first, u64 end, u32 node)
+{
+	for (unsigned i = 0; i < run_count; i++)
+		if (runs[i].node == node && first >= runs[i].end && first - runs[i].end < RUN_GAP) {
+			runs[i].end = end;
+			return;
+		}
+	if (run_count < RUNS && first < end) {
+		runs[run_count].first = first;
+		runs[run_count].end = end;
+		runs[run_count++].node = node;
+	}
+}
+
+struct page *pmm_frames_from(u32 node, u64 *pfn, u64 *count)
+{
+	u64 best = ~0UL, end = 0;
+
+	for (unsigned i = 0; i < run_count; i++) {
+		u64 first = MAX(runs[i].first, *pfn);
+
+		if (runs[i].node == node && first < runs[i].end && first < best) {
+			best = first;
+			end = runs[i].end;
+		}
+	}
+	*count = MIN(*count, end ? end - best : 0);
+	*pfn = best;
+	return end ? page_array + best : NULL;
+}
+
 /* ---- start-up ------------------------------------------------------------ */
 
 /* RAM of one node, as the largest aligned blocks that it makes. */
@@ -58,6 +107,7 @@ static void add_free_run(paddr_t base, paddr_t end, u32 node)
 
 	for (u64 i = pfn; i < last; i++)
 		page_array[i].node = (u8)node;
+	note_run(pfn, last, node);
 	while (pfn < last) {
 		unsigned order = PMM_MAX_ORDER;
 

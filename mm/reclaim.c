@@ -1,5 +1,5 @@
 /*
- * Reclaim. Each node has a hand that goes round the slots of all files. A page of the
+ * Reclaim of pages of files; that of anonymous ones is in mm/reclaim_anon.c. Each node has a hand that goes round the slots of all files. A page of the
  * node that somebody has accessed since the hand came by last gets off with the loss of its
  * accessed bits. Others leave, in batches of the knob reclaim_batch:
  *
@@ -25,14 +25,16 @@
 #include <mm/page_lock.h>
 #include <mm/pmm.h>
 #include <mm/reclaim.h>
+#include <mm/reclaim_part.h>
 #include <mm/rmap.h>
 #include <mm/stats.h>
+#include <mm/swap.h>
 #include <kernel/panic.h>
+#include <kernel/printk.h>
 #include <kernel/smp.h>
 
 enum {
 	WINDOW = 4, /* slots taken at a time for each page that is wanted: many a page stays */
-	ROUNDS = 2, /* of the hand before it gives up: all may be accessed in the first one */
 	TRIES = 8, /* that end with nothing while others have batches under way */
 };
 
@@ -46,6 +48,8 @@ static struct spinlock files_lock; /* the three below; slot_count is read withou
 static struct list files = LIST_INIT(files); /* by their stores */
 static u64 slot_count; /* of all files */
 static struct hand hands[MAX_NODES];
+static u32
+	turn; /* whose turn it is to give pages first: odd, files; even, anonymous memory. Atomic */
 
 /* The file that this CPU is at, which cannot be closed. Set under files_lock; NULL: none. */
 static PERCPU(struct object *, reclaims);
@@ -87,6 +91,20 @@ static void wait_for_file(unsigned cpu, const struct object *file)
 	store_relaxed(this_cpu_ptr(waits), false);
 }
 
+void reclaim_blame(const struct page *page)
+{
+	for_each_online_cpu (cpu)
+		if (load_relaxed(cpu_ptr(cpu, batches)) % 2)
+			printk("page %#lx: on its way, by cpu %u\n", page_to_phys(page), cpu);
+}
+
+static void batch_blame(void *theirs)
+{
+	for_each_online_cpu (cpu)
+		if (cpu_ptr(cpu, batches) == theirs)
+			printk("batch: of cpu %u\n", cpu);
+}
+
 /* Until each batch that others have under way is over. False: there is none. */
 static bool wait_for_batches(void)
 {
@@ -99,11 +117,25 @@ static bool wait_for_batches(void)
 		if (!(seen % 2))
 			continue;
 		/* They want nothing that we hold. Acquire: what they freed; pairs with end_batch(). */
-		wait_until(load_acquire(theirs) != seen, "a batch that is reclaimed");
+		wait_until_blame(load_acquire(theirs) != seen, "a batch that is reclaimed",
+				 batch_blame, theirs);
 		waited = true;
 	}
 	store_relaxed(this_cpu_ptr(waits), false);
 	return waited;
+}
+
+void reclaim_batch_begins(void)
+{
+	store_relaxed(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
+}
+
+void reclaim_batch_ended(void)
+{
+	pmm_drain_caches(); /* who waits for the batch cannot reach what lies in ours */
+	/* Release: the frames are free; pairs with the acquire in wait_for_batches(). */
+	store_release(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
+	wake_waiters();
 }
 
 /* ---- files and hands --------------------------------------------------------------------- */
@@ -208,8 +240,7 @@ static bool age_at(struct area *area, vaddr_t va, void *arg)
 	return true;
 }
 
-/* Was it accessed since the last time? It is locked, and so is its file. */
-static bool was_accessed(const struct page *page)
+bool reclaim_was_accessed(const struct page *page)
 {
 	struct aging aging = {.page = page};
 
@@ -305,9 +336,7 @@ static void let_go_of_owing(struct reclaim *r)
 /* Flush the batch; then its pages leave, first those whose waiters need not wait for the store. Unlocks the file. */
 static void end_batch(struct reclaim *r)
 {
-	if (knobs.batch_flush == BATCH_FLUSH_ALL && r->count > 1)
-		tlb_gather_widen(&r->edit.gather);
-	rmap_edit_end(&r->edit);
+	reclaim_flush(&r->edit, r->count);
 	read_unlock(&r->file->lock);
 	if (!r->count)
 		return;
@@ -315,10 +344,7 @@ static void end_batch(struct reclaim *r)
 	let_go_of_batch(r, false);
 	let_go_of_batch(r, true);
 	r->count = 0;
-	pmm_drain_caches(); /* who waits for the batch cannot reach what lies in ours */
-	/* Release: the frames are free; pairs with the acquire in wait_for_batches(). */
-	store_release(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
-	wake_waiters();
+	reclaim_batch_ended();
 }
 
 static void add_to_batch(struct reclaim *r, struct page *page)
@@ -328,22 +354,20 @@ static void add_to_batch(struct reclaim *r, struct page *page)
 	page->leaves_after = *list;
 	*list = page;
 	if (!r->count++)
-		store_relaxed(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
+		reclaim_batch_begins();
 }
 
 /* The page, which is locked, leaves with the batch. False: it stays. */
 static bool take_down(struct reclaim *r, struct page *page)
 {
 	/* In its file it stays as long as it is locked. */
-	if (page->object != r->file || was_accessed(page) || !page_isolate(page))
+	if (page->object != r->file || reclaim_was_accessed(page) || !page_isolate(page))
 		return false;
 	r->edit.noted = false;
 	r->edit.waits = r->defers && !(load_relaxed(&page->flags) & PG_DIRTY);
 	if (!leave_begin(r->file, page, &r->edit)) {
 		add_to_batch(r, page);
-		/* As Linux does on x86-64: see unmap_as_linux() in mm/migrate.c. */
-		if (!knobs.batch_alone && tlb_gather_is_ours(&r->edit.gather))
-			tlb_gather_flush(&r->edit.gather);
+		reclaim_taken(&r->edit);
 		return true;
 	}
 	/* Somebody refuses. The references of what was taken until then are dropped after its flush. */
@@ -395,7 +419,7 @@ static void one_batch(struct reclaim *r)
 
 static void go_round(struct reclaim *r)
 {
-	r->left = ROUNDS * load_relaxed(&slot_count);
+	r->left = RECLAIM_ROUNDS * load_relaxed(&slot_count);
 	while (r->gone < r->want && take_window(r)) {
 		while (r->index < r->end && r->gone < r->want)
 			one_batch(r);
@@ -406,13 +430,18 @@ static void go_round(struct reclaim *r)
 u64 reclaim_pages(u32 node, u64 want)
 {
 	struct reclaim r = {.node = node, .want = MAX(want, knobs.reclaim_batch)};
+	bool files_first = !swap_has_room() || atomic_fetch_add_relaxed(&turn, 1) % 2;
 	unsigned tries = TRIES;
 
 	ASSERT_MAY_WAIT();
 	ASSERT(!load_relaxed(this_cpu_ptr(reclaims)));
-	do
+	do {
+		if (!files_first)
+			r.gone += reclaim_anonymous(node, r.want);
 		go_round(&r);
-	while (!r.gone && wait_for_batches() && --tries);
+		if (files_first && r.gone < r.want)
+			r.gone += reclaim_anonymous(node, r.want - r.gone);
+	} while (!r.gone && wait_for_batches() && --tries);
 	return r.gone;
 }
 
@@ -438,7 +467,7 @@ u64 reclaim_balance(u32 node)
 	return gone;
 }
 
-bool reclaim_has_files(void)
+bool reclaim_may_help(void)
 {
-	return load_relaxed(&slot_count);
+	return load_relaxed(&slot_count) || swap_has_room();
 }

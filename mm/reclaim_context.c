@@ -43,7 +43,7 @@ static unsigned idle_cpu(u32 node)
 /* The node is below its low watermark. */
 static void wake(u32 node)
 {
-	if (load_relaxed(&away) || !knobs.watermark_gap || !reclaim_has_files() ||
+	if (load_relaxed(&away) || !knobs.watermark_gap || !reclaim_may_help() ||
 	    !load_relaxed(&asleep) ||
 	    /* Acquire: off its stack; pairs with the release when it ended. */
 	    load_acquire(&background->state) != CONTEXT_DONE)

@@ -56,3 +56,13 @@ void store_begins_to_change(struct store *s)
 	store_relaxed(&s->changes, true);
 	pay(PAY_TRUNCATE, pay_all());
 }
+
+u64 store_sum(const void *page)
+{
+	const u64 *word = page;
+	u64 sum = 0;
+
+	for (unsigned i = 0; i < PAGE_SIZE / sizeof(u64); i++)
+		sum = (sum ^ word[i]) * 0x100000001b3UL; /* the prime of FNV-1a */
+	return sum;
+}

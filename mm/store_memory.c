@@ -26,17 +26,6 @@ static struct memory_store *memory(struct store *s)
 	return container_of(s, struct memory_store, store);
 }
 
-/* Of a page's contents. Each word counts by its place, too. */
-static u64 sum_of(const void *page)
-{
-	const u64 *word = page;
-	u64 sum = 0;
-
-	for (unsigned i = 0; i < PAGE_SIZE / sizeof(u64); i++)
-		sum = (sum ^ word[i]) * 0x100000001b3UL; /* the prime of FNV-1a */
-	return sum;
-}
-
 static int fails(struct memory_store *m)
 {
 	atomic_fetch_add_relaxed(&m->wrong, 1UL);
@@ -55,7 +44,7 @@ static int memory_read(struct store *s, u64 index, void *to)
 		memcpy(to, page_to_virt(stored->frame), PAGE_SIZE);
 	else
 		memset(to, 0, PAGE_SIZE);
-	bool right = !stored->frame || sum_of(to) == sum;
+	bool right = !stored->frame || store_sum(to) == sum;
 
 	spin_unlock(&m->lock);
 	return right ? 0 : fails(m);
@@ -75,7 +64,7 @@ static struct page *frame_for(struct memory_store *m, u64 index)
 	spin_lock(&m->lock);
 	if (!stored->frame) {
 		stored->frame = fresh;
-		stored->sum = sum_of(page_to_virt(fresh));
+		stored->sum = store_sum(page_to_virt(fresh));
 		fresh = NULL;
 	}
 	spin_unlock(&m->lock);
@@ -90,13 +79,13 @@ static struct page *frame_for(struct memory_store *m, u64 index)
  */
 static bool take_page(struct stored *stored, const u64 *from)
 {
-	u64 *to = page_to_virt(stored->frame), before = sum_of(from);
+	u64 *to = page_to_virt(stored->frame), before = store_sum(from);
 
 	if (*from < *to) /* its stamp goes back */
 		return false;
 	memcpy(to, from, PAGE_SIZE);
-	stored->sum = sum_of(to);
-	return stored->sum == before && sum_of(from) == before;
+	stored->sum = store_sum(to);
+	return stored->sum == before && store_sum(from) == before;
 }
 
 static int memory_write(struct store *s, u64 index, const void *from)
@@ -125,7 +114,7 @@ int memory_store_change(struct store *s, u64 index, u64 word)
 	spin_lock(&m->lock);
 	for (unsigned i = 0; i < PAGE_SIZE / sizeof(u64); i++)
 		to[i] = word;
-	m->pages[index].sum = sum_of(to);
+	m->pages[index].sum = store_sum(to);
 	spin_unlock(&m->lock);
 	return 0;
 }

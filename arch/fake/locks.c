@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACES = 128, KNOWN = 256, HELD = 8 };
+enum { PLACES = 160, KNOWN = 256, HELD = 8 };
 
 struct fake_locks {
 	u8 same[PLACES][PLACES]; /* took the same lock */

@@ -30,6 +30,7 @@ NAMED = re.compile(r"panic: watchdog: cpu (\d) waited for (?:shootdown; CPU (\d)
 # Whoever waits for what a waiter holds may give up first: it names that, and the CPU that has it, if it is one.
 LOCKED = re.compile(r"panic: watchdog: cpu \d waited for (?:(?:a read lock|a write lock|readers to leave); rwlock |"
                     r"a locked page; page \S+: locked by cpu \d|page under migration; page \S+: on its way, by cpu \d|"
+                    r"a batch that is reclaimed; batch: of cpu \d|"
                     r"a page on its way to or from its store; slot \S+: busy, by cpu \d)")
 # Where whoever gave access is to flush it, the CPU that does not hear faults until it does: it is named by that.
 FAULTING = re.compile(r"CPU (\d), address \S+: still a fault after \d+ were handled$")

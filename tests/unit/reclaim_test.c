@@ -5,10 +5,12 @@
 #include <kernel/printf.h>
 #include <kernel/smp.h>
 #include <mm/clean.h>
+#include <mm/dup.h>
 #include <mm/file.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
 #include <mm/reclaim.h>
+#include <mm/swap.h>
 
 enum {
 	ID = 9, /* of the pattern file */
@@ -137,4 +139,76 @@ TEST(reclaim, writes_are_kept_while_pages_are_reclaimed_cleaned_dropped_and_move
 	ksnprintf(was, sizeof(was), "%u", batch);
 	EXPECT_EQ(knob_set("reclaim_batch", was, "set", text, sizeof(text)), 0);
 	fixture_close(&fx, file);
+}
+
+/* ---- anonymous pages, to swap and back ------------------------------------------------------------- */
+
+struct swapping {
+	struct store *store;
+	struct aspace *dup; /* of the last round but this one; NULL: none */
+};
+
+/* A duplicate has what was written before, and goes with what it has in swap. */
+static void duplicate(struct swapping *s, struct fixture *fx)
+{
+	int err;
+
+	if (s->dup)
+		aspace_destroy(s->dup);
+	s->dup = aspace_dup(fx->as, "duplicate", BOOT_NODE_NONE, &err);
+	EXPECT(s->dup);
+}
+
+static void disturb_swap(struct swapping *s, struct fixture *fx, u64 round)
+{
+	char err[80];
+
+	EXPECT_EQ(knob_set("reclaim_batch", round % 2 ? "32" : "3", "set", err, sizeof(err)), 0);
+	for (u32 node = 0; node < numa_node_count(); node++) {
+		if (!pmm_node_has_memory(node))
+			continue;
+		reclaim_pages(node, PAGES / 2);
+		if (round % 4 == 0)
+			fixture_migrate(fx, node, NULL);
+	}
+	if (round % 3 == 0)
+		hint_mark(fx->as, fx->va, fx->va + fx->len);
+	if (round % 3 == 1)
+		duplicate(s, fx);
+}
+
+/* Nothing that is written is lost, and swap has nothing left when all is gone. */
+TEST(reclaim, writes_are_kept_while_pages_go_to_swap_move_and_are_duplicated)
+{
+	struct fixture fx = {.len = PAGES << PAGE_SHIFT};
+	struct writers writers = {.between = reclaim_sometimes};
+	struct swapping s = {.store = swap_store_create(8 * PAGES, BOOT_NODE_NONE)};
+	struct mm_counters before, after;
+	u32 batch = knobs.reclaim_batch;
+	char text[80], was[16];
+	int err;
+
+	REQUIRE(s.store && !swap_on(s.store));
+	mm_counters_read(&before);
+	fx.as = aspace_create("swap", BOOT_NODE_NONE);
+	REQUIRE(fx.as);
+	fx.va = aspace_map(fx.as, NULL, 0, 0, fx.len, PROT_READ | PROT_WRITE, false, BOOT_NODE_NONE,
+			   &err);
+	REQUIRE(fx.va);
+	writers_start(&writers, &fx);
+	for (u64 round = 0, rounds = ktest_rounds(ROUNDS); round < rounds; round++)
+		disturb_swap(&s, &fx, round);
+	writers_stop(&writers);
+	if (s.dup)
+		aspace_destroy(s.dup);
+	aspace_destroy(fx.as);
+	mm_counters_read(&after);
+	if (writers.count)
+		EXPECT(after.read_in > before.read_in);
+	EXPECT_EQ(swap_store_wrong(s.store), 0);
+	EXPECT_EQ(swap_references(), 0);
+	EXPECT_EQ(swap_off(), 0);
+	ksnprintf(was, sizeof(was), "%u", batch);
+	EXPECT_EQ(knob_set("reclaim_batch", was, "set", text, sizeof(text)), 0);
+	pmm_drain_caches();
 }

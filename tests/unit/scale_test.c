@@ -37,9 +37,9 @@ static unsigned run_test(char *name, char *how, char *tasks, struct bench_outcom
 	return run_calmly((int)ARRAY_SIZE(argv) - 1, argv, out);
 }
 
-static char *const names[] = {"page_fault1", "page_fault2", "page_fault3",
-			      "tlb_flush1",  "tlb_flush2",  "tlb_flush3",
-			      "write1",	     "file_scan",   "mprotect_loop"};
+static char *const names[] = {"page_fault1",   "page_fault2", "page_fault3", "tlb_flush1",
+			      "tlb_flush2",    "tlb_flush3",  "write1",	     "file_scan",
+			      "mprotect_loop", "swap_loop"};
 
 TEST(scale, tasks_in_one_space_do_every_operation)
 {

@@ -24,6 +24,7 @@ struct memhog {
 bool memhog_take(struct memhog *hog, u32 node, u64 room);
 /* Give them back; none were taken: nothing. */
 void memhog_leave(struct memhog *hog);
+
 /*
  * Free all pages of the regions, hold a node so that `room` frames of it are
  * left, let threads touch their pages first, and leave. Thread i has the share

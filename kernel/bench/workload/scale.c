@@ -314,6 +314,8 @@ static int fit_pages(struct bench *b, const struct scale_test *test)
 		room += region_room(node);
 	if (test->store)
 		room /= 2; /* the store keeps as much as the file has */
+	if (test->swaps)
+		room = room * 2 / 3; /* swap keeps all, and half of it is in memory */
 	if (option_given("--pages"))
 		return p->pages * tasks <= room
 			       ? 0
@@ -400,6 +402,8 @@ int scale_setup(struct bench *b)
 		rc = add_space(b, i);
 	for (unsigned i = 0; i < tasks && !rc; i++)
 		rc = add_task_of(b, i);
+	if (!rc && run->test->enter)
+		rc = run->test->enter(b, run);
 	declare(b, run);
 	return !rc || b->error[0] ? rc : bench_fail(b, rc, "no memory for %u tasks", tasks);
 }
@@ -440,4 +444,6 @@ void scale_teardown(struct bench *b)
 			remove_file(b, run->task[i]);
 			kmem.free(run->task[i], sizeof(*run->task[i]));
 		}
+	if (run->test && run->test->leave)
+		run->test->leave(b, run);
 }

@@ -7,6 +7,7 @@
 
 #include <harness/part.h>
 #include <harness/workload.h>
+#include <load/memhog.h>
 #include <mm/file.h>
 #include <mm/aspace.h>
 
@@ -48,6 +49,10 @@ struct scale_test {
 	/* The store of a task's file. NULL: no memory. Not set: the test has no files. */
 	struct store *(*store)(const struct scale_task *t);
 	bool fills_store; /* each lap writes its stamps to every page of it; else a memory store stays empty */
+	/* It has memory for half of its pages, the rest is in swap. enter(): all tasks are there; leave(): no space is. */
+	bool swaps;
+	int (*enter)(struct bench *b, struct scale *run);
+	void (*leave)(struct bench *b, struct scale *run);
 	/* What a lap begins and ends with: mapping memory, unmapping it. */
 	int (*begin)(struct scale_task *t);
 	int (*op)(struct scale_task *t, u64 number);
@@ -70,6 +75,8 @@ struct scale {
 	u64 wrong; /* pages, of all rounds */
 	struct scale_wrong first_wrong; /* of them */
 	struct bench_part part;
+	struct store *swap; /* of a test with `swaps` */
+	struct memhog hog[MAX_NODES]; /* what it holds */
 };
 
 /* ---- for tests ---- */

@@ -30,6 +30,7 @@ struct aspace {
 	pte_t *root;
 	bool huge; /* under lock: some area had 2 MiB pages */
 	bool files; /* under lock: some area had tracked pages */
+	bool stored; /* pages of it went to swap: slots may have references. Atomic; never cleared. See <mm/swap.h> */
 	u32 id;
 	const char *name;
 	u32 flush_pending; /* scan windows between their first entry change and the end of their flush; atomic */

@@ -32,6 +32,8 @@ struct object_ops {
 	 * leave by file_invalidate() and file_truncate(), not by object_empty().
 	 */
 	bool tracked;
+	/* Reclaim may write its pages to swap, and their slots get references: <mm/swap.h>. */
+	bool swaps;
 	/*
 	 * Read the contents of an absent page. was: what its slot held, the store's
 	 * reference or nothing. May wait. 0, or an error: the slot is as before then.
@@ -65,7 +67,8 @@ struct object {
 	struct rwlock lock;
 	u32 users; /* areas, the creator, whoever fills or empties a slot. The last one closes it. Atomic */
 	u32 refs; /* pages that name it, and one for all users together. The last one frees it. Atomic */
-	u32 page_refs; /* ops->page_refs: a copy here, as each move of a page needs it */
+	u8 page_refs; /* ops->page_refs: a copy here, as each move of a page needs it */
+	bool stored; /* a slot of it had a reference, or may have one. Never cleared; atomic */
 	const struct object_ops *ops;
 	union {
 		struct { /* of an object with a store */

@@ -38,6 +38,8 @@ enum page_flag {
 	 * space was duplicated, or map it no more. So it is written in place, whoever has a pin.
 	 */
 	PG_EXCLUSIVE = 1 << 7,
+	/* Read in, and not mapped since: its object has a reference, as it is all there is of it. See <mm/swap.h> */
+	PG_KEPT = 1 << 8,
 	PG_LOCKED = 1 << 5, /* its contents or its place are somebody's alone: mm/page_lock.c */
 };
 

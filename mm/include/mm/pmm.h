@@ -74,6 +74,11 @@ u64 pmm_used(void);
 void pmm_set_quarantined(u32 node, s64 delta);
 /* All nodes by their distance from a node, itself first. *n: how many there are. Constant. */
 const u8 *pmm_fallback_order(u32 node, unsigned *n);
+/*
+ * Frames of a node from number *pfn on, at most *count of them, in one run: *pfn is the first one's number
+ * then. Returns that one, NULL: there are no more. Some may be others' than the allocator's.
+ */
+struct page *pmm_frames_from(u32 node, u64 *pfn, u64 *count);
 /* False: the node has no memory at all. */
 bool pmm_node_has_memory(u32 node);
 

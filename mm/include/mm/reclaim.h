@@ -1,13 +1,13 @@
 /*
- * Reclaim: where a node has no frame left, pages leave their files. Clean ones are dropped,
- * dirty ones written to their store first; whoever needs them reads them in again.
+ * Reclaim: where a node has no frame left, pages leave memory. Clean ones of files are dropped,
+ * dirty ones written to their store first, anonymous ones to swap, if it is on; whoever needs them reads them in again.
  */
 #pragma once
 
 #include <mm/object.h>
 
 /*
- * Take up to `want` pages, or a batch of the knob reclaim_batch, of all files out of this node's frames.
+ * Take up to `want` pages, or a batch of the knob reclaim_batch, out of this node's frames.
  * Pages that were accessed since it came by last stay, but not for ever: its second round finds them
  * as it left them. Returns how many went. 0: all are in use, or no store takes them. Task context,
  * interrupts on. Locks of spaces may be held, which it does not take; those of objects may not.
@@ -19,8 +19,8 @@ u64 reclaim_pages(u32 node, u64 want);
  * nothing more can be had. Returns how many pages went. The same rules.
  */
 u64 reclaim_balance(u32 node);
-/* Is there a file at all? A guess: no lock. */
-bool reclaim_has_files(void);
+/* Is there a file at all, or room in swap? A guess: no lock. */
+bool reclaim_may_help(void);
 /* mm/reclaim_context.c: from now on a context of its own does that, when it is time and a CPU idle. Boot CPU, once. */
 void reclaim_start(void);
 /* False: it stays away, as somebody else does its work. Nobody else allocates just then. On return it does nothing. Task context, no locks. */
@@ -30,3 +30,17 @@ void reclaim_background(bool on);
 void reclaim_add(struct object *file);
 /* And no longer: it is about to be closed. Waits for who is at it. Task context; locks of spaces may be held. */
 void reclaim_remove(struct object *file);
+
+/* ---- mm/reclaim_anon.c, for who drops contents ---- */
+
+extern u32 reclaim_looks;
+/*
+ * Reclaim may have a reference to a page at which it looks, which keeps that in its slot when its last entry goes. On
+ * return it has none to a page whose entries were gone, and their references dropped (full barrier), before: so a later
+ * access does not find it there. Any lock of a space may be held, none of an object.
+ */
+void reclaim_wait_for_looks(void);
+static inline bool reclaim_is_looking(void)
+{
+	return load_relaxed(&reclaim_looks);
+}

@@ -4,9 +4,7 @@
  *
  *   pattern   contents are computed, so a file may be larger than memory
  *   memory    contents are kept in the frames of a node, and checked
- *
- * A store for anonymous pages that leave memory will be a third one. It will be told
- * references instead of indexes (object_ops.write).
+ *   swap      the same for anonymous pages that leave memory, which references name: <mm/swap.h>
  */
 #pragma once
 
@@ -53,6 +51,9 @@ int store_write(struct store *s, u64 index, const struct page *page);
  */
 void store_begins_to_change(struct store *s);
 
+/* Of a page's contents. Each word counts by its place, too. */
+u64 store_sum(const void *page);
+
 /* ---- mm/store_pattern.c ---- */
 
 enum { PATTERN_VERSION_BITS = 16 };
@@ -88,3 +89,14 @@ int memory_store_change(struct store *s, u64 index, u64 word);
 u64 memory_store_wrong(const struct store *s);
 /* The word at a place of a page, as the store has it. Any task context. */
 u64 memory_store_word(struct store *s, u64 index, unsigned place);
+
+/* ---- mm/store_swap.c ---- */
+
+/*
+ * For swap_on(): so many pages, whose frames are reserved at once, on `node` or the nearest with room. Checked is
+ * that a page does not change while it is written, and that what is read is what was written. What
+ * fails the check is counted, and is an error of the access. NULL: no memory.
+ */
+struct store *swap_store_create(u64 page_count, u32 node);
+/* Accesses that failed a check since the store was made. */
+u64 swap_store_wrong(const struct store *s);

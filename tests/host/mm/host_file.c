@@ -4,6 +4,7 @@
 #include <mm/fault.h>
 #include <mm/kmem.h>
 #include <mm/reclaim.h>
+#include <mm/swap.h>
 
 static struct test_store *of(struct store *s)
 {
@@ -48,7 +49,7 @@ static void test_close(struct store *store)
 	struct test_store *s = of(store);
 
 	s->closes++;
-	s->wrong += memory_store_wrong(s->below);
+	s->wrong += s->swaps ? swap_store_wrong(s->below) : memory_store_wrong(s->below);
 	s->below->ops->close(s->below);
 }
 
@@ -66,6 +67,28 @@ struct object *host_file(struct test_store *s, u64 pages)
 	if (!s->file)
 		s->below->ops->close(s->below);
 	return s->file;
+}
+
+bool host_swap(struct test_store *s, u64 pages)
+{
+	host_mm();
+	*s = (struct test_store){.swaps = true};
+	s->below = swap_store_create(pages, 1);
+	if (!s->below)
+		return false;
+	s->store = (struct store){.ops = &ops, .page_count = pages};
+	if (!swap_on(&s->store))
+		return true;
+	s->below->ops->close(s->below);
+	return false;
+}
+
+bool host_swap_gone(struct test_store *s)
+{
+	return check_equal(swap_references(), 0, __FILE__, __LINE__, "references") &&
+	       check_equal(swap_off(), 0, __FILE__, __LINE__, "swap_off()") &&
+	       check_equal(s->closes, 1, __FILE__, __LINE__, "closes") &&
+	       check_equal(s->wrong, 0, __FILE__, __LINE__, "wrong");
 }
 
 struct aspace *host_file_space(struct test_store *s, u64 pages, prot_t prot, vaddr_t *va)

@@ -24,6 +24,7 @@ struct test_store {
 	void *arg;
 	struct aspace *as; /* whose lock is looked at; NULL: none's */
 	struct object *file;
+	bool swaps; /* it is swap's, on a swap store */
 };
 
 /* A new file on it. NULL: no memory. */
@@ -33,6 +34,10 @@ struct aspace *host_file_space(struct test_store *s, u64 pages, prot_t prot, vad
 /* The space goes, the file is closed, and nothing is left: false, if something was wrong. */
 bool host_file_gone(struct test_store *s, struct aspace *as, u64 in_use_before);
 u64 host_in_use(void);
+/* Swap has such a store, of so many pages, from now on. False: no memory. */
+bool host_swap(struct test_store *s, u64 pages);
+/* It is off again: false, if a reference is left, or something was wrong. */
+bool host_swap_gone(struct test_store *s);
 /* The store's first word of a page. */
 u64 host_stored(struct test_store *s, u64 index);
 /* What every entry of the space at va allows. */

@@ -75,6 +75,11 @@ extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, 
 /* ---- scenarios_owing.c ---- */
 extern const struct scenario owing_elsewhere, owing_upgrades, owing_file_writes, owing_takes,
 	owing_references, owing_truncates, owing_unmaps, owing_private;
+/* ---- scenarios_swap.c ---- */
+extern const struct scenario swap_writes, swap_reads, swap_moves, swap_unmaps, swap_drops,
+	swap_drops_early, swap_protects, swap_pins, swap_hints, swap_fails, swap_two, swap_exits,
+	swap_dups, swap_shared, swap_drops_shared, swap_privates, swap_debts, swap_allocates,
+	swap_kept;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
 	copies_owe, copies_leave, copies_leave_two, copies_leave_merged, copies_leave_both,
@@ -183,6 +188,10 @@ struct store *work_store(void); /* the one below it, of two pages, whose accesse
 /* The same file in one new space. */
 struct object *work_file_in(const char *name, vaddr_t va, struct aspace **as);
 struct object *work_file(struct aspace **first, struct aspace **second);
+/* Swap is on, with room for all pages of a scenario. fails: it fails once, in the first write. */
+void work_swap(bool fails);
+/* At the end, before contents are looked at: each reference is in one slot; and all that is in swap is read in. */
+void work_expect_swapped_in(void);
 /* Nobody has accessed so many pages yet: the hand of reclaim need not come by twice. */
 void work_age(struct aspace *as, vaddr_t va, unsigned pages);
 /* All that was written into the file can be written back, and is in its store. */

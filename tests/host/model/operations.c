@@ -354,6 +354,7 @@ const struct operation operations[] = {
 	{"clean", operation_clean, OP_FILE},
 	{"invalidate", operation_invalidate, OP_FILE | OP_LEAVES},
 	{"reclaim", operation_reclaim, OP_FILE | OP_LEAVES},
+	{"swap", operation_reclaim, OP_LEAVES | OP_SWAPS | OP_SMALL},
 	{"filewrite", operation_file_write, OP_FILE},
 };
 const unsigned operation_count = ARRAY_SIZE(operations);

@@ -78,7 +78,7 @@ static bool fits(const struct operation *op, enum sharing sharing, bool large)
 /* One of these changes a translation. A combination without any is left out. */
 enum {
 	OP_CHANGES = OP_HINTED | OP_SCANS | OP_ABSENT | OP_GOES | OP_LOWERS | OP_RAISES | OP_MAPS |
-		     OP_MOVES | OP_DESTROYS | OP_FILE | OP_DUPLICATES
+		     OP_MOVES | OP_DESTROYS | OP_FILE | OP_DUPLICATES | OP_LEAVES
 };
 
 static bool agree(const struct operation *const op[], unsigned cpus, enum sharing sharing)

@@ -44,8 +44,9 @@ enum {
 	OP_SPLITS = 1 << 16, /* its hint fault splits the 2 MiB page */
 	OP_SWITCHES = 1 << 18, /* loads another space for a while, or none */
 	OP_FILE = 1 << 19, /* only for pages of a file */
-	OP_LEAVES = 1 << 20, /* with OP_FILE: takes pages out of memory */
+	OP_LEAVES = 1 << 20, /* takes pages out of memory: with OP_FILE those of the file */
 	OP_DUPLICATES = 1 << 21, /* duplicates its space */
+	OP_SWAPS = 1 << 22, /* with OP_LEAVES: anonymous ones, too, which go to swap */
 };
 
 struct operation {

@@ -5,6 +5,7 @@
 #include <kernel/error.h>
 #include <mm/file.h>
 #include <mm/page_lock.h>
+#include <mm/swap.h>
 #include <string.h>
 
 static struct aspace *a; /* that maps it first, at the address `at` */
@@ -13,12 +14,19 @@ static struct object *file;
 
 /* ---- the store: whole pages, in memory that no CPU translates ------------------------- */
 
-enum { PAGES = 2 };
-static u64 stored[PAGES][PAGE_SIZE / sizeof(u64)];
+enum { PAGES = 2, SWAPPED = 8, MODEL_SPACES = 16 };
+static u64 stored[PAGES + SWAPPED][PAGE_SIZE / sizeof(u64)]; /* of the file, then of swap */
+static struct store swap;
+static bool fails_next; /* the next write there */
+
+static u64 place_in(const struct store *s, u64 index)
+{
+	return s == &swap ? PAGES + index : index;
+}
 
 static int read_page(struct store *s, u64 index, void *to)
 {
-	(void)s;
+	index = place_in(s, index);
 	fake_frame_use(fake_frame_of(to)); /* it may be copied before anybody maps it */
 	fake_plain(stored[index], false); /* the page's lock, or its slot's mark, orders them */
 	fake_point(44);
@@ -34,7 +42,7 @@ static int write_page(struct store *s, u64 index, const void *from)
 	u64 frame = fake_frame_of(from);
 	unsigned cpu;
 
-	(void)s;
+	index = place_in(s, index);
 	if (fake_may_hold(frame, true, &cpu))
 		fake_fail("I2: page %lu is stored while CPU %u may hold it writable", index, cpu);
 	if (fake_store_under_way(frame))
@@ -46,6 +54,10 @@ static int write_page(struct store *s, u64 index, const void *from)
 	fake_point(45);
 	if (memcmp(stored[index], from, PAGE_SIZE))
 		fake_fail("I2: the store is handed a torn page %lu", index);
+	if (s == &swap && fails_next) {
+		fails_next = false;
+		return -EIO;
+	}
 	return 0;
 }
 
@@ -56,6 +68,63 @@ static void close_store(struct store *s __unused)
 static const struct store_ops ops = {
 	.name = "model", .read = read_page, .write = write_page, .close = close_store};
 static struct store store = {.ops = &ops, .page_count = PAGES};
+static struct store swap = {.ops = &ops, .page_count = SWAPPED};
+
+void work_swap(bool fails)
+{
+	fails_next = fails;
+	if (swap_on(&swap))
+		fake_fail("scenario: no swap");
+}
+
+/* A space's slots: references in them. */
+static void count_references(struct aspace *as, void *arg)
+{
+	struct area *area;
+
+	list_for_each_entry (area, &as->areas, link)
+		for (vaddr_t va = area->start; va < area->end; va += PAGE_SIZE) {
+			u64 index = area->offset + ((va - area->start) >> PAGE_SHIFT);
+			slot_t *slot = object_slot(area->object, index, false);
+
+			*(u64 *)arg += slot && slot_is_ref(slot_load(slot));
+			if (slot && slot_is_busy(slot_load(slot)))
+				fake_fail("the slot of %#lx is busy at the end", va);
+		}
+}
+
+static void bring_back(struct aspace *as, void *list)
+{
+	struct aspace **next = list;
+
+	while (*next)
+		next++;
+	*next = as;
+}
+
+void work_expect_swapped_in(void)
+{
+	struct aspace *spaces[MODEL_SPACES] = {NULL};
+	struct area *area;
+	u64 found = 0;
+
+	aspace_for_each(count_references, &found);
+	if (found != swap_references())
+		fake_fail("%lu references to swap, of which slots have %lu", swap_references(),
+			  found);
+	aspace_for_each(bring_back, spaces);
+	for (struct aspace **as = spaces; *as; as++)
+		list_for_each_entry (area, &(*as)->areas, link)
+			for (vaddr_t va = area->start; va < area->end; va += PAGE_SIZE) {
+				u64 index = area->offset + ((va - area->start) >> PAGE_SHIFT);
+				slot_t *slot = object_slot(area->object, index, false);
+
+				if (slot && !slot_is_none(slot_load(slot)))
+					aspace_populate(*as, va, PAGE_SIZE, BOOT_NODE_NONE);
+			}
+	if (swap_references())
+		fake_fail("%lu references to swap when all is read in", swap_references());
+}
 
 struct store *work_store(void)
 {

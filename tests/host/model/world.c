@@ -243,6 +243,8 @@ void world_setup(void)
 	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
 		if (world_is(cpu, OP_HINTED))
 			hint_pages(cpu);
+	if (world_any(OP_SWAPS))
+		work_swap(false);
 	if (world_any(OP_LEAVES))
 		age_pages();
 }
@@ -268,6 +270,8 @@ static void bring_back(void)
 
 void world_check(void)
 {
+	if (world_any(OP_SWAPS))
+		work_expect_swapped_in();
 	if (has_file())
 		bring_back();
 	for (unsigned i = 0; i < world_spaces(); i++) {
