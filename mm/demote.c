@@ -83,6 +83,17 @@ static bool pick(struct demotion *d, struct picked *p)
 	return true;
 }
 
+u32 demote_target(u32 node)
+{
+	unsigned count;
+	const u8 *nearest = pmm_fallback_order(node, &count);
+
+	for (unsigned i = 1; i < count; i++)
+		if (pmm_node_has_memory(nearest[i]) && !numa_has_cpus(nearest[i]))
+			return nearest[i];
+	return node;
+}
+
 /* Returns how many moved. The references of all are dropped. */
 static u64 move(struct picked *p, u32 to)
 {
@@ -100,10 +111,11 @@ static u64 move(struct picked *p, u32 to)
 	return stats.moved;
 }
 
-u64 demote_pages(struct demotion *d, u32 node, u64 want)
+/* Up to so many pages of a space. Returns how many moved; 0: none may, or the slow tier is full. */
+static u64 demote_pages(struct demotion *d, u32 node, u64 want)
 {
 	struct picked picked = {.node = node};
-	u32 to = numa_slow_tier(node);
+	u32 to = demote_target(node);
 	u64 gone = 0, moved = 0;
 
 	/* The round that it is in the middle of is none of the two. */

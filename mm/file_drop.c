@@ -91,7 +91,8 @@ void file_leaves_owing(struct object *file)
 		; /* somebody else raised it: `was` is theirs now */
 }
 
-bool file_owes(const struct object *file)
+/* May CPUs still read pages that have left the file? Of a slot that the caller found or made empty. */
+static bool file_owes(const struct object *file)
 {
 	const struct store *store = file->store;
 	u64 payment = load_relaxed(&store->payment);

@@ -84,14 +84,3 @@ bool numa_has_cpus(u32 node)
 			return true;
 	return false;
 }
-
-u32 numa_slow_tier(u32 node)
-{
-	unsigned count;
-	const u8 *nearest = pmm_fallback_order(node, &count);
-
-	for (unsigned i = 1; i < count; i++)
-		if (pmm_node_has_memory(nearest[i]) && !numa_has_cpus(nearest[i]))
-			return nearest[i];
-	return node;
-}

@@ -7,6 +7,7 @@
 #include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/string.h>
+#include <mm/demote.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
 #include "params.h"
@@ -105,7 +106,7 @@ static unsigned check_nodes(struct bench_params *p, const struct workload *w)
 	if (p->tier && to_given)
 		return command_usage_error("bench", "--tier chooses a node, and --to as well");
 	if (p->tier)
-		p->to = numa_slow_tier((u32)p->from);
+		p->to = demote_target((u32)p->from);
 	else if (p->from == p->to && nodes > 1)
 		return command_usage_error("bench", "--from and --to are both node %lu", p->from);
 	return RC_PASS;

@@ -80,7 +80,7 @@ static int take_memory(struct bench *b, struct tier_run *run)
 {
 	const struct bench_params *p = &b->params;
 
-	run->slow = numa_slow_tier(numa_node_of_cpu(cpu_id()));
+	run->slow = demote_target(numa_node_of_cpu(cpu_id()));
 	for (u32 node = 0; node < numa_node_count(); node++)
 		if (pmm_node_has_memory(node) && numa_has_cpus(node))
 			run->fast_nodes |= 1UL << node;

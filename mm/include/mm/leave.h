@@ -39,8 +39,6 @@ void leave_end(struct object *file, struct page *page, bool stays);
  * page with older copies. Its slot is busy. Any context.
  */
 void file_leaves_owing(struct object *file);
-/* May CPUs still read pages that have left the file? Of a slot that the caller found or made empty. Any context. */
-bool file_owes(const struct object *file);
 /* The page was read from this file just now, and nobody else knows it: mark it, if it has older copies. */
 void file_mark_copied(const struct object *file, struct page *page);
 

@@ -16,8 +16,6 @@ u32 numa_distance(u32 from, u32 to);
 u32 numa_node_of_cpu(unsigned cpu);
 /* Is a CPU on this node? A node without one is a slower tier of memory. */
 bool numa_has_cpus(u32 node);
-/* The nearest node that has memory and no CPU: where pages of this one are demoted to. Itself: there is none. */
-u32 numa_slow_tier(u32 node);
 /* The same node; for BOOT_NODE_NONE the node of this CPU. */
 static inline u32 numa_resolve(u32 node)
 {

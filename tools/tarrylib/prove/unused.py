@@ -15,7 +15,7 @@ OFFERED = {
     "what another kind of object or mapping uses": ("object_empty", "tlb_flush_kernel"),
     "files, for workloads that use them": (
         "file_close", "file_invalidate", "file_truncate", "memory_store_change", "pattern_store_step"),
-    "steps of migration and of hints for one page or range": ("hint_mark", "migrate_pages"),
+    "steps of migration and of hints for one page or range": ("hint_mark",),
     "what other drivers of the console use": ("console_remove_poll",),
     "what tests in the kernel look at or run": ("alarm_is_set", "bench_quietly"),
 }
