@@ -68,7 +68,7 @@ static void shadow_closed(struct object *obj)
 static const struct object_ops shadow_ops = {
 	.name = "private",
 	.tracked = true,
-	.swaps = true,
+	.swaps = swap_slot_drop,
 	.fill = shadow_fill,
 	.close = shadow_closed,
 };
@@ -83,7 +83,7 @@ static int duplicate_fill(struct object *obj, u64 index, slot_t was, struct page
 static const struct object_ops duplicate_ops = {.name = "duplicate",
 						.zeroes = true,
 						.tracked = true,
-						.swaps = true,
+						.swaps = swap_slot_drop,
 						.fill = duplicate_fill,
 						.close = shadow_closed};
 

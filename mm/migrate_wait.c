@@ -1,11 +1,12 @@
 /* Waiting for pages that are being moved. */
 #include <mm/migrate_batch.h>
 #include <mm/migrate_wait.h>
-#include <mm/reclaim_part.h>
 #include <mm/stats.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
+
+void (*migration_blame_leaving)(const struct page *page);
 
 /* The page this CPU waits for; set under the PTL of its migration entry, cleared by its migrator. */
 static PERCPU(struct page *, waiting_for);
@@ -31,7 +32,7 @@ static void migration_blame(void *src)
 	u32 flags = load_relaxed(&page->flags);
 
 	if (flags & PG_ISOLATED && flags & PG_LOCKED)
-		reclaim_blame(page);
+		migration_blame_leaving(page);
 	else if (flags & PG_ISOLATED) /* or it has just arrived */
 		printk("page %#lx: on its way, by cpu %u\n", page_to_phys(page),
 		       page->migration->cpu);

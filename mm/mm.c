@@ -9,6 +9,7 @@
 #include <mm/numa.h>
 #include <mm/oracle.h>
 #include <mm/pmm.h>
+#include <mm/migrate_wait.h>
 #include <mm/reclaim.h>
 #include <kernel/context.h>
 #include <kernel/ktest.h>
@@ -76,6 +77,7 @@ void mm_start(void)
 	knobs_init();
 	trap_page_fault_handler = page_fault;
 	pmm_reclaim = reclaim_pages;
+	migration_blame_leaving = reclaim_blame;
 	context_load_aspace = aspace_load;
 	ktest_leak_check = leak_check;
 }

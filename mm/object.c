@@ -10,16 +10,12 @@
  */
 #include <mm/aspace.h>
 #include <mm/pmm.h>
-#include <mm/swap.h>
 #include <kernel/bootinfo.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
-
-const struct object_ops object_anon_ops = {
-	.name = "anonymous", .zeroes = true, .swaps = true, .fill = swap_fill};
 
 static PERCPU(slot_t *, waits_for_slot); /* that this CPU waits for; NULL = none */
 
@@ -61,11 +57,6 @@ struct object *object_create_of(const struct object_ops *ops, void *store, u64 p
 	return obj;
 }
 
-struct object *object_create(u64 page_count)
-{
-	return object_create_of(&object_anon_ops, NULL, page_count);
-}
-
 /* Drop some of obj->refs. Full barrier. */
 static void release(struct object *obj, u32 refs)
 {
@@ -96,7 +87,7 @@ static void close_slot(struct object *obj, slot_t *slot)
 
 	ASSERT(!slot_is_busy(seen));
 	if (obj->ops->swaps)
-		swap_slot_drop(obj, slot);
+		obj->ops->swaps(obj, slot);
 	else if (slot_is_ref(seen) && obj->ops->forget)
 		obj->ops->forget(obj, slot_ref(seen));
 	/* Without references of our own it may be gone by now. With them it stays until here. */

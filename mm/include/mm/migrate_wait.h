@@ -8,5 +8,7 @@
  * it, which is held and released here. No other spinlock held, interrupts on.
  */
 void migration_wait(struct page *src, struct spinlock *ptl);
+/* Says which CPUs may have a page that is on its way out of memory, for the watchdog. Set at start-up. */
+extern void (*migration_blame_leaving)(const struct page *page);
 /* The page is mapped again: wake its waiters. No PTL needed. */
 void migration_wake(struct page *src);

@@ -32,8 +32,11 @@ struct object_ops {
 	 * leave by file_invalidate() and file_truncate(), not by object_empty().
 	 */
 	bool tracked;
-	/* Reclaim may write its pages to swap, and their slots get references: <mm/swap.h>. */
-	bool swaps;
+	/*
+	 * Reclaim may write its pages to swap, and their slots get references (<mm/swap.h>), which
+	 * this gives back: swap_slot_drop(). NULL: it may not.
+	 */
+	void (*swaps)(struct object *obj, slot_t *slot);
 	/*
 	 * Read the contents of an absent page. was: what its slot held, the store's
 	 * reference or nothing. May wait. 0, or an error: the slot is as before then.

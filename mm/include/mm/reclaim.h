@@ -44,3 +44,6 @@ static inline bool reclaim_is_looking(void)
 {
 	return load_relaxed(&reclaim_looks);
 }
+
+/* Somebody has waited too long for a page that is in some CPU's batch: print whose that may be. */
+void reclaim_blame(const struct page *page);

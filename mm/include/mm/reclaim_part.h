@@ -29,8 +29,5 @@ static inline void reclaim_flush(struct rmap_edit *edit, unsigned count)
 	rmap_edit_end(edit);
 }
 
-/* Somebody has waited too long for a page that is in some CPU's batch: print whose that may be. */
-void reclaim_blame(const struct page *page);
-
 /* As reclaim_pages(), of anonymous pages, if swap has room for them. */
 u64 reclaim_anonymous(u32 node, u64 want);
