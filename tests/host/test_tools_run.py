@@ -401,7 +401,7 @@ def test_cases(machine: Machine) -> None:
     equal("cases.seconds", [loaded[f"x86_64/{n}"].seconds for n in ("default", "script")], [5, 30])
     todo = cases.load(config, ["x86_64"], "test", machine.folder, logs)
     equal("cases.args-in-test", ([case.settings.args for case in todo[:2]], loaded["x86_64/only-x86"].settings.args, todo[2].argv == loaded[todo[2].name].argv),
-          ([("x=1",), ("y=2", "x=1")], ("y=2",), True))
+          ([("x=1",), ("x=1", "y=2")], ("y=2",), True))
     equal("cases.commands", [loaded[f"x86_64/{n}"].settings.cmd for n in ("default", "only-x86")], ["test *", "show"])
     script = loaded["x86_64/script"]
     equal("cases.script", (script.argv[1:], script.timeout, script.environ),

@@ -181,12 +181,12 @@ def load(path: Path, arches: list[str], group: str, build: Path, logs: Path) -> 
 
 def _case(path: Path, name: str, section: dict[str, str], arch: str, build: Path,
           logs: Path, more: str) -> Case:
-    """more: words behind those of a boot. Of two with the same name the kernel takes the first."""
+    """more: words before those of a boot. Of two with the same name the kernel takes the first."""
     values = {key.upper(): value for key, value in section.items() if key not in OWN_KEYS}
     values |= {"ARCH": arch, "BUILD": str(build)}
     if "script" not in section:
         values.setdefault("CMD", DEFAULT_CMD)
-        values["ARGS"] = f"{values.get('ARGS', '')} {more}".strip()
+        values["ARGS"] = f"{more} {values.get('ARGS', '')}".strip()
     where = f"{path.name} [{name}]"
     if unknown := set(values) - set(DEFAULTS):
         raise UsageError(f"{where}: unknown key {', '.join(sorted(unknown)).lower()}")
