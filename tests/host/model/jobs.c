@@ -296,10 +296,16 @@ static void add(const char *scheme_name, const struct variant *v, const struct s
 	job_count++;
 }
 
+static u64 weight_of(const struct job *job)
+{
+	return MAX(job->scenario->weight, 1U);
+}
+
+/* orderings: of those that weigh least. */
 static void share_out(unsigned first, u64 orderings)
 {
 	for (unsigned i = first; i < job_count; i++)
-		jobs[i].orderings = orderings;
+		jobs[i].orderings = orderings * weight_of(&jobs[i]);
 }
 
 static void add_under(const char *scheme_name, const char *rules, const struct scenario *s)
@@ -325,12 +331,15 @@ void jobs_add(const char *scheme_name, const char *rules)
 {
 	bool unsafe = setup_is_unsafe(scheme_name);
 	unsigned first = job_count;
+	u64 weight = 0;
 
 	for (unsigned i = 0; scenarios[i]; i++)
 		if (jobs_wanted(scenarios[i]) && (!unsafe || scenarios[i]->reads_only))
 			add_under(scheme_name, rules, scenarios[i]);
-	if (job_count > first) /* some scenarios have fewer orderings than their share */
-		share_out(first, options.orderings / (job_count - first) * 13 / 12 + 1);
+	for (unsigned i = first; i < job_count; i++)
+		weight += weight_of(&jobs[i]);
+	if (weight) /* some scenarios have fewer orderings than their share */
+		share_out(first, options.orderings * 13 / 12 / weight + 1);
 }
 
 /* ---- of the product ----------------------------------------------------------------------- */

@@ -22,6 +22,8 @@ struct scenario {
 	unsigned cpus;
 	bool large; /* the machine has room for 2 MiB pages */
 	bool product; /* one of product.c's */
+	unsigned
+		weight; /* it gets so many times the orderings of others, as CPUs meet in more places; 0: as 1 */
 	bool reads_only; /* fit for schemes that are safe only for identical read-only pages */
 	void (*setup)(void);
 	void (*program[FAKE_CPUS])(unsigned cpu);

@@ -86,6 +86,7 @@ static void through_all(unsigned cpu)
 const struct scenario rollover_load = {
 	.name = "rollover-load",
 	.summary = "two CPUs use up the tags in opposite orders while pages move under them",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup_five_spaces,
 	.program = {migrate_two, through_all, through_all},

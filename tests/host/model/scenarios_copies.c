@@ -255,6 +255,7 @@ const struct scenario copies_leave = {
 	.name = "copies-leave",
 	.summary = "the frame that a read-only page has left is taken and zeroed, and a third CPU "
 		   "has flushed itself",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_drained,
 	.program = {move_one_only, take_and_zero, flush_and_read_moved},
@@ -297,6 +298,7 @@ const struct scenario copies_leave_two = {
 	.name = "copies-leave-two",
 	.summary = "frames that pages of two spaces have left are taken and zeroed under their "
 		   "readers",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_both,
 	.program = {move_and_take, read_first, read_alias},

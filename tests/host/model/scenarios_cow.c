@@ -137,6 +137,7 @@ static void setup_scanned(void)
 const struct scenario cow_hints = {
 	.name = "cow-hint",
 	.summary = "a private page is written while a scan makes its entry a hint entry",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_scanned,
 	.program = {write_first, read_then_write, scan_private},

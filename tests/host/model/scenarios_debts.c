@@ -274,6 +274,7 @@ static void only_read(unsigned cpu)
 const struct scenario free_owing_frames = {
 	.name = "free-owing",
 	.summary = "a frame is freed before its flush, and taken and zeroed by another CPU",
+	.weight = 6,
 	.cpus = 3,
 	.setup = setup_free_owing,
 	.program = {free_owing, take_and_zero, only_read},

@@ -73,6 +73,7 @@ static void write_and_read(unsigned cpu)
 const struct scenario dup_writes = {
 	.name = "dup-write",
 	.summary = "a space is duplicated while two of its threads write",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup,
 	.program = {duplicate, write_three, write_and_read},
@@ -90,6 +91,7 @@ static void move(unsigned cpu)
 const struct scenario dup_migrates = {
 	.name = "dup-migrate",
 	.summary = "a space is duplicated while its pages move there and back",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup,
 	.program = {duplicate, write_three, move},

@@ -118,6 +118,7 @@ static void setup_scanned(void)
 const struct scenario file_clean_hints = {
 	.name = "file-clean-hint",
 	.summary = "a page is cleaned while a scan makes its entry a hint entry",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_scanned,
 	.program = {clean_twice, write_three, scan},
@@ -175,6 +176,7 @@ static void write_both_far(unsigned cpu)
 const struct scenario file_throttles = {
 	.name = "file-throttle",
 	.summary = "three writers over the budget write back each other's pages, and are retried",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_budget,
 	.program = {write_both, write_both, write_both_far},
@@ -208,6 +210,7 @@ const struct scenario file_throttle_moves = {
 	.name = "file-throttle-migrate",
 	.summary = "a writer over the budget is retried while its entry moves, is hinted, lowered "
 		   "and dropped",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup_budget_scanned,
 	.program = {write_both, change_both, move_both},

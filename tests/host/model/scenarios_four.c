@@ -96,6 +96,7 @@ static void end_spaces(void)
 const struct scenario four_initiators = {
 	.name = "four-initiators",
 	.summary = "pages of two spaces move at once under a CPU that uses both and one that idles",
+	.weight = 4,
 	.cpus = 4,
 	.setup = setup_two_spaces,
 	.program = {move_both, move_in_b, use_both_spaces, idle_in_between},

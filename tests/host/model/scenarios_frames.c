@@ -83,6 +83,7 @@ static void destroy_b(unsigned cpu __unused)
 const struct scenario frames_destroy = {
 	.name = "frames-destroy",
 	.summary = "pages move, found by their frames, while a space that maps them goes",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_both_map,
 	.program = {move_frames, write_in_a, destroy_b},
@@ -120,6 +121,7 @@ static void scan_and_destroy_b(unsigned cpu __unused)
 const struct scenario hint_destroy = {
 	.name = "hint-destroy",
 	.summary = "a hint fault moves a page while a space that maps it is scanned, and goes",
+	.weight = 8,
 	.cpus = 3,
 	.setup = setup_scan_and_go,
 	.program = {write_once, write_once, scan_and_destroy_b},

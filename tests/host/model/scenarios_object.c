@@ -115,6 +115,7 @@ static void expect_contents(void)
 const struct scenario object_empties = {
 	.name = "object-empty",
 	.summary = "a page goes to its store twice while one space writes it and another moves it",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup,
 	.program = {empty_first, write_first, write_and_move},

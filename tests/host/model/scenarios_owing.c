@@ -81,6 +81,7 @@ static void read_then_write(unsigned cpu)
 const struct scenario owing_upgrades = {
 	.name = "owing-upgrade",
 	.summary = "a page leaves its file, and another thread reads it in before it writes it",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_threads,
 	.program = {reclaim, read_on, read_then_write},
@@ -115,6 +116,7 @@ static void reclaim_and_take(unsigned cpu __unused)
 const struct scenario owing_takes = {
 	.name = "owing-take",
 	.summary = "the frames that pages have left are taken and zeroed under their readers",
+	.weight = 4,
 	.cpus = 2,
 	.setup = setup,
 	.program = {reclaim_and_take, read_on},

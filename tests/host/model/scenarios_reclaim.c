@@ -104,6 +104,7 @@ static void setup_absent(void)
 const struct scenario reclaim_new_table = {
 	.name = "reclaim-new-table",
 	.summary = "pages are reclaimed while another space maps them for the first time",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup_absent,
 	.program = {reclaim, write_both, read_far},
@@ -241,6 +242,7 @@ static void expect_one_space(void)
 const struct scenario reclaim_destroys = {
 	.name = "reclaim-destroy",
 	.summary = "a space that maps pages is destroyed while they are reclaimed",
+	.weight = 12,
 	.cpus = 3,
 	.setup = setup,
 	.program = {reclaim, write_both, destroy},
@@ -266,6 +268,7 @@ static void reclaim_everywhere(unsigned cpu)
 const struct scenario reclaim_moves = {
 	.name = "reclaim-migrate",
 	.summary = "pages are reclaimed while they are written and move there and back",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup,
 	.program = {reclaim_everywhere, write_both, move_to_and_fro},
@@ -302,6 +305,7 @@ static void expect_short(void)
 const struct scenario reclaim_truncates = {
 	.name = "reclaim-truncate",
 	.summary = "a file gets shorter while its last page is reclaimed and written",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup_threads_dirty,
 	.program = {reclaim, write_last, truncate_and_look},
@@ -325,6 +329,7 @@ static void reclaim_and_write(unsigned cpu)
 const struct scenario reclaim_two = {
 	.name = "reclaim-two",
 	.summary = "two CPUs reclaim the same pages while the kernel cleans, writes and reads them",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup,
 	.program = {reclaim, clean_and_write, reclaim_and_write},
@@ -366,6 +371,7 @@ static void close_file(unsigned cpu __unused)
 const struct scenario reclaim_closes = {
 	.name = "reclaim-close",
 	.summary = "a file is closed while two CPUs reclaim its pages",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup,
 	.program = {close_file, reclaim_once, reclaim_once},

@@ -64,6 +64,7 @@ static void read_and_write(unsigned cpu)
 const struct scenario swap_writes = {
 	.name = "swap-write",
 	.summary = "anonymous pages go to swap twice while two threads write and read them",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup,
 	.program = {reclaim, write_both, read_and_write},
@@ -88,6 +89,7 @@ static void setup_gone(void)
 const struct scenario swap_reads = {
 	.name = "swap-read",
 	.summary = "pages that are in swap are read in by two threads at once, and go again",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup_gone,
 	.program = {reclaim, read_both, write_both},
@@ -98,6 +100,7 @@ const struct scenario swap_reads = {
 const struct scenario swap_two = {
 	.name = "swap-two",
 	.summary = "two CPUs reclaim the same pages while a third one writes them",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup,
 	.program = {reclaim, write_both, reclaim},
@@ -229,6 +232,7 @@ static void expect_second(void)
 const struct scenario swap_drops = {
 	.name = "swap-drop",
 	.summary = "a page is dropped while it goes to swap and is read in",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup_gone,
 	.program = {reclaim, write_both, drop_first},
@@ -311,6 +315,7 @@ static void duplicate(unsigned cpu)
 const struct scenario swap_dups = {
 	.name = "swap-dup",
 	.summary = "a space is duplicated while its pages go to swap and are written",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup_one_gone,
 	.program = {reclaim, write_both, duplicate},
@@ -371,6 +376,7 @@ static void expect_but_dropped(void)
 const struct scenario swap_drops_shared = {
 	.name = "swap-drop-shared",
 	.summary = "a duplicate drops a page that goes to swap, and the other space writes it",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_duplicate,
 	.program = {reclaim, write_both, drop_duplicate},
@@ -386,6 +392,7 @@ static void destroy(unsigned cpu __unused)
 const struct scenario swap_exits = {
 	.name = "swap-exit",
 	.summary = "a space goes whose pages go to swap, and which its duplicate shares",
+	.weight = 16,
 	.cpus = 3,
 	.setup = setup_duplicate,
 	.program = {reclaim, write_both, destroy},
@@ -435,6 +442,7 @@ static void expect_private(void)
 const struct scenario swap_privates = {
 	.name = "swap-private",
 	.summary = "copies of a file's pages go to swap, and the file's pages go, too",
+	.weight = 4,
 	.cpus = 3,
 	.setup = setup_private,
 	.program = {reclaim, write_private, read_private},
