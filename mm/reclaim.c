@@ -53,11 +53,6 @@ static u32
 
 /* The file that this CPU is at, which cannot be closed. Set under files_lock; NULL: none. */
 static PERCPU(struct object *, reclaims);
-/* Batches that this CPU has begun and ended: odd while pages are in one. */
-static PERCPU(u32, batches);
-/* This CPU waits until another one has ended its batch, or is through with a file. */
-static PERCPU(bool, waits);
-
 struct reclaim {
 	u32 node;
 	u64 want, gone; /* pages */
@@ -71,71 +66,13 @@ struct reclaim {
 	unsigned count;
 };
 
-/* ---- who waits for whom ------------------------------------------------------------------- */
-
-/* What a waiter looks at has changed. It says that it waits, then looks (full barrier in wait_turn()). */
-static void wake_waiters(void)
-{
-	smp_mb(); /* the change before the look at who waits; partner: see above */
-	for_each_online_cpu (cpu)
-		if (load_relaxed(cpu_ptr(cpu, waits)))
-			cpu_wake(cpu);
-}
-
 /* Until that CPU is at another file, or none. */
 static void wait_for_file(unsigned cpu, const struct object *file)
 {
-	store_relaxed(this_cpu_ptr(waits), true);
+	store_relaxed(this_cpu_ptr(reclaim_waits), true);
 	/* Acquire: what it did to the file; pairs with give_back(). */
 	wait_until(load_acquire(cpu_ptr(cpu, reclaims)) != file, "reclaim of a file to be closed");
-	store_relaxed(this_cpu_ptr(waits), false);
-}
-
-void reclaim_blame(const struct page *page)
-{
-	for_each_online_cpu (cpu)
-		if (load_relaxed(cpu_ptr(cpu, batches)) % 2)
-			printk("page %#lx: on its way, by cpu %u\n", page_to_phys(page), cpu);
-}
-
-static void batch_blame(void *theirs)
-{
-	for_each_online_cpu (cpu)
-		if (cpu_ptr(cpu, batches) == theirs)
-			printk("batch: of cpu %u\n", cpu);
-}
-
-/* Until each batch that others have under way is over. False: there is none. */
-static bool wait_for_batches(void)
-{
-	bool waited = false;
-
-	store_relaxed(this_cpu_ptr(waits), true);
-	for_each_online_cpu (cpu) {
-		u32 *theirs = cpu_ptr(cpu, batches), seen = load_relaxed(theirs);
-
-		if (!(seen % 2))
-			continue;
-		/* They want nothing that we hold. Acquire: what they freed; pairs with end_batch(). */
-		wait_until_blame(load_acquire(theirs) != seen, "a batch that is reclaimed",
-				 batch_blame, theirs);
-		waited = true;
-	}
-	store_relaxed(this_cpu_ptr(waits), false);
-	return waited;
-}
-
-void reclaim_batch_begins(void)
-{
-	store_relaxed(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
-}
-
-void reclaim_batch_ended(void)
-{
-	pmm_drain_caches(); /* who waits for the batch cannot reach what lies in ours */
-	/* Release: the frames are free; pairs with the acquire in wait_for_batches(). */
-	store_release(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
-	wake_waiters();
+	store_relaxed(this_cpu_ptr(reclaim_waits), false);
 }
 
 /* ---- files and hands --------------------------------------------------------------------- */
@@ -210,43 +147,10 @@ static void give_back(struct reclaim *r)
 	spin_unlock(&files_lock);
 	/* Release; pairs with the acquire in wait_for_file(), after which the file may go. */
 	store_release(this_cpu_ptr(reclaims), NULL);
-	wake_waiters();
+	reclaim_wake_waiters();
 }
 
 /* ---- who is to go ---------------------------------------------------------------------------- */
-
-struct aging {
-	const struct page *page;
-	bool accessed;
-};
-
-/* CPUs may go on using what they hold: the bit is set again when one walks the tables. */
-static bool age_at(struct area *area, vaddr_t va, void *arg)
-{
-	struct pt_pos pos = pgwalk_find(area->aspace->root, va, 0);
-	struct aging *aging = arg;
-
-	if (pos.level)
-		return true;
-	spin_lock(pt_lock_of(pos.ptep));
-	pte_t pte = pte_load(pos.ptep);
-
-	if (pte_is_present(pte) && pte_pa(pte, 0) == page_to_phys(aging->page) &&
-	    pte_is_accessed(pte)) {
-		pt_change(pos.ptep, pte_mk_old);
-		aging->accessed = true;
-	}
-	spin_unlock(pt_lock_of(pos.ptep));
-	return true;
-}
-
-bool reclaim_was_accessed(const struct page *page)
-{
-	struct aging aging = {.page = page};
-
-	rmap_walk(page, age_at, &aging);
-	return aging.accessed;
-}
 
 /*
  * Somebody but its file, its mappings and us has a reference: a fault that is about to map it, a
@@ -441,7 +345,7 @@ u64 reclaim_pages(u32 node, u64 want)
 		go_round(&r);
 		if (files_first && r.gone < r.want)
 			r.gone += reclaim_anonymous(node, r.want - r.gone);
-	} while (!r.gone && wait_for_batches() && --tries);
+	} while (!r.gone && reclaim_wait_for_batches() && --tries);
 	return r.gone;
 }
 

@@ -14,6 +14,13 @@ bool reclaim_was_accessed(const struct page *page);
 void reclaim_batch_begins(void);
 void reclaim_batch_ended(void);
 
+/* This CPU waits until another one has ended its batch, or is through with a file. */
+extern PERCPU_DECLARE(bool, reclaim_waits);
+/* What a waiter looks at has changed: wake who waits. */
+void reclaim_wake_waiters(void);
+/* Until each batch that others have under way is over. False: there is none. */
+bool reclaim_wait_for_batches(void);
+
 /* A page was taken down. As Linux does on x86-64: see unmap_as_linux() in mm/migrate.c. */
 static inline void reclaim_taken(struct rmap_edit *edit)
 {

@@ -1,0 +1,104 @@
+/* What both parts of reclaim use: who waits for whom, and which pages were accessed. */
+#include <mm/pmm.h>
+#include <mm/reclaim.h>
+#include <mm/reclaim_part.h>
+#include <mm/rmap.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/smp.h>
+
+/* Batches that this CPU has begun and ended: odd while pages are in one. */
+static PERCPU(u32, batches);
+/* This CPU waits until another one has ended its batch, or is through with a file. */
+PERCPU(bool, reclaim_waits);
+
+/* ---- who waits for whom ------------------------------------------------------------------- */
+
+/* What a waiter looks at has changed. It says that it waits, then looks (full barrier in wait_turn()). */
+void reclaim_wake_waiters(void)
+{
+	smp_mb(); /* the change before the look at who waits; partner: see above */
+	for_each_online_cpu (cpu)
+		if (load_relaxed(cpu_ptr(cpu, reclaim_waits)))
+			cpu_wake(cpu);
+}
+
+void reclaim_blame(const struct page *page)
+{
+	for_each_online_cpu (cpu)
+		if (load_relaxed(cpu_ptr(cpu, batches)) % 2)
+			printk("page %#lx: on its way, by cpu %u\n", page_to_phys(page), cpu);
+}
+
+static void batch_blame(void *theirs)
+{
+	for_each_online_cpu (cpu)
+		if (cpu_ptr(cpu, batches) == theirs)
+			printk("batch: of cpu %u\n", cpu);
+}
+
+/* Until each batch that others have under way is over. False: there is none. */
+bool reclaim_wait_for_batches(void)
+{
+	bool waited = false;
+
+	store_relaxed(this_cpu_ptr(reclaim_waits), true);
+	for_each_online_cpu (cpu) {
+		u32 *theirs = cpu_ptr(cpu, batches), seen = load_relaxed(theirs);
+
+		if (!(seen % 2))
+			continue;
+		/* They want nothing that we hold. Acquire: what they freed; pairs with end_batch(). */
+		wait_until_blame(load_acquire(theirs) != seen, "a batch that is reclaimed",
+				 batch_blame, theirs);
+		waited = true;
+	}
+	store_relaxed(this_cpu_ptr(reclaim_waits), false);
+	return waited;
+}
+
+void reclaim_batch_begins(void)
+{
+	store_relaxed(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
+}
+
+void reclaim_batch_ended(void)
+{
+	pmm_drain_caches(); /* who waits for the batch cannot reach what lies in ours */
+	/* Release: the frames are free; pairs with the acquire in wait_for_batches(). */
+	store_release(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
+	reclaim_wake_waiters();
+}
+
+struct aging {
+	const struct page *page;
+	bool accessed;
+};
+
+/* CPUs may go on using what they hold: the bit is set again when one walks the tables. */
+static bool age_at(struct area *area, vaddr_t va, void *arg)
+{
+	struct pt_pos pos = pgwalk_find(area->aspace->root, va, 0);
+	struct aging *aging = arg;
+
+	if (pos.level)
+		return true;
+	spin_lock(pt_lock_of(pos.ptep));
+	pte_t pte = pte_load(pos.ptep);
+
+	if (pte_is_present(pte) && pte_pa(pte, 0) == page_to_phys(aging->page) &&
+	    pte_is_accessed(pte)) {
+		pt_change(pos.ptep, pte_mk_old);
+		aging->accessed = true;
+	}
+	spin_unlock(pt_lock_of(pos.ptep));
+	return true;
+}
+
+bool reclaim_was_accessed(const struct page *page)
+{
+	struct aging aging = {.page = page};
+
+	rmap_walk(page, age_at, &aging);
+	return aging.accessed;
+}
