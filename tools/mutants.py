@@ -62,17 +62,17 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
           ("flush-cpus", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("flush-owed", re.compile(r"mm/gather\.c")),
           ("flush-taken", re.compile(r"mm/gather\.c")),
-          ("reclaim-wake", re.compile(r"mm/(?:reclaim|page_lock)\.c")),
-          ("reclaim-last", re.compile(r"mm/reclaim\.c")),
+          ("reclaim-wake", re.compile(r"mm/(?:reclaim\w*|page_lock)\.c")),
+          ("reclaim-last", re.compile(r"mm/reclaim\w*\.c")),
           ("stage2-shootdown", re.compile(r"mm/(?:gather|tlb_\w+)\.c")),
           ("hint-wake", re.compile(r"mm/(?:hint|scan)\.c")),
           ("object-wake", re.compile(r"mm/object\.c")))
 # With one deviation, for what is looked at again, or kept to one CPU, where two meet in a file's own way.
-ALONE = (("reclaim-truncate", re.compile(r"mm/reclaim\.c")), ("reclaim-migrate", re.compile(r"mm/reclaim\.c")),
+ALONE = (("reclaim-truncate", re.compile(r"mm/reclaim\w*\.c")), ("reclaim-migrate", re.compile(r"mm/reclaim\w*\.c")),
          ("reclaim-protect", re.compile(r"mm/range\.c")), ("dup-migrate", re.compile(r"mm/cow\.c")),
          ("frames-split", re.compile(r"mm/split\.c")))
 # All scenarios of files, for what only they use.
-FILES = re.compile(r"mm/(?:file\w*|clean|cow|dup|dirty|reclaim|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
+FILES = re.compile(r"mm/(?:file\w*|clean|cow|dup|dirty|reclaim\w*|swap\w*|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
 SECOND = re.compile(r"mm/softmmu\.c")  # and of second MMUs, which no scheme changes
 
 # In QEMU: 4 KiB pages and poison, so that staleness shows; the oracle, then only what memory holds.
@@ -122,7 +122,7 @@ def explore(scratch: Scratch, orderings: int, bound: int, checks: list[str] | No
 def races(scratch: Scratch, schemes: tuple[str, ...] = SCHEMES) -> Found:
     """Plain accesses that nothing orders any more: everything a little, the collisions thoroughly."""
     every = [(scheme, "0", "") for scheme in schemes[:2]]
-    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*", "cow-*", "dup-*", "reclaim-*")]:
+    for scheme, bound, scenario in every + [("baseline", "1", name) for name in (*COLLISIONS, "file-*", "cow-*", "dup-*", "reclaim-*", "swap-*")]:
         argv = ["build/host/explore_races", "--stop", "--jobs", "1", "--bound", bound,
                 "--orderings", "3000", "--scheme", scheme]
         code, out = scratch.run(argv + (["--scenario", scenario] if scenario else []))
@@ -160,7 +160,7 @@ def alone(scratch: Scratch, file: str) -> Found:
 
 
 def files(scratch: Scratch, checks: list[str] | None) -> Found:
-    for pattern in "file-*", "cow-*", "dup-*", "reclaim-*":
+    for pattern in "file-*", "cow-*", "dup-*", "reclaim-*", "swap-*":
         found = explore(scratch, 30000, 1, checks, pattern, SCHEMES[:2])
         if found[0]:
             return found

@@ -16,8 +16,8 @@ FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm
          "mm/pmm.c", "mm/pmm_slow.c",
          "mm/split.c", "mm/aspace.c", "mm/change.c", "mm/include/mm/aspace.h",
          "mm/include/mm/migrate_batch.h", "mm/include/mm/takedown.h", "mm/include/mm/change.h", "kernel/include/kernel/cpumask.h",
-         "mm/rules.c", "mm/defer/*.c", "mm/copies.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/dup.c", "mm/reclaim.c",
-         "mm/page_lock.c", "mm/rmap_edit.c",
+         "mm/rules.c", "mm/defer/*.c", "mm/copies.c", "mm/file*.c", "mm/clean.c", "mm/dirty.c", "mm/cow.c", "mm/dup.c",
+         "mm/reclaim*.c", "mm/swap*.c", "mm/page_lock.c", "mm/rmap_edit.c",
          "mm/store*.c", "mm/include/mm/page_lock.h", "mm/include/mm/slot.h", "mm/include/mm/object.h")
 
 
@@ -122,7 +122,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
                                                r"atomic_\1_acquire(")),
     ("barrier of an atomic weakened", relaxed_bits),
     ("wait left out", statements(r"wait_until\w*|migration_wait|wait_for_scan|spin_until\w*")),
-    ("wake left out", statements(r"cpu_wake|wake_waiters|migration_wake|migration_want")),
+    ("wake left out", statements(r"cpu_wake|reclaim_wake_waiters|wake_waiters|migration_wake|migration_want")),
     ("mask not updated", statements(r"cpumask_(?:un)?set(?:_atomic)?")),
     ("mask not collected", replaced(r"(?<=\t)bits \|= load_relaxed\([^;]+;", ";")),
     ("mask not looked at", replaced(r"load_relaxed\(&ctx->mask\.bits\[0\]\) != 1UL << cpu_id\(\) % 64",
