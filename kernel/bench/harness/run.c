@@ -5,6 +5,7 @@
 #include <kernel/panic.h>
 #include <kernel/string.h>
 #include <mm/aspace.h>
+#include <mm/reclaim.h>
 #include <mm/scheme.h>
 #include "keep.h"
 #include "noise.h"
@@ -212,7 +213,9 @@ int bench_measure(struct bench *b)
 		b->pmu_why = "this workload has no measured part to count around";
 	b->workload->teardown(b);
 	aspace_load(NULL);
+	reclaim_background(false); /* what it holds just now is not lost */
 	after = bench_memory_in_use();
+	reclaim_background(true);
 	after = after > used + samples ? after - used - samples : 0;
 	b->leaked = b->params.keep && keep_claim(after) ? 0 : after;
 	return rc;
