@@ -168,8 +168,9 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 {
 	dst->object = src->object;
 	dst->index = src->index;
-	dst->mapcount = mappings;
 	dst->last = src->last;
+	/* Release: what it is; pairs with the acquire in reclaim's is_mapped(). */
+	store_release(&dst->mapcount, mappings);
 	u32 keep = load_relaxed(&src->flags) & (PG_DIRTY | PG_EXCLUSIVE);
 
 	if (unlikely(keep)) /* nobody marks it any more: it is frozen */

@@ -281,7 +281,7 @@ void pmm_drain_caches(void)
 
 /* ---- allocation ---------------------------------------------------------- */
 
-/* A free block becomes a page in use. Release is not needed: nobody can find it yet. */
+/* A free block becomes a page in use. */
 static inline struct page *take(struct page *page)
 {
 	store_relaxed(&page->state, (u8)PAGE_USED);
@@ -290,7 +290,8 @@ static inline struct page *take(struct page *page)
 	page->object = NULL;
 	page->mapcount = 0;
 	page->unmap = 0;
-	store_relaxed(&page->refs, PAGE_REF);
+	/* Release: all this; pairs with page_get() of reclaim, which comes to frames by their number. */
+	store_release(&page->refs, PAGE_REF);
 	return page;
 }
 
@@ -501,5 +502,5 @@ void pmm_node_stats(u32 node, struct pmm_node_stats *stats)
 		stats->free_blocks[o] = n->free[o].count + n->unpaid[o].count;
 	spin_unlock(&n->lock);
 	for_each_online_cpu (cpu)
-		stats->cached += load_relaxed(&(*cpu_ptr(cpu, pmm_caches))[node].count);
+		stats->cached += load_guess(&(*cpu_ptr(cpu, pmm_caches))[node].count);
 }

@@ -292,13 +292,21 @@ static bool take_down(struct sweep *s, struct page *page)
 	return false;
 }
 
+/* Acquire: what a page is that has mappings; pairs with the release in replace_in_object(), and with who maps it first. */
+static bool is_mapped(const struct page *page)
+{
+	return load_acquire(&page->mapcount);
+}
+
 static void look_at(struct sweep *s, struct page *page)
 {
-	/* Plain, not ordered in any way: of most frames this is all, and it is a guess. */
-	if (page->state != PAGE_USED || page->node != s->node || !page->mapcount)
+	/* Of most frames this is all. They may be anybody's. */
+	if (load_guess(&page->state) != PAGE_USED || load_guess(&page->node) != s->node ||
+	    !load_guess(&page->mapcount))
 		return;
 	begin_look(page);
-	if (page_get(page, PAGE_REF) && (!page_isolate(page) || !take_down(s, page)))
+	if (page_get(page, PAGE_REF) &&
+	    (!is_mapped(page) || !page_isolate(page) || !take_down(s, page)))
 		page_put(page, PAGE_REF);
 	end_look();
 }

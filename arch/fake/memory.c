@@ -73,6 +73,19 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 	return fake_view_load(p, fake_raw_load(p, size), order != FAKE_RELAXED);
 }
 
+u64 fake_guess(const void *p, unsigned size)
+{
+	u64 value;
+
+	if (!fake_live || is_transparent(p))
+		return fake_raw_load(p, size);
+	fake_point_at(1, fake_place_of(p));
+	if (!fake_self->store_count || !fake_store_forwarded(p, size, &value))
+		value = fake_raw_load(p, size);
+	fake_self->history = fake_mix(fake_self->history, value);
+	return value;
+}
+
 void fake_store(void *p, u64 value, unsigned size, enum fake_order order)
 {
 	if (is_transparent(p)) {
