@@ -9,6 +9,9 @@
 #include <mm/reclaim.h>
 #include <kernel/context.h>
 #include <kernel/printk.h>
+#include <kernel/smp.h>
+
+#define NAP_NS 100000UL /* a batch takes about as long */
 
 static struct context *background; /* NULL: there is no CPU, or no memory, for it */
 static bool away; /* somebody else does its work */
@@ -72,7 +75,10 @@ void reclaim_start(void)
 void reclaim_background(bool on)
 {
 	store_relaxed(&away, !on);
-	/* Acquire: what it did; pairs with the release when it ended. */
-	if (!on && background)
-		wait_until(load_acquire(&background->state) == CONTEXT_DONE, "reclaim to end");
+	/*
+	 * Acquire: what it did; pairs with the release when it ended. Its end wakes nobody, as hardly ever somebody
+	 * waits for it: so this looks again and again.
+	 */
+	while (!on && background && load_acquire(&background->state) != CONTEXT_DONE)
+		wait_nap(NAP_NS);
 }

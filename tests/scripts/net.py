@@ -265,10 +265,10 @@ def network_code() -> tuple[int, int, int, int]:
         return [(int(at, 16), int(size, 16), name) for at, size, name in re.findall(r"^(\w+) (\w+) [tT] (\w+)$", listed, re.M)]
 
     whole = symbols(s.out / "tarry.debug")
-    first = {name for _, _, name in symbols(s.out / "obj/kernel/drivers/pci.c.o")}
-    i = next(i for i, (_, _, name) in enumerate(whole) if name == "pci_find")
-    while whole[i - 1][2] in first:
-        i -= 1
+    # Its objects lie behind all others. What is static has no name of its own.
+    names = {name for folder in ("drivers/net", "net") for path in (s.out / "obj/kernel" / folder).glob("*.o")
+             for name in re.findall(r"^\w+ T (\w+)$", subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout, re.M)}
+    i = next(i for i, (_, _, name) in enumerate(whole) if name in names)
     start = next((at, at + size) for at, size, name in whole if name == "start_network")
     return whole[i][0], max(at + size for at, size, _ in whole[i:]), *start
 
