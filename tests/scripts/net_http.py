@@ -26,7 +26,7 @@ COUNTER = re.compile(r"tarry_(\w+)_total (\d+)")
 
 def ask(port: int, path: str, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, dict[str, str], str]:
     """Status, headers, body of one request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
@@ -146,7 +146,7 @@ def refused(port: int) -> None:
 
 def kept(port: int) -> None:
     """One connection for several requests, also when they come at once."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     lengths = set()
     for _ in range(5):
         connection.request("GET", "/api/v1/counters")
