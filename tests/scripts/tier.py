@@ -7,7 +7,7 @@ The whole comparison, in which the shares are those that are published, is scrip
 from common import Missing, boot, changed, main, records, result, settings
 
 RUNS = {
-    "llm": "bench tier --pages 2048 --reps 1 --schemes like-linux-6.12,luf",
+    "llm": "bench tier --pages 1984 --reps 1 --schemes like-linux-6.12,luf",
     "xsbench": "bench tier --shape xsbench --pages 1024 --accesses 1000 --reps 1 --schemes like-linux-6.12,migrc,luf",
     "anonymous": "bench tier --mapping rw --pages 2048 --accesses 1000 --reps 1 --schemes batch,migrc,luf",
     "spaces": "bench tier --procs 3 --pages 1024 --accesses 1900 --reps 1 --schemes luf,stamp",
