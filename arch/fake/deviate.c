@@ -141,7 +141,8 @@ void fake_deviate(bool waiting)
 
 	while (fake_steps >= p->next_step) {
 		if (p->next == p->count) {
-			act_at_random(waiting);
+			if (chance_may_act()) /* a choice may have filled the plan since */
+				act_at_random(waiting);
 			schedule_next();
 			continue;
 		}

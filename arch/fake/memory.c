@@ -58,6 +58,7 @@ static bool is_transparent(const void *p)
 
 u64 fake_load(const void *p, unsigned size, enum fake_order order)
 {
+	bool orders = order != FAKE_RELAXED && order != FAKE_GUESS;
 	u64 value;
 
 	if (!fake_live || is_transparent(p))
@@ -68,22 +69,11 @@ u64 fake_load(const void *p, unsigned size, enum fake_order order)
 		return value;
 	}
 	fake_touch(p, false);
-	fake_races_uses(p);
-	fake_races_load(fake_place_of(p), order != FAKE_RELAXED);
-	return fake_view_load(p, fake_raw_load(p, size), order != FAKE_RELAXED);
-}
-
-u64 fake_guess(const void *p, unsigned size)
-{
-	u64 value;
-
-	if (!fake_live || is_transparent(p))
-		return fake_raw_load(p, size);
-	fake_point_at(1, fake_place_of(p));
-	if (!fake_self->store_count || !fake_store_forwarded(p, size, &value))
-		value = fake_raw_load(p, size);
-	fake_self->history = fake_mix(fake_self->history, value);
-	return value;
+	if (order != FAKE_GUESS) {
+		fake_races_uses(p);
+		fake_races_load(fake_place_of(p), orders);
+	}
+	return fake_view_load(p, fake_raw_load(p, size), orders);
 }
 
 void fake_store(void *p, u64 value, unsigned size, enum fake_order order)

@@ -15,7 +15,7 @@
  * address in a register of its own on arm64, where plain loads and stores have room for an offset.
  */
 #define load_relaxed(p) ((void)0, *(const volatile __typeof__(*(p)) *)(p))
-/* Of what may be anybody's, written in any way: a value that it had, good for a guess that is looked at again. */
+/* Of memory that others may be writing, in whatever way: a value that it had lately, for a guess that is checked. */
 #define load_guess(p) load_relaxed(p)
 #define store_relaxed(p, v) ((void)(*(volatile __typeof__(*(p)) *)(p) = (v)))
 #define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)

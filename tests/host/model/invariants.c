@@ -217,6 +217,11 @@ static void check_mapped_page(struct pt_pos pos, vaddr_t va)
 	struct page *page = phys_to_page(pte_pa(pte, pos.level));
 
 	frames[pte_pa(pte, pos.level) >> PAGE_SHIFT].entries++;
+	if (!page->object) {
+		fake_fail("frame %#lx at the end: mapped at %#lx, though a page of no object",
+			  page_to_phys(page) >> PAGE_SHIFT, va);
+		return;
+	}
 	if (page->order != (pos.level ? HUGE_ORDER : 0))
 		fake_fail("frame %#lx at the end: of order %u, mapped at level %u",
 			  page_to_phys(page) >> PAGE_SHIFT, page->order, pos.level);

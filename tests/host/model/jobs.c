@@ -55,14 +55,14 @@ static void died(int number)
 	raise(number == SIGPROF ? SIGKILL : number);
 }
 
-static void catch_crashes(void)
+void catch_crashes(void (*handler)(int number))
 {
 	static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGPROF};
 	stack_t stack = {.ss_sp = malloc(SIGNAL_STACK), .ss_size = SIGNAL_STACK};
 
 	sigaltstack(&stack, NULL); /* the stack at hand may be what is broken */
 	for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
-		struct sigaction action = {.sa_handler = died, .sa_flags = SA_ONSTACK};
+		struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
 
 		sigaction(numbers[i], &action, NULL);
 	}
@@ -95,7 +95,7 @@ static void run_job(struct job *job)
 	char err[160];
 
 	mine = job;
-	catch_crashes();
+	catch_crashes(died);
 	still_alive();
 	if (setup_machine(job->variant, job->scenario->cpus, job->scenario->large, job->scheme, err,
 			  sizeof(err))) {

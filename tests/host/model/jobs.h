@@ -46,6 +46,8 @@ extern unsigned job_count;
 #endif
 
 /* ---- jobs.c ---- */
+/* From now on this process calls `handler` for a signal that kills it, on a stack of its own; it is to end it. */
+void catch_crashes(void (*handler)(int number));
 void jobs_init(void);
 /* Does --scenario name it? */
 bool jobs_wanted(const struct scenario *s);

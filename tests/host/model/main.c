@@ -33,7 +33,7 @@
 
 enum { MAX_SCHEMES = 48, SHARE = 95 /* percent of the pairs, for a run of full length */ };
 
-struct options options = {.orderings = 33000, .seed = 1, .bound = 1};
+struct options options = {.orderings = 40000, .seed = 1, .bound = 1};
 
 /* ---- which schemes ------------------------------------------------------------------------ */
 
@@ -309,6 +309,13 @@ static const struct variant *variant_of(const char *name)
 	return NULL;
 }
 
+static void replay_died(int number __unused)
+{
+	printf("step %u: crashes at step %u\n", fake_steps, fake_steps);
+	fflush(stdout);
+	_exit(1);
+}
+
 static int replay(void)
 {
 	char rules[32], scheme_name[48], name[64], err[160];
@@ -322,6 +329,7 @@ static int replay(void)
 	variant = variant_of(rules);
 	if (!scenario || !variant)
 		return refuse("--replay", options.replay, "no such rules or scenario");
+	catch_crashes(replay_died);
 	if (!setup_machine(variant, scenario->cpus, scenario->large, scheme_name, err, sizeof(err)))
 		return refuse("--replay", scheme_name, err);
 	setup_scenario(scenario);

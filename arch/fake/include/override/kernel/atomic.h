@@ -8,13 +8,14 @@
 #include <kernel/types.h>
 #include <arch/barrier.h>
 
-/* FAKE_POINTER: a relaxed load of a pointer, through which later accesses are ordered. */
-enum fake_order { FAKE_RELAXED, FAKE_POINTER, FAKE_ACQUIRE, FAKE_RELEASE, FAKE_FULL };
+/*
+ * FAKE_POINTER: a relaxed load of a pointer, through which later accesses are ordered. FAKE_GUESS: one that
+ * may race with any store.
+ */
+enum fake_order { FAKE_RELAXED, FAKE_GUESS, FAKE_POINTER, FAKE_ACQUIRE, FAKE_RELEASE, FAKE_FULL };
 enum fake_rmw { FAKE_XCHG, FAKE_ADD, FAKE_OR, FAKE_AND };
 
 u64 fake_load(const void *p, unsigned size, enum fake_order order);
-/* As a relaxed load; what wrote it need not be ordered before. */
-u64 fake_guess(const void *p, unsigned size);
 void fake_store(void *p, u64 value, unsigned size, enum fake_order order);
 u64 fake_rmw(void *p, enum fake_rmw op, u64 value, unsigned size, enum fake_order order);
 bool fake_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum fake_order order);
@@ -30,8 +31,7 @@ bool fake_cmpxchg(void *p, void *expected, u64 value, unsigned size, enum fake_o
 #define fake_is_pointer(p) (__builtin_classify_type(*(p)) == 5)
 #define load_relaxed(p)                                                                            \
 	((fake_type(p))fake_load(p, sizeof(*(p)), fake_is_pointer(p) ? FAKE_POINTER : FAKE_RELAXED))
-/* No use of what was written: for who looks for races it is not there. */
-#define load_guess(p) ((fake_type(p))fake_guess(p, sizeof(*(p))))
+#define load_guess(p) ((fake_type(p))fake_load(p, sizeof(*(p)), FAKE_GUESS))
 /* For mutants: what is loaded is only compared, so no later access depends on it, pointer or not. */
 #define load_compared(p) ((fake_type(p))fake_load(p, sizeof(*(p)), FAKE_RELAXED))
 #define store_relaxed(p, v) fake_store(p, (u64)(v), sizeof(*(p)), FAKE_RELAXED)
