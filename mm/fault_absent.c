@@ -8,7 +8,7 @@
 #include <mm/swap.h>
 #include <arch/cpu.h>
 
-/* A page of zeroes takes the place of nothing. NULL: no memory, or the slot's new page is on its way. */
+/* A page of zeroes takes the place of nothing. NULL: no memory, or somebody else's page is there by now, or on its way. */
 static struct page *new_page(const struct area *area, slot_t *slot, u64 index, unsigned order,
 			     bool strict)
 {
@@ -21,7 +21,7 @@ static struct page *new_page(const struct area *area, slot_t *slot, u64 index, u
 	if (object_enter(area->object, index, slot, &old, page))
 		return page;
 	page_put(page, PAGE_REF);
-	return slot_is_page(old) ? slot_page_get(slot, old) : NULL;
+	return NULL;
 }
 
 /* No 2 MiB page is to be had: the area gets small ones here. */
@@ -171,7 +171,8 @@ enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos
 			       .write = area->prot & PROT_WRITE});
 	if (!map_page(f, area, pos, at.slot, page))
 		page_put(page, PAGE_REF);
-	else if (unlikely(!slot_is_none(at.seen)) && load_relaxed(&page->flags) & PG_KEPT)
+	else if (unlikely(!slot_is_none(at.seen)) && /* else it is a new one */
+		 load_relaxed(&page->flags) & PG_KEPT)
 		swap_unkeep(page);
 	/* If somebody else won, the access decides again. */
 	return unlikely(f->throttle) ? FAULT_WAIT : FAULT_DONE;
