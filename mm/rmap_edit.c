@@ -74,8 +74,8 @@ static bool may_be_moving(pte_t pte, const struct page *page)
 {
 	if (!pte_is_migration(pte))
 		return false;
-	/* The frame that the page has left has no object any more. */
-	const struct object *of = load_relaxed(&phys_to_page(pte_pa(pte, 0))->object);
+	/* The frame that the page has left has no object any more. Only compared: it may change just now. */
+	const struct object *of = load_guess(&phys_to_page(pte_pa(pte, 0))->object);
 
 	return !of || of == page->object;
 }
@@ -122,7 +122,8 @@ int rmap_edit_page(struct rmap_edit *e, struct page *page, rmap_edit_fn *fn, voi
 
 struct taking {
 	u32 taken;
-	bool again; /* somebody is about to map it */
+	const pte_t *
+		moving; /* an entry that somebody is about to change to name the page; NULL: none */
 };
 
 /*
@@ -148,7 +149,8 @@ static void take_at(struct rmap_edit *e, const struct rmap_place *at, void *arg)
 	bool cached = aspace_may_be_cached(at->as, at->old), waits = e->waits && cached;
 
 	/* It moved here a moment ago, and this entry still names the frame that it left. */
-	t->again |= at->moves;
+	if (at->moves)
+		t->moving = at->ptep;
 	if (!at->names) {
 		if (aspace_owes(at->as)) /* it may have been mapped here, and not be flushed yet */
 			tlb_gather_add(&e->gather, &at->as->ctx, at->va, 0);
@@ -175,10 +177,12 @@ int rmap_edit_unmap(struct rmap_edit *e, struct page *page, u32 *taken)
 	struct taking t = {0};
 	int err = rmap_edit_page(e, page, take_at, &t);
 
-	while (!err && t.again) {
+	while (!err && t.moving) {
 		rmap_edit_end(e);
-		cpu_relax();
-		t.again = false;
+		/* Without its PTL, which who changes it waits for. The object is held, so its tables stay. */
+		while (may_be_moving(pte_load(t.moving), page))
+			cpu_relax();
+		t.moving = NULL;
 		err = rmap_edit_page(e, page, take_at, &t);
 	}
 	*taken = t.taken;
