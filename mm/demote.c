@@ -128,25 +128,15 @@ static u64 demote_pages(struct demotion *d, u32 node, u64 want)
 	return gone;
 }
 
-/* Is it time, or is it still to go on until so many frames more are free? */
-static bool is_short(u32 node, u64 more)
-{
-	struct pmm_node_stats s;
-
-	pmm_node_stats(node, &s);
-	/* What a deferral holds back can be had by paying. */
-	return s.free + s.quarantined < s.watermark_low + more;
-}
-
 u64 demote_balance(struct demotion *d, unsigned spaces, u32 node)
 {
 	u64 gone = 0, moved = 1;
 
-	if (!is_short(node, 0))
+	if (!pmm_is_short(node, 0))
 		return 0;
 	while (moved) {
 		moved = 0;
-		for (unsigned i = 0; i < spaces && is_short(node, knobs.watermark_gap); i++)
+		for (unsigned i = 0; i < spaces && pmm_is_short(node, knobs.watermark_gap); i++)
 			moved += demote_pages(&d[i], node, RECLAIM_PAGES);
 		gone += moved;
 	}

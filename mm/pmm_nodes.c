@@ -48,6 +48,14 @@ bool pmm_node_has_memory(u32 node)
 	return pmm_nodes[node].total;
 }
 
+bool pmm_is_short(u32 node, u64 more)
+{
+	struct pmm_node_stats s;
+
+	pmm_node_stats(node, &s);
+	return s.free + s.quarantined < s.watermark_low + more;
+}
+
 /* ---- where the frames are -------------------------------------------------- */
 
 enum {

@@ -1,7 +1,7 @@
 /*
- * Reclaim of pages of files; that of anonymous ones is in mm/reclaim_anon.c. Each node has a hand that goes round the slots of all files. A page of the
- * node that somebody has accessed since the hand came by last gets off with the loss of its
- * accessed bits. Others leave, in batches of the knob reclaim_batch:
+ * Reclaim of pages of files; that of anonymous ones is in mm/reclaim_anon.c. Each node has a hand that goes
+ * round the slots of all files. A page of the node that somebody has accessed since the hand came by last gets
+ * off with the loss of its accessed bits. Others leave, in batches of the knob reclaim_batch:
  *
  *   lock and isolate each, mark its slot busy, take its entries down
  *   one flush for all of them
@@ -349,22 +349,13 @@ u64 reclaim_pages(u32 node, u64 want)
 	return r.gone;
 }
 
-/* Is so little free? What a deferral holds back can be had by paying. */
-static bool is_below(u32 node, u64 more)
-{
-	struct pmm_node_stats s;
-
-	pmm_node_stats(node, &s);
-	return s.free + s.quarantined < s.watermark_low + more;
-}
-
 u64 reclaim_balance(u32 node)
 {
 	u64 gone = 0, more = 1;
 
-	if (!is_below(node, 0))
+	if (!pmm_is_short(node, 0))
 		return 0;
-	while (more && is_below(node, knobs.watermark_gap)) {
+	while (more && pmm_is_short(node, knobs.watermark_gap)) {
 		more = reclaim_pages(node, RECLAIM_PAGES);
 		gone += more;
 	}

@@ -81,6 +81,11 @@ const u8 *pmm_fallback_order(u32 node, unsigned *n);
 struct page *pmm_frames_from(u32 node, u64 *pfn, u64 *count);
 /* False: the node has no memory at all. */
 bool pmm_node_has_memory(u32 node);
+/*
+ * Are less than `more` frames free above the node's low watermark? What a deferral holds back counts as free, as it can
+ * be had by paying. Any context but the allocator's own.
+ */
+bool pmm_is_short(u32 node, u64 more);
 
 /*
  * How allocations get frames back from files: reclaim_pages(). Set when everything that needs is there;
