@@ -151,7 +151,7 @@ static int map_kept(const struct area *from, vaddr_t va, struct page *page)
 	if (from->prot & PROT_EXEC)
 		code_sync(page_to_virt(page), PAGE_SIZE);
 	pay(PAY_MAP,
-	    (struct pay_scope){.ctx = &as->ctx, .start = va, .end = va + 1, .write = true});
+	    (struct pay_scope){.ctx = &as->ctx, .start = va, .end = va + PAGE_SIZE, .write = true});
 	page_get(page, PAGE_REF);
 	install(pos, page, from->prot);
 	swap_unkeep(page);
