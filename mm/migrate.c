@@ -169,7 +169,7 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	dst->object = src->object;
 	dst->index = src->index;
 	dst->last = src->last;
-	/* Release: what it is; pairs with the acquire in reclaim's is_mapped(). */
+	/* Release: what it is; partner: look_at() of mm/reclaim_anon.c, by its full barrier. */
 	store_release(&dst->mapcount, mappings);
 	u32 keep = load_relaxed(&src->flags) & (PG_DIRTY | PG_EXCLUSIVE);
 

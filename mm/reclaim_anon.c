@@ -46,10 +46,7 @@ static struct spinlock hands_lock; /* below */
 static u64 hands[MAX_NODES]; /* number of the frame that it looks at next */
 
 u32 reclaim_looks; /* CPUs that are in reclaim_anonymous(); atomic */
-/*
- * The page that this CPU has a reference to, or is about to get one, though its entries may go. Full barrier between this
- * and the reference; partner: reclaim_wait_for_looks().
- */
+/* The page to which this CPU has a reference, or is about to take one, though its entries may go meanwhile. */
 static PERCPU(struct page *, looks_at);
 
 struct sweep {
@@ -67,7 +64,7 @@ struct sweep {
 static void begin_look(struct page *page)
 {
 	store_relaxed(this_cpu_ptr(looks_at), page);
-	smp_mb();
+	smp_mb(); /* before the reference; partner: who drops an entry's reference, and calls reclaim_wait_for_looks() */
 }
 
 /* The reference is dropped; or the page's entries are migration entries, for which others wait. */
@@ -82,7 +79,7 @@ void reclaim_wait_for_looks(void)
 	for_each_online_cpu (cpu) {
 		struct page **theirs = cpu_ptr(cpu, looks_at), *seen = load_relaxed(theirs);
 
-		while (seen && load_acquire(theirs) == seen)
+		while (seen && load_acquire(theirs) == seen) /* pairs with end_look() */
 			cpu_relax();
 	}
 }
@@ -243,7 +240,7 @@ static bool let_go(struct page *page)
 		leave(page, ref);
 	} else {
 		begin_look(page);
-		if (frozen)
+		if (frozen) /* release: what it holds and where it is; pairs with page_get() */
 			store_release(&page->refs, refs);
 		migration_map_shared(page, page, 0);
 	}
@@ -292,12 +289,6 @@ static bool take_down(struct sweep *s, struct page *page)
 	return false;
 }
 
-/* Acquire: what a page is that has mappings; pairs with the release in replace_in_object(), and with who maps it first. */
-static bool is_mapped(const struct page *page)
-{
-	return load_acquire(&page->mapcount);
-}
-
 static void look_at(struct sweep *s, struct page *page)
 {
 	/* Of most frames this is all. They may be anybody's. */
@@ -305,8 +296,9 @@ static void look_at(struct sweep *s, struct page *page)
 	    !load_guess(&page->mapcount))
 		return;
 	begin_look(page);
+	/* What a page is that has mappings: page_isolate() is a full barrier, for the release in replace_in_object(). */
 	if (page_get(page, PAGE_REF) &&
-	    (!is_mapped(page) || !page_isolate(page) || !take_down(s, page)))
+	    (!load_relaxed(&page->mapcount) || !page_isolate(page) || !take_down(s, page)))
 		page_put(page, PAGE_REF);
 	end_look();
 }

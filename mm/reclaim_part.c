@@ -14,10 +14,10 @@ PERCPU(bool, reclaim_waits);
 
 /* ---- who waits for whom ------------------------------------------------------------------- */
 
-/* What a waiter looks at has changed. It says that it waits, then looks (full barrier in wait_turn()). */
 void reclaim_wake_waiters(void)
 {
-	smp_mb(); /* the change before the look at who waits; partner: see above */
+	/* The change before the look at who waits. Partner: wait_turn(), between what a waiter says and its next look. */
+	smp_mb();
 	for_each_online_cpu (cpu)
 		if (load_relaxed(cpu_ptr(cpu, reclaim_waits)))
 			cpu_wake(cpu);
@@ -48,7 +48,7 @@ bool reclaim_wait_for_batches(void)
 
 		if (!(seen % 2))
 			continue;
-		/* They want nothing that we hold. Acquire: what they freed; pairs with end_batch(). */
+		/* They want nothing that we hold. Acquire: what they freed; pairs with reclaim_batch_ended(). */
 		wait_until_blame(load_acquire(theirs) != seen, "a batch that is reclaimed",
 				 batch_blame, theirs);
 		waited = true;
@@ -65,7 +65,7 @@ void reclaim_batch_begins(void)
 void reclaim_batch_ended(void)
 {
 	pmm_drain_caches(); /* who waits for the batch cannot reach what lies in ours */
-	/* Release: the frames are free; pairs with the acquire in wait_for_batches(). */
+	/* Release: the frames are free; pairs with the acquire in reclaim_wait_for_batches(). */
 	store_release(this_cpu_ptr(batches), *this_cpu_ptr(batches) + 1);
 	reclaim_wake_waiters();
 }
