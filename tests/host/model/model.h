@@ -182,14 +182,15 @@ void work_touch(vaddr_t va);
  */
 bool work_file_write(struct object *file, vaddr_t va, unsigned cpu);
 bool work_file_read(struct object *file, vaddr_t va, unsigned cpu, unsigned whose);
+/* A store of two pages, whose accesses are checked. */
+struct store *work_store(void);
 /*
- * A new file of two pages, dirty, that two new spaces map, at MODEL_VA and at MODEL_FAR. CPUs 0 and 1
+ * A new file on it of two pages, dirty, that two new spaces map, at MODEL_VA and at MODEL_FAR. CPUs 0 and 1
  * use the first one, CPU 2 the second. Nothing else may be mapped.
  */
-struct store *work_store(void); /* the one below it, of two pages, whose accesses are checked */
+struct object *work_file(struct aspace **first, struct aspace **second);
 /* The same file in one new space. */
 struct object *work_file_in(const char *name, vaddr_t va, struct aspace **as);
-struct object *work_file(struct aspace **first, struct aspace **second);
 /* Swap is on, with room for all pages of a scenario. fails: it fails once, in the first write. */
 void work_swap(bool fails);
 /* At the end, before contents are looked at: each reference is in one slot; and all that is in swap is read in. */
@@ -202,6 +203,14 @@ void work_expect_synced(void);
 void work_expect_stored(void);
 /* What was done to a page succeeded, or somebody was in the way. */
 void work_expect(const char *what, int err);
+/*
+ * Programs of the two pages at MODEL_VA of the space that is loaded: write both; reclaim them; reclaim them twice, with a
+ * read between; make hint entries twice, with a write between.
+ */
+void work_write_both(unsigned cpu);
+void work_reclaim(unsigned cpu);
+void work_reclaim_and_read(unsigned cpu);
+void work_scan_and_write(unsigned cpu);
 /* Load a CPU's word of a page and check the stamp. False: fault refused. */
 bool work_read(vaddr_t va, unsigned cpu, unsigned whose);
 /* The same as code. False: it may not be executed. */

@@ -91,7 +91,7 @@ static void move(unsigned cpu)
 const struct scenario dup_migrates = {
 	.name = "dup-migrate",
 	.summary = "a space is duplicated while its pages move there and back",
-	.weight = 4,
+	.weight = 6,
 	.cpus = 3,
 	.setup = setup,
 	.program = {duplicate, write_three, move},

@@ -38,11 +38,6 @@ static void expect_stored(void)
 	work_expect_stored();
 }
 
-static void reclaim(unsigned cpu __unused)
-{
-	reclaim_pages(0, PAGES);
-}
-
 static void read_on(unsigned cpu)
 {
 	for (unsigned i = 0; i < 3; i++) {
@@ -67,7 +62,7 @@ const struct scenario owing_elsewhere = {
 		"readers",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, read_on, write_elsewhere},
+	.program = {work_reclaim, read_on, write_elsewhere},
 	.end = expect_stored,
 };
 
@@ -84,7 +79,7 @@ const struct scenario owing_upgrades = {
 	.weight = 3,
 	.cpus = 3,
 	.setup = setup_threads,
-	.program = {reclaim, read_on, read_then_write},
+	.program = {work_reclaim, read_on, read_then_write},
 	.end = expect_stored,
 };
 
@@ -99,7 +94,7 @@ const struct scenario owing_file_writes = {
 	.summary = "a page leaves its file, and is written by the kernel, under its readers",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, read_on, write_by_kernel},
+	.program = {work_reclaim, read_on, write_by_kernel},
 	.end = expect_stored,
 };
 
@@ -134,7 +129,7 @@ const struct scenario owing_references = {
 	.summary = "a page leaves its file while the kernel reads it, and others have it mapped",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, read_on, read_by_kernel},
+	.program = {work_reclaim, read_on, read_by_kernel},
 	.end = expect_stored,
 };
 
@@ -158,7 +153,7 @@ const struct scenario owing_truncates = {
 	.summary = "a file gets shorter after its last page has left it owing",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, read_last, truncate_and_look},
+	.program = {work_reclaim, read_last, truncate_and_look},
 };
 
 static void unmap_and_look(unsigned cpu __unused)
@@ -173,7 +168,7 @@ const struct scenario owing_unmaps = {
 	.summary = "a page is unmapped while it leaves its file owing",
 	.cpus = 3,
 	.setup = setup_threads,
-	.program = {reclaim, read_last, unmap_and_look},
+	.program = {work_reclaim, read_last, unmap_and_look},
 };
 
 /* ---- private mappings ---------------------------------------------------------------------------------- */

@@ -32,21 +32,6 @@ static void setup_clean(void)
 	work_expect("writing back", file_sync(file));
 }
 
-static void reclaim(unsigned cpu)
-{
-	reclaim_pages(0, PAGES);
-	work_read(VA, cpu, 1);
-	reclaim_pages(0, PAGES);
-}
-
-static void write_both(unsigned cpu)
-{
-	work_write(VA, cpu);
-	work_write(VA2, cpu);
-	work_write(VA, cpu);
-	work_read(VA2, cpu, 2);
-}
-
 static void read_far(unsigned cpu)
 {
 	work_read(MODEL_FAR, cpu, 1);
@@ -70,9 +55,10 @@ const struct scenario reclaim_writes = {
 	.summary =
 		"dirty pages are reclaimed twice while they are written in one space and read in "
 		"another",
+	.weight = 6,
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, write_both, read_far},
+	.program = {work_reclaim_and_read, work_write_both, read_far},
 	.end = expect_stored,
 };
 
@@ -89,7 +75,7 @@ const struct scenario reclaim_faults = {
 	.summary = "clean pages are reclaimed twice while they are read and faulted in again",
 	.cpus = 3,
 	.setup = setup_clean,
-	.program = {reclaim, read_both, read_far},
+	.program = {work_reclaim_and_read, read_both, read_far},
 	.end = expect_stored,
 };
 
@@ -107,7 +93,7 @@ const struct scenario reclaim_new_table = {
 	.weight = 4,
 	.cpus = 3,
 	.setup = setup_absent,
-	.program = {reclaim, write_both, read_far},
+	.program = {work_reclaim_and_read, work_write_both, read_far},
 	.end = expect_stored,
 };
 
@@ -117,11 +103,6 @@ static void setup_threads(void)
 {
 	setup_clean();
 	work_load(a, 2);
-}
-
-static void reclaim_once(unsigned cpu __unused)
-{
-	reclaim_pages(0, PAGES);
 }
 
 static void write_until_gone(unsigned cpu)
@@ -142,7 +123,7 @@ const struct scenario reclaim_unmaps = {
 	.summary = "pages are unmapped under a writer while reclaim still owes their flush",
 	.cpus = 3,
 	.setup = setup_threads,
-	.program = {reclaim_once, write_until_gone, unmap_both},
+	.program = {work_reclaim, write_until_gone, unmap_both},
 };
 
 static u32 through; /* with page 2: nobody accesses it any more. Release and acquire */
@@ -168,7 +149,7 @@ const struct scenario reclaim_drops = {
 	.summary = "a page is dropped from a space while reclaim still owes its flush",
 	.cpus = 3,
 	.setup = setup_threads,
-	.program = {reclaim_once, write_last_once, drop_last},
+	.program = {work_reclaim, write_last_once, drop_last},
 	.end = expect_stored,
 };
 
@@ -200,7 +181,7 @@ const struct scenario reclaim_protects = {
 	.summary = "pages become read-only under a writer while reclaim still owes their flush",
 	.cpus = 3,
 	.setup = setup_threads_dirty,
-	.program = {reclaim_once, write_if_allowed, protect_and_drop},
+	.program = {work_reclaim, write_if_allowed, protect_and_drop},
 	.end = expect_stored,
 };
 
@@ -210,19 +191,12 @@ static void setup_scanned(void)
 	setup_threads_dirty();
 }
 
-static void scan_and_write(unsigned cpu)
-{
-	hint_mark(a, VA, VA + PAGES * PAGE_SIZE);
-	work_write(VA, cpu);
-	hint_mark(a, VA, VA + PAGE_SIZE);
-}
-
 const struct scenario reclaim_hints = {
 	.name = "reclaim-hint",
 	.summary = "pages are reclaimed while a scan makes their entries hint entries",
 	.cpus = 3,
 	.setup = setup_scanned,
-	.program = {reclaim_once, write_both, scan_and_write},
+	.program = {work_reclaim, work_write_both, work_scan_and_write},
 	.end = expect_stored,
 };
 
@@ -245,7 +219,7 @@ const struct scenario reclaim_destroys = {
 	.weight = 12,
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, write_both, destroy},
+	.program = {work_reclaim_and_read, work_write_both, destroy},
 	.end = expect_one_space,
 };
 
@@ -271,7 +245,7 @@ const struct scenario reclaim_moves = {
 	.weight = 4,
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim_everywhere, write_both, move_to_and_fro},
+	.program = {reclaim_everywhere, work_write_both, move_to_and_fro},
 	.end = expect_stored,
 };
 
@@ -308,7 +282,7 @@ const struct scenario reclaim_truncates = {
 	.weight = 4,
 	.cpus = 3,
 	.setup = setup_threads_dirty,
-	.program = {reclaim, write_last, truncate_and_look},
+	.program = {work_reclaim_and_read, write_last, truncate_and_look},
 	.end = expect_short,
 };
 
@@ -332,7 +306,7 @@ const struct scenario reclaim_two = {
 	.weight = 3,
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, clean_and_write, reclaim_and_write},
+	.program = {work_reclaim_and_read, clean_and_write, reclaim_and_write},
 	.end = expect_stored,
 };
 
@@ -352,7 +326,7 @@ const struct scenario reclaim_pins = {
 	.summary = "a page is pinned and written by a device while it is reclaimed",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim_once, pin_and_write, read_once},
+	.program = {work_reclaim, pin_and_write, read_once},
 	.end = expect_stored,
 };
 
@@ -374,7 +348,7 @@ const struct scenario reclaim_closes = {
 	.weight = 3,
 	.cpus = 3,
 	.setup = setup,
-	.program = {close_file, reclaim_once, reclaim_once},
+	.program = {close_file, work_reclaim, work_reclaim},
 };
 
 /* Nothing is mapped: whoever closes it waits for nobody but the CPU that reclaims. */
@@ -396,7 +370,7 @@ const struct scenario reclaim_wakes = {
 	.summary = "a file is closed by a CPU that sleeps until its reclaim is over",
 	.cpus = 2,
 	.setup = setup_unmapped,
-	.program = {reclaim_once, close_unmapped},
+	.program = {work_reclaim, close_unmapped},
 };
 
 /* ---- by allocations, which may hold the lock of a space ----------------------------------------------- */
@@ -433,7 +407,7 @@ const struct scenario reclaim_allocates = {
 	.summary = "faults that find no frame reclaim with their space's lock, which others want",
 	.cpus = 3,
 	.setup = setup_short,
-	.program = {reclaim, read_in_turns, protect_twice},
+	.program = {work_reclaim_and_read, read_in_turns, protect_twice},
 	.end = give_back_and_expect_stored,
 };
 

@@ -34,26 +34,6 @@ static void expect_all(void)
 	work_expect_all(a, VA, PAGES);
 }
 
-static void reclaim(unsigned cpu)
-{
-	reclaim_pages(0, PAGES);
-	work_read(VA, cpu, 1);
-	reclaim_pages(0, PAGES);
-}
-
-static void reclaim_once(unsigned cpu __unused)
-{
-	reclaim_pages(0, PAGES);
-}
-
-static void write_both(unsigned cpu)
-{
-	work_write(VA, cpu);
-	work_write(VA2, cpu);
-	work_write(VA, cpu);
-	work_read(VA2, cpu, 2);
-}
-
 static void read_and_write(unsigned cpu)
 {
 	work_read(VA, cpu, 1);
@@ -64,10 +44,10 @@ static void read_and_write(unsigned cpu)
 const struct scenario swap_writes = {
 	.name = "swap-write",
 	.summary = "anonymous pages go to swap twice while two threads write and read them",
-	.weight = 4,
+	.weight = 6,
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, write_both, read_and_write},
+	.program = {work_reclaim_and_read, work_write_both, read_and_write},
 	.end = expect_all,
 };
 
@@ -92,7 +72,7 @@ const struct scenario swap_reads = {
 	.weight = 4,
 	.cpus = 3,
 	.setup = setup_gone,
-	.program = {reclaim, read_both, write_both},
+	.program = {work_reclaim_and_read, read_both, work_write_both},
 	.end = expect_all,
 };
 
@@ -100,10 +80,10 @@ const struct scenario swap_reads = {
 const struct scenario swap_two = {
 	.name = "swap-two",
 	.summary = "two CPUs reclaim the same pages while a third one writes them",
-	.weight = 3,
+	.weight = 10,
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, write_both, reclaim},
+	.program = {work_reclaim_and_read, work_write_both, work_reclaim_and_read},
 	.end = expect_all,
 };
 
@@ -120,9 +100,10 @@ static void setup_failing(void)
 const struct scenario swap_fails = {
 	.name = "swap-fail",
 	.summary = "swap fails to write a page, which is mapped again while threads write it",
+	.weight = 3,
 	.cpus = 3,
 	.setup = setup_failing,
-	.program = {reclaim_once, write_both, read_and_write},
+	.program = {work_reclaim, work_write_both, read_and_write},
 	.end = expect_all,
 };
 
@@ -148,7 +129,7 @@ const struct scenario swap_moves = {
 	.summary = "pages move to and fro while they go to swap from either node",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim_everywhere, write_both, move},
+	.program = {reclaim_everywhere, work_write_both, move},
 	.end = expect_all,
 };
 
@@ -162,7 +143,7 @@ const struct scenario swap_pins = {
 	.summary = "a page is pinned and written by a device while it goes to swap",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim_once, pin_and_write, read_and_write},
+	.program = {work_reclaim, pin_and_write, read_and_write},
 	.end = expect_all,
 };
 
@@ -172,19 +153,12 @@ static void setup_scanned(void)
 	setup();
 }
 
-static void scan(unsigned cpu)
-{
-	hint_mark(a, VA, VA + PAGES * PAGE_SIZE);
-	work_write(VA, cpu);
-	hint_mark(a, VA, VA + PAGE_SIZE);
-}
-
 const struct scenario swap_hints = {
 	.name = "swap-hint",
 	.summary = "pages go to swap while a scan makes their entries hint entries",
 	.cpus = 3,
 	.setup = setup_scanned,
-	.program = {reclaim_once, write_both, scan},
+	.program = {work_reclaim, work_write_both, work_scan_and_write},
 	.end = expect_all,
 };
 
@@ -208,7 +182,7 @@ const struct scenario swap_unmaps = {
 	.summary = "pages are unmapped under a writer while they go to swap",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim, write_until_gone, unmap_both},
+	.program = {work_reclaim_and_read, write_until_gone, unmap_both},
 	.end = work_expect_swapped_in,
 };
 
@@ -232,10 +206,10 @@ static void expect_second(void)
 const struct scenario swap_drops = {
 	.name = "swap-drop",
 	.summary = "a page is dropped while it goes to swap and is read in",
-	.weight = 4,
+	.weight = 6,
 	.cpus = 3,
 	.setup = setup_gone,
-	.program = {reclaim, write_both, drop_first},
+	.program = {work_reclaim_and_read, work_write_both, drop_first},
 	.end = expect_second,
 };
 
@@ -245,7 +219,7 @@ const struct scenario swap_drops_early = {
 	.summary = "a page is dropped while reclaim looks at it for the first time",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim_once, read_both, drop_first},
+	.program = {work_reclaim, read_both, drop_first},
 	.end = expect_second,
 };
 
@@ -263,7 +237,7 @@ const struct scenario swap_protects = {
 	.summary = "pages become read-only under a writer while they go to swap",
 	.cpus = 3,
 	.setup = setup,
-	.program = {reclaim_once, write_until_gone, protect},
+	.program = {work_reclaim, write_until_gone, protect},
 	.end = expect_all,
 };
 
@@ -284,7 +258,7 @@ const struct scenario swap_kept = {
 	.summary = "pages are read in for writers who may not write any more when they are there",
 	.cpus = 3,
 	.setup = setup_gone,
-	.program = {lower, write_once, write_both},
+	.program = {lower, write_once, work_write_both},
 	.end = expect_all,
 };
 
@@ -315,10 +289,10 @@ static void duplicate(unsigned cpu)
 const struct scenario swap_dups = {
 	.name = "swap-dup",
 	.summary = "a space is duplicated while its pages go to swap and are written",
-	.weight = 4,
+	.weight = 6,
 	.cpus = 3,
 	.setup = setup_one_gone,
-	.program = {reclaim, write_both, duplicate},
+	.program = {work_reclaim_and_read, work_write_both, duplicate},
 	.end = expect_all,
 };
 
@@ -352,9 +326,10 @@ static void expect_both(void)
 const struct scenario swap_shared = {
 	.name = "swap-shared",
 	.summary = "pages of a space and its duplicate go to swap while both write them",
+	.weight = 6,
 	.cpus = 3,
 	.setup = setup_duplicate,
-	.program = {reclaim, write_both, use_duplicate},
+	.program = {work_reclaim_and_read, work_write_both, use_duplicate},
 	.end = expect_both,
 };
 
@@ -379,7 +354,7 @@ const struct scenario swap_drops_shared = {
 	.weight = 3,
 	.cpus = 3,
 	.setup = setup_duplicate,
-	.program = {reclaim, write_both, drop_duplicate},
+	.program = {work_reclaim_and_read, work_write_both, drop_duplicate},
 	.end = expect_but_dropped,
 };
 
@@ -395,7 +370,7 @@ const struct scenario swap_exits = {
 	.weight = 16,
 	.cpus = 3,
 	.setup = setup_duplicate,
-	.program = {reclaim, write_both, destroy},
+	.program = {work_reclaim_and_read, work_write_both, destroy},
 	.end = expect_all,
 };
 
@@ -442,10 +417,10 @@ static void expect_private(void)
 const struct scenario swap_privates = {
 	.name = "swap-private",
 	.summary = "copies of a file's pages go to swap, and the file's pages go, too",
-	.weight = 4,
+	.weight = 6,
 	.cpus = 3,
 	.setup = setup_private,
-	.program = {reclaim, write_private, read_private},
+	.program = {work_reclaim_and_read, write_private, read_private},
 	.end = expect_private,
 };
 

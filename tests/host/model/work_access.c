@@ -3,6 +3,8 @@
 
 #include <kernel/atomic.h>
 #include <mm/file.h>
+#include <mm/hint.h>
+#include <mm/reclaim.h>
 
 static u64 same_word; /* of work_make_identical() */
 
@@ -262,4 +264,35 @@ void work_drop_begins(vaddr_t va)
 void work_drop_ended(vaddr_t va)
 {
 	work_history[work_page_here(va)].must_be_new = true;
+}
+
+/* ---- programs of several scenarios, of the two pages at MODEL_VA -------------------------- */
+
+void work_write_both(unsigned cpu)
+{
+	work_write(MODEL_VA, cpu);
+	work_write(MODEL_VA + PAGE_SIZE, cpu);
+	work_write(MODEL_VA, cpu);
+	work_read(MODEL_VA + PAGE_SIZE, cpu, 2);
+}
+
+void work_reclaim(unsigned cpu __unused)
+{
+	reclaim_pages(0, 2);
+}
+
+void work_reclaim_and_read(unsigned cpu)
+{
+	work_reclaim(cpu);
+	work_read(MODEL_VA, cpu, 1);
+	work_reclaim(cpu);
+}
+
+void work_scan_and_write(unsigned cpu)
+{
+	struct aspace *as = container_of(tlb_loaded(), struct aspace, ctx);
+
+	hint_mark(as, MODEL_VA, MODEL_VA + 2 * PAGE_SIZE);
+	work_write(MODEL_VA, cpu);
+	hint_mark(as, MODEL_VA, MODEL_VA + PAGE_SIZE);
 }
