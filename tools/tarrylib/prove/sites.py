@@ -166,7 +166,7 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("owed flush left out", statements(r"owing_begins")),
     ("dirty mark left out", statements(r"page_mark_dirty")),
     ("older frame not looked for", replaced(r"at->names \|\| at->moves", "at->names")),
-    ("older frame not looked for", replaced(r"t->again \|= [^;]+;", ";")),
+    ("older frame not looked for", replaced(r"t->moving = at->ptep;", ";")),
     ("isolation not exclusive", taken_as_true("page_isolate")),
     ("flush not pending", statements(r"hint_flush_begins|hint_flush_ended")),
     ("flush not pending", replaced(r" \|\| load_relaxed\(&\w+->flush_pending\)", "")),
