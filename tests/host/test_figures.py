@@ -120,6 +120,10 @@ def holding() -> None:
         figure = "path.b" if name == "unknown" else "path.a"
         (common.noted if note else common.held)(figure, value)
         equal(f"renewed.{name}", (common._taken["x86_64"][figure], f"x86_64.{figure}" in common._taken.get("noted", {})), (new, note))
+    for name, factor, value, new in (("exact", None, 81.0, 81.0), ("clock", 2.0, 51.0, 100.0), ("clock-changed", 2.0, 49.0, 49.0)):
+        common._several, common._taken = False, {}
+        common.noted("path.a", value, factor)
+        equal(f"noted.{name}", common._taken["x86_64"]["path.a"], new)
     old = DATA["samples"]["s"]
     for name, several, lines, new in (("one-cpu", False, ["$ cmd", "", "pages 101  -1.5 %"], None), ("several", True, ["$ cmd", "", "pages 101  -1.5 %"], old),
                                       ("several-changed", True, ["$ cmd", "", "pages 104  -1.5 %"], None)):

@@ -99,23 +99,25 @@ def note_verdicts(cmd: str, found: list[dict]) -> None:
                 _unjudged.append(f"{cmd}, {record['scheme']}: {unknown} times none")
 
 
-def _take(name: str, value: float, factor: float) -> None:
-    """factor: as figures.kept() takes it."""
+def _take(name: str, value: float, factor: float, differs: bool) -> None:
+    """factor: as figures.kept() takes it, of a figure that differs from run to run."""
     new, arch = figures.rounded(value), settings().arch
-    if RENEWAL and _several:
+    if RENEWAL and differs:
         new = figures.kept(new, figures.read(ROOT).get(arch, {}).get(name), factor)
     _taken.setdefault(arch, {})[name] = new
 
 
-def noted(name: str, value: float, factor: float = figures.MET) -> None:
-    """A figure for documents that is held by others, or depends on how threads happen to meet; kept if one names it."""
-    _take(name, value, factor)
-    _taken.setdefault("noted", {})[f"{settings().arch}.{name}"] = factor
+def noted(name: str, value: float, factor: float | None = None) -> None:
+    """A figure for documents that is held by others, or differs from run to run: by how threads happen to meet, or, where a factor
+    says how much, by the host's clock. Kept if a document names it.
+    """
+    _take(name, value, factor or figures.MET, _several or factor is not None)
+    _taken.setdefault("noted", {})[f"{settings().arch}.{name}"] = factor or figures.MET
 
 
 def held(name: str, value: float, most: float | None = None) -> None:
     """A figure that may neither grow nor shrink unnoticed, and a limit that is not renewed with it."""
-    _take(name, value, 1 + figures.TOLERANCE / 100)
+    _take(name, value, 1 + figures.TOLERANCE / 100, _several)
     new, limit = figures.rounded(value), "" if most is None else f", at most {most:,.1f}"
     if RENEWAL:
         result(name, True, f"{new:,}{limit}")
