@@ -121,7 +121,7 @@ SMALL_FILES := kernel/drivers/edu kernel/drivers/iommu kernel/drivers/pci kernel
 	$(addprefix kernel/core/,percpu skew smp copy) $(addprefix kernel/bench/harness/,bench policy series) mm/kmap mm/page_array \
 	$(addprefix kernel/bench/harness/,noise pmu) $(addprefix arch/$(ARCH)/,cpuid litmus noise pmu smp tsc) arch/$(ARCH)/geometry arch/$(ARCH)/errata arch/$(ARCH)/exit arch/$(ARCH)/features arch/$(ARCH)/init arch/$(ARCH)/svm
 # Swap, where what counts is the copying of pages.
-SMALL_FILES += mm/pmm_nodes mm/reclaim_anon mm/store_swap mm/swap mm/swap_slot
+SMALL_FILES += mm/pmm_nodes mm/stats mm/reclaim_anon mm/store_swap mm/swap mm/swap_slot
 $(SMALL_FILES:%=$(OBJ)/%.c.o): private CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile

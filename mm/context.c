@@ -138,7 +138,7 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 	ctx->root = root;
 	ctx->gen = 1;
 	ctx->asid_token = 0;
-	ctx->owed = ctx->bcast_gen = 0;
+	ctx->owed = ctx->owes_since = ctx->bcast_gen = 0;
 	ctx->stage2 = NULL;
 	unsigned tried = 0;
 

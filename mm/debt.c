@@ -10,6 +10,12 @@
 
 /* 4 KiB frames that all deferrals hold back: now, and at most so far. Atomic, as each list has its own lock. */
 static u64 held_now, held_most;
+/*
+ * For their integral over time: changes that were noted, in sum, and each times its moment. Both wrap, differences
+ * of the integral do not. A CPU notes what has changed once in a call, as reading a clock for each frame would cost more.
+ */
+static u64 noted, noted_moments;
+static PERCPU(u64, held_changed); /* not noted yet */
 
 /* So many frames more (or fewer) are held. */
 static void count_held(s64 pages)
@@ -17,6 +23,7 @@ static void count_held(s64 pages)
 	u64 now = atomic_fetch_add_relaxed(&held_now, (u64)pages) + (u64)pages;
 	u64 most = load_relaxed(&held_most);
 
+	*this_cpu_ptr(held_changed) += (u64)pages;
 	/* Nothing depends on the order of this figure; acquire is the weakest exchange there is. */
 	while (pages > 0 && now > most && !atomic_cmpxchg_acquire(&held_most, &most, now))
 		; /* somebody else raised it: `most` is theirs now */
@@ -27,6 +34,22 @@ static void count_held_pages(struct debts *d, s64 pages)
 {
 	store_relaxed(&d->held_pages, d->held_pages + (u64)pages);
 	count_held(pages);
+}
+
+void debts_note_held(void)
+{
+	u64 change = *this_cpu_ptr(held_changed);
+
+	if (!change)
+		return;
+	*this_cpu_ptr(held_changed) = 0;
+	atomic_fetch_add_relaxed(&noted, change);
+	atomic_fetch_add_relaxed(&noted_moments, change * cycles_now());
+}
+
+u64 debts_held_integral(u64 now)
+{
+	return load_relaxed(&noted) * now - load_relaxed(&noted_moments);
 }
 
 u64 debts_held_max(void)
@@ -65,6 +88,7 @@ void debts_owe(struct debts *d, struct tlb_context *ctx)
 		count(debts_created);
 		*word |= bit;
 		d->owing_count++;
+		ctx->owes_since = cycles_now();
 	}
 	spin_unlock(&d->lock);
 	deferral_tick_later();
@@ -168,6 +192,7 @@ struct page *debts_take(struct debts *d, u32 node, unsigned order)
 	if (!page)
 		return NULL;
 	left_quarantine(d, page);
+	debts_note_held();
 	store_relaxed(&page->state, (u8)PAGE_USED);
 	store_relaxed(&page->flags, 0U); /* as in pmm_alloc() */
 	page->unmap = 0;
@@ -204,11 +229,14 @@ static void flush_owing(const u64 *owing)
 	struct tlb_context *ctx, *last = NULL;
 	struct cpumask cpus;
 	unsigned at = 0, contexts = 0, skipped = 0;
+	u64 now = cycles_now();
 
 	cpumask_clear(&cpus);
 	tlb_contexts_hold();
-	for (; (ctx = next_owing(owing, &at)); last = ctx, contexts++)
+	for (; (ctx = next_owing(owing, &at)); last = ctx, contexts++) {
+		this_cpu_ptr(mm_counters)->age[stats_bucket(now - ctx->owes_since)]++;
 		skipped += tlb_owing_cpus(ctx, load_relaxed(&ctx->owed), knobs.defer_skip, &cpus);
+	}
 	if (cpumask_empty(&cpus))
 		count_add(debts_settled, contexts);
 	else if (contexts == 1)
@@ -234,6 +262,7 @@ static void free_held(struct debts *d, struct page *page)
 void debts_free(struct debts *d, struct page *frames)
 {
 	free_held(d, frames);
+	debts_note_held();
 }
 
 void debts_free_owing(struct page *page, u64 debt)
@@ -317,6 +346,7 @@ u64 debts_pay_since(struct debts *d, u64 begun)
 	for (u32 node = 0; node < MAX_NODES; node++)
 		for (unsigned large = 0; large < 2; large++)
 			free_held(d, bill.held[node][large]);
+	debts_note_held();
 	write_unlock(&d->payer);
 	return bill.owed;
 }

@@ -4,6 +4,7 @@
 #include <mm/migrate_batch.h>
 #include <mm/numa.h>
 #include <mm/stats.h>
+#include <arch/cpu.h>
 #include <kernel/context.h>
 #include <kernel/panic.h>
 #include <kernel/spinlock.h>
@@ -197,24 +198,32 @@ void deferral_use(const struct deferral *wanted)
 		smp_call(&cpu_online, start_tick, NULL);
 }
 
-/* Count debts that were paid, by event. */
-static void count_paid(enum pay_event why, u64 paid)
+/* Count debts that were paid, by event, and what their payer has waited since he began. */
+static void count_paid(enum pay_event why, u64 paid, u64 began)
 {
+	u64 took = cycles_now() - began;
+
 	if (!paid)
 		return;
+	count_add(wait_paid, took);
+	this_cpu_ptr(mm_counters)->paid[stats_bucket(took)]++;
 	count_add(debts_forced, paid);
 	this_cpu_ptr(mm_counters)->forced[why] += paid;
 }
 
 void pay_now(enum pay_event why, struct pay_scope scope)
 {
+	u64 began = cycles_now();
+
 	ASSERT_MAY_WAIT();
-	count_paid(why, load_relaxed(&deferral->pay)(why, &scope));
+	count_paid(why, load_relaxed(&deferral->pay)(why, &scope), began);
 }
 
 void deferral_frames_leave(struct page *first, u64 count)
 {
-	count_paid(PAY_LEAVE, load_relaxed(&deferral->frames_leave)(first, count));
+	u64 began = cycles_now();
+
+	count_paid(PAY_LEAVE, load_relaxed(&deferral->frames_leave)(first, count), began);
 }
 
 bool deferral_is_for(const struct page *src)

@@ -1,8 +1,16 @@
 /* Counters of all CPUs, summed when somebody asks. */
 #include <mm/stats.h>
+#include <kernel/clock.h>
 #include <kernel/string.h>
 
 PERCPU(struct mm_counters, mm_counters);
+
+unsigned stats_bucket(u64 cycles)
+{
+	u64 ns = MAX(cycles_to_ns(cycles), 1UL);
+
+	return MIN(63U - (unsigned)__builtin_clzl(ns), TIME_BUCKETS - 1U);
+}
 
 void mm_counters_read(struct mm_counters *sum)
 {

@@ -14,6 +14,8 @@ RUNS = {
 }
 LONG = {"llm": "set watermark_gap=512; bench tier --shape llm --threads 3 --schemes baseline,like-linux-6.12,batch,migrc,luf,stamp"}
 TURNS = 5  # of each fast frame, at least
+SAMPLE_ONE_IN = 16  # accesses, before which an allocation is timed
+WAITED = 10  # times as long as any that nobody has to pay for
 APART = 5.0  # percent between schemes, at most
 # In the short run whole files are in memory or not as one page more or less was free, and are promoted or read in.
 SAME = {"short": ("pages_demoted",), "long": ("pages_promoted", "pages_demoted")}
@@ -39,6 +41,33 @@ def check_reads(name: str, found: list[dict]) -> None:
                f"{counters['oracle_unknown']} of {counters['oracle_checked']} frames without a verdict")
         result(f"{name}.{record['scheme']}.moves", counters["pages_demoted"] > 0,
                f"{counters['pages_promoted']} promoted, {counters['pages_demoted']} demoted")
+        check_times(name, record)
+
+
+def check_times(name: str, record: dict) -> None:
+    """What allocations take, who pays waits, and what is held: each agrees with what was counted for another reason."""
+    tier, counters = record["tier"], record["counters"]
+    forced = counters["debts_forced_by"]
+    who, alloc, holds = f"{name}.{record['scheme']}", tier["alloc_ns"], counters.get("migrc_kept", 0) > 0
+    expected = tier["ops"] / SAMPLE_ONE_IN
+    result(f"{who}.allocs", abs(tier["allocs"] - expected) < 5 * expected ** 0.5 and not tier["allocs_failed"] and
+           0 < alloc["p50"] <= alloc["p99"] <= alloc["max"], f"{tier['allocs']} of about {expected:.0f}: {alloc}, {tier['allocs_failed']} failed")
+    result(f"{who}.payments", sum(tier["paid_ns"]) == tier["payments"] <= counters["debts_forced"] and
+           (tier["payments"] > 0) == (tier["wait_paid_ns"] > 0) == (counters["debts_forced"] > 0),
+           f"{tier['payments']} for {counters['debts_forced']} debts: {forced['leave']} at an exit, {forced['pressure']} under pressure")
+    if record["knobs"]["defer"] in ("migrc", "luf"):  # stamp pays frame by frame: a debt that it has paid for in part is no younger
+        result(f"{who}.ages", sum(tier["debt_age_ns"]) == counters["debts_forced"], f"{tier['debt_age_ns']}")
+    mean, most = tier["held_pages_mean"], counters["held_pages_max"]
+    result(f"{who}.held", 0 < most / 20 < mean < most if holds else mean == most == 0, f"{mean} on an average, {most} at most")
+
+
+def check_waits(found: dict[str, dict]) -> None:
+    """The longest allocation is that of whoever paid, and without a deferral nobody waits."""
+    for scheme, record in found.items():
+        tier = record["tier"]
+        pays = record["counters"]["debts_forced_by"]["leave"] > 0
+        result(f"llm.{scheme}.longest", (tier["alloc_ns"]["max"] > WAITED * found["like-linux-6.12"]["tier"]["alloc_ns"]["max"]) == pays,
+               f"{tier['alloc_ns']}, {tier['payments']} payments")
 
 
 def check_llm(found: dict[str, dict], kind: str) -> None:
@@ -47,6 +76,7 @@ def check_llm(found: dict[str, dict], kind: str) -> None:
         result(f"llm.same.{key}", apart(values) <= APART, f"{values}: {apart(values):.1f} % apart")
     for scheme, record in found.items():
         result(f"llm.{scheme}.turns", record["tier"]["fast_turns"] >= TURNS, f"{record['tier']['fast_turns']}")
+    check_waits({scheme: record for scheme, record in found.items() if scheme in ("like-linux-6.12", "luf")})
     linux, luf = found["like-linux-6.12"], found["luf"]
     for what, now, then in (("shootdowns", luf["counters"]["shootdowns"], linux["counters"]["shootdowns"]),
                             ("asked", asked(luf), asked(linux))):

@@ -98,6 +98,8 @@ struct bench_totals {
 	u64 settle_cycles, settle_ipis, settle_flushes;
 	u64 debts_at_end; /* most frames whose flush was owed when a part ended */
 	u64 held_pages_max; /* most frames held back at any moment of a part */
+	u64 held_integral; /* frames held back times cycles, of so many cycles: */
+	u64 held_cycles;
 	u64 units; /* pages, or what else the headline is per */
 	struct migrate_stats migrate;
 	u64 deferral[DEFERRAL_COUNTERS_MAX]; /* its own counters */

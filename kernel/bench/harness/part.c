@@ -29,6 +29,8 @@ void part_begin(struct bench_part *part)
 	pmu_part_begin(); /* first: it interrupts every CPU */
 	ipi_counts_read(&part->ipis_before);
 	debts_held_max_restart();
+	part->began = cycles_now();
+	part->held_before = debts_held_integral(part->began);
 	mm_counters_read(&part->before);
 	deferral_counters_read(part->deferral_before);
 }
@@ -45,12 +47,13 @@ static void add_deferral_counters(u64 *sum, const u64 *before)
 
 u64 part_end(struct bench_part *part, u64 cycles, struct bench_totals *t)
 {
-	u64 held = deferral->held(), start, took;
+	u64 held = deferral->held(), start, took, end;
 
 	mm_counters_read(&part->middle);
 	start = cycles_now();
 	deferral_settle();
-	took = cycles_now() - start;
+	end = cycles_now();
+	took = end - start;
 	mm_counters_read(&part->after);
 	add_deferral_counters(t->deferral, part->deferral_before);
 	ipi_counts_read(&part->ipis_after);
@@ -66,6 +69,8 @@ u64 part_end(struct bench_part *part, u64 cycles, struct bench_totals *t)
 	t->settle_flushes += flushes(&part->after) - flushes(&part->middle);
 	t->debts_at_end = MAX(t->debts_at_end, held);
 	t->held_pages_max = MAX(t->held_pages_max, debts_held_max());
+	t->held_integral += debts_held_integral(end) - part->held_before;
+	t->held_cycles += end - part->began;
 	return took;
 }
 

@@ -17,6 +17,7 @@
 struct bench_part {
 	struct mm_counters before, middle, after;
 	struct ipi_counts ipis_before, ipis_after;
+	u64 began, held_before; /* cycles, and frames held times those */
 	u64 deferral_before[DEFERRAL_COUNTERS_MAX];
 };
 

@@ -38,6 +38,8 @@ void machine_record_once(void);
 
 /* ---- record_parts.c: the value behind a key, or keys of the record ---- */
 void record_counters(const struct bench_variant *v, struct json *j);
+/* An array; empty buckets at the end are left off. */
+void record_buckets(const u64 *buckets, unsigned n, struct json *j);
 void record_ack(const struct bench_variant *v, bool trusted, struct json *j);
 void record_waits(const struct bench_variant *v, bool trusted, struct json *j);
 void record_phases(const struct bench_variant *v, bool trusted, struct json *j);

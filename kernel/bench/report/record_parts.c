@@ -108,7 +108,7 @@ void record_counters(const struct bench_variant *v, struct json *j)
 
 /* ---- histograms, waits, phases ----------------------------------------------------- */
 
-static void put_buckets(const u64 *buckets, unsigned n, struct json *j)
+void record_buckets(const u64 *buckets, unsigned n, struct json *j)
 {
 	while (n && !buckets[n - 1])
 		n--;
@@ -130,7 +130,7 @@ void record_ack(const struct bench_variant *v, bool trusted, struct json *j)
 	json_object(j);
 	for (unsigned d = 0; d < ACK_DISTANCES; d++) {
 		json_key(j, names[d]);
-		put_buckets(v->totals.mm.ack[d], ACK_BUCKETS, j);
+		record_buckets(v->totals.mm.ack[d], ACK_BUCKETS, j);
 	}
 	json_object_end(j);
 }

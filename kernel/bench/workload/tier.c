@@ -16,6 +16,7 @@
  */
 #include <harness/options.h>
 #include <harness/region.h>
+#include <harness/sums.h>
 #include <harness/workload.h>
 #include <kernel/clock.h>
 #include <kernel/det.h>
@@ -217,7 +218,7 @@ static int start_anew(struct bench *b, struct tier_run *run)
 
 		t->area = &run->area[i % run->areas];
 		t->at = 0;
-		t->rng = b->params.seed + i;
+		t->rng = t->sampler = b->params.seed + i;
 	}
 	return err;
 }
@@ -329,8 +330,17 @@ static void tier_add(struct bench *b, const struct bench_round *round)
 {
 	struct tier_run *run = b->state;
 
-	run->sums[round->variant].ops += round->totals.units;
-	run->sums[round->variant].passes += run->passes;
+	struct tier_sums *sums = &run->sums[round->variant];
+
+	sums->ops += round->totals.units;
+	sums->passes += run->passes;
+	for (unsigned i = 0; i < run->tasks; i++) {
+		const struct tier_task *t = run->task[i];
+
+		words_add(sums->alloc, t->alloc, sizeof(sums->alloc));
+		sums->longest_alloc = MAX(sums->longest_alloc, t->longest_alloc);
+		sums->allocs_failed += t->allocs_failed;
+	}
 }
 
 static void tier_teardown(struct bench *b)

@@ -3,6 +3,7 @@
 
 #include <harness/part.h>
 #include <kernel/json.h>
+#include <kernel/samples.h>
 #include <load/memhog.h>
 #include <mm/demote.h>
 #include <mm/file.h>
@@ -29,6 +30,7 @@ struct tier_task {
 	struct tier_area *area;
 	u64 at; /* llm: the page that is next */
 	u64 rng;
+	u64 sampler; /* the same, for which allocations are timed */
 	struct context *ctx;
 	u32 ready; /* it waits for the round to begin; release/acquire */
 	/* ---- of the round ---- */
@@ -36,11 +38,14 @@ struct tier_task {
 	u64 verified, wrong;
 	u64 ended; /* cycles_now() */
 	u64 waits, longest_wait; /* of its faults, for pages under migration */
+	u64 alloc[HIST_BUCKETS], longest_alloc; /* cycles that an allocation took */
+	u64 allocs_failed;
 };
 
 /* Of a variant's measured rounds. */
 struct tier_sums {
 	u64 ops, passes; /* of the scan */
+	u64 alloc[HIST_BUCKETS], longest_alloc, allocs_failed;
 };
 
 struct tier_run {

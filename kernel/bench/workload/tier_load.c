@@ -8,6 +8,7 @@
 #include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/rng.h>
+#include <kernel/string.h>
 #include <mm/fault.h>
 #include <mm/numa.h>
 #include <mm/pmm.h>
@@ -18,6 +19,7 @@ enum {
 	WORDS = PAGE_SIZE / sizeof(u64),
 	SCANS = 4, /* while the threads access as many pages as there are */
 	LOOK_EVERY = 16, /* accesses between looks at the watermarks */
+	SAMPLE_ONE_IN = 16, /* accesses, before which an allocation is timed */
 	TRIES = 2, /* to demote that began after a thread found too few frames free, at least one of them */
 };
 
@@ -130,6 +132,25 @@ static void wait_for_others(const struct tier_task *t)
 			cpu_relax();
 }
 
+/*
+ * How long does an allocation take here and now? A frame as a fault takes it, given back at once. At random, as
+ * caches empty in step with accesses: so a refill, or a payment, falls on a sample as often as on any allocation.
+ */
+static void time_allocation(struct tier_task *t)
+{
+	u64 start = cycles_now();
+	struct page *page = pmm_alloc(numa_node_of_cpu(t->cpu), 0, 0);
+	u64 took = cycles_now() - start;
+
+	if (!page) {
+		t->allocs_failed++;
+		return;
+	}
+	pmm_free(page);
+	t->alloc[hist_bucket(took)]++;
+	t->longest_alloc = MAX(t->longest_alloc, took);
+}
+
 static void task_main(void *arg)
 {
 	struct tier_task *t = arg;
@@ -146,6 +167,8 @@ static void task_main(void *arg)
 			wait_for_others(t);
 			wait_for_room(run);
 		}
+		if (rng_splitmix64(&t->sampler) % SAMPLE_ONE_IN == 0)
+			time_allocation(t);
 		access_one(t);
 		store_relaxed(&t->done, i + 1);
 		if (run->relax)
@@ -167,7 +190,8 @@ int tier_spawn(struct tier_run *run, u64 ops)
 	for (unsigned i = 0; i < run->tasks; i++) {
 		struct tier_task *t = run->task[i];
 
-		t->done = t->verified = t->wrong = 0;
+		t->done = t->verified = t->wrong = t->longest_alloc = t->allocs_failed = 0;
+		memset(t->alloc, 0, sizeof(t->alloc));
 		store_relaxed(&t->ready, 0);
 		t->ctx = context_spawn(t->cpu, "tier", task_main, t, t->area->as);
 		if (!t->ctx) {

@@ -2,7 +2,10 @@
 #include <kernel/error.h>
 #include <kernel/fixed.h>
 #include <kernel/printk.h>
+#include <kernel/det.h>
+#include <harness/sums.h>
 #include <report/figures.h>
+#include <report/record.h>
 #include <report/table.h>
 #include "tier.h"
 
@@ -12,6 +15,67 @@ enum { TEXT = 24 };
 static u64 turns(const struct bench *b, const struct bench_variant *v)
 {
 	return mul_div_u64(v->totals.mm.pages_demoted, 100, MAX(b->params.pages, 1UL));
+}
+
+static u64 count_allocs(const struct tier_sums *sums)
+{
+	return words_total(sums->alloc, sizeof(sums->alloc));
+}
+
+/* What so many of 1000 do not exceed, in cycles: the upper edge of a bucket, and never more than the longest. */
+static u64 alloc_quantile(const struct tier_sums *sums, unsigned permille)
+{
+	return MIN(hist_quantile(sums->alloc, permille), sums->longest_alloc);
+}
+
+/* As instructions, or in ns, as this run has time. */
+static u64 time_of(u64 cycles)
+{
+	return bench_time_per(cycles, 1, 0);
+}
+
+static void put_alloc(const struct bench *b, const struct tier_sums *sums, struct json *j)
+{
+	json_key(j, "allocs"), json_u64(j, count_allocs(sums));
+	json_key(j, "allocs_failed"), json_u64(j, sums->allocs_failed);
+	json_key(j, "alloc_ns");
+	if (!bench_waits_shown(b)) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	json_key(j, "p50"), json_u64(j, bench_ns_per(alloc_quantile(sums, 500), 1, 0));
+	json_key(j, "p99"), json_u64(j, bench_ns_per(alloc_quantile(sums, 990), 1, 0));
+	json_key(j, "max"), json_u64(j, bench_ns_per(sums->longest_alloc, 1, 0));
+	json_object_end(j);
+}
+
+/* What was held back on an average, in hundredths of a frame. */
+static u64 held_mean(const struct bench_totals *t)
+{
+	return mul_div_u64(t->held_integral, 100, MAX(t->held_cycles, 1UL));
+}
+
+/* Bucket i counts those of 2^i to 2^(i+1)-1 ns, as in ack_ns. */
+static void put_times(const char *key, const u64 *buckets, bool shown, struct json *j)
+{
+	json_key(j, key);
+	if (shown)
+		record_buckets(buckets, TIME_BUCKETS, j);
+	else
+		json_null(j);
+}
+
+static void put_debts(const struct bench *b, const struct bench_totals *t, struct json *j)
+{
+	bool shown = bench_waits_shown(b);
+
+	json_key(j, "held_page_ns"), json_u64(j, bench_ns_per(t->held_integral, 1, 0));
+	json_key(j, "held_pages_mean"), json_fixed(j, (s64)held_mean(t), 2);
+	json_key(j, "payments"), json_u64(j, words_total(t->mm.paid, sizeof(t->mm.paid)));
+	json_key(j, "wait_paid_ns"), json_u64(j, bench_ns_per(t->mm.wait_paid, 1, 0));
+	put_times("paid_ns", t->mm.paid, shown, j);
+	put_times("debt_age_ns", t->mm.age, shown, j);
 }
 
 void tier_record(struct bench *b, unsigned variant, struct json *j)
@@ -27,6 +91,8 @@ void tier_record(struct bench *b, unsigned variant, struct json *j)
 	json_key(j, "scans"), json_u64(j, run->sums[variant].passes);
 	json_key(j, "pages_reclaimed"), json_u64(j, v->totals.mm.reclaimed);
 	json_key(j, "fast_turns"), json_fixed(j, (s64)turns(b, v), 2);
+	put_alloc(b, &run->sums[variant], j);
+	put_debts(b, &v->totals, j);
 }
 
 /* By how much there are fewer (or more) than under like-than-6.12. */
@@ -57,6 +123,40 @@ static void print_row(const struct bench *b, unsigned i, int than)
 	kprintf(" %8lu %8lu\n", c->forced[PAY_LEAVE], v->totals.held_pages_max);
 }
 
+static void print_times(const struct bench *b, unsigned i)
+{
+	const struct tier_run *run = b->state;
+	const struct bench_totals *t = &b->variant[i].totals;
+	const struct tier_sums *sums = &run->sums[i];
+	u64 payments = words_total(t->mm.paid, sizeof(t->mm.paid));
+	char text[TEXT];
+
+	fixed_format(text, sizeof(text), (s64)held_mean(t), 2);
+	kprintf("%-*s %7lu %7lu %8lu %8lu %8lu %9lu %9s\n", table_label_width(b),
+		b->variant[i].label, count_allocs(sums), time_of(alloc_quantile(sums, 500)),
+		time_of(alloc_quantile(sums, 990)), time_of(sums->longest_alloc), payments,
+		payments ? time_of(t->mm.wait_paid / payments) : 0, text);
+}
+
+/* What allocations take, and who pays waits. */
+static void times_table(const struct bench *b)
+{
+	const char *unit = det_mode ? "instr" : "ns";
+	const struct table_column columns[] = {
+		{"allocs", "number", 7},   {"p50", unit, 7},	      {"p99", unit, 8},
+		{"longest", unit, 8},	   {"payments", "number", 8}, {"mean wait", unit, 9},
+		{"mean held", "pages", 9},
+	};
+
+	if (!bench_waits_shown(b))
+		return;
+	kprintf("\n");
+	table_heading(b, "allocations", columns, ARRAY_SIZE(columns));
+	for (unsigned i = 0; i < b->variant_count; i++)
+		if (!b->variant[i].skipped[0])
+			print_times(b, i);
+}
+
 void tier_table(struct bench *b)
 {
 	const struct tier_run *run = b->state;
@@ -78,4 +178,5 @@ void tier_table(struct bench *b)
 			print_row(b, i, than);
 	kprintf("turns: how often the fast frames were given up for other pages; leaving: debts "
 		"that allocations paid\n");
+	times_table(b);
 }

@@ -95,5 +95,12 @@ bool debts_are_paid(const struct debts *d, u64 begun);
 u64 debts_held(const struct debts *d);
 /* Largest number of 4 KiB frames that all deferrals together held at one time since the last restart. */
 u64 debts_held_max(void);
+/* For the integral: what this CPU holds more, or fewer, it does from now on. After each call to migrate. Task context. */
+void debts_note_held(void);
+/*
+ * Frames held, times cycles, up to now; a difference over a time is their integral. Nobody holds or pays meanwhile:
+ * what a CPU holds counts from the end of the call to migrate in which it came.
+ */
+u64 debts_held_integral(u64 now);
 /* Begin anew: the maximum is what is held now. Nobody holds or pays meanwhile. */
 void debts_held_max_restart(void);

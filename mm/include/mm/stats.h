@@ -82,6 +82,10 @@
 	X(guest_exits_interrupt) /* or for another interrupt of the host, */                         \
 	X(guest_exits_call) /* or because it called */
 
+enum {
+	TIME_BUCKETS = 40
+}; /* by powers of two, from 1 ns to nine minutes; longer ones are in the last */
+
 struct mm_counters {
 #define X(name) u64 name;
 	MM_COUNTERS(X)
@@ -89,12 +93,17 @@ struct mm_counters {
 	u64 failed[8]; /* pages that could not be moved, by enum migrate_reason */
 	u64 forced[PAY_EVENT_COUNT]; /* debts paid, by event; their sum is debts_forced */
 	u64 wait_initiator, wait_faulter, wait_allocator, target_stolen; /* cycles */
+	u64 wait_paid; /* cycles: of wait_* those that whoever paid spent in it, whatever the event */
 	u64 ack[ACK_DISTANCES][ACK_BUCKETS];
+	u64 paid[TIME_BUCKETS]; /* how long payments took, */
+	u64 age[TIME_BUCKETS]; /* and how old debts were as their payment began: see debts_pay() */
 };
 extern PERCPU_DECLARE(struct mm_counters, mm_counters);
 
 #define count(name) (this_cpu_ptr(mm_counters)->name++)
 #define count_add(name, n) (this_cpu_ptr(mm_counters)->name += (n))
 
+/* The bucket of a duration: i has those from 2^i to 2^(i+1)-1 ns. */
+unsigned stats_bucket(u64 cycles);
 /* Sum over all CPUs. */
 void mm_counters_read(struct mm_counters *sum);

@@ -371,6 +371,15 @@ TEST(debts_are_paid_at_each_event)
 	}
 }
 
+static u64 sums_of(const u64 buckets[TIME_BUCKETS])
+{
+	u64 sum = 0;
+
+	for (unsigned i = 0; i < TIME_BUCKETS; i++)
+		sum += buckets[i];
+	return sum;
+}
+
 /* The most that was held at one moment, whether or not it was paid since. */
 TEST(frames_held_are_counted_at_their_peak)
 {
@@ -385,6 +394,54 @@ TEST(frames_held_are_counted_at_their_peak)
 	CHECK_EQ(debts_held_max(), 2);
 	debts_held_max_restart();
 	CHECK_EQ(debts_held_max(), 0);
+	aspace_destroy(as);
+	scheme_restore();
+}
+
+/* How much it adds up to, and how old the debt was: a clock that we set says so exactly. */
+TEST(frames_held_are_counted_over_time)
+{
+	enum {
+		LONG = 1000,
+		BUCKET = 19
+	}; /* steps of the clock, a microsecond each: 2^19 ns and more */
+	vaddr_t va;
+	struct aspace *as = moved_with_debts("batch+defer=skeleton", &va);
+	struct mm_counters before = *host_counters(0);
+	u64 start = cycles_now(), first = debts_held_integral(start);
+
+	CHECK(as);
+	fake_steps += LONG;
+	CHECK_EQ(debts_held_integral(cycles_now()) - first, 2 * LONG);
+	deferral_settle();
+	u64 paid = cycles_now(), most = debts_held_integral(paid);
+
+	CHECK(most - first >= 2 * LONG && most - first <= 2 * (paid - start));
+	fake_steps += LONG;
+	CHECK_EQ(debts_held_integral(cycles_now()), most);
+	CHECK_EQ(host_counters(0)->age[BUCKET], before.age[BUCKET] + 1);
+	CHECK_EQ(sums_of(host_counters(0)->age), sums_of(before.age) + 1);
+	CHECK_EQ(sums_of(host_counters(0)->paid), sums_of(before.paid) + 1);
+	CHECK_EQ(host_counters(0)->wait_paid - before.wait_paid, paid - start - LONG);
+	aspace_destroy(as);
+	scheme_restore();
+}
+
+/* Who finds nothing to pay has waited for nothing, and no debt was old. */
+TEST(nothing_is_counted_where_nothing_is_owed)
+{
+	vaddr_t va;
+	struct aspace *as = moved_with_debts("batch+defer=skeleton", &va);
+
+	CHECK(as);
+	deferral_settle();
+	struct mm_counters before = *host_counters(0);
+
+	fake_steps += 1000;
+	deferral_settle();
+	CHECK_EQ(sums_of(host_counters(0)->age), sums_of(before.age));
+	CHECK_EQ(sums_of(host_counters(0)->paid), sums_of(before.paid));
+	CHECK_EQ(host_counters(0)->wait_paid, before.wait_paid);
 	aspace_destroy(as);
 	scheme_restore();
 }
