@@ -74,6 +74,15 @@ const struct arm64_erratum arm64_errata[] = {
 	/* Switching translation off while instructions are fetched ahead: an ISB is before it. */
 	{"E1041", FALKOR_1, CURE_BUILT_IN},
 	{"E1041", CORE(0x51c00), ALL, CURE_BUILT_IN}, /* Falkor */
+	/* A guessed AT instruction may walk by registers of two guests: walks are off while they change. */
+	{"1165522", CORE(0x41d0b), 0x00, 0x20, CURE_BUILT_IN}, /* Cortex-A76 */
+	{"1319367", CORE(0x41d08), ALL, CURE_BUILT_IN}, /* Cortex-A72 */
+	{"1319537", CORE(0x41d07), ALL, CURE_BUILT_IN}, /* Cortex-A57 */
+	{"1530923", CORE(0x41d05), 0x00, 0x20, CURE_BUILT_IN}, /* Cortex-A55 */
+	{"1530923", CORE(0x51805), 0xde, 0xde, CURE_BUILT_IN}, /* Kryo 4xx Silver */
+	{"1530924", CORE(0x41d03), ALL, CURE_BUILT_IN}, /* Cortex-A53 */
+	/* A fault of stage 2 may be told of as one of stage 1, and its address is unknown: FAR_EL2 is used alone. */
+	{"834220", CORE(0x41d07), 0x00, 0x12, CURE_BUILT_IN}, /* Cortex-A57 */
 	/* Writing HCR_EL2 may spoil translations in progress: a DSB is before it, an ISB behind. */
 	{"AC04_CPU_23", CORE(0xc0ac4), ALL, CURE_BUILT_IN}, /* AmpereOne A */
 

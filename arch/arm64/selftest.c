@@ -182,9 +182,9 @@ TEST(arm64, the_stub_at_el2_answers)
 {
 	if (arm64_entry_el != 2)
 		SKIP("entered at EL1");
-	EXPECT_EQ(hyp_call(99, 0), -1);
-	EXPECT_EQ(hyp_call(HYP_SET_VECTORS, image_to_phys(hyp_stub_vectors)), 0);
-	EXPECT_EQ(hyp_call(99, 0), -1);
+	EXPECT_EQ(hyp_call(99, 0, 0, 0), -1);
+	EXPECT_EQ(hyp_call(HYP_SET_VECTORS, image_to_phys(hyp_stub_vectors), 0, 0), 0);
+	EXPECT_EQ(hyp_call(99, 0, 0, 0), -1);
 }
 
 /* ---- faults beside the stack: vectors.S ---- */

@@ -1,4 +1,5 @@
-/* Exception vectors of EL1 and the trap frame (struct trapframe in asm/trap.h). */
+/* Exception vectors of EL1, the trap frame (struct trapframe in asm/trap.h), and the vectors of EL2 while guests may run. */
+#include <asm/hyp.h>
 #include <asm/sysreg.h>
 
 #define FRAME_SIZE 304
@@ -199,3 +200,40 @@ arm64_vectors:
 	unexpected 14
 	unexpected 15
 	.size	arm64_vectors, . - arm64_vectors
+
+/*
+ * EL2's, of el2.S: position independent, at their physical address. VTTBR_EL2 tells whose exception it is: the host's is 0.
+ * Only its calls come here; the other entries are a guest's, as HCR_EL2 sends nothing else.
+ */
+.macro guest_exit vector
+	.balign	128
+	stp	x0, x1, [sp]
+	mov	x0, #\vector
+	b	el2_leave_guest
+.endm
+
+	.balign	2048
+	.globl	el2_vectors
+	.type	el2_vectors, %object
+el2_vectors:
+	.rept	8
+	.balign	128
+	b	el2_dead
+	.endr
+	.balign	128
+	msr	tpidr_el2, x0
+	mrs	x0, vttbr_el2
+	cbz	x0, el2_host_call
+	mrs	x0, tpidr_el2
+	stp	x0, x1, [sp]
+	mov	x0, #GUEST_VECTOR_SYNC
+	b	el2_leave_guest
+	guest_exit GUEST_VECTOR_IRQ
+	guest_exit GUEST_VECTOR_FIQ
+	guest_exit GUEST_VECTOR_SERROR
+	guest_exit 12	// AArch32 at EL0, which a guest would have to enter
+	guest_exit 13
+	guest_exit 14
+	guest_exit 15
+	.balign	128
+	.size	el2_vectors, . - el2_vectors

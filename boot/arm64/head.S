@@ -255,7 +255,7 @@ enter_el1:
 	tbnz	x0, #HCR_E2H_BIT, 3f
 	msr	sctlr_el1, x1
 	mov	x1, #3			// EL1PCTEN, EL1PCEN
-	mov	x2, #0x33ff		// SVE and SME trap, FP does not; the rest is RES1
+	mov	x2, #CPTR_HOST
 	b	4f
 3:	msr	s3_5_c1_c0_0, x1	// SCTLR_EL12
 	mov	x1, #(3 << 10)		// EL1PCTEN, EL1PTEN
@@ -345,8 +345,9 @@ mmu_on:
 	.size	mmu_on, . - mmu_on
 
 /*
- * What stays behind at EL2: one call by HVC, so that a hypervisor can be installed later.
+ * What stays behind at EL2: two calls by HVC, so that a hypervisor can be installed later.
  *   x0 = HYP_SET_VECTORS, x1 = physical address of 2 KiB of vectors: x0 = 0
+ *   x0 = HYP_READ_HCR: x0 = HCR_EL2
  * Anything else gets x0 = -1, "not supported" of the SMC Calling Convention.
  * It runs with EL2's translation off, has no stack and changes nothing else. Any other exception
  * that reaches EL2 stops the CPU: nothing there can report it.
@@ -359,6 +360,8 @@ hyp_sync:
 	lsr	x9, x9, #26
 	cmp	x9, #0x16		// HVC from AArch64
 	b.ne	hyp_stop
+	cmp	x0, #HYP_READ_HCR
+	b.eq	2f
 	cmp	x0, #HYP_SET_VECTORS
 	mov	x0, #-1
 	b.ne	1f
@@ -366,6 +369,8 @@ hyp_sync:
 	mov	x0, #0
 1:	mrs	x9, tpidr_el2
 	eret
+2:	mrs	x0, hcr_el2
+	b	1b
 hyp_stop:
 	wfe
 	b	hyp_stop

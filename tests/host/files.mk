@@ -49,6 +49,10 @@ test_errata_arm64_SRCS := tests/host/check.c tests/host/test_errata_arm64.c arch
 test_errata_x86_64_INCLUDES := -Iarch/x86_64/include -Ikernel/include -Itests/host
 test_errata_x86_64_SRCS := tests/host/check.c tests/host/test_errata_x86_64.c arch/x86_64/errata.c
 
+HOST_TESTS += test_guest_arm64
+test_guest_arm64_INCLUDES := -Iarch/arm64/include -Iarch/include -Ikernel/include -Itests/host
+test_guest_arm64_SRCS := tests/host/check.c tests/host/test_guest_arm64.c arch/arm64/stage2.c
+
 # Performance counters, programmed on a model of each kind.
 HOST_TESTS += test_pmu_x86_64 test_pmu_arm64
 test_pmu_x86_64_INCLUDES := -Iarch/x86_64/include -Iarch/include -Ikernel/include -Itests/host

@@ -48,7 +48,8 @@ struct expected {
 TEST(cores_that_must_repeat_a_tlbi)
 {
 	static const struct expected table[] = {
-		{MIDR(ARM, 0xd0bu, 0u, 0u), "4118414 1286807"}, /* Cortex-A76 */
+		{MIDR(ARM, 0xd0bu, 0u, 0u), "4118414 1286807 1165522"}, /* Cortex-A76 */
+		{MIDR(ARM, 0xd0bu, 2u, 0u), "4118414 1286807 1165522"},
 		{MIDR(ARM, 0xd0bu, 3u, 0u), "4118414 1286807"},
 		{MIDR(ARM, 0xd0bu, 3u, 1u), "4118414"},
 		{MIDR(ARM, 0xd0bu, 4u, 1u), "4118414"},
@@ -102,11 +103,12 @@ TEST(writes_that_a_tlbi_leaves_behind)
 TEST(cores_whose_dirty_state_is_not_trusted)
 {
 	static const struct expected table[] = {
-		{MIDR(ARM, 0xd05u, 0u, 0u), "2441007 1024718"}, /* Cortex-A55 */
-		{MIDR(ARM, 0xd05u, 2u, 0u), "2441007 1024718"},
+		{MIDR(ARM, 0xd05u, 0u, 0u), "2441007 1024718 1530923"}, /* Cortex-A55 */
+		{MIDR(ARM, 0xd05u, 2u, 0u), "2441007 1024718 1530923"},
+		{MIDR(ARM, 0xd05u, 2u, 1u), "2441007 1024718"},
 		{MIDR(ARM, 0xd46u, 0u, 2u), "2441009 2051678"}, /* Cortex-A510 */
 		{MIDR(QUALCOMM, 0x805u, 0xdu, 0xdu), ""}, /* Kryo 4xx Silver */
-		{MIDR(QUALCOMM, 0x805u, 0xdu, 0xeu), "1024718"},
+		{MIDR(QUALCOMM, 0x805u, 0xdu, 0xeu), "1024718 1530923"},
 		{MIDR(QUALCOMM, 0x805u, 0xdu, 0xfu), ""},
 	};
 
@@ -130,11 +132,11 @@ TEST(other_errata)
 		{MIDR(ARM, 0xd4du, 1u, 0u), "2645198"}, /* Cortex-A715 */
 		{MIDR(ARM, 0xd09u, 1u, 0u), "858921"}, /* Cortex-A73 */
 		{MIDR(ARM, 0xd03u, 0u, 1u),
-		 "843419 835769 819472 824069 826319 827319"}, /* Cortex-A53 */
-		{MIDR(ARM, 0xd03u, 0u, 2u), "843419 835769 824069 826319 827319"},
-		{MIDR(ARM, 0xd03u, 0u, 3u), "843419 835769"},
-		{MIDR(ARM, 0xd03u, 0u, 4u), "843419 835769"},
-		{MIDR(ARM, 0xd03u, 0u, 5u), ""},
+		 "843419 835769 819472 824069 826319 827319 1530924"}, /* Cortex-A53 */
+		{MIDR(ARM, 0xd03u, 0u, 2u), "843419 835769 824069 826319 827319 1530924"},
+		{MIDR(ARM, 0xd03u, 0u, 3u), "843419 835769 1530924"},
+		{MIDR(ARM, 0xd03u, 0u, 4u), "843419 835769 1530924"},
+		{MIDR(ARM, 0xd03u, 0u, 5u), "1530924"},
 		{MIDR(0x42u, 0x100u, 0u, 0u), "843419"}, /* Brahma-B53 */
 		{MIDR(0x42u, 0x100u, 0u, 1u), ""},
 		{MIDR(ARM, 0xd0du, 1u, 0u), "4118414 1508412"}, /* Cortex-A77 */
@@ -142,8 +144,9 @@ TEST(other_errata)
 		{MIDR(0xc0u, 0xac4u, 0u, 0u), "AC04_CPU_23"}, /* AmpereOne A */
 		{MIDR(0xc0u, 0xac3u, 0u, 0u), ""},
 		{MIDR(ARM, 0xd0cu, 4u, 1u), "4118414 1542419"}, /* Neoverse-N1 */
-		{MIDR(ARM, 0xd07u, 1u, 0u), ""}, /* Cortex-A57 */
-		{MIDR(ARM, 0xd08u, 0u, 3u), ""}, /* Cortex-A72 */
+		{MIDR(ARM, 0xd07u, 1u, 2u), "1319537 834220"}, /* Cortex-A57 */
+		{MIDR(ARM, 0xd07u, 1u, 3u), "1319537"},
+		{MIDR(ARM, 0xd08u, 0u, 3u), "1319367"}, /* Cortex-A72 */
 		{MIDR(0x46u, 0x001u, 1u, 0u), ""}, /* A64FX */
 		{MIDR(0x48u, 0xd02u, 0u, 0u), ""}, /* HIP09: CnP only */
 	};

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Entry at EL2 with HCR_EL2.E2H set, and on a CPU that does not let it be cleared; what the level of entry tells.
+"""Entry at EL2 with HCR_EL2.E2H set, and on a CPU that does not let it be cleared, where there are no guests; what the level of entry tells.
 
 QEMU enters with E2H clear and can always clear it, and its device tree says whose it is, so instructions
 are planted in a copy of the image.
@@ -37,7 +37,8 @@ HIDE_QEMU = [  # in the device tree at x0 nothing is called "linux,dummy-virt" a
     0xeb0a013f,  # 2: cmp x9, x10
     0x54ffff63,  # b.lo 1b
 ]
-CMD = "test arm64.*; bench floor"
+CMD = "test arm64.*; bench vm --pages 64 --rounds 1 --warmup 0; bench floor"
+NO_GUESTS = "HCR_EL2.E2H of this CPU cannot be cleared"
 
 
 class El2Image(Image):
@@ -61,6 +62,8 @@ def check(name: str, cleared: bool) -> None:
         entered = "entered at EL2" in run.text
         result(name, run.guest_rc == 0 and entered,
                f"rc={run.guest_rc}, {'' if entered else 'not '}entered at EL2")
+        guests = "EL2 with a second stage" if cleared else f"the software MMU: {NO_GUESTS}"
+        result(f"{name}.guests", guests in run.text, guests)
 
 
 def run_image(name: str, image: Image, cmd: str, **changes: object) -> guest.Run | None:

@@ -1,4 +1,5 @@
 /* A guest that the hardware runs: see machine.h. */
+#include <arch/cpu.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
@@ -48,6 +49,7 @@ static int fill_first(struct machine *m, u32 node)
 		return -ENOMEM;
 	m->mmu.hv->fill_own(host, at);
 	memcpy(host + own_bytes(m), __guest_start, (u64)(__guest_end - __guest_start));
+	code_sync(host, own_bytes(m) + code_bytes());
 	return 0;
 }
 
