@@ -1,17 +1,17 @@
-/* A guest behind the software MMU, for scenarios: see model.h. */
+/* A guest behind the software MMU, for scenarios, and what is checked of any guest: see model.h. */
 #include "model.h"
 
 #include <kernel/atomic.h>
 #include <mm/softmmu.h>
 
-static struct softmmu guest;
-static bool alive;
+static struct softmmu software;
+static struct softmmu *guest; /* the one that is watched; NULL: none */
+static guest_may_use_fn *may_use;
 static struct fake_hooks next; /* of the invariants */
 
 /* ---- what it may use ------------------------------------------------------------------------ */
 
-/* Without another look at its tables. write: by an entry that allows stores. */
-static bool may_use(u64 frame, bool write, unsigned *cpu)
+static bool software_may_use(u64 frame, bool write, unsigned *cpu)
 {
 	for (*cpu = 0; *cpu < fake_config.cpus; ++*cpu) {
 		const struct soft_tlb *tlb = cpu_ptr(*cpu, soft_tlb);
@@ -52,19 +52,19 @@ static bool has(u64 page, u64 frame)
 {
 	unsigned cpu;
 
-	return (guest.small[page] & SOFT_VALID && guest.small[page] >> PAGE_SHIFT == frame) ||
-	       guest.large[page / HUGE_PAGES] & SOFT_VALID || may_use(frame, false, &cpu);
+	return (guest->small[page] & SOFT_VALID && guest->small[page] >> PAGE_SHIFT == frame) ||
+	       guest->large[page / HUGE_PAGES] & SOFT_VALID || may_use(frame, false, &cpu);
 }
 
-/* A scan's pending count has fallen to 0: nobody reaches what it has made inaccessible. */
+/* A scan's pending count has fallen to 0: nobody reaches what it has made inaccessible. The guest may go while we walk. */
 static void check_hints(void)
 {
-	for (u64 page = 0; page < guest.pages; page++) {
+	for (u64 page = 0; guest && page < guest->pages; page++) {
 		struct pt_pos pos =
-			pgwalk_find(guest.as->root, guest.base + (page << PAGE_SHIFT), 0);
+			pgwalk_find(guest->as->root, guest->base + (page << PAGE_SHIFT), 0);
 		pte_t pte = *pos.ptep;
 
-		if (pos.level <= 1 && pte_is_hint(pte) &&
+		if (guest && pos.level <= 1 && pte_is_hint(pte) &&
 		    has(page, (pte_pa(pte, pos.level) >> PAGE_SHIFT) +
 				      (pos.level ? page % HUGE_PAGES : 0)))
 			fake_fail(
@@ -75,33 +75,44 @@ static void check_hints(void)
 
 static void stored(const void *addr, u64 old, u64 value, bool atomic)
 {
-	if (alive && addr == &guest.as->flush_pending && !(u32)value)
+	if (guest && addr == &guest->as->flush_pending && !(u32)value)
 		check_hints();
 	next.stored(addr, old, value, atomic);
 }
 
-void guest_create(struct aspace *as, vaddr_t va, unsigned pages)
+void guest_watch(struct softmmu *shadow, guest_may_use_fn *fn)
 {
-	if (softmmu_create(&guest, as, va, pages, 0))
-		fake_fail("scenario: no memory for a guest");
-	alive = true;
+	guest = shadow;
+	may_use = fn;
 	next = fake_hooks;
 	fake_hooks.copied = before_copy;
 	fake_hooks.zeroed = before_zero;
 	fake_hooks.stored = stored;
 }
 
+void guest_goes(void)
+{
+	guest = NULL;
+}
+
+void guest_create(struct aspace *as, vaddr_t va, unsigned pages)
+{
+	if (softmmu_create(&software, as, va, pages, 0))
+		fake_fail("scenario: no memory for a guest");
+	guest_watch(&software, software_may_use);
+}
+
 void guest_destroy(void)
 {
-	alive = false;
-	softmmu_destroy(&guest);
+	guest_goes();
+	softmmu_destroy(&software);
 }
 
 void guest_expect_none(vaddr_t va)
 {
-	u64 page = (va - guest.base) >> PAGE_SHIFT;
+	u64 page = (va - software.base) >> PAGE_SHIFT;
 
-	if (guest.small[page] & SOFT_VALID || guest.large[page / HUGE_PAGES] & SOFT_VALID)
+	if (software.small[page] & SOFT_VALID || software.large[page / HUGE_PAGES] & SOFT_VALID)
 		fake_fail("a guest has page %lu, which was taken away", page);
 	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++) {
 		const struct soft_tlb *tlb = cpu_ptr(cpu, soft_tlb);
@@ -120,7 +131,7 @@ void guest_enter(void)
 {
 	irqflags_t flags = irq_save();
 
-	softmmu_enter(&guest);
+	softmmu_enter(&software);
 	irq_restore(flags);
 }
 
@@ -128,25 +139,25 @@ void guest_leave(void)
 {
 	irqflags_t flags = irq_save();
 
-	softmmu_leave(&guest);
+	softmmu_leave(&software);
 	irq_restore(flags);
 }
 
 /* Where the page is, with interrupts off. NULL: not allowed, and they are on. */
 static void *reach(vaddr_t va, bool write, irqflags_t *flags)
 {
-	u64 page = (va - guest.base) >> PAGE_SHIFT;
+	u64 page = (va - software.base) >> PAGE_SHIFT;
 
 	for (;;) {
 		fake_point(44);
 		*flags = irq_save();
-		void *at = softmmu_translate(&guest, page, write);
+		void *at = softmmu_translate(&software, page, write);
 
 		if (at)
 			return at;
-		softmmu_leave(&guest);
+		softmmu_leave(&software);
 		irq_restore(*flags);
-		bool done = softmmu_fault(&guest, page, write);
+		bool done = softmmu_fault(&software, page, write);
 
 		guest_enter();
 		if (!done)
@@ -168,19 +179,19 @@ bool guest_write(vaddr_t va, unsigned cpu)
 
 bool guest_visit(vaddr_t va, unsigned cpu)
 {
-	u64 page = (va - guest.base) >> PAGE_SHIFT;
+	u64 page = (va - software.base) >> PAGE_SHIFT;
 	void *at;
 
 	do {
 		irqflags_t flags = irq_save();
 
-		softmmu_enter(&guest);
-		at = softmmu_translate(&guest, page, true);
+		softmmu_enter(&software);
+		at = softmmu_translate(&software, page, true);
 		if (at)
 			work_guest_write(va, at, cpu);
-		softmmu_leave(&guest);
+		softmmu_leave(&software);
 		irq_restore(flags);
-	} while (!at && softmmu_fault(&guest, page, true));
+	} while (!at && softmmu_fault(&software, page, true));
 	return at;
 }
 

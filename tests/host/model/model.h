@@ -94,7 +94,9 @@ extern const struct scenario change_subscribers, change_duplicates, change_heard
 /* ---- scenarios_second.c ---- */
 extern const struct scenario second_migrates, second_scan, second_scan_protect, second_scan_late,
 	second_scan_runs, second_pins, second_splits, second_refuses, second_leaves, second_unmaps,
-	second_dup, second_enters;
+	second_dup, second_enters, nested_migrates, nested_scan, nested_scan_protect,
+	nested_scan_late, nested_protects, nested_cleans, nested_drops, nested_splits,
+	nested_leaves;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
@@ -283,6 +285,34 @@ bool guest_read(vaddr_t va, unsigned cpu, unsigned whose);
 bool guest_visit(vaddr_t va, unsigned cpu);
 /* No guest may use the page at va, now or later. */
 void guest_expect_none(vaddr_t va);
+/*
+ * For other kinds of guests: from now on the invariants are checked of this one, too. The function says whether a CPU may
+ * use the frame without another look at the guest's tables, and which; write: for stores. After the end of the scenario that begins
+ * it, or guest_goes(), nothing is checked any more.
+ */
+typedef bool guest_may_use_fn(u64 frame, bool write, unsigned *cpu);
+void guest_watch(struct softmmu *shadow, guest_may_use_fn *fn);
+void guest_goes(void);
+
+/*
+ * ---- guest_nested.c: a guest in hardware, with nested tables (mm/nested.c), whose memory is as that of guest.c ----
+ *
+ * The hardware is as bad as the contract of <arch/hypervisor.h> allows: what a CPU has walked it holds until it is flushed, across
+ * exits, with the rights that it had; a flush may come as late as the next run; interrupts end a run between two accesses.
+ */
+struct guest_access {
+	vaddr_t va;
+	enum { GUEST_READS, GUEST_WRITES, GUEST_WAITS } what;
+	unsigned whose; /* GUEST_READS: CPU whose word it reads */
+	const u32 *until; /* GUEST_WAITS, inside the guest: for this to be set */
+};
+/* One guest, of pages that are noted. */
+void nested_guest_create(struct aspace *as, vaddr_t va, unsigned pages);
+void nested_guest_destroy(void);
+/* The same at the end of a scenario, where the tables must say what the shadow says, and none may be linked for nothing. */
+void nested_guest_end(void);
+/* A virtual CPU makes all these accesses here, with whatever faults they need. False: one was not allowed, and ended it. */
+bool nested_guest_run(const struct guest_access *accesses, unsigned n, unsigned cpu);
 
 /* ---- seen.c ---- */
 /* Room for so many orderings. */

@@ -209,6 +209,15 @@ const struct scenario *const scenarios[] = {
 	&second_unmaps,
 	&second_dup,
 	&second_enters,
+	&nested_migrates,
+	&nested_scan,
+	&nested_scan_protect,
+	&nested_scan_late,
+	&nested_protects,
+	&nested_cleans,
+	&nested_drops,
+	&nested_splits,
+	&nested_leaves,
 	NULL,
 };
 /* clang-format on */
