@@ -3,7 +3,7 @@ SRCS-x86_64 += \
 	arch/x86_64/apic.c arch/x86_64/context.S arch/x86_64/context.c arch/x86_64/copy.S \
 	arch/x86_64/copy.c arch/x86_64/cpuid.c arch/x86_64/errata.c arch/x86_64/exit.c arch/x86_64/features.c arch/x86_64/geometry.c \
 	arch/x86_64/gdt.c arch/x86_64/init.c arch/x86_64/ipi.c arch/x86_64/litmus.c arch/x86_64/nmi.c arch/x86_64/noise.c arch/x86_64/pgtable.c arch/x86_64/pmu.c \
-	arch/x86_64/probe.S arch/x86_64/smp.c arch/x86_64/svm.S arch/x86_64/svm.c arch/x86_64/timer.c arch/x86_64/tlb.c \
+	arch/x86_64/probe.S arch/x86_64/smp.c arch/x86_64/svm.S arch/x86_64/svm.c arch/x86_64/svm_find.c arch/x86_64/timer.c arch/x86_64/tlb.c \
 	arch/x86_64/trap.S arch/x86_64/trap.c arch/x86_64/tsc.c
 SRCS-arm64 += \
 	arch/arm64/context.S arch/arm64/context.c arch/arm64/copy.S arch/arm64/copy.c \

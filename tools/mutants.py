@@ -45,7 +45,8 @@ SOURCES = ("mm", "arch", "kernel/core", "kernel/lib", "kernel/include", "tests/h
 
 PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_arm64")
 SCHEMES = ("batch+defer=skeleton", "baseline", "never")
-OWN_SCHEMES = {f"mm/defer/{name}.c": (name,) for name in ("latr", "migrc", "luf", "stamp")} | {"mm/copies.c": ("migrc",)}
+OWN_SCHEMES = {f"mm/defer/{name}.c": (name,) for name in ("latr", "migrc", "luf", "stamp")} | {
+    "mm/copies.c": ("migrc",), "mm/reclaim.c": (*SCHEMES, "luf")}
 SILENCED = ("invariants", "contents", "oracle")  # checks that the explorer can do without
 
 # Scenarios for single places: every plan with one deviation.
@@ -159,9 +160,9 @@ def alone(scratch: Scratch, file: str) -> Found:
     return NOTHING
 
 
-def files(scratch: Scratch, checks: list[str] | None) -> Found:
+def files(scratch: Scratch, checks: list[str] | None, schemes: tuple[str, ...]) -> Found:
     for pattern in "file-*", "cow-*", "dup-*", "reclaim-*", "swap-*":
-        found = explore(scratch, 30000, 1, checks, pattern, SCHEMES[:2])
+        found = explore(scratch, 30000, 1, checks, pattern, tuple(s for s in schemes if s != "never"))
         if found[0]:
             return found
     return NOTHING
@@ -257,8 +258,8 @@ class Judge:
         if not self.done and not ORDERING.search(self.site.rule):
             self.note(alone(self.scratch, self.site.file))
         if not self.done and FILES.match(self.site.file):
-            self.without(lambda checks: files(self.scratch, checks))
-        if not self.done and schemes is not SCHEMES:
+            self.without(lambda checks: files(self.scratch, checks, schemes))
+        if not self.done and "baseline" not in schemes:
             self.without(lambda checks: kept_copies(self.scratch, checks, schemes))
         if not self.done and SECOND.match(self.site.file):
             self.note(explore(self.scratch, 60000, 1, None, "second-*", ("baseline",)))

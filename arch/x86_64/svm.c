@@ -214,7 +214,7 @@ static void flush(unsigned tag)
 	this_cpu_ptr(svm_cpu)->flush |= 1U << tag;
 }
 
-static const struct hypervisor svm = {
+const struct hypervisor svm_hypervisor = {
 	.name = "AMD SVM with nested paging",
 	.start_level = PT_LEVELS - 1,
 	.root_entries = PT_ENTRIES,
@@ -232,26 +232,3 @@ static const struct hypervisor svm = {
 	.run = run,
 	.flush = flush,
 };
-
-/* CPUID 8000000Ah, EBX: how many ASIDs there are, the host's among them. */
-static bool has_asids(void)
-{
-	return cpuid_or_zero(0x8000000a, 0).ebx > GUEST_TAGS;
-}
-
-const struct hypervisor *hypervisor_find(const char **why)
-{
-	u64 vm_cr = 0;
-
-	if (!x86_has(X86_SVM))
-		*why = x86_has(X86_VMX)
-			       ? "this CPU has Intel VMX, which is not used: only AMD SVM is"
-			       : "this CPU has no AMD SVM";
-	else if (!x86_has(X86_NPT) || !x86_has(X86_1G) || !has_asids())
-		*why = "this CPU's SVM is without nested paging, 1 GiB pages or ASIDs enough";
-	else if (!msr_probe_read(MSR_VM_CR, &vm_cr) && vm_cr & VM_CR_SVMDIS)
-		*why = "firmware has switched SVM off";
-	else
-		return &svm;
-	return NULL;
-}

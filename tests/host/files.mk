@@ -164,6 +164,10 @@ HOST_TESTS += test_noise
 test_noise_INCLUDES := -Ikernel/bench $(FAKE_INCLUDES) -Iarch/x86_64/include
 test_noise_SRCS := tests/host/check.c tests/host/test_noise.c arch/x86_64/noise.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c
 
+HOST_TESTS += test_svm_find
+test_svm_find_INCLUDES := $(FAKE_INCLUDES) -Iarch/x86_64/include
+test_svm_find_SRCS := tests/host/check.c tests/host/test_svm_find.c arch/x86_64/svm_find.c
+
 HOST_TESTS += test_consoles
 test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drivers/consoles.c \
 		      kernel/core/option.c kernel/lib/printf.c kernel/lib/strutil.c kernel/lib/utf8.c

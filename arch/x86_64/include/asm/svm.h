@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <arch/hypervisor.h>
 #include <kernel/types.h>
 
 #define MSR_VM_CR 0xc0010114
@@ -102,3 +103,6 @@ struct svm_registers {
 
 /* VMRUN until #VMEXIT. Interrupts off, and off on return. */
 void svm_switch(paddr_t vmcb, struct svm_registers *guest);
+
+extern const struct hypervisor
+	svm_hypervisor; /* of a CPU that hypervisor_find() has found to be fit */
