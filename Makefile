@@ -115,7 +115,7 @@ SMALL := tests/unit boot kernel/drivers kernel/net kernel/shell kernel/bench/com
 $(SMALL:%=$(OBJ)/%/%): private CFLAGS += -Os
 # And single files of other folders: options, knobs, tables of results, what is told of the machine.
 SMALL_FILES := kernel/drivers/edu kernel/drivers/iommu kernel/drivers/pci kernel/lib/args kernel/lib/json kernel/lib/samples kernel/core/hw kernel/core/ktest kernel/core/option \
-	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity guest machine memhog options vcpu) mm/demote mm/early mm/knob mm/knobs mm/nested mm/scheme mm/schemes \
+	$(addprefix kernel/bench/harness/,keep options pace trust variant) $(addprefix kernel/bench/load/,affinity guest machine memhog options vcpu) mm/demote mm/early mm/fault_populate mm/knob mm/knobs mm/nested mm/scheme mm/schemes \
 	$(addprefix kernel/bench/workload/,migrate_table numa_report nested nested_vm pmbench_record pmbench_report scale_report tier tier_load tier_report vm vm_dma vm_report) \
 	kernel/lib/printf kernel/lib/sort kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/console kernel/core/input kernel/core/log kernel/core/main kernel/core/panic kernel/core/printk kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
 	$(addprefix kernel/core/,percpu skew smp copy) $(addprefix kernel/bench/harness/,bench policy series) mm/kmap mm/page_array \

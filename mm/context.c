@@ -97,13 +97,6 @@ void tlb_switch(struct tlb_context *ctx)
 	irq_restore(flags);
 }
 
-struct tlb_context *tlb_loaded(void)
-{
-	const struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
-
-	return me->lazy ? NULL : me->loaded;
-}
-
 /* ---- contexts ------------------------------------------------------------ */
 
 static struct tlb_context *contexts[TLB_CONTEXT_IDS];

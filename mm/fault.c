@@ -20,7 +20,7 @@ PERCPU(struct fault_wait, fault_wait);
  * No lock held: what FAULT_WAIT asked for. A page from the store stays until the fault ends, so that
  * it finds it.
  */
-static __noinline enum fault_result wait_for_page(struct fault *f)
+enum fault_result fault_wait_for_page(struct fault *f)
 {
 	struct page *page = f->fill.page;
 
@@ -38,13 +38,6 @@ static __noinline enum fault_result wait_for_page(struct fault *f)
 	return FAULT_RETRY;
 }
 
-/* Drop what the fault held while it waited. */
-static inline void fault_end(struct fault *f)
-{
-	if (unlikely(f->filled))
-		page_put(f->filled, PAGE_REF);
-}
-
 /* ---- the handler ---------------------------------------------------------------- */
 
 /* May the area have a 2 MiB page around va? */
@@ -55,11 +48,7 @@ static bool large_page_fits(const struct area *area, vaddr_t va)
 	return area->huge && base >= area->start && base + HUGE_SIZE <= area->end;
 }
 
-/*
- * Where the entry is, and what it says: f->seen, by one look, as the entry of a
- * 2 MiB page may become a table at any moment. ptep NULL: no memory.
- */
-static struct pt_pos fault_position(struct fault *f, const struct area *area)
+struct pt_pos fault_position(struct fault *f, const struct area *area)
 {
 	unsigned level = large_page_fits(area, f->va) ? 1 : 0;
 	struct pt_pos pos =
@@ -74,6 +63,20 @@ static struct pt_pos fault_position(struct fault *f, const struct area *area)
 	return pos;
 }
 
+/* The same, by the short way if all tables are there. */
+static inline struct pt_pos position(struct fault *f, const struct area *area)
+{
+	if (likely(!area->huge)) {
+		struct pt_pos pos = pgwalk_small(f->as->root, f->va);
+
+		if (likely(!pos.level)) {
+			f->seen = pte_load(pos.ptep);
+			return pos;
+		}
+	}
+	return fault_position(f, area);
+}
+
 /* Read side of aspace.lock held on entry, dropped on return. */
 static enum fault_result fault_locked(struct fault *f)
 {
@@ -82,7 +85,7 @@ static enum fault_result fault_locked(struct fault *f)
 
 	if (area && !(f->write && !(area->prot & PROT_WRITE)) &&
 	    !(f->exec && !(area->prot & PROT_EXEC))) {
-		struct pt_pos pos = fault_position(f, area);
+		struct pt_pos pos = position(f, area);
 		pte_t seen = f->seen;
 
 		if (!pos.ptep)
@@ -129,19 +132,6 @@ static void note_wait(const struct fault *f, u64 waits_before)
 	c->wait_faulter += took;
 }
 
-/* All but what is there only with others: seen, and what to wait for. Field by field, as that is the shorter path. */
-static inline void fault_begin(struct fault *f, struct aspace *as, vaddr_t va)
-{
-	f->as = as;
-	f->va = va;
-	f->write = f->exec = f->strict = false;
-	f->attempt = 0;
-	f->fill.obj = NULL;
-	f->dirties = f->throttled = false;
-	f->throttle = NULL;
-	f->filled = NULL;
-}
-
 bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
 {
 	struct fault f;
@@ -150,91 +140,25 @@ bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec)
 	f.write = write;
 	f.exec = exec;
 	f.start = cycles_now();
-	u64 waits = this_cpu_ptr(mm_counters)->migration_waits;
+	struct mm_counters *c = this_cpu_ptr(mm_counters);
+	u64 waits = c->migration_waits;
 	enum fault_result result;
 
-	count(page_faults);
+	c->page_faults++;
 	for (;; f.attempt++) {
 		read_lock(&as->lock);
 		result = fault_locked(&f);
 		if (likely(result < FAULT_RETRY))
 			break;
-		if (result == FAULT_WAIT && wait_for_page(&f) == FAULT_ERROR) {
+		if (result == FAULT_WAIT && fault_wait_for_page(&f) == FAULT_ERROR) {
 			result = FAULT_ERROR;
 			break;
 		}
 	}
 	fault_end(&f);
-	if (unlikely(f.attempt))
+	if (unlikely(f.attempt)) {
 		count(retried_faults);
-	note_wait(&f, waits);
-	return result == FAULT_DONE;
-}
-
-/* ---- faulting in on purpose ------------------------------------------------------ */
-
-/* One page or 2 MiB, by the space's lock. *bytes = how far it reached. */
-static enum fault_result populate_locked(struct fault *f, u32 node, u64 *bytes)
-{
-	struct area *area = aspace_find(f->as, f->va);
-	enum fault_result result = FAULT_ERROR;
-
-	if (!area)
-		return FAULT_ERROR;
-	/* The same with another preference, but for its links, which object.lock guards. */
-	struct area here = {.aspace = area->aspace,
-			    .object = area->object,
-			    .start = area->start,
-			    .end = area->end,
-			    .offset = area->offset,
-			    .prot = area->prot,
-			    .huge = area->huge,
-			    .placement = area->placement,
-			    .node = area->node,
-			    .nodes = area->nodes};
-
-	if (f->strict) {
-		here.placement = PLACE_PREFERRED;
-		here.node = node;
+		note_wait(&f, waits);
 	}
-	struct pt_pos pos = fault_position(f, &here);
-
-	if (pos.ptep && pte_is_none(f->seen))
-		result = fault_absent(f, &here, pos);
-	else if (pos.ptep)
-		result = FAULT_DONE;
-	/* Look again: where no 2 MiB page was to be had, a small one is there now. */
-	u64 size = PT_LEVEL_SIZE(pgwalk_find(f->as->root, f->va, 0).level);
-
-	*bytes = size - (f->va & (size - 1));
-	return result;
-}
-
-/* The same, until it is done. Takes the lock; waits. */
-static bool populate_one(struct aspace *as, vaddr_t va, u32 node, u64 *bytes)
-{
-	struct fault f;
-	enum fault_result result;
-
-	fault_begin(&f, as, va);
-	f.strict = node != BOOT_NODE_NONE;
-	do {
-		read_lock(&as->lock);
-		result = populate_locked(&f, node, bytes);
-		read_unlock(&as->lock);
-		if (result == FAULT_WAIT)
-			result = wait_for_page(&f);
-	} while (result == FAULT_RETRY);
-	fault_end(&f);
 	return result == FAULT_DONE;
-}
-
-long aspace_populate(struct aspace *as, vaddr_t va, u64 len, u32 node)
-{
-	u64 at = 0, bytes = 0;
-
-	for (; at < len; at += bytes)
-		if (!populate_one(as, va + at, node, &bytes))
-			return -ENOMEM;
-	return (long)(at >> PAGE_SHIFT);
 }

@@ -81,6 +81,45 @@ static __noinline enum fault_result fault_behind(struct fault *f, struct area *a
 }
 
 /*
+ * Another mapping of it may have a debt (I5), or what was mapped here before
+ * (I6). We hold a reference, so it does not move meanwhile; if nobody maps it,
+ * no stale entry leads to an older copy of it, unless it was read in where one had left its file.
+ */
+static __noinline void pay_for_map(const struct fault *f, const struct area *area,
+				   struct pt_pos pos, struct page *page)
+{
+	bool may_owe = load_relaxed(&page->mapcount) || load_relaxed(&page->flags) & PG_COPIED;
+	vaddr_t va = ALIGN_DOWN(f->va, PT_LEVEL_SIZE(pos.level));
+
+	pay(PAY_MAP, (struct pay_scope){.page = may_owe ? page : NULL,
+					.ctx = &f->as->ctx,
+					.start = va,
+					.end = va + PT_LEVEL_SIZE(pos.level),
+					.write = area->prot & PROT_WRITE});
+}
+
+/* The entry of a page. What most areas allow is a constant. Code is to be fetched as it was written. */
+static __always_inline pte_t leaf_of(const struct page *page, prot_t prot, unsigned level)
+{
+	if (likely(prot == (PROT_READ | PROT_WRITE)))
+		return pte_mk_leaf(page_to_phys(page), PROT_READ | PROT_WRITE, level);
+	if (prot & PROT_EXEC)
+		code_sync(page_to_virt(page), PT_LEVEL_SIZE(level));
+	return pte_mk_leaf(page_to_phys(page), prot & PROT_AREA, level);
+}
+
+/* Of an area that tracks its pages: the rights with which this one is mapped. 0: not at all. PTL held. */
+static __noinline prot_t tracked_prot(struct fault *f, const struct area *area, struct page *page,
+				      const slot_t *slot)
+{
+	prot_t prot = area->prot;
+	bool may = area->object->is_shadow ? cow_fault_map(f, area, page, slot, &prot)
+					   : file_fault_map(f, page, slot, &prot);
+
+	return may ? prot : 0;
+}
+
+/*
  * The entry for a page that the fault has a reference to, which the mapping takes
  * over. False: somebody else has put one there, or the page has left its file.
  */
@@ -97,12 +136,10 @@ static inline bool map_page(struct fault *f, const struct area *area, struct pt_
 
 		atomic_fetch_add(&page->mapcount, 1);
 		if (unlikely(area->object->tracked))
-			won = area->object->is_shadow ? cow_fault_map(f, area, page, slot, &prot)
-						      : file_fault_map(f, page, slot, &prot);
-		if (unlikely(prot & PROT_EXEC))
-			code_sync(page_to_virt(page), PT_LEVEL_SIZE(pos.level));
+			prot = tracked_prot(f, area, page, slot);
+		won = prot;
 		if (likely(won))
-			pt_install(pos.ptep, pte_mk_leaf(page_to_phys(page), prot, pos.level));
+			pt_install(pos.ptep, leaf_of(page, prot, pos.level));
 	}
 	spin_unlock(ptl);
 	return won;
@@ -121,8 +158,13 @@ static inline enum fault_result absent_page(struct fault *f, struct area *area, 
 	}
 	if (at->index >= load_relaxed(&at->obj->size))
 		return FAULT_ERROR; /* beyond the end of the file */
-	if (!slot_is_page(at->seen))
-		return fault_behind(f, area, pos, *at, page);
+	if (!slot_is_page(at->seen)) {
+		struct page *found = NULL; /* as *page itself shall be in a register */
+		enum fault_result result = fault_behind(f, area, pos, *at, &found);
+
+		*page = found;
+		return result;
+	}
 	*page = slot_page_get(at->slot, at->seen);
 	return FAULT_DONE;
 }
@@ -155,25 +197,16 @@ enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos
 		cpu_relax();
 		return FAULT_RETRY;
 	}
-	/*
-	 * Another mapping of it may have a debt (I5), or what was mapped here before
-	 * (I6). We hold a reference, so it does not move meanwhile; if nobody maps it,
-	 * no stale entry leads to an older copy of it, unless it was read in where one had left its file.
-	 */
-	pay(PAY_MAP,
-	    (struct pay_scope){.page = load_relaxed(&page->mapcount) ||
-						       load_relaxed(&page->flags) & PG_COPIED
-					       ? page
-					       : NULL,
-			       .ctx = &f->as->ctx,
-			       .start = va,
-			       .end = va + PT_LEVEL_SIZE(pos.level),
-			       .write = area->prot & PROT_WRITE});
-	if (!map_page(f, area, pos, at.slot, page))
-		page_put(page, PAGE_REF);
-	else if (unlikely(!slot_is_none(at.seen)) && /* else it is a new one */
-		 load_relaxed(&page->flags) & PG_KEPT)
-		swap_unkeep(page);
+	if (unlikely(pay_is_heard(PAY_MAP)))
+		pay_for_map(f, area, pos, page);
+	bool won = map_page(f, area, pos, at.slot, page);
+
 	/* If somebody else won, the access decides again. */
-	return unlikely(f->throttle) ? FAULT_WAIT : FAULT_DONE;
+	if (unlikely(!won))
+		page_put(page, PAGE_REF);
+	if (likely(slot_is_none(at.seen)))
+		return FAULT_DONE; /* a new page, or one that a shadow shows: neither is kept, nor does it throttle */
+	if (won && load_relaxed(&page->flags) & PG_KEPT)
+		swap_unkeep(page);
+	return f->throttle ? FAULT_WAIT : FAULT_DONE;
 }

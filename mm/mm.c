@@ -11,6 +11,7 @@
 #include <mm/pmm.h>
 #include <mm/migrate_wait.h>
 #include <mm/reclaim.h>
+#include <mm/tlb_cpu.h>
 #include <kernel/context.h>
 #include <kernel/ktest.h>
 #include <kernel/option.h>

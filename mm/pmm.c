@@ -427,24 +427,27 @@ static inline void check_freed(const struct page *page)
 
 void pmm_free_bulk(struct page **pages, unsigned n)
 {
-	u8 node = n ? pages[0]->node : 0,
-	   others = 0; /* bits of blocks, and of other nodes' frames */
+	const struct page like = {.state = PAGE_USED, .node = n ? pages[0]->node : 0},
+			  compared = {.state = 0xff, .order = 0xff, .node = 0xff};
+	u32 others = 0; /* bits of blocks, of other nodes' frames, and of other states */
 	u64 unmap = 0, words = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct page *page = pages[i];
+		const struct page *page = pages[i];
 
-		check_freed(page);
-		others |= (u8)((page->node ^ node) | page->order);
+		others |= page->kind ^ like.kind;
 		if (ORACLE_BUILT) { /* with check=off too: a test would cost as much */
 			unmap |= page->unmap;
 			words += page->unmap_word;
 		}
 	}
+	others &= compared.kind;
+	for (unsigned i = 0; unlikely(others) && i < n; i++)
+		check_freed(pages[i]);
 	/* Before any of them is free: a 2 MiB page is its node's at once, and anybody's next. */
 	release(pages, n, unmap, words);
 	if (likely(n && !others))
-		free_to_cache(pages, n, node);
+		free_to_cache(pages, n, like.node);
 	else
 		for (unsigned i = 0; i < n; i++)
 			free_one(pages[i]);

@@ -3,6 +3,7 @@
 #include <kernel/smp.h>
 #include <mm/dup.h>
 #include <mm/pmm.h>
+#include <mm/tlb_cpu.h>
 #include "mm_writers.h"
 
 #define RW (PROT_READ | PROT_WRITE)

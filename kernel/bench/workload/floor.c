@@ -123,6 +123,18 @@ static int copy_by(struct bench *b, u64 variant, u64 *value)
 	return 0;
 }
 
+static void zero(void *dst, const void *src __unused)
+{
+	zero_page(dst);
+}
+
+/* What the first fault of an anonymous page does besides its path. */
+static int zeroing(struct bench *b, u64 arg __unused, u64 *value)
+{
+	*value = copy_time(b->state, (u32)b->params.from, (u32)b->params.to, zero);
+	return 0;
+}
+
 /* ---- other CPUs ------------------------------------------------------------------- */
 
 static void nothing(void *arg)
@@ -305,6 +317,7 @@ static void declare(struct bench *b)
 		if (copy_may_run(&copy_variants[i]))
 			bench_series_add(b, COPY_ROW(copy_by, i), "copy_by_%s",
 					 copy_variants[i].name);
+	bench_series_add(b, COPY_ROW(zeroing, 0), "zero");
 	declare_targets(b);
 	bench_series_add(b, ROW(flush_page, 1, 0), "flush_page");
 	bench_series_add(b, ROW(flush_context, 1, 0), "flush_context");

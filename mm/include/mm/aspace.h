@@ -36,7 +36,7 @@ struct aspace {
 	u32 flush_pending; /* scan windows between their first entry change and the end of their flush; atomic */
 	u32 owing; /* who has lowered entries and not flushed yet: see aspace_owes(); atomic */
 	u32 changing; /* changes that have paid the space's debts and have not ended; atomic; see mm/change.c */
-	bool subscribed; /* some subscriber is not NULL */
+	u32 subscribed; /* bool: some subscriber is not NULL. A word, which is one instruction less for each entry on arm64 */
 	struct change_subscriber *subscriber[CHANGE_SUBSCRIBERS]; /* see mm/change.c */
 	struct hint_tally hints;
 	u64 scan_period; /* ns for a pass, as the scan last adapted it; 0 = no pass has ended */

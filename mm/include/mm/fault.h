@@ -38,8 +38,35 @@ enum fault_result {
  */
 bool fault_handle(struct aspace *as, vaddr_t va, bool write, bool exec);
 
-/* ---- mm/fault_absent.c and mm/fault_present.c, for mm/fault.c. Read side of aspace.lock held ---- */
+/* All but what is there only with others: seen, and what to wait for. Field by field, as that is the shorter path. */
+static inline void fault_begin(struct fault *f, struct aspace *as, vaddr_t va)
+{
+	f->as = as;
+	f->va = va;
+	f->write = f->exec = f->strict = false;
+	f->attempt = 0;
+	f->fill.obj = NULL;
+	f->dirties = f->throttled = false;
+	f->throttle = NULL;
+	f->filled = NULL;
+}
 
+/* Drop what the fault held while it waited. */
+static inline void fault_end(struct fault *f)
+{
+	if (unlikely(f->filled))
+		page_put(f->filled, PAGE_REF);
+}
+
+/* ---- what mm/fault*.c share. Read side of aspace.lock held, unless they say something else ---- */
+
+/* What FAULT_WAIT asked for, without any lock. A page from the store stays until the fault ends, so that it finds it. */
+enum fault_result fault_wait_for_page(struct fault *f);
+/*
+ * Where the entry is, and what it says: f->seen, by one look, as the entry of a
+ * 2 MiB page may become a table at any moment. Makes the tables that are missing. ptep NULL: no memory.
+ */
+struct pt_pos fault_position(struct fault *f, const struct area *area);
 /* Nothing is mapped at pos. */
 enum fault_result fault_absent(struct fault *f, struct area *area, struct pt_pos pos);
 /* The entry f->seen at pos is present, but does not allow the access, or no longer refuses it. */

@@ -49,10 +49,15 @@ enum page_flag {
 
 struct page {
 	u32 flags; /* atomic */
-	u8 state; /* written by the owner of the frame, or under the node's lock, where buddies look at it */
-	u8 order;
-	u8 node;
-	u8 table_level; /* PAGE_TABLE */
+	union {
+		struct {
+			u8 state; /* written by the owner of the frame, or under the node's lock, where buddies look at it */
+			u8 order;
+			u8 node;
+			u8 table_level; /* PAGE_TABLE */
+		};
+		u32 kind; /* the four as one word, for who compares many frames */
+	};
 	u64 refs; /* atomic; 0 = free, or frozen by a migration that is replacing it */
 	union {
 		struct object *

@@ -64,6 +64,24 @@ static inline struct spinlock *pt_lock_of(const pte_t *ptep)
  * aspace.lock held, or anything else that keeps the tables.
  */
 struct pt_pos pgwalk_find(pte_t *root, vaddr_t va, unsigned level);
+/*
+ * The same down to the entry of a 4 KiB page, inline: on the way of each fault. Its levels are constants, and
+ * so are their shifts.
+ */
+static __always_inline struct pt_pos pgwalk_small(pte_t *root, vaddr_t va)
+{
+	pte_t *table = root;
+
+#pragma GCC unroll 4
+	for (unsigned level = PT_LEVELS - 1; level; level--) {
+		pte_t *ptep = &table[PT_INDEX(va, level)], pte = pte_load(ptep);
+
+		if (unlikely(!pte_is_table(pte, level)))
+			return (struct pt_pos){ptep, level};
+		table = phys_to_virt(pte_pa(pte, level));
+	}
+	return (struct pt_pos){&table[PT_INDEX(va, 0)], 0};
+}
 /* The same in tables of any format; va: within what the root covers. */
 struct pt_pos pgwalk_find_in(const struct pt_format *fmt, pte_t *root, vaddr_t va, unsigned level);
 /*

@@ -93,7 +93,12 @@ static inline void slot_store(slot_t *slot, slot_t now)
 /* If *slot is *seen, make it `now` and return true. Else set *seen to what it is. Full barrier when true. */
 static inline bool slot_replace(slot_t *slot, slot_t *seen, slot_t now)
 {
-	return atomic_cmpxchg(&slot->v, &seen->v, now.v);
+	void *was =
+		seen->v; /* the compiler keeps it in a register, which it does not do with a slot_t */
+	bool done = atomic_cmpxchg(&slot->v, &was, now.v);
+
+	seen->v = was;
+	return done;
 }
 
 /*

@@ -193,8 +193,6 @@ void tlb_contexts_release(void);
  * asks for it. Task context, no locks held; may pay debts, which waits.
  */
 void tlb_switch(struct tlb_context *ctx);
-/* The context that this CPU runs in, NULL: none (lazy, or the empty root). */
-struct tlb_context *tlb_loaded(void);
 
 /*
  * ---- second stages: mm/tlb_stage2.c ----

@@ -1,4 +1,7 @@
-/* Inside the shootdown core: what each CPU knows of its TLB. For mm/gather.c, mm/tlb_*.c and mm/context.c alone. */
+/*
+ * Inside the shootdown core: what each CPU knows of its TLB. For mm/gather.c, mm/tlb_*.c and mm/context.c alone, but for
+ * tlb_loaded(), which is on the way of each fault.
+ */
 #pragma once
 
 #include <mm/knob.h>
@@ -41,6 +44,14 @@ struct tlb_cpu {
 	struct cpumask pending __aligned(CACHE_LINE);
 };
 extern PERCPU_DECLARE(struct tlb_cpu, tlb_cpu);
+
+/* The context that this CPU runs in, NULL: none (lazy, or the empty root). */
+static inline struct tlb_context *tlb_loaded(void)
+{
+	const struct tlb_cpu *me = this_cpu_ptr(tlb_cpu);
+
+	return me->lazy ? NULL : me->loaded;
+}
 
 /* What a CPU did about a request, if it is not a number of pages that it flushed one by one. */
 enum {

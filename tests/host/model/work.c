@@ -1,5 +1,6 @@
 /* Spaces and pages of the workloads, and which page of the history an address shows. */
 #include "work.h"
+#include <mm/tlb_cpu.h>
 
 /* Which page of the history an address means; scenarios use up to MODEL_PAGES in all. */
 static struct mapped {

@@ -5,6 +5,7 @@
 #include <mm/file.h>
 #include <mm/hint.h>
 #include <mm/reclaim.h>
+#include <mm/tlb_cpu.h>
 
 static u64 same_word; /* of work_make_identical() */
 

@@ -70,12 +70,12 @@ static inline vaddr_t trap_fault_va(const struct trapframe *tf)
 
 static inline bool trap_fault_is_exec(const struct trapframe *tf)
 {
-	return trap_ec(tf) == EC_FETCH || trap_ec(tf) == EC_FETCH_LOWER;
+	return (trap_ec(tf) & ~1U) == EC_FETCH_LOWER; /* the odd one is EC_FETCH */
 }
 
 static inline bool trap_is_abort(const struct trapframe *tf)
 {
-	return trap_ec(tf) == EC_DATA || trap_ec(tf) == EC_DATA_LOWER || trap_fault_is_exec(tf);
+	return (trap_ec(tf) & ~1U) == EC_DATA_LOWER || trap_fault_is_exec(tf);
 }
 
 static inline bool trap_fault_is_write(const struct trapframe *tf)

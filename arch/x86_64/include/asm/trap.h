@@ -47,9 +47,9 @@ static inline u64 trap_sp(const struct trapframe *tf)
 
 static inline enum trap_kind trap_kind(const struct trapframe *tf)
 {
-	switch (tf->vector) {
-	case VECTOR_PAGE_FAULT:
+	if (likely(tf->vector == VECTOR_PAGE_FAULT))
 		return TRAP_PAGE_FAULT;
+	switch (tf->vector) {
 	case VECTOR_BREAKPOINT:
 		return TRAP_BREAKPOINT;
 	case VECTOR_ILLEGAL:
