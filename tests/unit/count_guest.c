@@ -44,7 +44,11 @@ void reach_guest(void *task)
 	}
 }
 
-void broken_guest(void *task __unused)
+void jump_guest(void *task)
 {
-	__builtin_trap();
+	struct count_task *t = task;
+
+	((void (*)(void))t->address)();
+	for (;;)
+		guest_call();
 }

@@ -9,7 +9,8 @@ struct count_task {
 	u64 word; /* of each page: the guest's own */
 	u64 laps,
 		wrong; /* by the guest: times that it went round, and words that were not what it left */
-	u64 address; /* reach_guest() */
+	u64 address; /* reach_guest(), jump_guest() */
+	u32 code[2]; /* by the host: instructions */
 	u32 stop; /* by the host; spin_guest() */
 };
 
@@ -19,5 +20,5 @@ void count_guest(void *task);
 void spin_guest(void *task);
 /* Reads `address`, then calls, for ever. */
 void reach_guest(void *task);
-/* Does what no guest may: an instruction that does not exist. */
-void broken_guest(void *task);
+/* Calls a function at `address`, which does not come back. */
+void jump_guest(void *task);
