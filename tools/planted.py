@@ -36,6 +36,7 @@ CONFIG = ROOT / "tools/planted.cfg"
 SOURCES = ("mm", "kernel/core", "kernel/include", "kernel/bench/workload", "arch")
 RULES = ("x86", "arm64")  # or one of their variants, such as arm64-ipi
 TIMEOUT = 600  # seconds, of one run of the explorer
+EL2 = {"x86_64": [], "arm64": ["EL2=1"]}  # of boots: so that guests run there, too
 
 
 class ConfigError(Exception):
@@ -314,7 +315,7 @@ def boot(scratch: Scratch, m: Mistake, arch: str, expected: str) -> str:
         scratch.put(file, text)
     try:
         code, out = scratch.run(["make", "-s", "SETUP=no", f"ARCH={arch}", "BUILD=build", "WARNINGS=-w",
-                                 "SMP=4", "NODES=2", "EDU=1", "TIMEOUT=200", f"CMD={m.boot_cmd}", "exec"], TIMEOUT)
+                                 "SMP=4", "NODES=2", "EDU=1", *EL2[arch], "TIMEOUT=200", f"CMD={m.boot_cmd}", "exec"], TIMEOUT)
     finally:
         for file in m.edits:
             scratch.put(file, (ROOT / file).read_text())

@@ -44,7 +44,7 @@ extern const struct scenario migrate_write, migrate_read, migrate_upgrade, migra
 	migrate_protect, migrate_drop, two_migrators, pin_migrate, shared_fault, owed_range,
 	owed_alias, protect_write, migrate_dirty;
 /* ---- scenarios_core.c ---- */
-extern const struct scenario flush_cpus, flush_owed, flush_taken, stage2_shootdown;
+extern const struct scenario flush_cpus, flush_owed, flush_taken, stage2_shootdown, stage2_tags;
 /* ---- scenarios_more.c ---- */
 extern const struct scenario debts_grow, hint_dirty, share_unmap, destroy_lazy;
 /* ---- scenarios_exec.c ---- */

@@ -22,6 +22,7 @@ const struct scenario *const scenarios[] = {
 	&flush_owed,
 	&flush_taken,
 	&stage2_shootdown,
+	&stage2_tags,
 	&protect_write,
 	&migrate_dirty,
 	&fault_fault,

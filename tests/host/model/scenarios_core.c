@@ -291,3 +291,98 @@ const struct scenario stage2_shootdown = {
 	.program = {move_guest_page, run_and_switch, run_twice},
 	.end = NULL,
 };
+
+/* ---- more second stages than a CPU has tags --------------------------------------------------- */
+
+enum { TAGGED = TLB_STAGE2_SLOTS + 1, OWNER_SHIFT = 8 };
+
+/* Of each its only page: whose it is, and above 0 a frame. And what CPUs hold under a tag. */
+static struct tlb_context tagged[TAGGED];
+static u64 tagged_entry[TAGGED], tagged_freed[TAGGED], held[FAKE_CPUS][TLB_STAGE2_SLOTS];
+
+static void tagged_flush_all(struct tlb_context *ctx __unused)
+{
+	smp_mb(); /* as in guest_flush_all() */
+	held[cpu_id()][tlb_stage2_slot()] = 0;
+}
+
+static void tagged_flush_range(struct tlb_context *ctx, u64 start __unused, u64 end __unused,
+			       unsigned level __unused)
+{
+	tagged_flush_all(ctx);
+}
+
+static const struct tlb_stage2_ops tagged_ops = {.flush_range = tagged_flush_range,
+						 .flush_all = tagged_flush_all};
+
+static void setup_tagged(void)
+{
+	a = work_space("a", VA, 1, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	for (u64 i = 0; i < TAGGED; i++) {
+		tlb_stage2_init(&tagged[i], (1 + i) * PAGE_SIZE, &tagged_ops);
+		store_relaxed(&tagged_entry[i], i << OWNER_SHIFT | 1);
+	}
+}
+
+static void tagged_access(unsigned cpu, u64 guest_id)
+{
+	u64 *word = &held[cpu][tlb_stage2_slot()];
+
+	if (!*word)
+		*word = load_relaxed(&tagged_entry[guest_id]);
+	if (*word && *word >> OWNER_SHIFT != guest_id)
+		fake_fail("I1: a guest on CPU %u uses a page of another one, which had its tag",
+			  cpu);
+	if (*word && (*word & ((1 << OWNER_SHIFT) - 1)) <= tagged_freed[guest_id])
+		fake_fail("I1: a guest on CPU %u uses a frame that was freed", cpu);
+}
+
+static void visit(unsigned cpu, u64 guest_id)
+{
+	irqflags_t flags = irq_save();
+
+	tlb_enter_stage2(&tagged[guest_id]);
+	smp_mb(); /* entering the guest */
+	tagged_access(cpu, guest_id);
+	irq_restore(flags);
+	fake_point(43);
+	flags = irq_save();
+	tagged_access(cpu, guest_id);
+	tlb_leave_stage2();
+	irq_restore(flags);
+}
+
+/* There and back, so that each finds its tag with another one. */
+static void visit_all(unsigned cpu)
+{
+	for (u64 i = 0; i < TAGGED; i++)
+		visit(cpu, i);
+	for (u64 i = TAGGED; i--;)
+		visit(cpu, i);
+}
+
+static void move_tagged(unsigned cpu __unused)
+{
+	for (u64 frame = 1; frame <= 2; frame++) {
+		struct tlb_gather g;
+
+		atomic_xchg(&tagged_entry[0], 0UL); /* a full barrier, as pt_take() */
+		tlb_gather_init(&g, &a->ctx, 0);
+		tlb_gather_add(&g, &tagged[0], GPA, 0);
+		tlb_gather_flush(&g);
+		tagged_freed[0] = frame;
+		store_release(&tagged_entry[0], frame + 1);
+	}
+}
+
+const struct scenario stage2_tags = {
+	.name = "stage2-tags",
+	.summary = "a CPU goes from guest to guest, more than it has tags, while a page of one is "
+		   "moved",
+	.cpus = 2,
+	.setup = setup_tagged,
+	.program = {move_tagged, visit_all},
+	.end = NULL,
+};
