@@ -2,6 +2,8 @@
 #include "model.h"
 
 #include <kernel/atomic.h>
+#include <mm/hint.h>
+#include <mm/knob.h>
 #include <mm/softmmu.h>
 
 static struct softmmu software;
@@ -123,6 +125,51 @@ void guest_expect_none(vaddr_t va)
 					"a guest on CPU %u may use page %lu, which was taken away",
 					cpu, page);
 	}
+}
+
+/* ---- its space ------------------------------------------------------------------------------ */
+
+static struct aspace *space; /* of the scenario at hand */
+
+#define MIDDLE GUEST_MIDDLE
+
+static void set_up(u32 notify, u32 pinned)
+{
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(space, cpu);
+	knobs.hint = HINT_LATE;
+	knobs.notify = notify;
+	knobs.pinned = pinned;
+}
+
+struct aspace *guest_space(u32 notify)
+{
+	space = work_space("a", MODEL_VA, 2, PROT_READ | PROT_WRITE);
+	for (unsigned i = 0; i < 2; i++)
+		phys_to_page(pte_pa(*aspace_entry(space, MODEL_VA + i * PAGE_SIZE), 0))->last =
+			1 << 16 | 2;
+	set_up(notify, notify == NOTIFY_START ? PINNED_MARK : PINNED_SKIP);
+	return space;
+}
+
+struct aspace *guest_large_space(void)
+{
+	space = work_large("a", MODEL_VA, MIDDLE);
+	set_up(NOTIFY_PROTECT, PINNED_SKIP);
+	return space;
+}
+
+void guest_scan_parts(unsigned cpu __unused)
+{
+	hint_mark(space, MODEL_VA, MODEL_VA + PAGE_SIZE);
+	hint_mark(space, MIDDLE, MIDDLE + PAGE_SIZE);
+}
+
+void guest_split_and_move(unsigned cpu __unused)
+{
+	aspace_protect(space, MIDDLE, PAGE_SIZE, PROT_READ);
+	aspace_protect(space, MIDDLE, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	work_migrate(space, MIDDLE, 1, 1);
 }
 
 /* ---- what it does ----------------------------------------------------------------------------- */

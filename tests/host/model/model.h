@@ -272,6 +272,13 @@ void listener_visits(struct listener *l, struct aspace *as, vaddr_t va, unsigned
  * as complete, no guest may use a page whose entry is a hint entry.
  */
 struct softmmu;
+/* Two pages at MODEL_VA on node 0, last used on node 1; faults of guests may be hint faults. In a scenario's setup. */
+struct aspace *guest_space(u32 notify);
+#define GUEST_MIDDLE (MODEL_VA + 300 * PAGE_SIZE)
+/* A 2 MiB page, of which the first part and this one are noted. Programs: a scan of both; the page is cut, and this part moves. */
+struct aspace *guest_large_space(void);
+void guest_scan_parts(unsigned cpu);
+void guest_split_and_move(unsigned cpu);
 /* One guest, of pages that are noted. */
 void guest_create(struct aspace *as, vaddr_t va, unsigned pages);
 void guest_destroy(void);

@@ -33,16 +33,10 @@ static void warm_up(void *arg __unused)
 	RUN(cpu_id(), WRITES(VA), WRITES(VA2));
 }
 
-/* Two pages on node 0, last used on node 1; CPU 1 holds what its guest needs. */
+/* CPU 1 holds what its guest needs. */
 static void setup_with(u32 notify)
 {
-	a = work_space("a", VA, 2, RW);
-	for (vaddr_t va = VA; va < END; va += PAGE_SIZE)
-		phys_to_page(pte_pa(*aspace_entry(a, va), 0))->last = 1 << 16 | 2;
-	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
-		work_load(a, cpu);
-	knobs.hint = HINT_LATE;
-	knobs.notify = notify;
+	a = guest_space(notify);
 	nested_guest_create(a, VA, 2);
 	fake_on_cpu(1, warm_up, NULL);
 }
@@ -221,22 +215,12 @@ const struct scenario nested_drops = {
 
 /* ---- a 2 MiB page ------------------------------------------------------------------------------- */
 
-#define MIDDLE (MODEL_VA + 300 * PAGE_SIZE)
+#define MIDDLE GUEST_MIDDLE
 
 static void setup_large(void)
 {
-	a = work_large("a", VA, MIDDLE);
-	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
-		work_load(a, cpu);
-	knobs.hint = HINT_LATE;
-	knobs.notify = NOTIFY_PROTECT;
+	a = guest_large_space();
 	nested_guest_create(a, VA, HUGE_PAGES);
-}
-
-static void scan_large(unsigned cpu __unused)
-{
-	hint_mark(a, VA, VA + PAGE_SIZE);
-	hint_mark(a, MIDDLE, MIDDLE + PAGE_SIZE);
 }
 
 static void guest_uses_parts(unsigned cpu)
@@ -244,12 +228,9 @@ static void guest_uses_parts(unsigned cpu)
 	RUN(cpu, WRITES(VA), WRITES(MIDDLE), WAITS(&moved), WRITES(MIDDLE), WRITES(VA));
 }
 
-/* Cuts the page; then the part moves by itself. */
-static void split_and_move(unsigned cpu __unused)
+static void split_and_tell(unsigned cpu)
 {
-	aspace_protect(a, MIDDLE, PAGE_SIZE, PROT_READ);
-	aspace_protect(a, MIDDLE, PAGE_SIZE, RW);
-	work_migrate(a, MIDDLE, 1, 1);
+	guest_split_and_move(cpu);
 	store_relaxed(&moved, 1U);
 }
 
@@ -267,7 +248,7 @@ const struct scenario nested_splits = {
 	.cpus = 3,
 	.large = true,
 	.setup = setup_large,
-	.program = {scan_large, guest_uses_parts, split_and_move},
+	.program = {guest_scan_parts, guest_uses_parts, split_and_tell},
 	.end = end_large,
 };
 

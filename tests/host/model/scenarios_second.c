@@ -21,34 +21,27 @@ static void warm_up(void *arg __unused)
 	guest_write(VA2, cpu_id());
 }
 
-/* Two pages on node 0, last used on node 1; a guest on CPU 1, which may take hint faults. */
-static void setup_with(u32 notify, u32 pinned)
+/* A guest on CPU 1, which may take hint faults. */
+static void setup_with(u32 notify)
 {
-	a = work_space("a", VA, 2, RW);
-	for (vaddr_t va = VA; va < END; va += PAGE_SIZE)
-		phys_to_page(pte_pa(*aspace_entry(a, va), 0))->last = 1 << 16 | 2;
-	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
-		work_load(a, cpu);
-	knobs.hint = HINT_LATE;
-	knobs.notify = notify;
-	knobs.pinned = pinned;
+	a = guest_space(notify);
 	guest_create(a, VA, 2);
 	fake_on_cpu(1, warm_up, NULL);
 }
 
 static void setup_start(void)
 {
-	setup_with(NOTIFY_START, PINNED_MARK);
+	setup_with(NOTIFY_START);
 }
 
 static void setup_protect(void)
 {
-	setup_with(NOTIFY_PROTECT, PINNED_SKIP);
+	setup_with(NOTIFY_PROTECT);
 }
 
 static void setup_late(void)
 {
-	setup_with(NOTIFY_LATE, PINNED_SKIP);
+	setup_with(NOTIFY_LATE);
 }
 
 static void end_two(void)
@@ -280,23 +273,12 @@ const struct scenario second_pins = {
 
 /* ---- a 2 MiB page ---------------------------------------------------------------------------------- */
 
-#define MIDDLE (MODEL_VA + 300 * PAGE_SIZE)
+#define MIDDLE GUEST_MIDDLE
 
 static void setup_large(void)
 {
-	a = work_large("a", VA, MIDDLE);
-	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
-		work_load(a, cpu);
-	knobs.hint = HINT_LATE;
-	knobs.notify = NOTIFY_PROTECT;
-	knobs.pinned = PINNED_SKIP;
+	a = guest_large_space();
 	guest_create(a, VA, HUGE_PAGES);
-}
-
-static void scan_large(unsigned cpu __unused)
-{
-	hint_mark(a, VA, VA + PAGE_SIZE);
-	hint_mark(a, MIDDLE, MIDDLE + PAGE_SIZE);
 }
 
 static void guest_uses_parts(unsigned cpu)
@@ -306,14 +288,6 @@ static void guest_uses_parts(unsigned cpu)
 	guest_write(MIDDLE, cpu);
 	guest_write(VA, cpu);
 	guest_leave();
-}
-
-/* Cuts the page; then the part moves by itself. */
-static void split_and_move(unsigned cpu __unused)
-{
-	aspace_protect(a, MIDDLE, PAGE_SIZE, PROT_READ);
-	aspace_protect(a, MIDDLE, PAGE_SIZE, RW);
-	work_migrate(a, MIDDLE, 1, 1);
 }
 
 static void end_large(void)
@@ -329,7 +303,7 @@ const struct scenario second_splits = {
 	.cpus = 3,
 	.large = true,
 	.setup = setup_large,
-	.program = {scan_large, guest_uses_parts, split_and_move},
+	.program = {guest_scan_parts, guest_uses_parts, guest_split_and_move},
 	.end = end_large,
 };
 
