@@ -9,7 +9,7 @@
  * Not exchanged, as the guest cannot change it (HCR_EL2.TVM, CPTR_EL2): SCTLR, MAIR, TTBR1 (its half is off), CPACR, vector
  * registers. Nor what neither of them relies on: TPIDR_EL0, SP_EL0, SPSR_EL1. ELR_EL1 and ESR_EL1 are the
  * guest's alone, so that it can tell what it took; the host is in no handler. What a guest could do to the host is to
- * program its virtual timer and counters of events; no guest of ours does.
+ * program its timers and counters of events; no guest of ours does.
  */
 #include <asm/hyp.h>
 #include <asm/sysreg.h>

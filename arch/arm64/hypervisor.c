@@ -56,6 +56,8 @@ static bool el2_map(paddr_t pa, prot_t prot, u32 node)
 
 			if (!next)
 				return false;
+			/* Its zeroes before it. Partner: walks of EL2, on any CPU, which depend on the entry. */
+			smp_wmb();
 			pte_store(entry, pte_mk_table(virt_to_phys(next)));
 		}
 		table = phys_to_virt(pte_pa(*entry, level));

@@ -55,7 +55,7 @@ struct hypervisor {
 	 */
 	int (*enable)(void);
 	void (*disable)(void);
-	/* A virtual CPU; NULL: no memory. Task context. */
+	/* A virtual CPU; NULL: no memory. Task context, by one at a time. */
 	struct vcpu *(*create)(const struct vcpu_start *start, u32 node);
 	void (*destroy)(struct vcpu *v);
 	/*
