@@ -1,4 +1,5 @@
 /* The deferral in force: a copy of the chosen one in which every hook is set. */
+#include <mm/debt.h>
 #include <mm/deferral.h>
 #include <mm/knob.h>
 #include <mm/migrate_batch.h>
@@ -90,7 +91,7 @@ static struct deferral active = {.name = "none",
 				 .entry_taken = any_entry,
 				 .may_defer = any_page,
 				 .frame_held = no_held,
-				 .sources_held = nothing,
+				 .sources_held = no_payment,
 				 .frame_wanted = no_frame,
 				 .frames_leave = no_leave,
 				 .entry_left = no_entry,
@@ -183,7 +184,7 @@ void deferral_use(const struct deferral *wanted)
 				KEEP(entry_taken, any_entry),
 				KEEP(may_defer, any_page),
 				KEEP(frame_held, no_held),
-				KEEP(sources_held, nothing),
+				KEEP(sources_held, no_payment),
 				KEEP(frame_wanted, no_frame),
 				KEEP(held, none_held)};
 	/* Reclaim may have gone on since the caller settled. */
@@ -217,6 +218,14 @@ void pay_now(enum pay_event why, struct pay_scope scope)
 
 	ASSERT_MAY_WAIT();
 	count_paid(why, load_relaxed(&deferral->pay)(why, &scope), began);
+}
+
+void deferral_sources_held(void)
+{
+	u64 began = cycles_now();
+
+	debts_note_held();
+	count_paid(PAY_BOUND, deferral->sources_held(), began);
 }
 
 void deferral_frames_leave(struct page *first, u64 count)

@@ -31,6 +31,8 @@ static void pay_for_frames(u32 node, unsigned order)
 	u64 start = cycles_now();
 
 	pay(PAY_PRESSURE, pay_frames(node, order));
+	if (order) /* what was held came to this CPU's caches */
+		pmm_drain_caches();
 	count_add(wait_allocator, cycles_now() - start);
 }
 
@@ -91,13 +93,19 @@ static struct page *alloc_after_reclaim(pmm_attempt *attempt, u32 node, unsigned
 
 struct page *pmm_alloc_slowly(pmm_attempt *attempt, u32 node, unsigned order, unsigned flags)
 {
-	struct page *page = alloc_after_paying(attempt, node, order, flags);
+	struct page *page = NULL;
 	unsigned count;
 	const u8 *list = pmm_fallback_order(node, &count);
 	bool reclaims = pmm_reclaim && !order && !(flags & PMM_NO_RECLAIM);
 
 	if (flags & PMM_STRICT)
 		count = 1;
+	if (order) { /* frames in this CPU's caches merge with nothing */
+		pmm_drain_caches();
+		page = attempt(node, order, flags);
+	}
+	if (!page)
+		page = alloc_after_paying(attempt, node, order, flags);
 	for (unsigned i = 1; !page && i < count; i++)
 		page = attempt(list[i], order, flags);
 	for (unsigned i = 1; !page && i < count; i++)

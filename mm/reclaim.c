@@ -317,7 +317,7 @@ static void one_batch(struct reclaim *r)
 	end_batch(r);
 	if (!r->defers)
 		return;
-	deferral->sources_held();
+	deferral_sources_held();
 	deferral_reclaim_end();
 }
 

@@ -147,17 +147,17 @@ static void publish(struct page *frames, const struct cpumask *cpus, u64 owed)
 	store_relaxed(&ring->used, ring->used | 1U << i);
 }
 
-static void latr_sources_held(void)
+static u64 latr_sources_held(void)
 {
 	const struct ring *ring = this_cpu_ptr(latr_rings);
 
 	reap();
 	if (ring->used == (1U << STATES) - 1) {
 		++*this_cpu_ptr(latr_ring_full);
-		debts_pay(this_cpu_ptr(latr_open));
-		return;
+		return debts_pay(this_cpu_ptr(latr_open));
 	}
 	debts_post(this_cpu_ptr(latr_open), publish);
+	return 0;
 }
 
 /* ---- hooks --------------------------------------------------------------------------- */

@@ -95,10 +95,9 @@ static void luf_frame_held(struct page *src)
 	debts_free_owing(src, debts_begun(&debts));
 }
 
-static void luf_sources_held(void)
+static u64 luf_sources_held(void)
 {
-	if (debts_are_old(&debts))
-		debts_pay(&debts);
+	return debts_are_old(&debts) ? debts_pay(&debts) : 0;
 }
 
 /* ---- who pays ------------------------------------------------------------------------ */

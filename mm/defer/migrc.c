@@ -101,10 +101,9 @@ static u64 migrc_pay(enum pay_event why, const struct pay_scope *scope)
 	return copies_pay(&debts, why, scope);
 }
 
-static void migrc_sources_held(void)
+static u64 migrc_sources_held(void)
 {
-	if (debts_call_over(&debts))
-		debts_pay(&debts);
+	return debts_call_over(&debts) ? debts_pay(&debts) : 0;
 }
 
 static u64 migrc_held(void)

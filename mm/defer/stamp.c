@@ -91,14 +91,13 @@ static void stamp_frame_held(struct page *src)
 }
 
 /* The places are other pages' from now on. */
-static void stamp_sources_held(void)
+static u64 stamp_sources_held(void)
 {
 	u64 *stamp = *this_cpu_ptr(stamps);
 
 	for (unsigned i = 0; i < MIGRATE_MAX; i++)
 		stamp[i] = 0;
-	if (debts_are_old(&debts))
-		debts_pay(&debts);
+	return debts_are_old(&debts) ? debts_pay(&debts) : 0;
 }
 
 /* ---- frames that are used again ------------------------------------------------------------ */

@@ -61,9 +61,9 @@ struct deferral {
 	/*
 	 * Every source of a call to migrate whose flush waits, if there were any, was given
 	 * to frame_held() on this CPU: nothing that was noted here is still to be held. Task context,
-	 * no spinlock; aspace.lock may be held.
+	 * no spinlock; aspace.lock may be held. Returns how many debts it paid, as bounds were reached.
 	 */
-	void (*sources_held)(void);
+	u64 (*sources_held)(void);
 	/*
 	 * Clean pages that reclaim takes out of their files may wait, too. entry_left(): such a page's entry, which
 	 * was read-only, was taken down; the deferral notes what it owes, by the rules of entry_taken(). If the page
@@ -141,6 +141,8 @@ void deferral_reclaim_end(void);
 void deferral_use(const struct deferral *wanted);
 /* Pay all debts now. Task context, interrupts on, no spinlock held. */
 void deferral_settle(void);
+/* For who moved or reclaimed pages: call sources_held and count what it paid. The same rules. */
+void deferral_sources_held(void);
 /* For the allocator: call frames_leave and count what it paid. The same rules. */
 void deferral_frames_leave(struct page *first, u64 count);
 /*

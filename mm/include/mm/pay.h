@@ -48,6 +48,8 @@ struct tlb_context;
 	X(split, SPLIT) /* range: a 2 MiB page becomes small ones; same frames, same rights */                       \
 	X(leave,                                                                                                     \
 	  LEAVE) /* frames that owe leave the allocator: not by pay(), see deferral.frames_leave */                  \
+	X(bound,                                                                                                     \
+	  BOUND) /* pages have moved, and as much is held, or for as long, as may be: see deferral.sources_held */   \
 	X(tick, TICK) /* this CPU: deferral.tick_us after a debt was noted on it; no locks held */                   \
 	X(switch, SWITCH) /* this CPU: it is about to load this context; no locks held */                            \
 	X(idle, IDLE) /* this CPU: it has no context to run any more; no locks held */

@@ -452,7 +452,7 @@ TEST(migrc_holds_no_more_than_it_may)
 	aspace_populate(as, va, MANY * PAGE_SIZE, 0);
 	CHECK(use("migrc+defer_pages=32"));
 	debts_held_max_restart();
-	u64 full = counter(1);
+	u64 full = counter(1), bound = counters(0)->forced[PAY_BOUND];
 
 	for (u32 to = 1; to <= 4; to++) {
 		CHECK_EQ(host_migrate(as, va, MANY, to & 1, &stats, NULL), 0);
@@ -460,6 +460,7 @@ TEST(migrc_holds_no_more_than_it_may)
 	}
 	CHECK_EQ(debts_held_max(), MOST); /* each call again: what is full is paid for at its end */
 	CHECK_EQ(counter(1), full + 4 * (MANY - MOST));
+	CHECK_EQ(counters(0)->forced[PAY_BOUND], bound + 4);
 	CHECK_EQ(deferral->held(), 0);
 	CHECK_EQ(host_migrate(as, va, MOST, 1, &stats, NULL), 0);
 	CHECK_EQ(deferral->held(), MOST);
