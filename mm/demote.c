@@ -11,6 +11,7 @@
 #include <mm/numa.h>
 #include <mm/pgwalk.h>
 #include <mm/pmm.h>
+#include <mm/reclaim.h>
 #include <mm/stats.h>
 
 enum { ROUNDS = 2 }; /* of the hand before it gives up: all may be accessed in the first one */
@@ -128,17 +129,14 @@ static u64 demote_pages(struct demotion *d, u32 node, u64 want)
 	return gone;
 }
 
-u64 demote_balance(struct demotion *d, unsigned spaces, u32 node)
+u64 demote_some(struct demotion *d, unsigned spaces, u32 node)
 {
-	u64 gone = 0, moved = 1;
+	u32 to = demote_target(node);
+	u64 moved = 0;
 
-	if (!pmm_is_short(node, 0))
-		return 0;
-	while (moved) {
-		moved = 0;
-		for (unsigned i = 0; i < spaces && pmm_is_short(node, knobs.watermark_gap); i++)
-			moved += demote_pages(&d[i], node, RECLAIM_PAGES);
-		gone += moved;
+	for (unsigned i = 0; i < spaces && pmm_is_short(node, knobs.watermark_gap); i++) {
+		reclaim_balance(to); /* all that others allocate here lands there */
+		moved += demote_pages(&d[i], node, RECLAIM_PAGES);
 	}
-	return gone;
+	return moved;
 }

@@ -349,17 +349,20 @@ u64 reclaim_pages(u32 node, u64 want)
 	return r.gone;
 }
 
-u64 reclaim_balance(u32 node)
+u64 reclaim_to_gap(u32 node)
 {
 	u64 gone = 0, more = 1;
 
-	if (!pmm_is_short(node, 0))
-		return 0;
 	while (more && pmm_is_short(node, knobs.watermark_gap)) {
 		more = reclaim_pages(node, RECLAIM_PAGES);
 		gone += more;
 	}
 	return gone;
+}
+
+u64 reclaim_balance(u32 node)
+{
+	return pmm_is_short(node, 0) ? reclaim_to_gap(node) : 0;
 }
 
 bool reclaim_may_help(void)

@@ -18,7 +18,7 @@ SAMPLE_ONE_IN = 16  # accesses, before which an allocation is timed
 WAITED = 10  # times as long as any that nobody has to pay for
 APART = 5.0  # percent between schemes, at most
 # In the short run whole files are in memory or not as one page more or less was free, and are promoted or read in.
-SAME = {"short": ("pages_demoted",), "long": ("pages_promoted", "pages_demoted")}
+SAME = {"short": ("pages_demoted",), "long": ("pages_promoted", "pages_demoted", "reclaimed")}
 # Percent fewer than under like-linux-6.12, at least: the short run has two rounds, and each ends with a payment.
 FEWER = {"short": 95.0, "long": 97.0}
 

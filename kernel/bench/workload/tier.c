@@ -22,6 +22,7 @@
 #include <kernel/det.h>
 #include <kernel/error.h>
 #include <kernel/kmem.h>
+#include <mm/deferral.h>
 #include <mm/numa.h>
 #include <mm/reclaim.h>
 #include "tier.h"
@@ -318,6 +319,7 @@ static int tier_round(struct bench *b, struct bench_round *round)
 	run->file_pages = run->area[0].pages;
 	if (!rc)
 		rc = run_tasks(b, run, false, round);
+	deferral_settle(); /* what was owed before is none of this round's */
 	if (!rc)
 		rc = run_tasks(b, run, true, round);
 	int removed = remove_areas(run);

@@ -69,8 +69,10 @@ struct tier_run {
 	unsigned write_pct; /* of accesses to anonymous pages */
 	unsigned starter; /* CPU that waits for the tasks */
 	u32 go; /* release/acquire: tasks run */
-	u32 tried; /* times that the watermarks were looked at, and pages demoted; read by others */
+	u64 demoting; /* bit per node that has been short, and has not got its gap since */
+	u32 tried; /* times that a node has got that, or no more could be demoted; read by others */
 	u32 left; /* tasks that have not ended; atomic */
+	u32 at_rest; /* release/acquire: those may leave */
 	u64 start; /* cycles_now() as the round began */
 	u64 scanned_at; /* accesses of all tasks when the scan went round last */
 	u64 passes; /* of the scan, in this round */
@@ -82,7 +84,7 @@ struct tier_run {
 
 /* All tasks are there and wait to begin. 0 or -ENOMEM: some may be there. */
 int tier_spawn(struct tier_run *run, u64 ops);
-/* They run; on return all have ended. Meanwhile this CPU demotes, reclaims and scans. */
+/* They run; on return all have ended. Meanwhile this CPU demotes, reclaims and scans, and in the end both tiers are at rest. */
 void tier_go(struct tier_run *run);
 /* Wait for their contexts; those that never began do so now. */
 void tier_join(struct tier_run *run);

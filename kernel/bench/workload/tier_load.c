@@ -179,11 +179,15 @@ static void task_main(void *arg)
 	t->longest_wait = fw->longest;
 	/* Full barrier: what the thread left comes before. Pairs with the acquire in tier_go(). */
 	atomic_fetch_add(&run->left, -1U);
+	while (!load_acquire(
+		&run->at_rest)) /* what is demoted until then has its space loaded here, as before */
+		cpu_relax();
 }
 
 int tier_spawn(struct tier_run *run, u64 ops)
 {
 	store_relaxed(&run->go, 0);
+	store_relaxed(&run->at_rest, 0);
 	store_relaxed(&run->left, run->tasks);
 	run->starter = cpu_id();
 	run->ops = ops;
@@ -206,6 +210,7 @@ int tier_spawn(struct tier_run *run, u64 ops)
 void tier_join(struct tier_run *run)
 {
 	store_release(&run->go, 1);
+	store_release(&run->at_rest, 1); /* those that never began wait for nobody */
 	for (unsigned i = 0; i < run->tasks; i++)
 		if (run->task[i]->ctx) {
 			context_join(run->task[i]->ctx);
@@ -215,14 +220,42 @@ void tier_join(struct tier_run *run)
 
 /* ---- the kernel's own threads -------------------------------------------------------- */
 
+/*
+ * From its low watermark on until it has the gap, a batch at a time: while threads go on allocating that may never be, and
+ * the scan must not wait for it.
+ */
+static void demote(struct tier_run *run, u32 node)
+{
+	u64 bit = 1UL << node;
+
+	if (pmm_is_short(node, 0))
+		run->demoting |= bit;
+	if (!(run->demoting & bit) || demote_some(run->demotion, run->spaces, node))
+		return;
+	run->demoting &= ~bit;
+	store_relaxed(&run->tried, run->tried + 1);
+}
+
 /* The slow tier first, so that there is room for what comes from the fast one. */
 static void balance(struct tier_run *run)
 {
 	reclaim_balance(run->slow);
 	for (u32 node = 0; node < numa_node_count(); node++)
 		if (run->fast_nodes >> node & 1)
-			demote_balance(run->demotion, run->spaces, node);
-	store_relaxed(&run->tried, run->tried + 1);
+			demote(run, node);
+}
+
+/*
+ * Both tiers have what they are to have free: a round that began with more than it ends with, by chance, would have less
+ * to demote and reclaim than others.
+ */
+static void come_to_rest(struct tier_run *run)
+{
+	for (u32 node = 0; node < numa_node_count(); node++)
+		if (run->fast_nodes >> node & 1)
+			while (demote_some(run->demotion, run->spaces, node))
+				;
+	reclaim_to_gap(run->slow);
 }
 
 static u64 accesses(const struct tier_run *run)
@@ -268,4 +301,6 @@ void tier_go(struct tier_run *run)
 		}
 		cpu_relax();
 	}
+	come_to_rest(run);
+	store_release(&run->at_rest, 1); /* pairs with the acquire in task_main() */
 }

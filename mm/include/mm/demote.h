@@ -16,9 +16,9 @@ struct demotion {
 u32 demote_target(u32 node);
 
 /*
- * If the node is below its low watermark: demote pages of these spaces in turn until it has watermark_gap frames (a
- * knob) more than that free, or no more can be had. They move in batches of RECLAIM_PAGES, as Linux does it, with a flush for
+ * Demote a batch of each of these spaces, unless the node has watermark_gap frames (a knob) more than its low
+ * watermark free. Where they go pages are reclaimed before, if that is short. A batch is RECLAIM_PAGES, as in Linux, with a flush for
  * as many as the knob `batch` says. Pages that were accessed since it came by last stay, but not for ever: its second round
- * finds them as it left them. Returns how many moved. Task context, no locks held; the spaces need not be loaded here.
+ * finds them as it left them. Returns how many moved; 0: there is enough, or no more can be had. Task context, no locks held; the spaces need not be loaded here.
  */
-u64 demote_balance(struct demotion *d, unsigned spaces, u32 node);
+u64 demote_some(struct demotion *d, unsigned spaces, u32 node);

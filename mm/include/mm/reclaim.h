@@ -15,9 +15,11 @@
 u64 reclaim_pages(u32 node, u64 want);
 
 /*
- * If the node is below its low watermark: until it has watermark_gap frames (a knob) more than that free, or
- * nothing more can be had. Returns how many pages went. The same rules.
+ * Until the node has watermark_gap frames (a knob) more than its low watermark free, or nothing more can be had.
+ * Returns how many pages went. The same rules.
  */
+u64 reclaim_to_gap(u32 node);
+/* The same if the node is below its low watermark. */
 u64 reclaim_balance(u32 node);
 /* Is there a file at all, or room in swap? A guess: no lock. */
 bool reclaim_may_help(void);
