@@ -75,8 +75,8 @@ extern const struct scenario reclaim_writes, reclaim_faults, reclaim_new_table, 
 	reclaim_debts, reclaim_hints, reclaim_destroys, reclaim_pins, reclaim_drops,
 	reclaim_allocates, reclaim_last, reclaim_wakes;
 /* ---- scenarios_owing.c ---- */
-extern const struct scenario owing_elsewhere, owing_upgrades, owing_file_writes, owing_takes,
-	owing_references, owing_truncates, owing_unmaps, owing_private;
+extern const struct scenario owing_elsewhere, owing_upgrades, owing_file_writes, owing_pins,
+	owing_takes, owing_references, owing_truncates, owing_unmaps, owing_private;
 /* ---- scenarios_swap.c ---- */
 extern const struct scenario swap_writes, swap_reads, swap_moves, swap_unmaps, swap_drops,
 	swap_drops_early, swap_protects, swap_pins, swap_hints, swap_fails, swap_two, swap_exits,

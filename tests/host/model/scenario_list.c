@@ -168,6 +168,7 @@ const struct scenario *const scenarios[] = {
 	&owing_elsewhere,
 	&owing_upgrades,
 	&owing_file_writes,
+	&owing_pins,
 	&owing_takes,
 	&owing_references,
 	&owing_truncates,

@@ -98,6 +98,38 @@ const struct scenario owing_file_writes = {
 	.end = expect_stored,
 };
 
+/* For reading: a device that has the page sees what is written into the file. */
+static void pin_for_reading(unsigned cpu __unused)
+{
+	struct page *page;
+
+	if (aspace_pin(a, VA, false, &page)) {
+		fake_fail("pin: refused");
+		return;
+	}
+	fake_point(40);
+	slot_t *slot = object_slot(file, 0, false), seen = slot_load(slot);
+
+	while (slot_is_busy(seen)) { /* reclaim has yet to look for pins */
+		cpu_relax();
+		seen = slot_load(slot);
+	}
+	if (!slot_is_page(seen) || slot_page(seen) != page)
+		fake_fail("I10: frame %#lx is pinned, and not its file's any more",
+			  page_to_phys(page) >> PAGE_SHIFT);
+	page_put(page, PAGE_PIN);
+}
+
+const struct scenario owing_pins = {
+	.name = "owing-pin",
+	.summary = "a page is pinned for a device that reads, while it leaves its file",
+	.weight = 2,
+	.cpus = 3,
+	.setup = setup_threads,
+	.program = {work_reclaim, read_on, pin_for_reading},
+	.end = expect_stored,
+};
+
 /* ---- frames that leave the allocator ----------------------------------------------------------- */
 
 static void reclaim_and_take(unsigned cpu __unused)
