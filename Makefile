@@ -120,8 +120,8 @@ SMALL_FILES := kernel/drivers/edu kernel/drivers/iommu kernel/drivers/pci kernel
 	kernel/lib/printf kernel/lib/sort kernel/lib/strutil kernel/lib/utf8 kernel/core/command kernel/core/console kernel/core/input kernel/core/log kernel/core/main kernel/core/panic kernel/core/printk kernel/core/watchdog kernel/bench/workload/pmbench_maps mm/dup \
 	$(addprefix kernel/core/,percpu skew smp copy) $(addprefix kernel/bench/harness/,bench policy series) mm/kmap mm/page_array \
 	$(addprefix kernel/bench/harness/,noise pmu) $(addprefix arch/$(ARCH)/,cpuid litmus noise pmu smp tsc) arch/$(ARCH)/geometry arch/$(ARCH)/errata arch/$(ARCH)/exit arch/$(ARCH)/features arch/$(ARCH)/init arch/$(ARCH)/hypervisor arch/$(ARCH)/stage2 arch/$(ARCH)/svm arch/$(ARCH)/svm_find
-# Swap, where what counts is the copying of pages.
-SMALL_FILES += mm/pmm_nodes mm/stats mm/reclaim_anon mm/store_swap mm/swap mm/swap_slot
+# Swap, stores and splits, where what counts is the copying of pages.
+SMALL_FILES += mm/file_drop mm/pmm_nodes mm/stats mm/reclaim_anon mm/reclaim_part mm/split mm/store_memory mm/store_pattern mm/store_swap mm/swap mm/swap_slot
 $(SMALL_FILES:%=$(OBJ)/%.c.o): private CFLAGS += -Os
 
 $(OBJ)/%.c.o: %.c $(O)/flags Makefile

@@ -41,6 +41,16 @@ static void become_table(struct page *page, unsigned level)
 	page->table_used = 0;
 }
 
+static pte_t *table_alloc(u32 node, unsigned level, unsigned flags)
+{
+	struct page *page = pmm_alloc(node, 0, PMM_RESERVE | PMM_ZERO | flags);
+
+	if (!page)
+		return NULL;
+	become_table(page, level);
+	return page_to_virt(page);
+}
+
 pte_t *pt_table_alloc(u32 node, unsigned level)
 {
 	if (early_active()) {
@@ -48,12 +58,12 @@ pte_t *pt_table_alloc(u32 node, unsigned level)
 
 		return pa ? phys_to_virt(pa) : NULL;
 	}
-	struct page *page = pmm_alloc(node, 0, PMM_RESERVE | PMM_ZERO);
+	return table_alloc(node, level, 0);
+}
 
-	if (!page)
-		return NULL;
-	become_table(page, level);
-	return page_to_virt(page);
+pte_t *pt_table_alloc_in_reclaim(u32 node, unsigned level)
+{
+	return table_alloc(node, level, PMM_NO_RECLAIM);
 }
 
 void pt_table_free(pte_t *table)

@@ -17,7 +17,10 @@
  * where the page is before its entry says that it is gone, and whoever reads both looks at the entry first, or has its PTL.
  *
  * The slot is that of the object which the area shows: see mm/swap_slot.c. An object that several areas
- * may show keeps its pages, as does one of 2 MiB pages.
+ * may show keeps its pages.
+ *
+ * A 2 MiB page that nobody has accessed is split first, for which its space's lock is tried and a table must be at hand;
+ * its parts go as small pages.
  *
  * No space's lock is taken, and of objects only what is free: see mm/reclaim.c for why. A held object keeps its areas,
  * and so their spaces and tables, until the batch is over.
@@ -31,6 +34,8 @@
 #include <mm/reclaim.h>
 #include <mm/reclaim_part.h>
 #include <mm/rmap.h>
+#include <mm/split.h>
+#include <mm/stats.h>
 #include <mm/swap.h>
 #include <mm/takedown.h>
 #include <kernel/panic.h>
@@ -125,6 +130,20 @@ static bool has_slot(struct area *area, vaddr_t va, void *arg __unused)
 	return slot_of(area, va);
 }
 
+/* False, as the page stays though nobody has accessed it. */
+static bool skip(void)
+{
+	count(reclaim_skipped);
+	return false;
+}
+
+/* It is isolated by us, with a reference. */
+static void let_stay(struct page *page)
+{
+	page_end_isolation(page);
+	page_put(page, PAGE_REF);
+}
+
 /*
  * The page is isolated by us, with our reference. If it is mapped it is in its slot, so its object is there; that
  * is stable for who has isolated it.
@@ -134,14 +153,55 @@ static bool may_go(struct sweep *s, const struct page *page)
 	u32 mappings = load_relaxed(&page->mapcount);
 	const struct object *obj = load_relaxed(&page->object);
 
-	if (!mappings || !obj || !obj->ops->swaps || obj->huge || page->order)
+	if (!mappings || !obj || !obj->ops->swaps)
 		return false;
 	/* Others' references are looked for again after the flush. This only saves work. */
 	if (page_refs(page) != mappings + 1 || !hold(s, page->object))
+		return skip();
+	if (reclaim_was_accessed(page))
 		return false;
 	/* Its areas cannot change while it is held; who adds one has marked it before. */
-	return !load_relaxed(&obj->shared) && !reclaim_was_accessed(page) &&
-	       rmap_walk(page, has_slot, NULL);
+	return (!load_relaxed(&obj->shared) && rmap_walk(page, has_slot, NULL)) || skip();
+}
+
+/* ---- 2 MiB pages ------------------------------------------------------------------------------ */
+
+struct shown {
+	struct area *area;
+	vaddr_t va;
+};
+
+/* No other area shows a page of an object of 2 MiB pages. */
+static bool note_shown(struct area *area, vaddr_t va, void *arg)
+{
+	*(struct shown *)arg = (struct shown){area, va};
+	return false;
+}
+
+/*
+ * The page, which is isolated by us with a reference, becomes 512 small ones. Neither is left. True: it did. The lock
+ * of its space is only tried, as whoever allocates may have it. The object is held, and with it the area and the space.
+ */
+static bool split(struct page *page)
+{
+	struct shown at = {NULL, 0};
+
+	rmap_walk(page, note_shown, &at);
+	struct aspace *as = at.area ? at.area->aspace : NULL;
+
+	if (!as || !read_trylock(&as->lock)) {
+		let_stay(page);
+		return skip();
+	}
+	pte_t *table = pt_table_alloc_in_reclaim(page->node, 0);
+	bool done = table && !page_split_isolated(as, at.va, page, table);
+
+	read_unlock(&as->lock);
+	if (!table) {
+		count(split_no_memory);
+		let_stay(page);
+	}
+	return done || skip();
 }
 
 static void take_at(struct rmap_edit *e, const struct rmap_place *at, void *taken)
@@ -257,14 +317,15 @@ static bool let_go(struct page *page)
 
 /* ---- a batch ----------------------------------------------------------------------------------- */
 
-/* The page, isolated by us with a reference, leaves with the batch. False: it stays, and we have only the reference. */
-static bool take_down(struct sweep *s, struct page *page)
+/* The page, isolated by us with a reference, leaves with the batch; or it stays, and neither is left. */
+static void take_down(struct sweep *s, struct page *page)
 {
 	u32 taken = 0;
 
-	if (!may_go(s, page) || !page_trylock(page)) {
-		page_end_isolation(page);
-		return false;
+	if (!page_trylock(page)) {
+		let_stay(page);
+		skip();
+		return;
 	}
 	pay(PAY_TRUNCATE, pay_page(page)); /* no debt of it is made while it is isolated */
 	int err = rmap_edit_page(&s->edit, page, take_at, &taken);
@@ -276,7 +337,7 @@ static bool take_down(struct sweep *s, struct page *page)
 		if (!s->count++)
 			reclaim_batch_begins();
 		reclaim_taken(&s->edit);
-		return true;
+		return;
 	}
 	/* Somebody refuses, or it is mapped no more. */
 	if (taken) {
@@ -286,21 +347,41 @@ static bool take_down(struct sweep *s, struct page *page)
 	wake(page);
 	page_end_isolation(page);
 	page_unlock(page);
+	page_put(page, PAGE_REF);
+	skip();
+}
+
+/* A page that nobody has accessed goes. True: it was of 2 MiB, and is small now: look at it again. Neither isolation nor reference is left to us. */
+static bool take_if_cold(struct sweep *s, struct page *page)
+{
+	if (!may_go(s, page))
+		let_stay(page);
+	else if (page->order)
+		return split(page);
+	else
+		take_down(s, page);
 	return false;
 }
 
-static void look_at(struct sweep *s, struct page *page)
+/* True: look at it again. */
+static bool look_at(struct sweep *s, struct page *page)
 {
+	bool again = false;
+
 	/* Of most frames this is all. They may be anybody's. */
 	if (load_guess(&page->state) != PAGE_USED || load_guess(&page->node) != s->node ||
 	    !load_guess(&page->mapcount))
-		return;
+		return false;
 	begin_look(page);
-	/* What a page is that has mappings: page_isolate() is a full barrier, for the release in replace_in_object(). */
-	if (page_get(page, PAGE_REF) &&
-	    (!load_relaxed(&page->mapcount) || !page_isolate(page) || !take_down(s, page)))
-		page_put(page, PAGE_REF);
+	if (page_get(page, PAGE_REF)) {
+		/* What a page is that has mappings: page_isolate() is a full barrier, for the release in replace_in_object(). */
+		if (load_relaxed(&page->mapcount) && page_isolate(page))
+			again = take_if_cold(s, page);
+		else
+			page_put(page, PAGE_REF);
+	}
 	end_look();
+	return again;
 }
 
 /* Flush the batch; then its pages go. */
@@ -314,6 +395,8 @@ static void end_batch(struct sweep *s)
 		if (let_go(page)) {
 			s->gone++;
 			count(reclaimed);
+		} else {
+			skip();
 		}
 	}
 	release_objects(s);
@@ -329,7 +412,8 @@ static void one_batch(struct sweep *s)
 	s->count = 0;
 	rmap_edit_begin(&s->edit, CHANGE_DROP);
 	for (; s->frame < s->end && s->count < knobs.reclaim_batch; s->frame++)
-		look_at(s, s->frame);
+		while (look_at(s, s->frame))
+			;
 	s->left -= MIN(s->left, (u64)(s->frame - first));
 	end_batch(s);
 }

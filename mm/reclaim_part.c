@@ -78,15 +78,16 @@ struct aging {
 /* CPUs may go on using what they hold: the bit is set again when one walks the tables. */
 static bool age_at(struct area *area, vaddr_t va, void *arg)
 {
-	struct pt_pos pos = pgwalk_find(area->aspace->root, va, 0);
 	struct aging *aging = arg;
+	unsigned level = aging->page->order ? 1 : 0;
+	struct pt_pos pos = pgwalk_find(area->aspace->root, va, level);
 
-	if (pos.level)
+	if (pos.level != level)
 		return true;
 	spin_lock(pt_lock_of(pos.ptep));
 	pte_t pte = pte_load(pos.ptep);
 
-	if (pte_is_present(pte) && pte_pa(pte, 0) == page_to_phys(aging->page) &&
+	if (pte_is_leaf(pte, level) && pte_pa(pte, level) == page_to_phys(aging->page) &&
 	    pte_is_accessed(pte)) {
 		pt_change(pos.ptep, pte_mk_old);
 		aging->accessed = true;

@@ -17,6 +17,7 @@
  */
 #include <mm/change.h>
 #include <mm/migrate_wait.h>
+#include <mm/reclaim.h>
 #include <mm/split.h>
 #include <mm/stats.h>
 #include <mm/takedown.h>
@@ -29,6 +30,8 @@ struct split {
 	struct page *page; /* the head */
 	pte_t hint; /* the entry while it is broken */
 	pte_t whole; /* what the parts are made of: the hint entry, or the leaf that it was */
+	pte_t *table; /* that takes its place; NULL: not yet */
+	bool cold; /* it stays one if it turns out to be accessed */
 };
 
 /*
@@ -44,8 +47,9 @@ static void check_flushed(struct page *page)
 
 /*
  * A struct page and a slot for each part. Plain stores: the head is frozen and
- * its entry broken, so nobody finds the parts before the table is installed,
- * which publishes them. Each begins as new for the filter of hint faults.
+ * its entry broken, so nobody finds the parts through their mappings before the table is
+ * installed, which publishes them. But reclaim comes to frames by their numbers: a part has its
+ * reference last. Each begins as new for the filter of hint faults.
  */
 static void make_parts(struct page *head)
 {
@@ -56,22 +60,28 @@ static void make_parts(struct page *head)
 	atomic_fetch_add_relaxed(&obj->refs,
 				 (u32)HUGE_PAGES - 1); /* each page in a slot holds it */
 	for (u32 i = 1; i < HUGE_PAGES; i++) {
-		head[i] = (struct page){
-			.state = PAGE_USED,
-			.node = head->node,
-			.refs = page_expected_refs(head, 1),
-			.object = obj,
-			.index = head->index + i,
-			.mapcount = 1,
-		};
-		slot[i] = slot_of_page(&head[i]);
+		struct page *part = &head[i];
+
+		part->flags = 0;
+		store_relaxed(&part->state, (u8)PAGE_USED);
+		part->order = part->table_level = 0;
+		part->node = head->node;
+		part->object = obj;
+		part->index = head->index + i;
+		store_relaxed(&part->mapcount, 1U);
+		part->migration = NULL;
+		part->slot = part->last = 0;
+		part->unmap = part->unmap_word = 0;
+		slot[i] = slot_of_page(part);
+		/* Release: all of it; pairs with the page_get() of look_at() in mm/reclaim_anon.c. It was 0. */
+		store_release(&part->refs, page_expected_refs(head, 1));
 	}
 	head->order = 0;
 	store_relaxed(&head->last, 0U);
 }
 
 /* The table takes the entry's place, unless somebody was faster. PTL held. */
-static int replace_entry(const struct split *s, pte_t *table)
+static int replace_entry(const struct split *s)
 {
 	struct page *page = s->page;
 	u64 whole = page_expected_refs(page, 1), refs = whole;
@@ -83,11 +93,11 @@ static int replace_entry(const struct split *s, pte_t *table)
 		return -EBUSY;
 	check_flushed(page);
 	make_parts(page);
-	pt_table_fill(table, s->whole);
+	pt_table_fill(s->table, s->whole);
 	page_end_isolation(page);
 	/* Release: the page is a small one for whoever gets a reference from now on. */
 	store_release(&page->refs, whole);
-	pt_install(s->ptep, pte_mk_table(virt_to_phys(table)));
+	pt_install(s->ptep, pte_mk_table(virt_to_phys(s->table)));
 	return 0;
 }
 
@@ -104,19 +114,21 @@ static void count_result(int err)
 }
 
 /* The entry is broken. 0: no isolation either. */
-static int split_broken(const struct split *s)
+static int split_broken(struct split *s)
 {
 	struct spinlock *ptl = pt_lock_of(s->ptep);
-	pte_t *table = pt_table_alloc(s->page->node, 0);
 	int err = -ENOMEM;
 
-	if (table) {
+	if (!s->table)
+		s->table = pt_table_alloc(s->page->node, 0);
+	if (s->table) {
 		spin_lock(ptl);
-		err = replace_entry(s, table);
+		err = replace_entry(s);
 		spin_unlock(ptl);
 	}
-	if (table && err)
-		pt_table_free(table);
+	if (s->table && err)
+		pt_table_free(s->table);
+	s->table = NULL;
 	count_result(err);
 	return err;
 }
@@ -164,13 +176,14 @@ static void break_entry(struct split *s, vaddr_t va)
 	tlb_gather_flush(&gather);
 }
 
-/* Not split: give access back. */
+/* Not split: give access back, unless a hint fault has done that, which the read side lets in. */
 static void make_entry(const struct split *s)
 {
 	struct spinlock *ptl = pt_lock_of(s->ptep);
 
 	spin_lock(ptl);
-	pt_install(s->ptep, s->whole);
+	if (pte_load(s->ptep).v == s->hint.v)
+		pt_install(s->ptep, s->whole);
 	spin_unlock(ptl);
 }
 
@@ -182,7 +195,7 @@ static int split_accessible(struct split *s, vaddr_t va)
 		return -EBUSY; /* not worth a flush */
 	}
 	break_entry(s, va);
-	int err = split_broken(s);
+	int err = s->cold && pte_is_accessed(s->whole) ? -EAGAIN : split_broken(s);
 
 	if (err)
 		make_entry(s);
@@ -235,29 +248,87 @@ static struct page *isolate_large(pte_t *ptep, pte_t *pte)
 	}
 }
 
+/* The page is isolated, which ends here. */
+static int split_isolated(struct split *s, vaddr_t va)
+{
+	struct change change;
+	int err = change_begin(&change, s->as, CHANGE_SPLIT, va, va + HUGE_SIZE);
+
+	if (!err) {
+		err = pte_needs_bbm(s->whole, pte_mk_table(0), 1) ? split_accessible(s, va)
+								  : split_broken(s);
+		change_end(&change);
+	}
+	if (s->table) /* nobody came to use it */
+		pt_table_free(s->table);
+	if (err)
+		page_end_isolation(s->page);
+	return err;
+}
+
+/* The page of a 2 MiB entry; who could change that is kept out by the write side. *who: it, for a look after that. */
+static int split_at(struct aspace *as, vaddr_t va, pte_t *ptep, struct page **who)
+{
+	pte_t pte;
+
+	*who = isolate_large(ptep, &pte);
+	/* Ours, with the write side: nobody moves it, scans it, or makes its entry accessible meanwhile. */
+	struct split s = {.as = as, .ptep = ptep, .page = *who, .hint = pte, .whole = pte};
+
+	return split_isolated(&s, va);
+}
+
 int page_split(struct aspace *as, vaddr_t va)
 {
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
-	pte_t pte = pte_load(pos.ptep);
-	struct change change;
+	struct page *page;
 	int err;
 
 	if (pos.level != 1)
 		return 0;
 	va = ALIGN_DOWN(va, HUGE_SIZE);
-	if (pte_is_none(pte))
+	if (pte_is_none(pte_load(pos.ptep)))
 		return large_page_waits(as, va) ? -EBUSY : 0;
-	struct page *page = isolate_large(pos.ptep, &pte);
-	/* Ours, with the write side: nobody moves it, scans it, or makes its entry accessible meanwhile. */
-	struct split s = {.as = as, .ptep = pos.ptep, .page = page, .hint = pte, .whole = pte};
-
-	err = change_begin(&change, as, CHANGE_SPLIT, va, va + HUGE_SIZE);
-	if (!err) {
-		err = pte_needs_bbm(pte, pte_mk_table(0), 1) ? split_accessible(&s, va)
-							     : split_broken(&s);
-		change_end(&change);
+	for (;;) {
+		err = split_at(as, va, pos.ptep, &page);
+		/* Nobody has pinned it, but reclaim may have a reference, which it is about to drop: that is no reason to fail. */
+		if (err != -EBUSY || page_pins(page) || !reclaim_is_looking())
+			return err;
+		reclaim_wait_for_looks();
+		cpu_relax();
 	}
-	if (err)
-		page_end_isolation(page);
-	return err;
+}
+
+int page_split_isolated(struct aspace *as, vaddr_t va, struct page *page, pte_t *table)
+{
+	struct pt_pos pos = pgwalk_find(as->root, va, 1);
+	struct spinlock *ptl = pt_lock_of(pos.ptep);
+
+	spin_lock(ptl);
+	pte_t pte = pte_load(pos.ptep);
+	bool names = pos.level == 1 && (pte_is_leaf(pte, 1) || pte_is_hint(pte)) &&
+		     phys_to_page(pte_pa(pte, 1)) == page;
+
+	spin_unlock(ptl);
+	/* From now on the mapping alone keeps it; it stays, as whoever takes it down has the write side. */
+	if (names)
+		page_put(page, PAGE_REF);
+	else
+		count(split_raced);
+	struct split s = {
+		.as = as,
+		.ptep = pos.ptep,
+		.page = page,
+		.hint = pte,
+		.whole = pte,
+		.table = table,
+		.cold = true,
+	};
+
+	if (names)
+		return split_isolated(&s, va);
+	pt_table_free(table);
+	page_end_isolation(page);
+	page_put(page, PAGE_REF);
+	return -EAGAIN;
 }

@@ -34,12 +34,13 @@ static void set_knob(const char *name, const char *value)
 	EXPECT_EQ(knob_set(name, value, "test", err, sizeof(err)), 0);
 }
 
-static struct mm_counters counters(void)
+/* Not by value: a test with some calls would have no stack left. Of CPU 0 alone; until the next call. */
+static const struct mm_counters *counters(void)
 {
-	struct mm_counters c;
+	static struct mm_counters c;
 
 	mm_counters_read(&c);
-	return c;
+	return &c;
 }
 
 static u64 mark(struct fixture *fx)
@@ -115,9 +116,9 @@ static void check_order(const char *order, prot_t prot, bool flushes)
 	REQUIRE(filled(&fx, PAGES, false, node));
 	EXPECT_EQ(aspace_protect(fx.as, fx.va, fx.len, prot), 0);
 	set_knob("hint", order);
-	before = counters();
+	before = *counters();
 	balance(&fx, cpu);
-	after = counters();
+	after = *counters();
 	EXPECT_EQ(after.hint_faults - before.hint_faults, 2 * PAGES);
 	EXPECT_EQ(after.hint_faults_local - before.hint_faults_local, 0);
 	EXPECT_EQ(after.hint_faults_second - before.hint_faults_second, 0);
@@ -177,9 +178,9 @@ TEST(hint, late_huge)
 	}
 	fixture_fill(&fx, 70, 3);
 	set_knob("hint", "late");
-	before = counters();
+	before = *counters();
 	balance(&fx, cpu);
-	after = counters();
+	after = *counters();
 	EXPECT_EQ(after.hint_entries - before.hint_entries, 4);
 	EXPECT_EQ(after.hint_moved - before.hint_moved, 2 * HUGE_PAGES);
 	EXPECT_EQ(after.shootdowns - before.shootdowns, 0);
@@ -208,9 +209,9 @@ TEST(hint, batch_leaves_hints_out)
 	for (unsigned pending = 0; pending < 2; pending++) {
 		EXPECT_EQ(mark(&fx), PAGES);
 		atomic_fetch_add(&fx.as->flush_pending, pending);
-		before = counters();
+		before = *counters();
 		EXPECT_EQ(fixture_migrate(&fx, pending ? node : there, NULL), 0);
-		after = counters();
+		after = *counters();
 		atomic_fetch_add(&fx.as->flush_pending, -pending);
 		EXPECT_EQ(after.hint_gathered - before.hint_gathered, pending ? PAGES : 0);
 		EXPECT_EQ(after.hint_unflushed - before.hint_unflushed, pending ? 0 : PAGES);
@@ -239,15 +240,15 @@ TEST(hint, late_waits_for_a_pending_scan)
 	fixture_run(&fx, cpu, touch, &fx);
 	EXPECT_EQ(mark(&fx), PAGES);
 	hint_flush_begins(fx.as);
-	before = counters();
+	before = *counters();
 	ctx = context_spawn(cpu, "toucher", touch, &fx, fx.as);
-	EXPECT(ctx && POLL_UNTIL(counters().hint_waits > before.hint_waits));
-	EXPECT_EQ(counters().hint_moved - before.hint_moved, 0);
+	EXPECT(ctx && POLL_UNTIL(counters()->hint_waits > before.hint_waits));
+	EXPECT_EQ(counters()->hint_moved - before.hint_moved, 0);
 	EXPECT_EQ(hints(&fx), PAGES);
 	hint_flush_ended(fx.as);
 	if (ctx)
 		context_join(ctx);
-	after = counters();
+	after = *counters();
 	EXPECT_EQ(after.hint_faults - before.hint_faults, PAGES);
 	EXPECT_EQ(after.hint_moved - before.hint_moved, PAGES);
 	EXPECT_EQ(after.hint_waits - before.hint_waits, 1);
@@ -304,10 +305,10 @@ TEST(hint, pinned_page_stays)
 		set_knob("hint", late ? "late" : "early");
 		REQUIRE(filled(&fx, 4, false, node));
 		REQUIRE(aspace_pin(fx.as, fx.va + PAGE_SIZE, true, &page) == 0);
-		u64 failed = counters().failed[MIGRATE_PINNED];
+		u64 failed = counters()->failed[MIGRATE_PINNED];
 
 		balance(&fx, cpu);
-		EXPECT_EQ(counters().failed[MIGRATE_PINNED] - failed, 1);
+		EXPECT_EQ(counters()->failed[MIGRATE_PINNED] - failed, 1);
 		EXPECT_EQ(fx.as->hints.failed, 1);
 		EXPECT_EQ(fixture_node_of(&fx, fx.va + PAGE_SIZE), node);
 		EXPECT_EQ(fixture_node_of(&fx, fx.va), numa_node_of_cpu(cpu));
@@ -328,12 +329,12 @@ static u64 grouped(prot_t prot)
 	if (!filled(&fx, 4, false, BOOT_NODE_NONE))
 		return 0;
 	EXPECT_EQ(aspace_protect(fx.as, fx.va, fx.len, prot), 0);
-	before = counters().hint_faults_grouped;
+	before = counters()->hint_faults_grouped;
 	for (unsigned cpu = 0; cpu < 2; cpu++) {
 		EXPECT_EQ(mark(&fx), 4);
 		fixture_run(&fx, cpu, touch, &fx);
 	}
-	n = counters().hint_faults_grouped - before;
+	n = counters()->hint_faults_grouped - before;
 	fixture_fini(&fx);
 	return n;
 }
@@ -357,13 +358,13 @@ TEST(hint, shared_page_does_not_ping_pong)
 	if (!far_node(&cpu, &node) || !numa_node_of_cpu(cpu))
 		SKIP("the first and the last CPU are on one node");
 	REQUIRE(filled(&fx, 1, false, node));
-	before = counters().hint_moved;
+	before = counters()->hint_moved;
 	/* Three times one of them, three times the other: a filter of two alone would move it each time. */
 	for (unsigned i = 0; i < TURNS; i++) {
 		EXPECT_EQ(mark(&fx), 1);
 		fixture_run(&fx, i / 3 % 2 ? 0 : cpu, touch, &fx);
 	}
-	EXPECT(counters().hint_moved - before <= 4);
+	EXPECT(counters()->hint_moved - before <= 4);
 	/* One of them is left: it gets the page. */
 	for (unsigned i = 0; i < 20; i++) {
 		EXPECT_EQ(mark(&fx), 1);
@@ -506,7 +507,7 @@ static bool duel_start(struct duel *d)
 
 static void judge(struct duel *d, const struct mm_counters *before, const char *order)
 {
-	struct mm_counters after = counters();
+	struct mm_counters after = *counters();
 	u64 faults = after.hint_faults - before->hint_faults;
 	u64 second = after.hint_faults_second - before->hint_faults_second;
 	u64 flushed = after.hint_second_flushed - before->hint_second_flushed;
@@ -540,7 +541,7 @@ static void two_threads(const char *order)
 	REQUIRE(fixture_init(&d.fx, 1, RW, false, node));
 	EXPECT_EQ(aspace_populate(d.fx.as, d.fx.va, d.fx.len, node), 1);
 	set_knob("hint", order);
-	before = counters();
+	before = *counters();
 	if (duel_start(&d)) {
 		referee(&d, node);
 		for (unsigned i = 0; i < 2; i++)

@@ -15,12 +15,13 @@ static void set_knob(const char *name, const char *value)
 	EXPECT_EQ(knob_set(name, value, "test", err, sizeof(err)), 0);
 }
 
-static struct mm_counters counters(void)
+/* Not by value: a test with some calls would have no stack left. Of CPU 0 alone; until the next call. */
+static const struct mm_counters *counters(void)
 {
-	struct mm_counters c;
+	static struct mm_counters c;
 
 	mm_counters_read(&c);
-	return c;
+	return &c;
 }
 
 /* One 2 MiB page, and a CPU on its node and one on another. */
@@ -99,9 +100,9 @@ static void split_by_turns(const char *order)
 	turn(0);
 	turn(1);
 	EXPECT_EQ(pgwalk_find(the.fx.as->root, the.fx.va, 0).level, 1);
-	before = counters();
+	before = *counters();
 	turn(0); /* there and back */
-	after = counters();
+	after = *counters();
 	EXPECT_EQ(pgwalk_find(the.fx.as->root, the.fx.va, 0).level, 0);
 	EXPECT_EQ(after.pages_split - before.pages_split, 1);
 	/* The fault that split started over, on a part. */
@@ -117,7 +118,7 @@ static void split_by_turns(const char *order)
 	fixture_run(&the.fx, the.cpu[0], touch_half, &(unsigned){0}); /* what the last scan hid */
 	EXPECT_EQ(parts_on(0), HUGE_PAGES / 2);
 	EXPECT_EQ(parts_on(1), HUGE_PAGES / 2);
-	EXPECT_EQ(counters().pages_split - before.pages_split, 1);
+	EXPECT_EQ(counters()->pages_split - before.pages_split, 1);
 	EXPECT_EQ(fixture_wrong(&the.fx, 70, 3), 0);
 	set_knob("numa_split", "off");
 	set_knob("hint", "early");
@@ -150,21 +151,21 @@ TEST(split, waits_for_a_pending_scan)
 	turn(1);
 	EXPECT_EQ(hint_mark(the.fx.as, the.fx.va, the.fx.va + the.fx.len), 1);
 	hint_flush_begins(the.fx.as);
-	before = counters();
+	before = *counters();
 	ctx = context_spawn(the.cpu[1], "toucher", touch_all, NULL, the.fx.as); /* no turn */
 	EXPECT(ctx);
 	if (ctx)
 		context_join(ctx);
-	EXPECT_EQ(counters().hint_waits - before.hint_waits, 0);
+	EXPECT_EQ(counters()->hint_waits - before.hint_waits, 0);
 	EXPECT_EQ(hint_mark(the.fx.as, the.fx.va, the.fx.va + the.fx.len), 1);
 	ctx = context_spawn(1, "toucher", touch_all, NULL, the.fx.as);
-	EXPECT(ctx && POLL_UNTIL(counters().hint_waits > before.hint_waits));
-	EXPECT_EQ(counters().pages_split - before.pages_split, 0);
+	EXPECT(ctx && POLL_UNTIL(counters()->hint_waits > before.hint_waits));
+	EXPECT_EQ(counters()->pages_split - before.pages_split, 0);
 	hint_flush_ended(the.fx.as);
 	if (ctx)
 		context_join(ctx);
-	EXPECT_EQ(counters().pages_split - before.pages_split, 1);
-	EXPECT_EQ(counters().split_raced - before.split_raced, 0);
+	EXPECT_EQ(counters()->pages_split - before.pages_split, 1);
+	EXPECT_EQ(counters()->split_raced - before.split_raced, 0);
 	set_knob("numa_split", "off");
 	fixture_fini(&the.fx);
 }
@@ -176,7 +177,7 @@ TEST(split, only_what_is_shared)
 
 	if (!halves_init(&the))
 		return;
-	before = counters().pages_split;
+	before = counters()->pages_split;
 	for (unsigned i = 0; i < 6; i++)
 		turn(i % 2);
 	set_knob("numa_split", "shared");
@@ -186,7 +187,7 @@ TEST(split, only_what_is_shared)
 	for (unsigned i = 0; i < 4; i++)
 		turn(1);
 	turn(0);
-	EXPECT_EQ(counters().pages_split - before, 0);
+	EXPECT_EQ(counters()->pages_split - before, 0);
 	EXPECT_EQ(pgwalk_find(the.fx.as->root, the.fx.va, 0).level, 1);
 	set_knob("numa_split", "off");
 	fixture_fini(&the.fx);
@@ -202,11 +203,11 @@ TEST(split, pinned_page_stays_whole)
 		return;
 	REQUIRE(aspace_pin(the.fx.as, the.fx.va, true, &page) == 0);
 	set_knob("numa_split", "shared");
-	before = counters();
+	before = *counters();
 	for (unsigned i = 0; i < 3; i++)
 		turn(i % 2);
-	EXPECT_EQ(counters().split_pinned - before.split_pinned, 1);
-	EXPECT_EQ(counters().hint_faults - before.hint_faults, 3);
+	EXPECT_EQ(counters()->split_pinned - before.split_pinned, 1);
+	EXPECT_EQ(counters()->hint_faults - before.hint_faults, 3);
 	EXPECT_EQ(pgwalk_find(the.fx.as->root, the.fx.va, 0).level, 1);
 	EXPECT(pte_is_writable(pte_load(aspace_entry(the.fx.as, the.fx.va))));
 	page_put(page, PAGE_PIN);
@@ -222,10 +223,10 @@ TEST(split, ranges_cut_pages)
 	if (!halves_init(&the))
 		return;
 	fixture_run(&the.fx, the.cpu[1], touch_all, NULL);
-	before = counters();
+	before = *counters();
 	EXPECT_EQ(aspace_drop(the.fx.as, the.fx.va + 8 * PAGE_SIZE, 16 * PAGE_SIZE), 0);
-	EXPECT_EQ(counters().pages_split - before.pages_split, 1);
-	EXPECT(counters().shootdowns - before.shootdowns >= 2); /* the break, and the drop */
+	EXPECT_EQ(counters()->pages_split - before.pages_split, 1);
+	EXPECT(counters()->shootdowns - before.shootdowns >= 2); /* the break, and the drop */
 	EXPECT_EQ(fixture_wrong(&the.fx, 70, 3), 16);
 	fixture_run(&the.fx, the.cpu[1], touch_all, NULL);
 	EXPECT_EQ(aspace_unmap(the.fx.as, the.fx.va, the.fx.len), 0);

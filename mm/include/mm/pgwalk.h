@@ -171,6 +171,8 @@ pte_t *pt_root_alloc(const struct pt_format *fmt, u32 node);
 void pt_root_free(const struct pt_format *fmt, pte_t *root);
 /* A new table for entries of this level, zeroed. NULL: no memory. Task context. */
 pte_t *pt_table_alloc(u32 node, unsigned level);
+/* The same for reclaim itself, which must not be asked again: of frames that are free now, the reserve included. */
+pte_t *pt_table_alloc_in_reclaim(u32 node, unsigned level);
 /* Free a table of pt_table_alloc() that no CPU can walk any more. Task context. */
 void pt_table_free(pte_t *table);
 /*

@@ -16,6 +16,14 @@
 int page_split(struct aspace *as, vaddr_t va);
 
 /*
+ * The same of a page that the caller has isolated, with a reference, and found mapped at va, a multiple of 2 MiB. It
+ * goes with a table, which the caller brings: reclaim cannot wait for one. Neither isolation nor reference is left.
+ * The read side is enough: a fault that comes meanwhile gets access back, and nothing is split then (-EAGAIN), nor if somebody
+ * has accessed it.
+ */
+int page_split_isolated(struct aspace *as, vaddr_t va, struct page *page, pte_t *table);
+
+/*
  * Split the 2 MiB page of a hint entry at va, a multiple of 2 MiB. The caller has
  * read the entry, `hint`, and isolated the page under the entry's PTL. The parts get
  * hint entries, so nothing is flushed. The isolation has ended on return.

@@ -62,6 +62,7 @@
 	X(read_in) /* pages that a store gave */                                                     \
 	X(written_back) /* pages that a store took */                                                \
 	X(reclaimed) /* pages that left their file as frames were wanted */                          \
+	X(reclaim_skipped) /* anonymous pages that nobody had accessed lately, and that stayed */    \
 	X(store_errors) /* accesses to a store that failed */                                        \
 	X(oracle_checked) /* frames whose release was checked against the evidence */                \
 	X(oracle_unknown) /* evidence overwritten: neither proof nor violation */                    \

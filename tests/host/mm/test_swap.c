@@ -270,6 +270,7 @@ TEST(swap_leaves_pinned_pages_also_those_that_are_pinned_late)
 	to_pin = host_page(t.as, t.va);
 	CHECK_EQ(change_subscribe(t.as, &s), 0);
 	CHECK_EQ(reclaim_pages(0, PAGES), PAGES - 2);
+	CHECK(COUNTED(&t, reclaim_skipped) >= 2);
 	change_unsubscribe(t.as, &s);
 	CHECK_EQ(COUNTED(&t, written_back), PAGES - 2);
 	CHECK(is_mapped_as_before(&t, 0));
@@ -313,6 +314,7 @@ TEST(swap_survives_a_store_that_fails)
 	t.s.write_err = -EIO;
 	CHECK_EQ(reclaim_pages(0, PAGES), 0);
 	CHECK(COUNTED(&t, store_errors) >= PAGES);
+	CHECK(COUNTED(&t, reclaim_skipped) >= COUNTED(&t, store_errors));
 	CHECK_EQ(swap_references(), 0);
 	for (u64 i = 0; i < PAGES; i++)
 		CHECK(is_mapped_as_before(&t, i));
@@ -329,29 +331,129 @@ TEST(swap_survives_a_store_that_fails)
 	CHECK(gone(&t));
 }
 
-/* An object that several areas may show keeps its pages; one of 2 MiB pages, too. */
-TEST(swap_leaves_shared_and_large_pages)
+/* An object that several areas may show keeps its pages. */
+TEST(swap_leaves_shared_pages)
 {
-	vaddr_t x, y, va;
+	vaddr_t x, y;
 	struct rig t;
 
 	setup(&t);
 	struct aspace *other = aspace_create("other", 0);
-	struct aspace *large = host_space(HUGE_PAGES, RW, true, 0, &va);
 	struct object *obj = host_shared(t.as, other, &x, &y);
 
-	CHECK(host_word(t.as, x, true) && host_word(other, y, true) && host_word(large, va, true));
+	CHECK(host_word(t.as, x, true) && host_word(other, y, true));
 	age(t.as, x);
 	age(other, y);
 	CHECK_EQ(reclaim_pages(0, PAGES), PAGES);
 	CHECK_EQ(reclaim_pages(0, PAGES), 0);
+	CHECK(COUNTED(&t, reclaim_skipped) >= 1);
 	CHECK(is_here(t.as, x) && is_here(other, y));
 	object_put(obj);
 	aspace_load(NULL);
 	aspace_destroy(other);
-	aspace_destroy(large);
 	CHECK(reads_right(&t, t.as));
 	CHECK(gone(&t));
+}
+
+/* ---- 2 MiB pages ------------------------------------------------------------------------------ */
+
+enum { PART = 300 }; /* of a 2 MiB page, besides the first one */
+
+/* A space with a 2 MiB page on node 0 alone, two parts of which were written; the small pages of the rig stay. */
+static struct aspace *large_space(struct rig *t, vaddr_t *va)
+{
+	struct aspace *as = host_space(HUGE_PAGES, RW, true, 0, va);
+
+	*host_word(as, *va, true) = 500;
+	*host_word(as, *va + PART * PAGE_SIZE, true) = 800;
+	for (u64 i = 0; i < PAGES; i++)
+		page_get(host_page(t->as, at(t, i)), PAGE_PIN);
+	t->counters = *this_cpu_ptr(mm_counters);
+	return as;
+}
+
+static bool large_ends(struct rig *t, struct aspace *as, vaddr_t va)
+{
+	bool right = *host_word(as, va, false) == 500 &&
+		     *host_word(as, va + PART * PAGE_SIZE, false) == 800 &&
+		     *host_word(as, va + (PART + 1) * PAGE_SIZE, false) == 0;
+
+	aspace_load(NULL);
+	aspace_destroy(as);
+	for (u64 i = 0; i < PAGES; i++)
+		page_put(host_page(t->as, at(t, i)), PAGE_PIN);
+	return reads_right(t, t->as) && gone(t) && right;
+}
+
+/* It was accessed, so it gets off once. Then it is split, and its parts go from the first one on. */
+TEST(swap_splits_a_large_page_that_nobody_accesses)
+{
+	struct rig t;
+	vaddr_t va;
+
+	setup(&t);
+	struct aspace *as = large_space(&t, &va);
+	u64 used = pmm_used();
+
+	CHECK_EQ(pgwalk_find(as->root, va, 0).level, 1);
+	knobs.reclaim_batch = 4;
+	CHECK_EQ(reclaim_pages(0, PAGES), PAGES);
+	CHECK_EQ(COUNTED(&t, pages_split), 1);
+	CHECK_EQ(COUNTED(&t, shootdowns), 1 + PAGES / 4);
+	CHECK_EQ(pmm_used(), used - PAGES + 1); /* the table */
+	CHECK(!pte_is_present(host_entry(as, va)));
+	CHECK(slot_is_ref(slot_at(as, va)));
+	CHECK(pte_is_present(host_entry(as, va + PART * PAGE_SIZE)));
+	CHECK_EQ(as->owing | as->changing | as->lock.arrived % 4, 0);
+	CHECK(large_ends(&t, as, va));
+}
+
+static int refuse_split(struct change_subscriber *s __unused, const struct change *change)
+{
+	return change->why == CHANGE_SPLIT ? -EBUSY : 0;
+}
+
+/* Then it is as before, and counted. It is split as soon as nothing is in the way. */
+TEST(swap_leaves_a_large_page_that_it_cannot_split)
+{
+	struct change_subscriber s = {.begin = refuse_split, .end = ignore};
+	struct page *page;
+	struct rig t;
+	vaddr_t va;
+
+	setup(&t);
+	struct aspace *as = large_space(&t, &va);
+
+	CHECK_EQ(aspace_pin(as, va, true, &page), 0);
+	CHECK_EQ(reclaim_pages(0, 1), 0);
+	page_put(page, PAGE_PIN);
+	u64 pinned = COUNTED(&t, reclaim_skipped);
+
+	CHECK(pinned >= 1);
+	pt_change(pgwalk_find(as->root, va, 1).ptep, pte_mk_old);
+	write_lock(&as->lock); /* who allocates may have it */
+	CHECK_EQ(reclaim_pages(0, 1), 0);
+	write_unlock(&as->lock);
+	u64 locked = COUNTED(&t, reclaim_skipped);
+
+	CHECK(locked > pinned);
+	CHECK_EQ(change_subscribe(as, &s), 0);
+	CHECK_EQ(reclaim_pages(0, 1), 0);
+	change_unsubscribe(as, &s);
+	CHECK(COUNTED(&t, reclaim_skipped) > locked);
+	CHECK_EQ(COUNTED(&t, split_no_memory), 0);
+	host_take_all(0);
+	CHECK_EQ(reclaim_pages(0, 1), 0);
+	host_give_back();
+	CHECK(COUNTED(&t, split_no_memory) >= 1);
+	CHECK_EQ(COUNTED(&t, pages_split), 0);
+	CHECK_EQ(COUNTED(&t, shootdowns), 0);
+	CHECK_EQ(page_refs(page), 1);
+	CHECK_EQ(page->flags & (PG_KEPT | PG_LOCKED | PG_ISOLATED), 0);
+	CHECK_EQ(pgwalk_find(as->root, va, 0).level, 1);
+	CHECK_EQ(reclaim_pages(0, 1), 1);
+	CHECK_EQ(COUNTED(&t, pages_split), 1);
+	CHECK(large_ends(&t, as, va));
 }
 
 /* ---- contents that go ------------------------------------------------------------------------ */

@@ -81,7 +81,7 @@ extern const struct scenario owing_elsewhere, owing_upgrades, owing_file_writes,
 extern const struct scenario swap_writes, swap_reads, swap_moves, swap_unmaps, swap_drops,
 	swap_drops_early, swap_protects, swap_pins, swap_hints, swap_fails, swap_two, swap_exits,
 	swap_dups, swap_shared, swap_drops_shared, swap_privates, swap_debts, swap_allocates,
-	swap_kept;
+	swap_kept, swap_large, swap_large_hints, swap_large_drops;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
 	copies_owe, copies_leave, copies_leave_two, copies_leave_merged, copies_leave_both,

@@ -8,6 +8,7 @@
 #include <mm/knob.h>
 #include <mm/reclaim.h>
 #include <mm/swap.h>
+#include <fake/plan.h>
 
 static struct aspace *a, *b;
 
@@ -260,6 +261,68 @@ const struct scenario swap_kept = {
 	.setup = setup_gone,
 	.program = {lower, write_once, work_write_both},
 	.end = expect_all,
+};
+
+/* ---- 2 MiB pages --------------------------------------------------------------------------------- */
+
+/*
+ * Its first two parts are watched, which are those that go first. Nobody has accessed it. While it is
+ * split, it has a hint entry.
+ */
+static void setup_large_for(u32 hint)
+{
+	knobs.hint = hint;
+	fake_plan->limit =
+		400000; /* reclaim may look at 512 parts twice, in about a hundred steps each */
+	a = work_large("a", VA, VA2);
+	for (unsigned cpu = 0; cpu < 3; cpu++)
+		work_load(a, cpu);
+	knobs.reclaim_batch = PAGES;
+	work_swap(false);
+	work_age(a, VA, 1);
+}
+
+static void setup_large(void)
+{
+	setup_large_for(HINT_EARLY);
+}
+
+const struct scenario swap_large = {
+	.name = "swap-large",
+	.summary = "a 2 MiB page is split to go to swap while two threads write its parts",
+	.weight = 2,
+	.cpus = 3,
+	.large = true,
+	.setup = setup_large,
+	.program = {work_reclaim_and_read, work_write_both, read_and_write},
+	.end = expect_all,
+};
+
+static void setup_large_scanned(void)
+{
+	setup_large_for(HINT_LATE);
+}
+
+const struct scenario swap_large_hints = {
+	.name = "swap-large-hint",
+	.summary =
+		"a 2 MiB page is split to go to swap while scans hide it, and hint faults move it",
+	.weight = 2,
+	.cpus = 3,
+	.large = true,
+	.setup = setup_large_scanned,
+	.program = {work_reclaim_and_read, work_scan_and_write, read_and_write},
+	.end = expect_all,
+};
+
+const struct scenario swap_large_drops = {
+	.name = "swap-large-drop",
+	.summary = "a part of a 2 MiB page is dropped, which splits it, as does reclaim",
+	.cpus = 3,
+	.large = true,
+	.setup = setup_large,
+	.program = {work_reclaim, work_write_both, drop_first},
+	.end = expect_second,
 };
 
 /* ---- duplicates ---------------------------------------------------------------------------------- */
