@@ -15,6 +15,7 @@
 enum {
 	ID = 9, /* of the pattern file */
 	PAGES = 48, /* of the file that is written */
+	FEW = 6, /* pages of short rounds */
 	ROUNDS = 80,
 };
 
@@ -210,5 +211,101 @@ TEST(reclaim, writes_are_kept_while_pages_go_to_swap_move_and_are_duplicated)
 	EXPECT_EQ(swap_off(), 0);
 	ksnprintf(was, sizeof(was), "%u", batch);
 	EXPECT_EQ(knob_set("reclaim_batch", was, "set", text, sizeof(text)), 0);
+	pmm_drain_caches();
+}
+
+/* ---- short rounds: one step of the disturber each, on few pages -------------------------------- */
+
+/* What somebody else does with the pages, in turn; file NULL: they are anonymous. */
+static void one_step(struct fixture *fx, struct object *file, u64 round)
+{
+	u32 node = (u32)(round / 8 % numa_node_count());
+	int busy;
+
+	if (!pmm_node_has_memory(node))
+		return;
+	switch (round % 8) {
+	case 0:
+		reclaim_pages(node, FEW / 2);
+		break;
+	case 1:
+	case 5:
+		fixture_migrate(fx, node, NULL);
+		break;
+	case 2:
+		hint_mark(fx->as, fx->va, fx->va + fx->len);
+		break;
+	case 3: /* the file's own: cleaned and written back */
+		if (file)
+			EXPECT_EQ(file_sync(file), 0);
+		break;
+	case 4:
+		busy = file ? file_invalidate(file, round / 8 % FEW, 1, FILE_KEEP) : 0;
+		EXPECT(!busy || busy == -EBUSY);
+		break;
+	case 6:
+		if (file)
+			EXPECT_EQ(aspace_drop(fx->as, fx->va, fx->len / 2), 0);
+		break;
+	default: /* to what it is: those of a file may be written after a fault alone */
+		EXPECT_EQ(aspace_protect(fx->as, fx->va, fx->len / 2, PROT_READ | PROT_WRITE), 0);
+	}
+}
+
+static u64 pages_read_in(void)
+{
+	u64 sum = 0;
+
+	for_each_online_cpu (cpu)
+		sum += load_relaxed(&cpu_ptr(cpu, mm_counters)->read_in);
+	return sum;
+}
+
+/* All steps, and that pages left meanwhile: of few rounds there may be none. */
+static void short_rounds(struct fixture *fx, struct object *file, const struct writers *w)
+{
+	u64 rounds = ktest_rounds(ROUNDS), before = pages_read_in();
+
+	for (u64 round = 0; round < rounds; round++)
+		one_step(fx, file, round);
+	if (w->count && rounds >= 1000)
+		EXPECT(pages_read_in() - before > rounds / 100);
+}
+
+/* 10^4 of each, and 10^6 in `make test-all`. */
+TEST(reclaim, file_is_whole_after_many_short_rounds)
+{
+	struct fixture fx = {.len = FEW << PAGE_SHIFT};
+	struct writers writers = {0};
+	struct object *file = fixture_open(&fx, "short", false);
+
+	REQUIRE(file);
+	writers_start(&writers, &fx);
+	short_rounds(&fx, file, &writers);
+	writers_stop(&writers);
+	writers_expect_stored(&writers, file);
+	fixture_close(&fx, file);
+}
+
+TEST(reclaim, swap_is_whole_after_many_short_rounds)
+{
+	struct fixture fx = {.len = FEW << PAGE_SHIFT};
+	struct writers writers = {0};
+	struct store *store = swap_store_create(4 * FEW, BOOT_NODE_NONE);
+	int err;
+
+	REQUIRE(store && !swap_on(store));
+	fx.as = aspace_create("short", BOOT_NODE_NONE);
+	REQUIRE(fx.as);
+	fx.va = aspace_map(fx.as, NULL, 0, 0, fx.len, PROT_READ | PROT_WRITE, false, BOOT_NODE_NONE,
+			   &err);
+	REQUIRE(fx.va);
+	writers_start(&writers, &fx);
+	short_rounds(&fx, NULL, &writers);
+	writers_stop(&writers);
+	aspace_destroy(fx.as);
+	EXPECT_EQ(swap_store_wrong(store), 0);
+	EXPECT_EQ(swap_references(), 0);
+	EXPECT_EQ(swap_off(), 0);
 	pmm_drain_caches();
 }
