@@ -63,12 +63,12 @@ static void make_parts(struct page *head)
 		struct page *part = &head[i];
 
 		part->flags = 0;
-		store_relaxed(&part->state, (u8)PAGE_USED);
+		part->state = PAGE_USED;
 		part->order = part->table_level = 0;
 		part->node = head->node;
 		part->object = obj;
 		part->index = head->index + i;
-		store_relaxed(&part->mapcount, 1U);
+		part->mapcount = 1;
 		part->migration = NULL;
 		part->slot = part->last = 0;
 		part->unmap = part->unmap_word = 0;
