@@ -1,5 +1,4 @@
 /* The deferral in force: a copy of the chosen one in which every hook is set. */
-#include <mm/debt.h>
 #include <mm/deferral.h>
 #include <mm/knob.h>
 #include <mm/migrate_batch.h>
@@ -224,7 +223,6 @@ void deferral_sources_held(void)
 {
 	u64 began = cycles_now();
 
-	debts_note_held();
 	count_paid(PAY_BOUND, deferral->sources_held(), began);
 }
 

@@ -23,6 +23,7 @@
 #include <mm/oracle.h>
 #include <mm/pmm.h>
 #include <mm/rmap.h>
+#include <mm/debt.h>
 #include <mm/deferral.h>
 #include <mm/stats.h>
 #include <kernel/clock.h>
@@ -303,8 +304,10 @@ static __noinline void free_sources(struct migration *m)
 		else
 			m->src[n++] = src;
 	}
-	if (unlikely(m->defers))
+	if (unlikely(m->defers)) {
+		debts_note_held();
 		deferral_sources_held();
+	}
 	/* One of them may have been lent: older entries of other addresses may still lead to it (I1). */
 	if (unlikely(deferral->lends) && n)
 		pay(PAY_FREE, pay_all());

@@ -301,8 +301,9 @@ static __noinline struct page *alloc_block(u32 node, unsigned order, unsigned fl
 	struct pmm_node *n = &pmm_nodes[node];
 
 	ASSERT(order <= PMM_MAX_ORDER);
-	if (unlikely(load_relaxed(&n->quarantined))) /* mostly nothing is held back */
-		pmm_pay_for_block(node, order);
+	/* Mostly nothing is held back. What is paid for comes to this CPU's caches, where it merges with nothing. */
+	if (unlikely(load_relaxed(&n->quarantined)) && pmm_pay_for_block(node, order))
+		pmm_drain_caches();
 	struct page *page =
 		take_block(n, &order, order, flags & PMM_RESERVE ? 0 : n->watermark_min);
 
@@ -325,8 +326,11 @@ static __always_inline struct page *alloc_on(u32 node, unsigned order, unsigned 
 	return take(page);
 }
 
+/* For pmm_alloc_slowly(). */
 static struct page *attempt(u32 node, unsigned order, unsigned flags)
 {
+	if (order) /* frames in this CPU's caches merge with nothing, and what was paid for came to them */
+		pmm_drain_caches();
 	return alloc_on(node, order, flags);
 }
 

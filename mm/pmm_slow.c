@@ -31,12 +31,10 @@ static void pay_for_frames(u32 node, unsigned order)
 	u64 start = cycles_now();
 
 	pay(PAY_PRESSURE, pay_frames(node, order));
-	if (order) /* what was held came to this CPU's caches */
-		pmm_drain_caches();
 	count_add(wait_allocator, cycles_now() - start);
 }
 
-void pmm_pay_for_block(u32 node, unsigned order)
+bool pmm_pay_for_block(u32 node, unsigned order)
 {
 	struct pmm_node *n = &pmm_nodes[node];
 
@@ -46,6 +44,7 @@ void pmm_pay_for_block(u32 node, unsigned order)
 	spin_unlock(&n->lock);
 	if (wants)
 		pay_for_frames(node, order);
+	return wants;
 }
 
 /*
@@ -100,10 +99,8 @@ struct page *pmm_alloc_slowly(pmm_attempt *attempt, u32 node, unsigned order, un
 
 	if (flags & PMM_STRICT)
 		count = 1;
-	if (order) { /* frames in this CPU's caches merge with nothing */
-		pmm_drain_caches();
+	if (order) /* the attempt gives this CPU's caches back */
 		page = attempt(node, order, flags);
-	}
 	if (!page)
 		page = alloc_after_paying(attempt, node, order, flags);
 	for (unsigned i = 1; !page && i < count; i++)

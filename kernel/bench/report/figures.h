@@ -5,6 +5,8 @@
 
 u64 bench_all_ipis(const struct bench_totals *t);
 u64 bench_failed(const struct bench_totals *t);
+/* Frames held back on an average, in hundredths. */
+u64 bench_held_mean(const struct bench_totals *t);
 /* What one CPU asked of others for flushes: interrupts, and broadcasts that were waited for. */
 u64 bench_asked(const struct mm_counters *c);
 /* What bench_asked() is in this run: "IPIs", "syncs", or "IPIs+syncs" where variants differ in it. */

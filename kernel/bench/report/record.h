@@ -38,9 +38,9 @@ void machine_record_once(void);
 
 /* ---- record_parts.c: the value behind a key, or keys of the record ---- */
 void record_counters(const struct bench_variant *v, struct json *j);
-/* An array; empty buckets at the end are left off. */
-void record_buckets(const u64 *buckets, unsigned n, struct json *j);
 void record_ack(const struct bench_variant *v, bool trusted, struct json *j);
+/* Keys for a workload's object: what was held over time, what payments took, how old debts were. */
+void record_debts(const struct bench *b, const struct bench_totals *t, struct json *j);
 void record_waits(const struct bench_variant *v, bool trusted, struct json *j);
 void record_phases(const struct bench_variant *v, bool trusted, struct json *j);
 /* The key "pmu", of a run with --pmu. */

@@ -1,5 +1,6 @@
 /* Pieces of a benchmark record: counters, histograms, phases, victims, the machine. */
 #include <harness/region.h>
+#include <harness/sums.h>
 #include <kernel/bench.h>
 #include <kernel/copy.h>
 #include <kernel/hw.h>
@@ -108,7 +109,7 @@ void record_counters(const struct bench_variant *v, struct json *j)
 
 /* ---- histograms, waits, phases ----------------------------------------------------- */
 
-void record_buckets(const u64 *buckets, unsigned n, struct json *j)
+static void put_buckets(const u64 *buckets, unsigned n, struct json *j)
 {
 	while (n && !buckets[n - 1])
 		n--;
@@ -130,7 +131,7 @@ void record_ack(const struct bench_variant *v, bool trusted, struct json *j)
 	json_object(j);
 	for (unsigned d = 0; d < ACK_DISTANCES; d++) {
 		json_key(j, names[d]);
-		record_buckets(v->totals.mm.ack[d], ACK_BUCKETS, j);
+		put_buckets(v->totals.mm.ack[d], ACK_BUCKETS, j);
 	}
 	json_object_end(j);
 }
@@ -146,6 +147,29 @@ void record_waits(const struct bench_variant *v, bool trusted, struct json *j)
 	put_ns(j, "allocator", c->wait_allocator,
 	       trusted); /* paid for what leaves, or under pressure */
 	json_object_end(j);
+}
+
+/* Bucket i counts those of 2^i to 2^(i+1)-1 ns, as in ack_ns. */
+static void put_times(const char *key, const u64 *buckets, bool shown, struct json *j)
+{
+	json_key(j, key);
+	if (shown)
+		put_buckets(buckets, TIME_BUCKETS, j);
+	else
+		json_null(j);
+}
+
+void record_debts(const struct bench *b, const struct bench_totals *t, struct json *j)
+{
+	const struct mm_counters *c = &t->mm;
+	bool shown = bench_waits_shown(b);
+
+	put(j, "held_page_ns", to_ns(t->held_integral));
+	json_key(j, "held_pages_mean"), json_fixed(j, (s64)bench_held_mean(t), 2);
+	put(j, "payments", words_total(c->paid, sizeof(c->paid)));
+	put(j, "wait_paid_ns", to_ns(c->wait_paid));
+	put_times("paid_ns", c->paid, shown, j);
+	put_times("debt_age_ns", c->age, shown, j);
 }
 
 /* Of all measured rounds. "other" takes what the phases leave of the total, so that they add up. */

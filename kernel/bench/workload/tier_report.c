@@ -50,34 +50,6 @@ static void put_alloc(const struct bench *b, const struct tier_sums *sums, struc
 	json_object_end(j);
 }
 
-/* What was held back on an average, in hundredths of a frame. */
-static u64 held_mean(const struct bench_totals *t)
-{
-	return mul_div_u64(t->held_integral, 100, MAX(t->held_cycles, 1UL));
-}
-
-/* Bucket i counts those of 2^i to 2^(i+1)-1 ns, as in ack_ns. */
-static void put_times(const char *key, const u64 *buckets, bool shown, struct json *j)
-{
-	json_key(j, key);
-	if (shown)
-		record_buckets(buckets, TIME_BUCKETS, j);
-	else
-		json_null(j);
-}
-
-static void put_debts(const struct bench *b, const struct bench_totals *t, struct json *j)
-{
-	bool shown = bench_waits_shown(b);
-
-	json_key(j, "held_page_ns"), json_u64(j, bench_ns_per(t->held_integral, 1, 0));
-	json_key(j, "held_pages_mean"), json_fixed(j, (s64)held_mean(t), 2);
-	json_key(j, "payments"), json_u64(j, words_total(t->mm.paid, sizeof(t->mm.paid)));
-	json_key(j, "wait_paid_ns"), json_u64(j, bench_ns_per(t->mm.wait_paid, 1, 0));
-	put_times("paid_ns", t->mm.paid, shown, j);
-	put_times("debt_age_ns", t->mm.age, shown, j);
-}
-
 void tier_record(struct bench *b, unsigned variant, struct json *j)
 {
 	const struct tier_run *run = b->state;
@@ -92,7 +64,7 @@ void tier_record(struct bench *b, unsigned variant, struct json *j)
 	json_key(j, "pages_reclaimed"), json_u64(j, v->totals.mm.reclaimed);
 	json_key(j, "fast_turns"), json_fixed(j, (s64)turns(b, v), 2);
 	put_alloc(b, &run->sums[variant], j);
-	put_debts(b, &v->totals, j);
+	record_debts(b, &v->totals, j);
 }
 
 /* By how much there are fewer (or more) than under like-than-6.12. */
@@ -131,7 +103,7 @@ static void print_times(const struct bench *b, unsigned i)
 	u64 payments = words_total(t->mm.paid, sizeof(t->mm.paid));
 	char text[TEXT];
 
-	fixed_format(text, sizeof(text), (s64)held_mean(t), 2);
+	fixed_format(text, sizeof(text), (s64)bench_held_mean(t), 2);
 	kprintf("%-*s %7lu %7lu %8lu %8lu %8lu %9lu %9s\n", table_label_width(b),
 		b->variant[i].label, count_allocs(sums), time_of(alloc_quantile(sums, 500)),
 		time_of(alloc_quantile(sums, 990)), time_of(sums->longest_alloc), payments,

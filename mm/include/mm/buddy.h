@@ -46,6 +46,6 @@ struct page *pmm_alloc_slowly(pmm_attempt *attempt, u32 node, unsigned order, un
 /*
  * A block is wanted of a node where frames are held back: if little more than the low watermark is
  * free, have the deferral pay. Sooner than for a single frame: what is held may merge into a block, and
- * what is free near the watermark lies in small pieces. May wait.
+ * what is free near the watermark lies in small pieces. May wait. True: it has paid.
  */
-void pmm_pay_for_block(u32 node, unsigned order);
+bool pmm_pay_for_block(u32 node, unsigned order);
