@@ -88,7 +88,8 @@ void debts_owe(struct debts *d, struct tlb_context *ctx)
 		count(debts_created);
 		*word |= bit;
 		d->owing_count++;
-		ctx->owes_since = cycles_now();
+		/* Relaxed: who pays reads it without the lock, for its figures alone. */
+		store_relaxed(&ctx->owes_since, cycles_now());
 	}
 	spin_unlock(&d->lock);
 	deferral_tick_later();
@@ -234,7 +235,8 @@ static void flush_owing(const u64 *owing)
 	cpumask_clear(&cpus);
 	tlb_contexts_hold();
 	for (; (ctx = next_owing(owing, &at)); last = ctx, contexts++) {
-		this_cpu_ptr(mm_counters)->age[stats_bucket(now - ctx->owes_since)]++;
+		this_cpu_ptr(mm_counters)
+			->age[stats_bucket(now - load_relaxed(&ctx->owes_since))]++;
 		skipped += tlb_owing_cpus(ctx, load_relaxed(&ctx->owed), knobs.defer_skip, &cpus);
 	}
 	if (cpumask_empty(&cpus))

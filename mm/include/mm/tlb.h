@@ -39,7 +39,7 @@ struct tlb_context {
 	const struct tlb_stage2_ops *stage2; /* NULL: a stage 1 */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
 	u64 owed; /* generation of the newest tlb_owe(); atomic */
-	u64 owes_since; /* cycles: when a deferral noted the debt that it has now; debts.lock */
+	u64 owes_since; /* cycles: when a deferral noted the debt that it has now; written under debts.lock, atomic */
 	u64 bcast_gen; /* a broadcast of everything is complete that began at this generation; atomic */
 };
 
