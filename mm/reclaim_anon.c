@@ -50,10 +50,6 @@ enum {
 static struct spinlock hands_lock; /* below */
 static u64 hands[MAX_NODES]; /* number of the frame that it looks at next */
 
-u32 reclaim_looks; /* CPUs that are in reclaim_anonymous(); atomic */
-/* The page to which this CPU has a reference, or is about to take one, though its entries may go meanwhile. */
-static PERCPU(struct page *, looks_at);
-
 struct sweep {
 	u32 node;
 	u64 want, gone; /* pages */
@@ -65,29 +61,6 @@ struct sweep {
 	struct page *batch; /* linked by leaves_after */
 	unsigned count;
 };
-
-static void begin_look(struct page *page)
-{
-	store_relaxed(this_cpu_ptr(looks_at), page);
-	smp_mb(); /* before the reference; partner: who drops an entry's reference, and calls reclaim_wait_for_looks() */
-}
-
-/* The reference is dropped; or the page's entries are migration entries, for which others wait. */
-static void end_look(void)
-{
-	/* Release: after that; pairs with the acquire in reclaim_wait_for_looks(). */
-	store_release(this_cpu_ptr(looks_at), NULL);
-}
-
-void reclaim_wait_for_looks(void)
-{
-	for_each_online_cpu (cpu) {
-		struct page **theirs = cpu_ptr(cpu, looks_at), *seen = load_relaxed(theirs);
-
-		while (seen && load_acquire(theirs) == seen) /* pairs with end_look() */
-			cpu_relax();
-	}
-}
 
 /* ---- objects ------------------------------------------------------------------------------- */
 
@@ -299,7 +272,7 @@ static bool let_go(struct page *page)
 	if (gone) {
 		leave(page, ref);
 	} else {
-		begin_look(page);
+		reclaim_begin_look(page);
 		if (frozen) /* release: what it holds and where it is; pairs with page_get() */
 			store_release(&page->refs, refs);
 		migration_map_shared(page, page, 0);
@@ -311,7 +284,7 @@ static bool let_go(struct page *page)
 		pmm_free(page);
 	else
 		page_put(page, PAGE_REF);
-	end_look();
+	reclaim_end_look();
 	return gone;
 }
 
@@ -372,7 +345,7 @@ static bool look_at(struct sweep *s, struct page *page)
 	if (load_guess(&page->state) != PAGE_USED || load_guess(&page->node) != s->node ||
 	    !load_guess(&page->mapcount))
 		return false;
-	begin_look(page);
+	reclaim_begin_look(page);
 	if (page_get(page, PAGE_REF)) {
 		/* What a page is that has mappings: page_isolate() is a full barrier, for the release in replace_in_object(). */
 		if (load_relaxed(&page->mapcount) && page_isolate(page))
@@ -380,7 +353,7 @@ static bool look_at(struct sweep *s, struct page *page)
 		else
 			page_put(page, PAGE_REF);
 	}
-	end_look();
+	reclaim_end_look();
 	return again;
 }
 

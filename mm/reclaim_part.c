@@ -70,6 +70,37 @@ void reclaim_batch_ended(void)
 	reclaim_wake_waiters();
 }
 
+/* ---- who looks at a page ----------------------------------------------------------------- */
+
+u32 reclaim_looks; /* CPUs that are in reclaim_anonymous(); atomic */
+/* The page to which this CPU has a reference, or is about to take one, though its entries may go meanwhile. */
+static PERCPU(struct page *, looks_at);
+
+void reclaim_begin_look(struct page *page)
+{
+	store_relaxed(this_cpu_ptr(looks_at), page);
+	smp_mb(); /* before the reference; partner: who drops an entry's reference, and calls reclaim_wait_for_looks() */
+}
+
+/* The reference is dropped; or the page's entries are migration entries, for which others wait. */
+void reclaim_end_look(void)
+{
+	/* Release: after that; pairs with the acquire in reclaim_wait_for_looks(). */
+	store_release(this_cpu_ptr(looks_at), NULL);
+}
+
+void reclaim_wait_for_looks(void)
+{
+	for_each_online_cpu (cpu) {
+		struct page **theirs = cpu_ptr(cpu, looks_at), *seen = load_relaxed(theirs);
+
+		while (seen && load_acquire(theirs) == seen) /* pairs with reclaim_end_look() */
+			cpu_relax();
+	}
+}
+
+/* ---- which pages were accessed -------------------------------------------------------------- */
+
 struct aging {
 	const struct page *page;
 	bool accessed;

@@ -33,7 +33,7 @@ void reclaim_add(struct object *file);
 /* And no longer: it is about to be closed. Waits for who is at it. Task context; locks of spaces may be held. */
 void reclaim_remove(struct object *file);
 
-/* ---- mm/reclaim_anon.c, for who drops contents ---- */
+/* ---- mm/reclaim_part.c, for who drops contents or splits a page ---- */
 
 extern u32 reclaim_looks;
 /*

@@ -10,6 +10,9 @@ enum { RECLAIM_ROUNDS = 2 };
 
 /* Was it accessed since the last time? It is isolated or locked, and its object's lock is held. */
 bool reclaim_was_accessed(const struct page *page);
+/* This CPU is about to take a reference to a page that it found by its frame; and has dropped it, or made its entries migration entries. */
+void reclaim_begin_look(struct page *page);
+void reclaim_end_look(void);
 /* The first page is in this CPU's batch; and the batch is over, all that goes is free. */
 void reclaim_batch_begins(void);
 void reclaim_batch_ended(void);
