@@ -76,17 +76,20 @@ u32 reclaim_looks; /* CPUs that are in reclaim_anonymous(); atomic */
 /* The page to which this CPU has a reference, or is about to take one, though its entries may go meanwhile. */
 static PERCPU(struct page *, looks_at);
 
+/*
+ * Both relaxed. The reference is taken by page_get(), a full barrier, or was there while the page's entries were migration entries,
+ * which are mapped back under their PTLs; it is dropped by page_put(), a full barrier, too. Who drops an entry's
+ * reference either finds ours, and then sees the announcement, or dropped it before we came.
+ */
 void reclaim_begin_look(struct page *page)
 {
 	store_relaxed(this_cpu_ptr(looks_at), page);
-	smp_mb(); /* before the reference; partner: who drops an entry's reference, and calls reclaim_wait_for_looks() */
 }
 
 /* The reference is dropped; or the page's entries are migration entries, for which others wait. */
 void reclaim_end_look(void)
 {
-	/* Release: after that; pairs with the acquire in reclaim_wait_for_looks(). */
-	store_release(this_cpu_ptr(looks_at), NULL);
+	store_relaxed(this_cpu_ptr(looks_at), NULL);
 }
 
 void reclaim_wait_for_looks(void)
