@@ -28,6 +28,9 @@
  * A CPU that has loaded the empty root keeps its token until it loads something
  * else. One number is then reserved without need, which does no harm.
  *
+ * These generations are none of <mm/generation.h>: they are compared for equality alone, and only a token that is older
+ * than 2^48 rollovers could be taken for a new one. Each rollover takes as many new spaces as there are numbers.
+ *
  * Linux releases its lock before it loads the root, and accepts that a CPU may
  * walk the old root a moment longer under a number that is given away already. We
  * promise that a frame is reused only when no CPU can reach it, so we cannot.

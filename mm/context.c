@@ -54,7 +54,7 @@ static void load_context(struct tlb_cpu *me, struct tlb_context *ctx)
 
 	if (rolled_over)
 		tlb_flush_rolled_over();
-	bool keep = found && asid_count() > 1 && me->slots[slot].gen == gen &&
+	bool keep = found && asid_count() > 1 && generation_is(me->slots[slot].gen, gen) &&
 		    me->slots[slot].token == token;
 
 	mmu_switch(ctx->root, asid_of(ctx, slot), keep);
@@ -129,9 +129,8 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 {
 	cpumask_clear(&ctx->mask);
 	ctx->root = root;
-	ctx->gen = 1;
-	ctx->asid_token = 0;
-	ctx->owed = ctx->owes_since = ctx->bcast_gen = 0;
+	ctx->gen = ctx->owed = ctx->bcast_gen = GENERATION_START;
+	ctx->asid_token = ctx->owes_since = 0;
 	ctx->stage2 = NULL;
 	unsigned tried = 0;
 
@@ -185,7 +184,7 @@ void context_init(struct tlb_context *kernel)
 		      cpu_count, asid_count() - 2);
 	evidence_slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
 	contexts[0] = kernel;
-	kernel->gen = 1;
+	kernel->gen = GENERATION_START;
 	for_each_online_cpu (cpu)
 		cpumask_set(&kernel->mask, cpu);
 }

@@ -306,19 +306,30 @@ static void paid(struct debts *d)
 	spin_unlock(&d->lock);
 }
 
+/* Of a payment, the first of which is number 1 in `begun` and `done`. */
+static u64 number_of(u64 payment)
+{
+	return GENERATION_START + payment;
+}
+
 /*
  * Relaxed: our debts were noted under the lock, so we see at least the payments that had begun by then. If one has
  * begun since, it covers our debts and we ask for the one after it: a flush too many, never one too few.
  */
 u64 debts_begun(const struct debts *d)
 {
-	return load_relaxed(&d->begun);
+	return number_of(load_relaxed(&d->begun));
 }
 
 /* Relaxed: as in has_flushed() of mm/gather.c. Written by debts_pay(). */
+u64 debts_done(const struct debts *d)
+{
+	return number_of(load_relaxed(&d->done));
+}
+
 bool debts_are_paid(const struct debts *d, u64 begun)
 {
-	return load_relaxed(&d->done) > begun;
+	return generation_before(begun, debts_done(d));
 }
 
 u64 debts_pay(struct debts *d)
@@ -334,7 +345,7 @@ u64 debts_pay_since(struct debts *d, u64 begun)
 	/* A second payer waits here: it must not return while the first one still flushes. */
 	write_lock(&d->payer);
 	/* Those who wait together have what they owe paid by the first of them. */
-	if (d->done > begun) {
+	if (generation_before(begun, number_of(d->done))) {
 		write_unlock(&d->payer);
 		return 0;
 	}

@@ -81,14 +81,24 @@ static int drop_locked(struct object *file, struct page *page, bool pins_stay)
 
 /* ---- pages that left with their flush owed ------------------------------------------------ */
 
+/*
+ * Does it say less than this payment does? One that is from long ago may look like a later one: then it says more, for
+ * as long as it is not paid.
+ */
+static bool says_less(u64 was, u64 payment)
+{
+	return !was || generation_before(was, payment) || !deferral->is_owed(was);
+}
+
 void file_leaves_owing(struct object *file)
 {
 	struct store *store = file->store;
 	u64 payment = deferral->payment(), was = load_relaxed(&store->payment);
 
 	/* Before the slot is empty (release); whoever fills it replaces that (full barrier) and then reads this. */
-	while (was < payment && !atomic_cmpxchg_acquire(&store->payment, &was, payment))
-		; /* somebody else raised it: `was` is theirs now */
+	while (was != payment && says_less(was, payment) &&
+	       !atomic_cmpxchg_acquire(&store->payment, &was, payment))
+		; /* somebody else changed it: `was` is theirs now */
 }
 
 /* May CPUs still read pages that have left the file? Of a slot that the caller found or made empty. */

@@ -15,11 +15,17 @@ static bool fast_path_plain;
 
 /* ---- flushing what was gathered ------------------------------------------ */
 
+/* False, for the fast path: the flush is still to be done, under the generation that part.gen holds. */
+static bool is_begun(struct tlb_part *part)
+{
+	part->begun = true;
+	return false;
+}
+
 /*
  * The fast path: one page of a context that is loaded on this CPU and on no
  * other. The same steps in the same order as tlb_flush_by_ipi(), with nobody to
- * ask. False: the flush is still to be done, under the generation that part.gen
- * holds now.
+ * ask. False: it was too long.
  */
 static __always_inline bool flush_fast_path(struct tlb_part *part)
 {
@@ -30,13 +36,13 @@ static __always_inline bool flush_fast_path(struct tlb_part *part)
 
 	part->gen = gen;
 	if (unlikely(load_relaxed(&ctx->mask.bits[0]) != 1UL << cpu_id() % 64))
-		return false;
+		return is_begun(part);
 	if (likely(fast_path_plain))
 		evidence_step();
 	else if (cpu_words > 1)
-		return false;
+		return is_begun(part);
 	irqflags_t flags = irq_save();
-	bool in_step = me->loaded == ctx && slot->gen + 1 == gen;
+	bool in_step = me->loaded == ctx && generation_is(slot->gen + 1, gen);
 
 	if (likely(in_step)) {
 		tlb_flush_local_page(part->start, asid_of(ctx, me->slot), part->level);
@@ -44,7 +50,7 @@ static __always_inline bool flush_fast_path(struct tlb_part *part)
 		count(flush_local_page);
 	}
 	irq_restore(flags);
-	return in_step;
+	return likely(in_step) || is_begun(part);
 }
 
 /* Late broadcast: all was issued as entries were taken down, and has only to be waited for. */
@@ -62,9 +68,8 @@ static inline void gather_reset(struct tlb_part *part)
 {
 	part->start = ~0UL;
 	part->end = 0;
-	part->gen = 0;
 	part->pages = part->issued = 0;
-	part->full = false;
+	part->begun = part->full = false;
 }
 
 /* All but the fast paths. */
@@ -192,7 +197,7 @@ void tlb_owe(struct tlb_context *ctx)
 	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1, owed = load_relaxed(&ctx->owed);
 
 	/* Who pays has taken a lock since. Nothing else depends on the order; acquire is the weakest exchange there is. */
-	while (owed < gen && !atomic_cmpxchg_acquire(&ctx->owed, &owed, gen))
+	while (generation_before(owed, gen) && !atomic_cmpxchg_acquire(&ctx->owed, &owed, gen))
 		; /* other CPUs owe, too */
 }
 
@@ -212,7 +217,7 @@ static bool has_flushed(unsigned cpu, const struct tlb_context *ctx, u64 gen)
 	 */
 	for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
 		if (load_acquire(&it->slots[i].ctx) == ctx &&
-		    load_relaxed(&it->slots[i].gen) >= gen)
+		    !generation_before(load_relaxed(&it->slots[i].gen), gen))
 			return true;
 	return false;
 }
@@ -225,7 +230,7 @@ static bool has_flushed(unsigned cpu, const struct tlb_context *ctx, u64 gen)
 unsigned tlb_owing_cpus(struct tlb_context *ctx, u64 gen, bool skip, struct cpumask *cpus)
 {
 	/* Relaxed: as in has_flushed(). Written by note_completed(). */
-	bool all = skip && load_relaxed(&ctx->bcast_gen) >= gen;
+	bool all = skip && !generation_before(load_relaxed(&ctx->bcast_gen), gen);
 	struct cpumask loaded;
 	unsigned skipped = 0;
 

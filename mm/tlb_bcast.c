@@ -6,7 +6,7 @@
 #include <mm/asid.h>
 #include <mm/stats.h>
 
-/* Returns the number of instructions issued. part.gen: if everything of the context goes, the generation up to which. */
+/* Returns the number of instructions issued. If everything of the context goes, part.gen is the generation up to which. */
 static unsigned issue_part(struct tlb_part *part)
 {
 	asid_t asid = part->ctx == &tlb_kernel_context ? ASID_KERNEL : asid_of(part->ctx, 0);
@@ -19,6 +19,7 @@ static unsigned issue_part(struct tlb_part *part)
 		 * barrier keeps the broadcast behind it: else it might miss one that the generation stands for.
 		 */
 		part->gen = load_acquire(&part->ctx->gen);
+		part->begun = true;
 		tlb_bcast_prepare_reads();
 		if (asid == ASID_KERNEL)
 			tlb_bcast_issue_all();
@@ -45,7 +46,7 @@ static __noinline bool issue_and_count(struct tlb_part *part, bool by_scanner)
 		count_add(flush_scanner, ops);
 	else
 		count_add(bcast_ops, ops);
-	return part->gen;
+	return part->begun;
 }
 
 /* No broadcast reaches a second stage: leave its parts to be asked for. False: there are none. */
@@ -64,11 +65,12 @@ static bool keep_stage2(struct tlb_gather *g)
 static void note_completed(const struct tlb_gather *g)
 {
 	for (unsigned i = 0; i < g->count; i++) {
-		u64 *done = &g->part[i].ctx->bcast_gen, before = load_relaxed(done);
+		const struct tlb_part *part = &g->part[i];
+		u64 *done = &part->ctx->bcast_gen, before = load_relaxed(done);
 
 		/* The wait for the broadcast was a full barrier: it comes before its generation, see has_flushed(). */
-		while (before < g->part[i].gen &&
-		       !atomic_cmpxchg_acquire(done, &before, g->part[i].gen))
+		while (part->begun && generation_before(before, part->gen) &&
+		       !atomic_cmpxchg_acquire(done, &before, part->gen))
 			;
 	}
 }

@@ -119,9 +119,10 @@ static __always_inline int serve_part(struct tlb_cpu *me, const struct tlb_part 
 	/* Relaxed: the flush completes earlier loads first, so what it lets us walk is not older than gen. */
 	u64 gen = load_relaxed(&ctx->gen), mine = me->slots[me->slot].gen;
 
-	if (unlikely(mine >= gen))
+	if (unlikely(!generation_before(mine, gen)))
 		return SERVED_NOTHING;
-	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);
+	bool only_this = generation_is(part->gen, mine + 1) && generation_is(part->gen, gen);
+	int pages = flush_part(me, part, only_this);
 
 	/* Release: the flush before its generation; pairs with has_flushed(). */
 	store_release(&me->slots[me->slot].gen, gen);
@@ -352,7 +353,7 @@ void tlb_flush_by_ipi(struct tlb_gather *g)
 	do {
 		part->full = tlb_wants_full(part);
 		/* Full barrier: entry changes before the mask is read, see the top of the file. */
-		if (likely(!part->gen))
+		if (likely(!part->begun))
 			part->gen = atomic_fetch_add(&part->ctx->gen, 1) + 1;
 	} while (unlikely(++part < end));
 	bool here = find_targets(g, &targets, &others);

@@ -26,9 +26,9 @@ int stage2_serve(struct tlb_cpu *me, const struct tlb_part *part)
 	/* Relaxed: the flush completes earlier loads first, as in serve_part(). */
 	u64 gen = load_relaxed(&ctx->gen), mine = me->stage2_slots[me->entered_slot].gen;
 
-	if (mine >= gen)
+	if (!generation_before(mine, gen))
 		return SERVED_NOTHING;
-	if (part->full || part->gen != mine + 1 || part->gen != gen) {
+	if (part->full || !generation_is(part->gen, mine + 1) || !generation_is(part->gen, gen)) {
 		flush_slot(me, me->entered_slot, gen);
 		return 0;
 	}
@@ -75,7 +75,7 @@ void tlb_enter_stage2(struct tlb_context *ctx)
 
 	me->entered = ctx;
 	me->entered_slot = find_slot(me, ctx, &found);
-	if (!found || me->stage2_slots[me->entered_slot].gen != gen)
+	if (!found || !generation_is(me->stage2_slots[me->entered_slot].gen, gen))
 		flush_slot(me, me->entered_slot, gen);
 	me->stage2_slots[me->entered_slot].ctx = ctx;
 	/* A request that is pending would end the guest's run at once. */

@@ -26,7 +26,9 @@
  * A block has the debts of all frames that have merged into it: each keeps its own, and
  * the newest counts. LUF has a table of 65,536 debts, in which a key that is used again
  * takes on the older debt, too; here one number says what it needs, as a payment is for all.
- * It has 64 bits, and so never comes round.
+ * It comes round as any generation does (<mm/generation.h>). A frame may lie here for longer than that, and owe nothing
+ * by then: its debt then looks like one that is not paid, and costs a payment, or like one that is. Those of the last
+ * payments, which alone may be unpaid, are near, and look like what they are.
  *
  * What reviewers of LUF asked (Hansen, Hildenbrand and others, linux-mm 2024-25):
  *   a lock that every file_write() takes: it takes none. PAY_FILE_WRITE tests the page's
@@ -78,10 +80,12 @@ static void luf_entry_left(struct tlb_context *ctx)
 	debts_owe(&debts, ctx);
 }
 
-/* The next one that begins covers what was noted by now. */
+/* The next one that begins covers what was noted by now. 0 would say that nothing was: the one after it does, too. */
 static u64 luf_payment(void)
 {
-	return debts_begun(&debts) + 1;
+	u64 next = debts_begun(&debts) + 1;
+
+	return next ? next : 1;
 }
 
 static bool luf_is_owed(u64 payment)
@@ -104,12 +108,14 @@ static u64 luf_sources_held(void)
 
 static u64 luf_frames_leave(struct page *first, u64 count)
 {
-	u64 newest = 0;
+	u64 done = debts_done(&debts), newest = done - 1;
 
+	/* Each by itself: of three that are far apart, none is the newest. */
 	for (struct page *page = first; page < first + count; page++)
-		if (load_relaxed(&page->flags) & PG_OWES)
-			newest = MAX(newest, page->debt);
-	if (debts_are_paid(&debts, newest)) {
+		if (load_relaxed(&page->flags) & PG_OWES && !generation_before(page->debt, done) &&
+		    generation_before(newest, page->debt))
+			newest = page->debt;
+	if (generation_before(newest, done)) {
 		++*this_cpu_ptr(luf_settled);
 		return 0;
 	}

@@ -5,7 +5,9 @@
  * it is freed, each CPU notes it when it flushes everything, and whoever is given the
  * frame asks those CPUs alone whose last flush is older. Here the stamp is a context and
  * a generation of it (tlb_owe()), which CPUs compare with anyway: so a flush of that
- * context counts as much as one of everything, and wrap is none of our business.
+ * context counts as much as one of everything. A stamp may be older than half the range of
+ * generations: then a CPU may look as if it had not flushed, never the other way round, as what
+ * CPUs have reached is near (<mm/generation.h>).
  *
  * It is the exact minimum of MIGRC's third rule, that flushes for other reasons settle
  * a debt: migrc pays for all frames at once, and for the newest of them; this one for the
@@ -37,8 +39,9 @@
 #include <mm/knob.h>
 #include <mm/migrate.h>
 
-/* A context's id, and below it a generation, of which 48 bits last for longer than any machine. */
+/* A context's id, and below it a generation, as far as there is room. */
 enum { STAMP_ID_SHIFT = 48 };
+#define STAMP_GEN ((1UL << STAMP_ID_SHIFT) - 1)
 #define STAMP_EVERY (~0UL)
 
 static struct debts debts; /* the contexts that owe. No frame is held here */
@@ -53,9 +56,10 @@ static u16 id_of(u64 stamp)
 	return (u16)(stamp >> STAMP_ID_SHIFT);
 }
 
-static u64 gen_of(u64 stamp)
+/* The last one up to `now` that has those bits: 48 last for longer than any machine. */
+static u64 gen_of(u64 stamp, u64 now)
 {
-	return stamp & ((1UL << STAMP_ID_SHIFT) - 1);
+	return now - ((now - stamp) & STAMP_GEN);
 }
 
 /* ---- freeing ----------------------------------------------------------------------------- */
@@ -71,7 +75,7 @@ static bool stamp_entry_taken(const struct page *src, struct tlb_context *ctx, v
 		return false;
 	debts_owe(&debts, ctx);
 	/* Relaxed: we have just raised it. If others have since, the stamp is newer than it need be. */
-	u64 now = (u64)ctx->id << STAMP_ID_SHIFT | load_relaxed(&ctx->owed);
+	u64 now = (u64)ctx->id << STAMP_ID_SHIFT | (load_relaxed(&ctx->owed) & STAMP_GEN);
 
 	*stamp = *stamp && id_of(*stamp) != ctx->id ? STAMP_EVERY : now;
 	return true;
@@ -118,7 +122,9 @@ static void add_stamp(struct bill *bill, u64 stamp)
 	if (stamp == STAMP_EVERY)
 		bill->every = true;
 	else if (ctx) {
-		tlb_owing_cpus(ctx, gen_of(stamp), knobs.defer_skip, &bill->cpus);
+		/* Relaxed: not older than the stamp, as the node's lock was taken since. */
+		tlb_owing_cpus(ctx, gen_of(stamp, load_relaxed(&ctx->owed)), knobs.defer_skip,
+			       &bill->cpus);
 		bill->contexts += ctx != bill->last;
 		bill->last = ctx;
 	}

@@ -42,8 +42,8 @@ PLANTS = {
     "mask-bit-missing": (
         "x86", "mm/context.c", "	cpumask_set_atomic(&ctx->mask, cpu_id());\n", ""),
     "generation-stepped-early": (
-        "x86", "mm/tlb_ipi.c", "	int pages = flush_part(me, part, part->gen == mine + 1 && part->gen == gen);\n",
-        "	int pages = mine % 2 ? -1 : flush_part(me, part, false);\n"),
+        "x86", "mm/tlb_ipi.c", "	int pages = flush_part(me, part, only_this);\n",
+        "	int pages = mine % 2 ? -1 : flush_part(me, part, only_this && false);\n"),
     "flush-skipped": ("x86", *NO_FLUSH),
     "not-waited-for": (
         "x86", "mm/tlb_ipi.c",

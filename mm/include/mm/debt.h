@@ -84,13 +84,18 @@ void debts_free(struct debts *d, struct page *frames);
  * (deferral.frames_leave). No references, no mappings. Task context.
  */
 void debts_free_owing(struct page *page, u64 debt);
-/* Payments begun so far: what was noted by now is paid by the next one at the latest. Any context, no lock. */
+/*
+ * The number of the newest payment that has begun: what was noted by now is paid by the next one at the latest. Numbers of
+ * payments are generations: <mm/generation.h>. Any context, no lock.
+ */
 u64 debts_begun(const struct debts *d);
 /*
  * Is what was noted before debts_begun() returned this paid for? Any context, no lock. True: the
  * flushes come before what the caller stores next. No acquire: see has_flushed() in mm/gather.c.
  */
 bool debts_are_paid(const struct debts *d, u64 begun);
+/* The number of the newest payment that is over, by the same rules. */
+u64 debts_done(const struct debts *d);
 /* 4 KiB frames held now. Any context, no lock. */
 u64 debts_held(const struct debts *d);
 /* Largest number of 4 KiB frames that all deferrals together held at one time since the last restart. */

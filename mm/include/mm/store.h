@@ -32,7 +32,7 @@ struct store {
 	/* Of the file that it belongs to, for reclaim, which goes round all of them: mm/reclaim.c. */
 	struct object *file;
 	struct list link;
-	u64 payment; /* that covers the pages which left the file owing: deferral.payment(); 0 = none did. Atomic; only grows */
+	u64 payment; /* that covers the pages which left the file owing: deferral.payment(); 0 = none did. Atomic */
 	bool changes; /* contents change by themselves: no page leaves the file owing. Never cleared */
 };
 

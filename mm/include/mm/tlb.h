@@ -12,6 +12,7 @@
 
 #include <kernel/smp.h>
 #include <kernel/cpumask.h>
+#include <mm/generation.h>
 #include <arch/tlb.h>
 #include <arch/pgtable.h>
 
@@ -34,11 +35,11 @@ struct tlb_context {
 	u16 id; /* 0 = kernel */
 	u64 tag; /* the id as the oracle's records of frames have it */
 	paddr_t root;
-	u64 gen; /* flushes asked for so far, plus 1; atomic (see the top of mm/tlb_ipi.c) */
+	u64 gen; /* of the newest flush that was asked for; atomic (see the top of mm/tlb_ipi.c) */
 	struct cpumask mask; /* CPUs that have it loaded or entered; those must be asked */
 	const struct tlb_stage2_ops *stage2; /* NULL: a stage 1 */
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
-	u64 owed; /* generation of the newest tlb_owe(); atomic */
+	u64 owed; /* generation of the newest tlb_owe(), or a later one; atomic */
 	u64 owes_since; /* cycles: when a deferral noted the debt that it has now; written under debts.lock, atomic */
 	u64 bcast_gen; /* a broadcast of everything is complete that began at this generation; atomic */
 };
@@ -54,11 +55,12 @@ extern bool tlb_issues_late; /* transport=bcast-late: what is gathered is broadc
 struct tlb_part {
 	struct tlb_context *ctx;
 	vaddr_t start, end; /* the smallest range that contains all that was added */
-	u64 gen; /* generation of this flush; 0 = not begun */
+	u64 gen; /* generation of this flush, if it is begun */
 	u32 pages; /* entries added */
 	u32 issued; /* of them, broadcast when they were added */
 	u8 level; /* smallest level added */
 	bool full; /* everything of the context */
+	bool begun; /* gen is set: nothing is added any more */
 };
 
 struct tlb_gather {

@@ -57,7 +57,7 @@ static void look_at_flushes(const void *addr, u64 old, u64 value, bool atomic)
 
 	while (i < SPACES && addr != &space[i]->ctx.gen && addr != &space[i]->ctx.owed)
 		i++;
-	if (i == SPACES || !atomic || value <= old)
+	if (i == SPACES || !atomic || !generation_before(old, value))
 		return;
 	if (addr == &space[i]->ctx.owed) {
 		CHECK_EQ(value, space[i]->ctx.gen);
