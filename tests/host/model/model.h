@@ -60,8 +60,8 @@ extern const struct scenario debts_destroy, debts_look, debts_spaces, debts_tick
 /* ---- scenarios_object.c ---- */
 extern const struct scenario object_empties, object_fills, object_wakes, object_isolated;
 /* ---- scenarios_file.c ---- */
-extern const struct scenario file_cleans, file_clean_moves, file_clean_drops, file_clean_hints,
-	file_clean_stays, file_throttles, file_throttle_moves, file_writes;
+extern const struct scenario file_cleans, file_clean_pins, file_clean_moves, file_clean_drops,
+	file_clean_hints, file_clean_stays, file_throttles, file_throttle_moves, file_writes;
 /* ---- scenarios_leave.c ---- */
 extern const struct scenario file_invalidates, file_drops_early, file_drop_writes, file_drop_moves,
 	file_truncates, file_truncates_early, file_cut_writes, file_cut_unmaps, file_cut_fills,
@@ -99,7 +99,7 @@ extern const struct scenario second_migrates, second_scan, second_scan_protect, 
 	nested_leaves;
 /* ---- scenarios_large.c ---- */
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
-	large_split_pin, large_pinned, large_cut_protect, large_cut_drop;
+	large_split_pin, large_pinned, large_cut_protect, large_cut_drop, large_dirty;
 /* ---- scenarios_frames.c ---- */
 extern const struct scenario frames_write, frames_unmap, frames_destroy, frames_split, hint_destroy;
 /* ---- scenarios_four.c ---- */

@@ -51,6 +51,21 @@ const struct scenario file_cleans = {
 	.end = work_expect_stored,
 };
 
+/* A device writes through the pin, at any moment until it is given back. */
+static void pin_and_write(unsigned cpu)
+{
+	work_pin_and_write(a, VA, cpu);
+}
+
+const struct scenario file_clean_pins = {
+	.name = "file-clean-pin",
+	.summary = "a page is cleaned while it is pinned and written by a device",
+	.cpus = 3,
+	.setup = setup,
+	.program = {clean_twice, pin_and_write, write_far},
+	.end = work_expect_stored,
+};
+
 static void move_far(unsigned cpu)
 {
 	work_migrate(b, MODEL_FAR, PAGES, 1);

@@ -1,8 +1,10 @@
 /* Scenarios with a 2 MiB page, of which two parts are used: moved whole, split, and cut, under concurrency. */
 #include "model.h"
 
+#include <fake/plan.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
+#include <mm/reclaim.h>
 
 static struct aspace *a;
 
@@ -241,4 +243,47 @@ const struct scenario large_cut_drop = {
 	.setup = setup_large,
 	.program = {drop_middle, pin_and_write, use_until_refused},
 	.end = end_first,
+};
+
+/* ---- on its way to swap --------------------------------------------------------------------------- */
+
+/* Nobody has accessed it, or written it since its entry was cleaned. */
+static void setup_clean(void)
+{
+	knobs.hint = HINT_EARLY; /* while it is split, it has a hint entry */
+	fake_plan->limit = 400000; /* reclaim may look at 512 parts twice */
+	knobs.reclaim_batch = 1;
+	setup_large();
+	work_swap(false);
+	pt_change(pgwalk_find(a->root, VA, 1).ptep, pte_mk_clean);
+	work_age(a, VA, 1);
+	tlb_flush_context(&a->ctx);
+}
+
+static void reclaim_one(unsigned cpu __unused)
+{
+	reclaim_pages(0, 1);
+}
+
+static void write_first(unsigned cpu)
+{
+	work_write(VA, cpu);
+	work_read(VA, cpu, cpu);
+}
+
+static void end_swapped_in(void)
+{
+	work_expect_swapped_in();
+	end_both();
+}
+
+const struct scenario large_dirty = {
+	.name = "swap-large-dirty",
+	.summary =
+		"the first store to a clean 2 MiB page meets reclaim, which is about to split it",
+	.cpus = 2,
+	.large = true,
+	.setup = setup_clean,
+	.program = {reclaim_one, write_first},
+	.end = end_swapped_in,
 };
