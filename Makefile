@@ -6,6 +6,8 @@ BUILD   ?= build
 V       ?= 0
 VERSION := 0.1.0
 ORACLE  ?= yes
+# Of 10 to 64; fewer than 64 only for tests (mm/generation.c).
+GENERATION_BITS ?= 64
 # no: without network; also where set-up could not get the sources of lwIP, and said so.
 ifeq ($(origin LWIP),undefined)
 LWIP    := $(if $(shell test -e $(BUILD)/deps/no-lwip && echo no),no,yes)
@@ -13,13 +15,16 @@ endif
 PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
 HOSTCC  ?= gcc
 
+ifeq ($(filter $(shell seq 10 64),$(GENERATION_BITS)),)
+$(error GENERATION_BITS=$(GENERATION_BITS): must be from 10 to 64)
+endif
 ifeq ($(filter x86_64 arm64,$(ARCH)),)
 $(error ARCH=$(ARCH): must be x86_64 or arm64)
 endif
 
 # What tools/launch.py reads; empty means its default. One list here, one table there.
 LAUNCH_VARS := SMP NODES MEM CPU BOOT ACCEL DET SEED MACHINE GIC EL2 CMD ARGS TIMEOUT ACPITABLES NET EDU QEMU
-export ARCH ARCHES BUILD ORACLE SETUP ONLY CFG $(LAUNCH_VARS)
+export ARCH ARCHES BUILD ORACLE GENERATION_BITS SETUP ONLY CFG $(LAUNCH_VARS)
 
 # A variable of the command line that the goals do not read, or that is misspelt, is refused rather than ignored.
 ifeq ($(MAKELEVEL),0)
@@ -74,9 +79,10 @@ INCLUDES := -Ikernel/include -Ikernel/bench -Imm/include -Iboot/include -Iarch/i
 CPPFLAGS  = $(INCLUDES) -MMD -MP
 # ORACLE=no: without the oracle and its evidence, only to measure what they cost (tests/scripts/oracle_cost.py).
 ORACLE_CFLAGS := $(if $(filter no,$(ORACLE)),-DORACLE_BUILT=0)
+GENERATION_CFLAGS := $(if $(filter-out 64,$(GENERATION_BITS)),-DGENERATION_BITS=$(GENERATION_BITS))
 CFLAGS   := -std=gnu11 -O2 -g -ffreestanding -fno-stack-protector -fno-omit-frame-pointer \
 	    -fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables \
-	    -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(ARCH_CFLAGS) $(ORACLE_CFLAGS) $(EXTRA_CFLAGS)
+	    -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(ARCH_CFLAGS) $(ORACLE_CFLAGS) $(GENERATION_CFLAGS) $(EXTRA_CFLAGS)
 ASFLAGS  := -g -ffile-prefix-map=$(CURDIR)=. -Wa,--fatal-warnings $(ARCH_CFLAGS)
 LDFLAGS  := -static -nostdlib --build-id=none -z noexecstack --fatal-warnings $(ARCH_LDFLAGS)
 

@@ -129,7 +129,7 @@ void tlb_context_init(struct tlb_context *ctx, paddr_t root)
 {
 	cpumask_clear(&ctx->mask);
 	ctx->root = root;
-	ctx->gen = ctx->owed = ctx->bcast_gen = GENERATION_START;
+	ctx->gen = ctx->owed = ctx->bcast_gen = ctx->near = GENERATION_START;
 	ctx->asid_token = ctx->owes_since = 0;
 	ctx->stage2 = NULL;
 	unsigned tried = 0;
@@ -184,7 +184,7 @@ void context_init(struct tlb_context *kernel)
 		      cpu_count, asid_count() - 2);
 	evidence_slots = MIN(asid_count(), (unsigned)EVIDENCE_SLOTS);
 	contexts[0] = kernel;
-	kernel->gen = GENERATION_START;
+	kernel->gen = kernel->near = GENERATION_START;
 	for_each_online_cpu (cpu)
 		cpumask_set(&kernel->mask, cpu);
 }

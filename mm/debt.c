@@ -306,10 +306,13 @@ static void paid(struct debts *d)
 	spin_unlock(&d->lock);
 }
 
-/* Of a payment, the first of which is number 1 in `begun` and `done`. */
+/*
+ * Of a payment, the first of which is number 1 in `begun` and `done`. Two are for nothing, when a deferral comes into
+ * force: so number 0 is that of a payment for something.
+ */
 static u64 number_of(u64 payment)
 {
-	return GENERATION_START + payment;
+	return GENERATION_START - 2 + payment;
 }
 
 /*

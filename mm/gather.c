@@ -93,6 +93,8 @@ void tlb_gather_flush(struct tlb_gather *g)
 
 	if (!part->pages)
 		return; /* then there is no second context either */
+	for (unsigned i = 0; GENERATIONS_NARROW && i < g->count; i++)
+		tlb_keep_near(g->part[i].ctx);
 	if (likely(g->count == 1 && !g->by_scanner && !part->full) &&
 	    (knobs.transport == TRANSPORT_IPI ? part->pages == 1 && flush_fast_path(part)
 					      : complete_fast_path(part))) {
@@ -183,6 +185,7 @@ void tlb_flush_context(struct tlb_context *ctx)
 void tlb_expire_lazy(struct tlb_context *ctx, struct cpumask *cpus)
 {
 	ASSERT(ctx != &tlb_kernel_context);
+	tlb_keep_near(ctx);
 	/* Full barrier: entry changes before the mask is read, see the top of tlb_ipi.c. */
 	atomic_fetch_add(&ctx->gen, 1);
 	cpumask_add(cpus, &ctx->mask);
@@ -194,11 +197,11 @@ void tlb_owe(struct tlb_context *ctx)
 {
 	ASSERT(ctx != &tlb_kernel_context && !ctx->stage2);
 	/* Full barrier: the entry before the generation, and before the mask is read: see the top of tlb_ipi.c. */
-	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1, owed = load_relaxed(&ctx->owed);
+	u64 near = GENERATIONS_NARROW ? load_relaxed(&ctx->near) : 0; /* as in tlb_keep_near() */
+	u64 gen = atomic_fetch_add(&ctx->gen, 1) + 1;
 
-	/* Who pays has taken a lock since. Nothing else depends on the order; acquire is the weakest exchange there is. */
-	while (generation_before(owed, gen) && !atomic_cmpxchg_acquire(&ctx->owed, &owed, gen))
-		; /* other CPUs owe, too */
+	ASSERT(!GENERATIONS_NARROW || !generation_before(gen, near));
+	generation_raise(&ctx->owed, gen); /* who pays has taken a lock since */
 }
 
 /*

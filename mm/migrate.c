@@ -89,6 +89,7 @@ static __always_inline enum migrate_reason unmap_page(struct migration *m, struc
 	struct spinlock *ptl = pt_lock_of(ptep);
 
 	m->entry[src->slot] = ptep;
+	tlb_keep_near(&as->ctx);
 	spin_lock(ptl);
 	enum migrate_reason reason =
 		migration_take(m, src, as, ptep, va, true, &may_wait, ORACLE_SITE(ORACLE_MIGRATE));

@@ -35,8 +35,9 @@ void migration_release_objects(struct migration *m)
 }
 
 /* Before an entry of this space is added: a flush waits, and nobody waits with a PTL held. */
-static void make_room(struct migration *m, const struct aspace *as)
+static void make_room(struct migration *m, struct aspace *as)
 {
+	tlb_keep_near(&as->ctx);
 	if (!tlb_gather_is_full(&m->gather, &as->ctx))
 		return;
 	phase_end(m, PHASE_UNMAP);

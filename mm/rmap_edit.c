@@ -91,6 +91,7 @@ static bool edit_at(struct area *area, vaddr_t va, void *arg)
 	w->err = begin_change(e, as, va);
 	if (w->err)
 		return false;
+	tlb_keep_near(&as->ctx);
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
 
 	if (pos.level) /* no table: nothing was ever mapped here */

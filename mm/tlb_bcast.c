@@ -66,12 +66,10 @@ static void note_completed(const struct tlb_gather *g)
 {
 	for (unsigned i = 0; i < g->count; i++) {
 		const struct tlb_part *part = &g->part[i];
-		u64 *done = &part->ctx->bcast_gen, before = load_relaxed(done);
 
 		/* The wait for the broadcast was a full barrier: it comes before its generation, see has_flushed(). */
-		while (part->begun && generation_before(before, part->gen) &&
-		       !atomic_cmpxchg_acquire(done, &before, part->gen))
-			;
+		if (part->begun)
+			generation_raise(&part->ctx->bcast_gen, part->gen);
 	}
 }
 

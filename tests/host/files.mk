@@ -174,7 +174,7 @@ test_consoles_SRCS := tests/host/check.c tests/host/test_consoles.c kernel/drive
 
 HOST_TESTS += test_mm
 test_mm_INCLUDES := $(FAKE_INCLUDES)
-test_mm_CFLAGS = $$(LOCKS)
+test_mm_CFLAGS = $$(LOCKS) $$(NARROW)
 test_mm_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) tests/host/model/work.c \
 		$(filter-out %/test_arm64.c %/test_arm64_oracle.c,$(wildcard tests/host/mm/test_*.c)) $(FAKE_MM)
 
@@ -183,9 +183,13 @@ HOST_TESTS += test_mm_arm64
 test_mm_arm64_WITH := test_mm
 test_mm_arm64_SHARED := tests/host/check.c $(FAKE_MM)
 test_mm_arm64_INCLUDES := $(FAKE_INCLUDES)
-test_mm_arm64_CFLAGS := -DHOST_ARM64
+test_mm_arm64_CFLAGS = -DHOST_ARM64 $$(NARROW)
 test_mm_arm64_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) \
 		$(wildcard tests/host/mm/test_arm64*.c) $(addprefix tests/host/mm/,test_rules.c test_rule_knobs.c test_schemes.c test_file.c test_clean.c test_file_drop.c test_dirty.c test_cow.c test_dup.c test_reclaim.c test_swap.c) tests/host/mm/test_stage2.c $(FAKE_MM)
+
+# Generations come round again and again (mm/generation.c).
+NARROW_PROGRAMS := test_mm test_mm_arm64 explore explore_races
+$(NARROW_PROGRAMS:%=$(HOST_OUT)/%.obj/%): NARROW := -DGENERATION_BITS=10
 
 # Places that take locks are known by macros, which the file that defines some of the functions does without.
 FAKE_PROGRAMS := test_mm explore explore_races
@@ -194,7 +198,7 @@ $(FAKE_PROGRAMS:%=$(HOST_OUT)/%.obj/kernel/core/rwlock.c.o): LOCKS := -DFAKE_LOC
 # The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
 HOST_TESTS += explore
 explore_INCLUDES := $(FAKE_INCLUDES)
-explore_CFLAGS = $$(LOCKS)
+explore_CFLAGS = $$(LOCKS) $$(NARROW)
 explore_FLAGS = -std=gnu11 -g -O2 -fno-pie -no-pie -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
 explore_SRCS := $(filter-out %/start.c,$(wildcard tests/host/model/*.c)) kernel/lib/glob.c $(FAKE_MM)
 
@@ -203,7 +207,7 @@ explore_SRCS := $(filter-out %/start.c,$(wildcard tests/host/model/*.c)) kernel/
 HOST_TESTS += explore_races
 explore_races_INCLUDES := $(FAKE_INCLUDES)
 explore_races_FLAGS = $(explore_FLAGS)
-explore_races_CFLAGS = $$(LOCKS) $$(OBSERVED) -DMODEL_RACES
+explore_races_CFLAGS = $$(LOCKS) $$(NARROW) $$(OBSERVED) -DMODEL_RACES
 explore_races_SRCS := $(explore_SRCS)
 $(foreach d,mm/% kernel/core/% tests/host/model/listener.c tests/host/model/scenarios_change.c,$(HOST_OUT)/explore_races.obj/$(d).o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
 

@@ -22,6 +22,7 @@
 	X(flush_remote_page) /* the same, executed for others in the handler */                      \
 	X(flush_remote_full)                                                                         \
 	X(flush_skipped) /* handler: the generation was reached already */                           \
+	X(flushes_forced) /* of everything everywhere, so that narrow generations stay near */       \
 	X(bcast_ops)                                                                                 \
 	X(bcast_syncs)                                                                               \
 	X(debts_created)                                                                             \

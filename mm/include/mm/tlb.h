@@ -41,7 +41,8 @@ struct tlb_context {
 	u64 asid_token; /* ports with global ASIDs: generation | asid, see mm/asid.c */
 	u64 owed; /* generation of the newest tlb_owe(), or a later one; atomic */
 	u64 owes_since; /* cycles: when a deferral noted the debt that it has now; written under debts.lock, atomic */
-	u64 bcast_gen; /* a broadcast of everything is complete that began at this generation; atomic */
+	u64 bcast_gen; /* everything was flushed on every CPU since this generation; atomic */
+	u64 near; /* slots, owed and bcast_gen have reached it: mm/generation.c; atomic */
 };
 
 enum {
@@ -145,12 +146,25 @@ void tlb_flush_cpus(const struct cpumask *cpus);
 void tlb_expire_lazy(struct tlb_context *ctx, struct cpumask *cpus);
 void tlb_flush_here(void);
 /*
+ * Before ctx's generation is stepped: if it has come far since all that is compared with it was known to be near, flush
+ * everything everywhere, and wait. Interrupts on, no spinlock held. With 64 bits it never has: mm/generation.c.
+ */
+void tlb_force_flush(struct tlb_context *ctx);
+static inline void tlb_keep_near(struct tlb_context *ctx)
+{
+	u64 near = GENERATIONS_NARROW ? load_relaxed(&ctx->near)
+				      : 0; /* first: it is never later than gen */
+
+	if (GENERATIONS_NARROW && unlikely(generation_is_far(load_relaxed(&ctx->gen), near)))
+		tlb_force_flush(ctx);
+}
+/*
  * A flush that is owed, and may be settled by others.
  *
  * tlb_owe(): an entry of ctx was just taken down, and nobody flushes it now. This
  * asks for a flush of everything, by a generation of its own. So any CPU that loads
  * ctx flushes, and one that has it loaded does so at the next flush that it is asked
- * for. A PTL may be held. ctx: not the kernel's.
+ * for. A PTL may be held; tlb_keep_near() came before that. ctx: not the kernel's.
  */
 void tlb_owe(struct tlb_context *ctx);
 /*

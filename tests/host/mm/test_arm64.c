@@ -233,3 +233,25 @@ TEST(flush_of_cpus_is_one_broadcast_and_one_completion)
 	CHECK(evidence_bcast_by(0, as->ctx.asid_token & 0xffff, clock, &lost));
 	aspace_destroy(as);
 }
+
+/* A broadcast of everything, after which the generation goes on for more than half its range. */
+TEST(broadcast_of_long_ago_covers_no_new_debt)
+{
+	vaddr_t va;
+	struct aspace *as = filled(2, &va);
+
+	CHECK(set("transport", "bcast"));
+	for (unsigned apart = 0; apart < 1U << GENERATION_BITS; apart += 15) {
+		struct cpumask cpus = {0};
+
+		tlb_flush_context(&as->ctx);
+		CHECK(generation_is(as->ctx.bcast_gen, as->ctx.gen));
+		for (unsigned i = 0; i < apart; i++)
+			tlb_expire_lazy(&as->ctx, &cpus);
+		cpumask_clear(&cpus);
+		tlb_owe(&as->ctx);
+		CHECK_EQ(tlb_owing_cpus(&as->ctx, as->ctx.owed, true, &cpus), 0);
+		CHECK(cpumask_test(&cpus, 0));
+	}
+	aspace_destroy(as);
+}

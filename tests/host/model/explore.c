@@ -39,6 +39,7 @@ struct explorer {
 	const struct explore_order *order;
 	struct explore_result *result;
 	u64 runs; /* executions, those given up included */
+	u64 round_before; /* contexts_round() where every execution begins */
 	struct short_plan *queue;
 	u64 queue_len, queue_room;
 	bool left_out; /* plans that the queue had no room for */
@@ -47,6 +48,22 @@ struct explorer {
 	char failure[512], schedule[2048];
 };
 static struct explorer *ex;
+
+/* ---- generations ------------------------------------------------------------------------ */
+
+/* Of the contexts with the lowest ids, those that have passed the end of the range: a bit each. */
+static u64 contexts_round(void)
+{
+	u64 round = 0;
+
+	for (u16 id = 0; id < 64; id++) {
+		const struct tlb_context *ctx = tlb_context_by_id(id);
+
+		if (ctx && load_relaxed(&ctx->gen) != GENERATION_START)
+			round |= 1UL << id;
+	}
+	return round;
+}
 
 /* ---- one execution -------------------------------------------------------------------- */
 
@@ -68,6 +85,7 @@ static bool run(void)
 			s->end();
 		invariants_at_end();
 		ok = !fake_failure[0];
+		ex->result->wraps += (u64)__builtin_popcountl(contexts_round() & ~ex->round_before);
 	}
 	ex->result->steps += fake_steps;
 	return ok;
@@ -390,6 +408,7 @@ void explore(const struct explore_order *order, struct explore_result *result)
 	ex->result = result;
 	seen_init(order->orderings);
 	memset(result, 0, sizeof(*result));
+	ex->round_before = contexts_round();
 	fake_snapshot();
 	if (search())
 		wander();

@@ -45,6 +45,8 @@ extern const struct scenario migrate_write, migrate_read, migrate_upgrade, migra
 	owed_alias, protect_write, migrate_dirty;
 /* ---- scenarios_core.c ---- */
 extern const struct scenario flush_cpus, flush_owed, flush_taken, stage2_shootdown, stage2_tags;
+/* ---- scenarios_generation.c ---- */
+extern const struct scenario generation_round, generation_forced;
 /* ---- scenarios_more.c ---- */
 extern const struct scenario debts_grow, hint_dirty, share_unmap, destroy_lazy;
 /* ---- scenarios_exec.c ---- */
@@ -340,6 +342,7 @@ struct explore_result {
 	u64 distinct; /* different orderings among them */
 	u64 duplicates; /* given up: reached a state that was explored already */
 	u64 steps;
+	u64 wraps; /* contexts whose generations came round, of each execution */
 	u64 repeated; /* executions that were run again and did the same */
 	u64 digest; /* hash of all orderings in turn, and of the states of those repeated */
 	u64 pairs, both; /* conflicting pairs of accesses that were seen; of them, in both orders */

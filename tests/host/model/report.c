@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { WRAPS = 5000 }; /* of a run of full length, at least */
+
 extern char __start_percpu[];
 
 /* Functions, files and lines of a race's two places: the program lies where it was linked, so they are addr2line's. */
@@ -107,6 +109,7 @@ static void add(struct figures *f, const struct job *job)
 	f->sum.pairs += r->pairs;
 	f->sum.both += r->both;
 	f->sum.repeated += r->repeated;
+	f->sum.wraps += r->wraps;
 	f->sum.digest = fake_mix(f->sum.digest, r->digest);
 	f->exhausted += r->exhausted;
 	f->failed += r->failed || !job->ended;
@@ -156,6 +159,15 @@ static bool too_few_pairs(const struct explore_result *sum)
 	return few;
 }
 
+/* They begin next to their end: mm/include/mm/generation.h. */
+static bool too_few_wraps(const struct explore_result *sum)
+{
+	bool few = options.share && sum->wraps < WRAPS;
+
+	printf("# generations came round %lu times%s\n", sum->wraps, few ? ": too few" : "");
+	return few;
+}
+
 bool report(const char *scheme_name, const char *rules, unsigned number)
 {
 	struct figures f = sum_up(scheme_name, rules, false);
@@ -172,7 +184,7 @@ bool report(const char *scheme_name, const char *rules, unsigned number)
 	       rules, scheme_name, f.runs, sum->distinct, sum->executions, sum->duplicates,
 	       sum->steps, options.bound, options.bound == 1 ? "" : "s", f.exhausted, sum->both,
 	       sum->pairs, percent(sum->both, sum->pairs), sum->repeated, sum->digest);
-	bool good = !f.failed & !too_few_pairs(sum);
+	bool good = !f.failed & !too_few_pairs(sum) & !too_few_wraps(sum);
 
 	printf("%s %u %s.%s\n", good ? "ok" : "not ok", number, rules, scheme_name);
 	return good;

@@ -21,6 +21,8 @@ const struct scenario *const scenarios[] = {
 	&flush_cpus,
 	&flush_owed,
 	&flush_taken,
+	&generation_round,
+	&generation_forced,
 	&stage2_shootdown,
 	&stage2_tags,
 	&protect_write,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm/context.c", "mm/asid.c",
+FILES = ("mm/gather.c", "mm/tlb_ipi.c", "mm/tlb_bcast.c", "mm/tlb_stage2.c", "mm/context.c", "mm/asid.c", "mm/generation.c",
          "mm/pgwalk.c", "mm/include/mm/pgwalk.h",
          "mm/include/mm/page.h", "mm/collect.c", "mm/migrate*.c", "mm/fault*.c", "mm/pin.c", "mm/include/mm/entry_page.h",
          "mm/hint.c", "mm/scan.c", "mm/scan_spare.c", "mm/softmmu.c", "mm/range.c", "mm/object.c", "mm/debt.c", "mm/deferral.c",
@@ -136,6 +136,9 @@ RULES: list[tuple[str, Callable[[str], Iterator[tuple[int, int, str]]]]] = [
     ("keeps entries", replaced(r"\bkeep = found && [^;]+;", "keep = found;")),
     ("flushes one request too few", replaced(r"generation_is\(part->gen, mine \+ 1\) &&\s+generation_is\(part->gen, gen\)", "true")),
     ("flushes one request too few", replaced(r"generation_is\(slot->gen \+ 1, gen\)", "true")),
+    ("generations not kept near", statements(r"tlb_keep_near")),
+    ("generations not kept near", replaced(r"generation_raise\(&ctx->(?:owed|bcast_gen), gen\);", ";")),
+    ("generations not kept near", replaced(r"store_relaxed\(&ctx->near, gen\);", ";")),
     ("full not noted", replaced(r"[\w.>-]*full = true;", ";")),
     ("recheck left out", replaced(r"pte_load\([\w.>-]+\)\.v (?:==|!=) (?:\w+->)?\w+\.v", "true")),
     ("recheck left out", replaced(r"pte_is_none\(pte_load\([\w.>&\[\]-]+\)\);", "true;")),

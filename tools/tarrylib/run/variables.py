@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .settings import ARCH_ONLY, DEFAULTS, nearest
 
-BUILD = {"ARCH", "BUILD", "SETUP", "SETUP_WAIT", "V", "ORACLE", "LWIP", "EXTRA_CFLAGS", "PYTHON", "HOSTCC", "WARNINGS", "CROSS", "CC", "LD",
+BUILD = {"ARCH", "BUILD", "SETUP", "SETUP_WAIT", "V", "ORACLE", "GENERATION_BITS", "LWIP", "EXTRA_CFLAGS", "PYTHON", "HOSTCC", "WARNINGS", "CROSS", "CC", "LD",
          "NM", "OBJCOPY", "OBJDUMP", "SHELL", "VERSION", "VERSION_SRC", "BUILD_ID", "CURDIR"}
 BOOT = set(DEFAULTS) - BUILD
 
@@ -18,8 +18,9 @@ GOALS: dict[str, set[str]] = {
     "explore": {"SCHEME", "ORDERINGS", "SEED"}, "prove": {"SCHEME", "ORDERINGS", "SEED", "ARCHES"},
     "planted": {"ONLY"}, "figures": {"CASES"}, "topology": {"FROM"},
 }
-# What is in BUILD, and a goal does not read all the same: programs of the host are of no architecture and have no oracle.
-HOST = {"ARCH", "ORACLE", "LWIP"}
+# What is in BUILD, and a goal does not read all the same: programs of the host are of no architecture, have no oracle,
+# and generations of 10 bits.
+HOST = {"ARCH", "ORACLE", "GENERATION_BITS", "LWIP"}
 UNREAD = dict.fromkeys(("host", "test-host", "explore", "topology", "format"), HOST) | {"planted": {"ARCH"}, "figures": {"ARCH"}}
 ALL = BUILD.union(*GOALS.values())
 
