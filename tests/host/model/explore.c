@@ -39,7 +39,7 @@ struct explorer {
 	const struct explore_order *order;
 	struct explore_result *result;
 	u64 runs; /* executions, those given up included */
-	u64 round_before; /* contexts_round() where every execution begins */
+	u64 round_before; /* contexts_round() where every execution begins: of those that have owed */
 	struct short_plan *queue;
 	u64 queue_len, queue_room;
 	bool left_out; /* plans that the queue had no room for */

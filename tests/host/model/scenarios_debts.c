@@ -27,6 +27,8 @@ static void setup_owing(void)
 	work_load(a, 1);
 	work_load(b, 2);
 	work_load(NULL, 2);
+	/* Twice: generation 0 would look like the memory of a space that is gone. */
+	debts_owe(&debts, &b->ctx);
 	debts_owe(&debts, &b->ctx);
 }
 

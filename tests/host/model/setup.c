@@ -7,6 +7,7 @@
 #include <mm/rules.h>
 #include <mm/scheme.h>
 #include <mm/stats.h>
+#include <mm/tlb_cpu.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -107,6 +108,30 @@ static bool check_hint_chosen(struct trapframe *tf)
 	return handled;
 }
 
+/*
+ * A context's next flush is to pass the end of its generations, wherever the setup has led: only differences count. Not
+ * if it has ever owed, as a frame's stamp may be of it.
+ */
+static void go_to_the_end(struct tlb_context *ctx)
+{
+	u64 by = GENERATION_START - load_relaxed(&ctx->gen);
+
+	if (load_relaxed(&ctx->owed) != GENERATION_START)
+		return;
+	ctx->gen += by;
+	ctx->owed += by;
+	ctx->bcast_gen += by;
+	ctx->near += by;
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++) {
+		struct tlb_cpu *it = cpu_ptr(cpu, tlb_cpu);
+
+		for (unsigned i = 0; i < EVIDENCE_SLOTS; i++)
+			it->slots[i].gen += it->slots[i].ctx == ctx ? by : 0;
+		for (unsigned i = 0; i < TLB_STAGE2_SLOTS; i++)
+			it->stage2_slots[i].gen += it->stage2_slots[i].ctx == ctx ? by : 0;
+	}
+}
+
 void setup_scenario(const struct scenario *s)
 {
 	invariants_install();
@@ -117,6 +142,9 @@ void setup_scenario(const struct scenario *s)
 	if (s->product)
 		product_choose(s);
 	s->setup();
+	for (u16 id = 1; id < TLB_CONTEXT_IDS; id++)
+		if (tlb_context_by_id(id))
+			go_to_the_end(tlb_context_by_id(id));
 	if (fake_failure[0]) {
 		printf("Bail out! %s: %s\n", s->name, fake_failure);
 		fflush(stdout);
