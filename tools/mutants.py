@@ -71,7 +71,7 @@ NARROW = (("debts-ticks", LATR), ("debts-ticks-paid", LATR), ("debts-two-payers"
 # With one deviation, for what is looked at again, or kept to one CPU, where two meet in a file's own way.
 ALONE = (("reclaim-truncate", re.compile(r"mm/reclaim\w*\.c")), ("reclaim-migrate", re.compile(r"mm/reclaim\w*\.c")),
          ("reclaim-protect", re.compile(r"mm/range\.c")), ("dup-migrate", re.compile(r"mm/cow\.c")),
-         ("frames-split", re.compile(r"mm/split\.c")))
+         ("frames-split", re.compile(r"mm/split\.c")), ("file-truncate-fault", re.compile(r"mm/file_drop\.c")))
 # All scenarios of files, for what only they use.
 FILES = re.compile(r"mm/(?:file\w*|clean|cow|dup|dirty|reclaim\w*|swap\w*|page_lock|rmap_edit|range|rules)\.c|mm/include/mm/(?:page_lock|change)\.h")
 SECOND = re.compile(r"mm/softmmu\.c")  # and of second MMUs, which no scheme changes

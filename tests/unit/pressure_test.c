@@ -2,7 +2,8 @@
  * Memory is short, and a deferral holds frames or lets them owe: no allocation fails for that. The same blocks of all
  * sizes are asked for under each scheme, in two ways. In a random order, where the first comes the first goes: what
  * fails must fail again when everything is paid for. And large ones before small ones, until a node
- * is full: what there is room for depends on nothing that was before then, so what succeeds under baseline must succeed.
+ * is full: what there is room for depends on nothing that was before then, so what succeeds under baseline must succeed,
+ * or the pages that are moved to and fro are in the way.
  */
 #include <kernel/kmem.h>
 #include <kernel/printk.h>
@@ -30,6 +31,8 @@ enum {
 		128
 		<< 10, /* frames that the machine may have: the test is for small ones, with a boot of their own */
 	HELD_MOST = 256, /* defer_pages of one of the schemes */
+	CUT_ONE_IN =
+		100000, /* allocations, at most one for which the area has to be moved away: 1 in 10^6 was seen */
 };
 
 static const char *const schemes[] = {
@@ -48,7 +51,7 @@ struct pressure {
 	struct page *block[BLOCKS]; /* a ring: the oldest goes first */
 	unsigned oldest, count;
 	u64 live; /* frames of them */
-	u64 asked, failed, failed_more, failed_owing;
+	u64 asked, failed, failed_more, failed_owing, cut;
 	u32 stop;
 };
 
@@ -122,6 +125,18 @@ static unsigned draw_orders(struct pressure *p, unsigned *order)
 	return n;
 }
 
+/*
+ * Is it only that pages of the area lie in the middle of it, though nothing is owed any more? Where they lie depends on what was
+ * free when they moved. Somebody who needs the block would move them away.
+ */
+static bool is_cut(struct pressure *p, unsigned which, unsigned order)
+{
+	deferral_settle();
+	move_area(p, !which);
+	deferral_settle();
+	return allocate(p, p->node[which], order, PMM_STRICT);
+}
+
 static void fill(struct pressure *p, unsigned which, u64 round)
 {
 	unsigned order[BLOCKS / 2], n = draw_orders(p, order);
@@ -134,8 +149,8 @@ static void fill(struct pressure *p, unsigned which, u64 round)
 
 		if (p->first)
 			p->got[bit / 8] |= (u8)(got << bit % 8);
-		else
-			p->failed_more += !got && p->got[bit / 8] >> bit % 8 & 1;
+		else if (!got && p->got[bit / 8] >> bit % 8 & 1)
+			++*(is_cut(p, which, order[i]) ? &p->cut : &p->failed_more);
 	}
 	while (p->count)
 		free_oldest(p);
@@ -146,7 +161,7 @@ static void fill(struct pressure *p, unsigned which, u64 round)
 static void allocate_all(struct pressure *p)
 {
 	p->rng = 1;
-	p->asked = p->failed = p->failed_more = p->failed_owing = 0;
+	p->asked = p->failed = p->failed_more = p->failed_owing = p->cut = 0;
 	for (u64 round = 0; round < p->rounds; round++) {
 		allocate_at_random(p);
 		fill(p, round % 2, round);
@@ -174,12 +189,14 @@ static void run_under(struct pressure *p, const char *scheme)
 	allocate_all(p);
 	EXPECT_EQ(p->failed_owing, 0);
 	EXPECT_EQ(p->failed_more, 0);
+	EXPECT(p->cut <= p->asked / CUT_ONE_IN);
 	/* Each deferral had something to pay for, or this shows nothing. */
 	EXPECT(p->first || paid_for_frames() > paid);
 	if (strstr(scheme, "defer_pages"))
 		EXPECT(debts_held_max() && debts_held_max() <= HELD_MOST);
-	kprintf("# %s: %lu allocations, %lu fail; at most %lu frames held\n", scheme, p->asked,
-		p->failed, debts_held_max());
+	kprintf("# %s: %lu allocations, %lu fail, %lu cut by pages that can be moved; at most %lu "
+		"frames held\n",
+		scheme, p->asked, p->failed, p->cut, debts_held_max());
 	scheme_restore();
 }
 
