@@ -19,8 +19,8 @@ extern const struct object_ops object_file_ops;
 struct object *file_create(struct store *store);
 /*
  * Write back what is dirty and give up the file, and with it the store. 0, or with the file
- * as it was: -EBUSY (it is mapped, or somebody has pinned a dirty page of it), or the
- * store's error. The caller is its last user but for areas. Task context, no locks.
+ * as it was: -EBUSY (it is mapped, a fault that began while it was is not over yet, or somebody has
+ * pinned a dirty page of it), or the store's error. The caller is its last user but for areas. Task context, no locks.
  */
 int file_close(struct object *file);
 
