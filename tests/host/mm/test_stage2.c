@@ -216,6 +216,29 @@ TEST(flush_of_cpus_is_of_second_stages_too)
 	tlb_stage2_destroy(&ctx);
 }
 
+/* The generation goes round, to what the slot has of a CPU that has left it, and of one that stays. */
+TEST(second_stage_a_range_of_generations_behind_is_flushed)
+{
+	struct cpumask cpus;
+
+	begin();
+	fake_on_cpu(1, enter, &ctx);
+	fake_on_cpu(1, leave, NULL);
+	for (u64 i = 0; i < 1UL << GENERATION_BITS; i++)
+		tlb_expire_lazy(&ctx, &cpus);
+	CHECK_EQ(told[1].all, 1);
+	fake_on_cpu(1, enter, &ctx);
+	CHECK_EQ(told[1].all, 2);
+	for (u64 i = 1; i < 1UL << GENERATION_BITS; i++)
+		tlb_expire_lazy(&ctx, &cpus);
+	unsigned ranges = told[1].ranges, all = told[1].all;
+
+	flush_page(GPA);
+	CHECK_EQ(told[1].ranges + told[1].all, ranges + all + 1);
+	fake_on_cpu(1, leave, NULL);
+	tlb_stage2_destroy(&ctx);
+}
+
 /* Asked while its interrupts were off: it answers before the guest runs. */
 TEST(entering_serves_what_is_pending)
 {
