@@ -173,7 +173,7 @@ static inline void replace_in_object(struct page *src, struct page *dst, u32 map
 	dst->last = src->last;
 	/* Release: what it is; partner: look_at() of mm/reclaim_anon.c, by its full barrier. */
 	store_release(&dst->mapcount, mappings);
-	u32 keep = load_relaxed(&src->flags) & (PG_DIRTY | PG_EXCLUSIVE);
+	u32 keep = load_relaxed(&src->flags) & (PG_DIRTY | PG_EXCLUSIVE | PG_HELD);
 
 	if (unlikely(keep)) /* nobody marks it any more: it is frozen */
 		atomic_fetch_or_relaxed(&dst->flags, keep);
@@ -225,13 +225,23 @@ static inline bool freeze(const struct migration *m, struct page *src, struct pa
 	return true;
 }
 
+/* It has been in swap, and its object has a reference, which the destination gets, too. Out of line, as few have. */
+static __noinline bool freeze_held(const struct migration *m, unsigned i)
+{
+	struct page *src = m->src[i];
+	u64 refs = page_expected_refs(src, mappings_taken(m, i)) + PAGE_REF;
+
+	return page_is_held(src) && freeze(m, src, m->dst[i], refs);
+}
+
 /* Ends in the middle of PHASE_MAP. */
 static inline void move_pair(struct migration *m, unsigned i)
 {
 	struct page *src = m->src[i], *dst = m->dst[i];
 
 	m->state[i] |= PAIR_DONE;
-	if (unlikely(!freeze(m, src, dst, page_expected_refs(src, mappings_taken(m, i))))) {
+	if (unlikely(!freeze(m, src, dst, page_expected_refs(src, mappings_taken(m, i)))) &&
+	    !freeze_held(m, i)) {
 		undo_pair(m, i);
 		return;
 	}

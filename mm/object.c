@@ -307,7 +307,9 @@ static int fill_slot(const struct object_fill *fill)
 	if (obj->page_refs)
 		atomic_fetch_add_relaxed(&page->refs, obj->page_refs * PAGE_REF);
 	if (obj->ops->swaps && slot_is_ref(fill->was)) {
-		atomic_fetch_or_relaxed(&page->flags, (u32)PG_KEPT);
+		u32 keeps = load_relaxed(&obj->shared) ? PG_HELD : PG_KEPT;
+
+		atomic_fetch_or_relaxed(&page->flags, keeps);
 		atomic_fetch_add_relaxed(&page->refs, PAGE_REF);
 	}
 	slot_settle(fill->slot, slot_of_page(page));

@@ -16,8 +16,9 @@
  * Where a page is in no store yet, somebody's entry is all that keeps it. So entries are emptied last; the slot says
  * where the page is before its entry says that it is gone, and whoever reads both looks at the entry first, or has its PTL.
  *
- * The slot is that of the object which the area shows: see mm/swap_slot.c. An object that several areas
- * may show keeps its pages.
+ * The slot is that of the object which the area shows: see mm/swap_slot.c. Where that is the page's own object, however many
+ * areas and spaces show it, there is one slot, and one reference: it is busy from the freezing on, so that who faults where
+ * nothing is mapped waits, too.
  *
  * A 2 MiB page that nobody has accessed is split first, for which its space's lock is tried and a table must be at hand;
  * its parts go as small pages.
@@ -97,6 +98,12 @@ static slot_t *slot_of(const struct area *area, vaddr_t va)
 	return object_slot(area->object, index, false);
 }
 
+/* Of a page whose object is held: do shadows show it, each by a slot of its own? */
+static bool is_in_shadows(const struct page *page)
+{
+	return page->object->shadows;
+}
+
 /* There must be a place for the reference, as there is no memory to be had for it later. */
 static bool has_slot(struct area *area, vaddr_t va, void *arg __unused)
 {
@@ -129,12 +136,14 @@ static bool may_go(struct sweep *s, const struct page *page)
 	if (!mappings || !obj || !obj->ops->swaps)
 		return false;
 	/* Others' references are looked for again after the flush. This only saves work. */
-	if (page_refs(page) != mappings + 1 || !hold(s, page->object))
+	if (page_refs(page) != mappings + page_is_held(page) + 1 || !hold(s, page->object))
 		return skip();
 	if (reclaim_was_accessed(page))
 		return false;
 	/* Its areas cannot change while it is held; who adds one has marked it before. */
-	return (!load_relaxed(&obj->shared) && rmap_walk(page, has_slot, NULL)) || skip();
+	if (load_relaxed(&obj->shared) && is_in_shadows(page))
+		return skip();
+	return rmap_walk(page, has_slot, NULL) || skip();
 }
 
 /* ---- 2 MiB pages ------------------------------------------------------------------------------ */
@@ -200,6 +209,7 @@ static void take_at(struct rmap_edit *e, const struct rmap_place *at, void *take
 struct leaving {
 	const struct page *page;
 	u64 ref; /* ours, until all slots have theirs: the first one may be given back before the last one is there */
+	bool in_shadows; /* each has a reference of its own; else its own slot has it */
 };
 
 /* A slot of the page, or of a shadow that shows it. */
@@ -223,9 +233,12 @@ static bool leave_at(struct area *area, vaddr_t va, void *arg)
 	/* Nobody but us changes an entry that names the page: they wait. */
 	if (pos.level || !pte_is_migration(pte) || pte_pa(pte, 0) != page_to_phys(l->page))
 		return true;
-	swap_get(l->ref);
-	refer(slot_of(area, va),
-	      area->object == l->page->object ? slot_of_page(l->page) : slot_none(), l->ref);
+	if (l->in_shadows) {
+		swap_get(l->ref);
+		refer(slot_of(area, va),
+		      area->object == l->page->object ? slot_of_page(l->page) : slot_none(),
+		      l->ref);
+	}
 	store_relaxed(&area->object->stored, true);
 	store_relaxed(&area->aspace->stored, true);
 	spin_lock(pt_lock_of(pos.ptep));
@@ -237,14 +250,18 @@ static bool leave_at(struct area *area, vaddr_t va, void *arg)
 /* Its contents are in the store: all entries go, and slots say where it is. It is frozen. */
 static void leave(struct page *page, u64 ref)
 {
-	struct leaving l = {.page = page, .ref = ref};
+	struct leaving l = {.page = page, .ref = ref, .in_shadows = is_in_shadows(page)};
 	struct object *obj = page->object;
 	slot_t *slot = object_slot(obj, page->index, false);
 
+	if (!l.in_shadows)
+		slot_settle(slot, slot_of_ref(ref));
 	rmap_walk(page, leave_at, &l);
-	swap_put(ref);
-	if (slot_load(slot).v == slot_of_page(page).v) /* shadows have shown it */
-		slot_store(slot, slot_none());
+	if (l.in_shadows) {
+		swap_put(ref);
+		if (slot_load(slot).v == slot_of_page(page).v) /* shadows have shown it */
+			slot_store(slot, slot_none());
+	}
 	store_relaxed(&page->mapcount, 0U);
 	page->object = NULL;
 	object_release(obj); /* not the last: it has areas, or shadows that have */
@@ -265,8 +282,13 @@ static void wake(struct page *page)
  */
 static bool let_go(struct page *page)
 {
-	u64 refs = (page->taken + 1) * PAGE_REF, expected = refs, ref;
+	u64 refs = (page->taken + page_is_held(page) + 1) * PAGE_REF, expected = refs, ref;
+	slot_t *slot = object_slot(page->object, page->index, false);
 	bool frozen = atomic_cmpxchg(&page->refs, &expected, 0UL);
+	bool busy = frozen && !is_in_shadows(page);
+
+	if (busy)
+		slot_store(slot, slot_busy(cpu_id()));
 	bool gone = frozen && !swap_out(page, &ref);
 
 	if (gone) {
@@ -275,6 +297,8 @@ static bool let_go(struct page *page)
 		reclaim_begin_look(page);
 		if (frozen) /* release: what it holds and where it is; pairs with page_get() */
 			store_release(&page->refs, refs);
+		if (busy)
+			slot_settle(slot, slot_of_page(page));
 		migration_map_shared(page, page, 0);
 	}
 	wake(page);

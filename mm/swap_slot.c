@@ -5,6 +5,9 @@
  * by whoever holds the write side of aspace.lock is done to references, too: unmapping and dropping give
  * them back, duplicating a space makes one more.
  *
+ * Several areas may show one object: then the slot has one reference for all of them, which is the object's until it is closed, and
+ * so is a page that was read in (PG_HELD).
+ *
  * While that lock is held no fault begins, and reclaim puts a reference only where it has taken an entry. So
  * where an entry is gone, its slot changes no more but by a fault that has let go of the lock to read the
  * page in: that one is waited for. It finds the area gone, or the slot empty, when it is retried.
@@ -25,8 +28,10 @@ int swap_fill(struct object *obj __unused, u64 index __unused, slot_t was, struc
 
 void swap_unkeep(struct page *page)
 {
+	const u32 keeps = PG_KEPT | PG_HELD; /* one of the two, or none */
+
 	/* Relaxed: the reference is dropped by a full barrier. */
-	if (atomic_fetch_and_relaxed(&page->flags, ~(u32)PG_KEPT) & PG_KEPT)
+	if (atomic_fetch_and_relaxed(&page->flags, ~keeps) & keeps)
 		page_put(page, PAGE_REF);
 }
 

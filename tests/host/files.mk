@@ -185,7 +185,7 @@ test_mm_arm64_SHARED := tests/host/check.c $(FAKE_MM)
 test_mm_arm64_INCLUDES := $(FAKE_INCLUDES)
 test_mm_arm64_CFLAGS = -DHOST_ARM64 $$(NARROW)
 test_mm_arm64_SRCS := tests/host/check.c $(wildcard tests/host/mm/host_*.c) \
-		$(wildcard tests/host/mm/test_arm64*.c) $(addprefix tests/host/mm/,test_rules.c test_rule_knobs.c test_schemes.c test_file.c test_clean.c test_file_drop.c test_dirty.c test_cow.c test_dup.c test_reclaim.c test_swap.c) tests/host/mm/test_stage2.c $(FAKE_MM)
+		$(wildcard tests/host/mm/test_arm64*.c) $(addprefix tests/host/mm/,test_rules.c test_rule_knobs.c test_schemes.c test_file.c test_clean.c test_file_drop.c test_dirty.c test_cow.c test_dup.c test_reclaim.c test_swap.c test_swap_shared.c) tests/host/mm/test_stage2.c $(FAKE_MM)
 
 # Generations come round again and again (mm/generation.c).
 NARROW_PROGRAMS := test_mm test_mm_arm64 explore explore_races

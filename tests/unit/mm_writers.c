@@ -43,7 +43,8 @@ void writers_start(struct writers *w, const struct fixture *fx)
 			one->all = w;
 			one->number = w->count++;
 			one->running =
-				context_spawn(cpu, "writer", write_until_stopped, one, fx->as);
+				context_spawn(cpu, "writer", write_until_stopped, one,
+					      w->other && one->number % 2 ? w->other : fx->as);
 		}
 }
 

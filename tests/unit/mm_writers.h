@@ -11,6 +11,8 @@ enum {
 };
 
 struct writers {
+	struct aspace *
+		other; /* of every second one, with the same pages at the same addresses; NULL: all are in the fixture's */
 	vaddr_t va;
 	u64 pages;
 	void (*between)(unsigned number,

@@ -40,6 +40,11 @@ enum page_flag {
 	PG_EXCLUSIVE = 1 << 7,
 	/* Read in, and not mapped since: its object has a reference, as it is all there is of it. See <mm/swap.h> */
 	PG_KEPT = 1 << 8,
+	/*
+	 * Read in, of an object that several areas may show: the object has a reference until it is closed, as an area where
+	 * nothing is mapped may want the page, too. See <mm/swap.h>
+	 */
+	PG_HELD = 1 << 9,
 	PG_LOCKED = 1 << 5, /* its contents or its place are somebody's alone: mm/page_lock.c */
 };
 
@@ -125,6 +130,12 @@ static inline struct page *virt_to_page(const void *p)
 static inline u32 page_refs(const struct page *page)
 {
 	return (u32)load_relaxed(&page->refs);
+}
+
+/* Has its object a reference to it since it was read in? Stable for who has isolated it. */
+static inline bool page_is_held(const struct page *page)
+{
+	return load_relaxed(&page->flags) & PG_HELD;
 }
 
 /* Pins alone. */

@@ -43,7 +43,7 @@ int swap_fill(struct object *obj, u64 index, slot_t was, struct page *page);
 
 /*
  * A page that was read in is all there is of it, so its object keeps it (PG_KEPT, and a reference)
- * until it is mapped. Somebody has mapped it: it is kept no longer. The caller has a reference.
+ * until it is mapped. Somebody has mapped it, or gives it up: it is kept no longer, nor held (PG_HELD). The caller has a reference.
  */
 void swap_unkeep(struct page *page);
 /*

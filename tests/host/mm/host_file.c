@@ -157,3 +157,20 @@ void host_give_back(void)
 	while (taken_count)
 		page_put(taken[--taken_count], PAGE_REF);
 }
+
+void host_leave_frames(unsigned frames)
+{
+	struct page *page = NULL;
+
+	for (unsigned below = 0; !page; below++) { /* the watermark */
+		host_take_all(below);
+		page = pmm_alloc(0, 0, PMM_NO_RECLAIM);
+		if (page) {
+			page_put(page, PAGE_REF);
+			frames += below;
+		}
+		host_give_back();
+	}
+	host_take_all(frames);
+	pmm_reclaim = reclaim_pages;
+}

@@ -47,3 +47,5 @@ bool host_is_dirty(struct aspace *as, vaddr_t va);
 /* Take all frames but `left`, and let nothing be reclaimed. host_give_back() returns them. */
 void host_take_all(unsigned left);
 void host_give_back(void);
+/* Take all but so many frames that anybody may have; reclaim goes on. host_give_back() returns them, too. */
+void host_leave_frames(unsigned frames);

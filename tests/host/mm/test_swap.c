@@ -331,30 +331,6 @@ TEST(swap_survives_a_store_that_fails)
 	CHECK(gone(&t));
 }
 
-/* An object that several areas may show keeps its pages. */
-TEST(swap_leaves_shared_pages)
-{
-	vaddr_t x, y;
-	struct rig t;
-
-	setup(&t);
-	struct aspace *other = aspace_create("other", 0);
-	struct object *obj = host_shared(t.as, other, &x, &y);
-
-	CHECK(host_word(t.as, x, true) && host_word(other, y, true));
-	age(t.as, x);
-	age(other, y);
-	CHECK_EQ(reclaim_pages(0, PAGES), PAGES);
-	CHECK_EQ(reclaim_pages(0, PAGES), 0);
-	CHECK(COUNTED(&t, reclaim_skipped) >= 1);
-	CHECK(is_here(t.as, x) && is_here(other, y));
-	object_put(obj);
-	aspace_load(NULL);
-	aspace_destroy(other);
-	CHECK(reads_right(&t, t.as));
-	CHECK(gone(&t));
-}
-
 /* ---- 2 MiB pages ------------------------------------------------------------------------------ */
 
 enum { PART = 300 }; /* of a 2 MiB page, besides the first one */
@@ -724,24 +700,6 @@ TEST(swap_survives_duplications_without_memory)
 
 /* ---- when memory runs out ------------------------------------------------------------------------- */
 
-/* Take all frames but so many that anybody may have; reclaim goes on. */
-static void leave_frames(unsigned frames)
-{
-	struct page *page = NULL;
-
-	for (unsigned below = 0; !page; below++) { /* the watermark */
-		host_take_all(below);
-		page = pmm_alloc(0, 0, PMM_NO_RECLAIM);
-		if (page) {
-			page_put(page, PAGE_REF);
-			frames += below;
-		}
-		host_give_back();
-	}
-	host_take_all(frames);
-	pmm_reclaim = reclaim_pages;
-}
-
 /* Twice as many pages as there are frames for, written and read in turn. */
 TEST(swap_runs_a_working_set_of_twice_the_memory)
 {
@@ -757,7 +715,7 @@ TEST(swap_runs_a_working_set_of_twice_the_memory)
 
 	CHECK(host_word(as, va, true)); /* tables and slots are there */
 	*host_word(as, va, true) = 0;
-	leave_frames(LEFT);
+	host_leave_frames(LEFT);
 	u64 reclaimed = this_cpu_ptr(mm_counters)->reclaimed;
 
 	knobs.reclaim_batch = 8;
@@ -790,7 +748,7 @@ TEST(swap_that_is_full_with_no_frame_left_is_an_error)
 	struct aspace *as = host_space(64, RW, false, 0, &va);
 
 	CHECK(host_word(as, va, true));
-	leave_frames(16);
+	host_leave_frames(16);
 	u64 n = 0;
 	u64 *word;
 

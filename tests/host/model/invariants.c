@@ -225,8 +225,9 @@ static void check_mapped_page(struct pt_pos pos, vaddr_t va)
 	if (page->order != (pos.level ? HUGE_ORDER : 0))
 		fake_fail("frame %#lx at the end: of order %u, mapped at level %u",
 			  page_to_phys(page) >> PAGE_SHIFT, page->order, pos.level);
-	if ((page->flags & ~(u32)(PG_ALIASED | PG_DIRTY | PG_COPIED | PG_EXCLUSIVE)) ||
-	    page_pins(page) || page_refs(page) != page_expected_refs(page, page->mapcount))
+	if ((page->flags & ~(u32)(PG_ALIASED | PG_DIRTY | PG_COPIED | PG_EXCLUSIVE | PG_HELD)) ||
+	    page_pins(page) ||
+	    page_refs(page) != page_expected_refs(page, page->mapcount) + page_is_held(page))
 		fake_fail("frame %#lx at the end: flags %u, %u pins, %u references, %u mappings",
 			  page_to_phys(page) >> PAGE_SHIFT, page->flags, page_pins(page),
 			  page_refs(page), page->mapcount);
