@@ -85,10 +85,9 @@ extern const struct scenario swap_writes, swap_reads, swap_moves, swap_unmaps, s
 	swap_dups, swap_shared, swap_drops_shared, swap_privates, swap_debts, swap_allocates,
 	swap_kept, swap_large, swap_large_hints, swap_large_drops;
 /* ---- scenarios_swap_shared.c ---- */
-extern const struct scenario swap_shared_writes, swap_shared_reads, swap_shared_faults,
-	swap_shared_fails, swap_shared_two, swap_shared_moves, swap_shared_pins, swap_shared_hints,
-	swap_shared_unmaps, swap_shared_drops, swap_shared_protects, swap_shared_closes,
-	swap_shared_debts, swap_shared_allocates;
+extern const struct scenario swap_shared_writes, swap_shared_faults, swap_shared_fails,
+	swap_shared_moves, swap_shared_pins, swap_shared_unmaps, swap_shared_drops,
+	swap_shared_closes;
 /* ---- scenarios_copies.c ---- */
 extern const struct scenario copies_back, copies_return, copies_slots, copies_pin, copies_settle,
 	copies_owe, copies_leave, copies_leave_two, copies_leave_merged, copies_leave_both,

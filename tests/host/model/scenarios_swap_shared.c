@@ -6,7 +6,6 @@
 
 #include <kernel/atomic.h>
 #include <kernel/bootinfo.h>
-#include <mm/hint.h>
 #include <mm/kmem.h>
 #include <mm/knob.h>
 #include <mm/reclaim.h>
@@ -97,16 +96,6 @@ const struct scenario swap_shared_writes = {
 	.end = expect_all,
 };
 
-const struct scenario swap_shared_reads = {
-	.name = "swap-shared-read",
-	.summary = "pages that are in swap are read in by two spaces at once, and go again",
-	.weight = 8,
-	.cpus = 3,
-	.setup = setup_gone,
-	.program = {work_reclaim_and_read, work_write_both, use_far},
-	.end = expect_all,
-};
-
 /* Only the first space has entries: a fault of the other one finds the slot alone. */
 static void setup_half(void)
 {
@@ -128,20 +117,10 @@ const struct scenario swap_shared_fails = {
 	.name = "swap-shared-fail",
 	.summary = "swap fails to write a page, which is mapped again in both spaces while they "
 		   "write it",
-	.weight = 4,
+	.weight = 14,
 	.cpus = 3,
 	.setup = setup_failing,
 	.program = {work_reclaim, work_write_both, use_far},
-	.end = expect_all,
-};
-
-const struct scenario swap_shared_two = {
-	.name = "swap-shared-two",
-	.summary = "two CPUs reclaim the same pages while the other space writes them",
-	.weight = 12,
-	.cpus = 3,
-	.setup = setup,
-	.program = {work_reclaim_and_read, work_reclaim_and_read, use_far},
 	.end = expect_all,
 };
 
@@ -166,7 +145,7 @@ static void reclaim_everywhere(unsigned cpu)
 const struct scenario swap_shared_moves = {
 	.name = "swap-shared-migrate",
 	.summary = "pages of two spaces move to and fro while they go to swap from either node",
-	.weight = 3,
+	.weight = 16,
 	.cpus = 3,
 	.setup = setup_gone,
 	.program = {reclaim_everywhere, work_write_both, move_far},
@@ -186,29 +165,6 @@ const struct scenario swap_shared_pins = {
 	.cpus = 3,
 	.setup = setup,
 	.program = {work_reclaim_and_read, work_write_both, pin_far},
-	.end = expect_all,
-};
-
-static void setup_scanned(void)
-{
-	knobs.hint = HINT_EARLY;
-	setup();
-}
-
-static void scan_far(unsigned cpu)
-{
-	hint_mark(b, FAR, FAR + PAGES * PAGE_SIZE);
-	work_write(FAR, cpu);
-	hint_mark(b, FAR, FAR + PAGE_SIZE);
-}
-
-const struct scenario swap_shared_hints = {
-	.name = "swap-shared-hint",
-	.summary = "pages of two spaces go to swap while a scan makes entries of one hint entries",
-	.weight = 3,
-	.cpus = 3,
-	.setup = setup_scanned,
-	.program = {work_reclaim, work_write_both, scan_far},
 	.end = expect_all,
 };
 
@@ -245,30 +201,11 @@ const struct scenario swap_shared_drops = {
 	.name = "swap-shared-drop",
 	.summary = "a space drops pages that it has read in, and the other one, which has mapped "
 		   "none, finds them",
-	.weight = 6,
+	.weight = 9,
 	.cpus = 3,
 	.setup = setup_gone,
 	.program = {work_reclaim_and_read, work_write_both, write_far_and_drop},
 	.end = expect_first,
-};
-
-static void protect_far(unsigned cpu)
-{
-	aspace_protect(b, FAR, PAGES * PAGE_SIZE, PROT_READ);
-	work_expect_at_most(b, FAR, PROT_READ);
-	work_expect_at_most(b, FAR2, PROT_READ);
-	aspace_protect(b, FAR, PAGES * PAGE_SIZE, RW);
-	work_write(FAR, cpu);
-}
-
-const struct scenario swap_shared_protects = {
-	.name = "swap-shared-protect",
-	.summary = "pages become read-only in one space while they go to swap from both",
-	.weight = 3,
-	.cpus = 3,
-	.setup = setup,
-	.program = {work_reclaim, work_write_both, protect_far},
-	.end = expect_all,
 };
 
 /* The object is closed with the last space that shows it: what is in swap, or on its way, goes with it. */
@@ -327,101 +264,9 @@ const struct scenario swap_shared_closes = {
 	.name = "swap-shared-close",
 	.summary = "both spaces of an object go, and it with them, while its pages go to swap and "
 		   "are read in",
-	.weight = 8,
+	.weight = 20,
 	.cpus = 3,
 	.setup = setup_closing,
 	.program = {reclaim_without_a_space, destroy_first, destroy_second},
 	.end = expect_none,
-};
-
-/* ---- debts, and allocations --------------------------------------------------------------------------- */
-
-static void setup_readonly(void)
-{
-	setup();
-	work_protect(a, VA, PAGES, PROT_READ);
-	work_protect(b, FAR, PAGES, PROT_READ);
-}
-
-static void move_and_reclaim(unsigned cpu)
-{
-	work_migrate(a, VA, PAGES, 1);
-	reclaim_pages(1, PAGES);
-	work_read(VA, cpu, 2);
-}
-
-static void read_both(unsigned cpu)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		work_read(VA, cpu, 2);
-		work_read(VA2, cpu, 2);
-	}
-}
-
-static void allow_and_write(unsigned cpu)
-{
-	aspace_protect(b, FAR, PAGES * PAGE_SIZE, RW);
-	work_write(FAR, cpu);
-	work_write(FAR2, cpu);
-}
-
-const struct scenario swap_shared_debts = {
-	.name = "swap-shared-debts",
-	.summary = "read-only pages of two spaces move and go to swap, which pays what they owe, "
-		   "and are written",
-	.weight = 3,
-	.cpus = 3,
-	.setup = setup_readonly,
-	.program = {move_and_reclaim, read_both, allow_and_write},
-	.end = expect_all,
-};
-
-static void setup_short(void)
-{
-	setup();
-	knobs.reclaim_batch = 1;
-	if (reclaim_pages(0, 1) != 1)
-		fake_fail("scenario: no page goes");
-	knobs.reclaim_batch = PAGES;
-	work_age(a, VA, PAGES);
-	work_age(b, FAR, PAGES);
-	work_take_frames(0, true);
-	work_take_frames(1, true);
-}
-
-static void in_turns(unsigned cpu)
-{
-	work_write(VA, cpu);
-	work_write(VA2, cpu);
-	work_read(VA, cpu, 2);
-}
-
-static void in_turns_far(unsigned cpu)
-{
-	work_write(FAR, cpu);
-	work_write(FAR2, cpu);
-	work_read(FAR, cpu, 1);
-}
-
-static void protect_twice(unsigned cpu __unused)
-{
-	aspace_protect(a, VA, PAGES * PAGE_SIZE, PROT_READ);
-	aspace_protect(a, VA, PAGES * PAGE_SIZE, RW);
-}
-
-static void give_back_and_expect_all(void)
-{
-	work_give_frames();
-	expect_all();
-}
-
-const struct scenario swap_shared_allocates = {
-	.name = "swap-shared-allocate",
-	.summary = "faults of two spaces that find no frame reclaim each other's pages, which are "
-		   "the same",
-	.weight = 4,
-	.cpus = 3,
-	.setup = setup_short,
-	.program = {in_turns, protect_twice, in_turns_far},
-	.end = give_back_and_expect_all,
 };
