@@ -77,23 +77,35 @@ void work_swap(bool fails)
 		fake_fail("scenario: no swap");
 }
 
-/* A space's slots: references in them, where no other area shows them before. */
+/* Does an area that comes before this one in the object's list show the page, too? Parts of an area show others. */
+static bool is_shown_before(const struct area *area, u64 index)
+{
+	const struct area *other;
+
+	list_for_each_entry (other, &area->object->areas, object_link) {
+		if (other == area)
+			return false;
+		if (index - other->offset < (other->end - other->start) >> PAGE_SHIFT)
+			return true;
+	}
+	return false;
+}
+
+/* A space's slots: references in them, each once. */
 static void count_references(struct aspace *as, void *arg)
 {
 	struct area *area;
 
-	list_for_each_entry (area, &as->areas, link) {
-		bool first = area->object->areas.next == &area->object_link;
-
+	list_for_each_entry (area, &as->areas, link)
 		for (vaddr_t va = area->start; va < area->end; va += PAGE_SIZE) {
 			u64 index = area->offset + ((va - area->start) >> PAGE_SHIFT);
 			slot_t *slot = object_slot(area->object, index, false);
 
-			*(u64 *)arg += first && slot && slot_is_ref(slot_load(slot));
+			*(u64 *)arg += slot && slot_is_ref(slot_load(slot)) &&
+				       !is_shown_before(area, index);
 			if (slot && slot_is_busy(slot_load(slot)))
 				fake_fail("the slot of %#lx is busy at the end", va);
 		}
-	}
 }
 
 static void bring_back(struct aspace *as, void *list)
