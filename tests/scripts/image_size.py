@@ -13,7 +13,8 @@ from common import Missing, ROOT, bench, boot, held, main, noted, qemu, result, 
 # KiB of what is loaded, without tests/ and with them; both without the network, which counts apart. Whole ones, as the name of
 # the build is part of the image.
 BARE_MAX = {"x86_64": 469, "arm64": 508}
-WHOLE_MAX = 728
+# 8 of them, of arm64, came with races of pages that owe (tests/unit/owed_test.c) and of shared memory in swap.
+WHOLE_MAX = 736
 # The same of what all the systems stand on: without the code and constants of these, and without their tests. What they add to
 # the table of names, and what is lost to whole pages (4 KiB each on arm64, where the linker's ways around erratum 843419
 # are), still counts.
