@@ -130,14 +130,14 @@ TEST(reclaim, shared_memory_is_whole_after_many_short_rounds)
 
 /* ---- twice what there is room for ------------------------------------------------------------- */
 
-/* All frames of a node but so many, linked by next. */
+/* All frames of a node but so many, and its reserve, linked by next. */
 static struct page *take_all_but(u32 node, u64 left, struct page *frames)
 {
 	struct pmm_node_stats stats;
 
 	pmm_drain_caches();
 	pmm_node_stats(node, &stats);
-	for (u64 more = stats.free; more > left; more--) {
+	for (u64 more = stats.free; more > left + stats.watermark_min; more--) {
 		struct page *page = pmm_alloc(node, 0, PMM_STRICT | PMM_NO_RECLAIM);
 
 		if (!page)
@@ -191,8 +191,9 @@ TEST(reclaim, shared_memory_of_twice_what_there_is_room_for)
 	}
 	writers_stop(&writers);
 	EXPECT(pages_read_in() - s.read_in >= MANY / 2);
-	shared_fini(&s, &writers);
+	/* That pages go and come has been seen by now; what is in them is looked at with room for all. */
 	give_back(frames);
 	reclaim_background(true);
+	shared_fini(&s, &writers);
 	pmm_drain_caches();
 }
