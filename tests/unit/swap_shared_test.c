@@ -13,6 +13,7 @@ enum {
 	ROUNDS = 80,
 	MANY = 1024, /* pages of which half are more than there is room for */
 	LAPS = 2, /* that each writer has gone round them, at least */
+	SHORT = 16, /* rounds: with fewer, a run is to be short */
 };
 
 /* An object in two spaces, at the same address; and swap, with room for all of it. */
@@ -173,6 +174,9 @@ TEST(reclaim, shared_memory_of_twice_what_there_is_room_for)
 
 	if (cpumask_weight(&cpu_online) == 1)
 		SKIP("no other CPU to write");
+	if (ktest_rounds(SHORT) < SHORT)
+		SKIP("writes every frame of every node, which takes long: test.rounds=%u does it",
+		     SHORT);
 	if (!shared_init(&s, MANY))
 		return;
 	struct writers writers = {.other = s.other};
