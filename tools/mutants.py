@@ -2,7 +2,7 @@
 """`make mutants`: is every flush, barrier, wait, mask update, generation step and recheck needed, and missed?
 
 Usage: tools/mutants.py [--list] [--only REGEX] [--jobs N] [--doc FILE] [--orderings N]
-                        [--results FILE] [--resume | --keep] [--unchecked] [--arches 'x86_64 arm64']
+                        [--results FILE] [--resume | --keep] [--unchecked] [--argued] [--arches 'x86_64 arm64']
 
 Finds the sites itself by pattern rules over the memory manager (tools/tarrylib/prove/sites.py), builds
 one mutant per site in a scratch copy, and runs checks against it: host tests, the explorer, the
@@ -208,7 +208,7 @@ def emulator(scratch: Scratch, arch: str) -> list[Found]:
 
 # --- one mutant ---------------------------------------------------------------------------
 class Judge:
-    """Three passes: cheap checks for every mutant, all for survivors, more for those killed once."""
+    """Three passes: cheap checks for every mutant, all for survivors that nobody has argued for, more for those killed once."""
 
     def __init__(self, scratch: Scratch, site: Site, orderings: int, arches: list[str]):
         self.scratch, self.site, self.orderings, self.arches = scratch, site, orderings, arches
@@ -402,17 +402,20 @@ def run_all(named: list[tuple[Site, str]], texts: dict[str, str], results: Resul
     def left(passes: int, kills: int) -> list[tuple[Site, str]]:
         return [(s, n) for s, n in named if results.passes(s, n) == passes and len(s.killed) == kills]
 
+    def survivors() -> list[tuple[Site, str]]:
+        return [(s, n) for s, n in left(1, 0) if options.argued or not s.argued]
+
     def enough() -> bool:
         return sum(len(s.killed) > 1 for s in sites) > ENOUGH_SHARE * len(sites)
 
     todo = [(s, n) for s, n in named if not results.passes(s, n)]
     todo.sort(key=lambda one: one[0].file.endswith(".h"))  # those that rebuild most come last
-    if not (todo or left(1, 0) or (left(1, 1) and not enough())):
+    if not (todo or survivors() or (left(1, 1) and not enough())):
         return
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         pool = Pool(Path(folder), texts, results, options)
         pool.run(todo, True)
-        pool.run(left(1, 0), False)
+        pool.run(survivors(), False)
         pool.run(left(1, 1), False, enough)
 
 
@@ -453,6 +456,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=ROOT / "build/mutants.json")
     parser.add_argument("--resume", action="store_true", help="keep results of the same sources")
     parser.add_argument("--keep", action="store_true", help="and kills in files that are the same")
+    parser.add_argument("--argued", action="store_true", help="try all checks on what is argued to be equivalent, too")
     parser.add_argument("--unchecked", action="store_true",
                         help="do not see first that every check passes where nothing is broken")
     parser.add_argument("--arches", type=str.split, default=list(IMAGES), help="of the kernels that are booted")
