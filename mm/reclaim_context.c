@@ -15,14 +15,11 @@
 
 static struct context *background; /* NULL: there is no CPU, or no memory, for it */
 static bool away; /* somebody else does its work */
-static u32 asleep; /* it is over, or about to be; whoever takes this restarts it. Atomic */
 
 static void balance_all(void *arg __unused)
 {
 	for (u32 node = 0; node < numa_node_count(); node++)
 		reclaim_balance(node);
-	/* Release: done; pairs with the exchange in wake(). */
-	store_release(&asleep, 1U);
 }
 
 /*
@@ -47,13 +44,11 @@ static unsigned idle_cpu(u32 node)
 static void wake(u32 node)
 {
 	if (load_relaxed(&away) || !knobs.watermark_gap || !reclaim_may_help() ||
-	    !load_relaxed(&asleep) ||
-	    /* Acquire: off its stack; pairs with the release when it ended. */
-	    load_acquire(&background->state) != CONTEXT_DONE)
+	    !context_has_ended(background))
 		return;
 	unsigned cpu = idle_cpu(node);
 
-	if (cpu && atomic_xchg(&asleep, 0U))
+	if (cpu) /* another CPU may have been quicker */
 		context_restart(background, cpu);
 }
 
@@ -75,10 +70,7 @@ void reclaim_start(void)
 void reclaim_background(bool on)
 {
 	store_relaxed(&away, !on);
-	/*
-	 * Acquire: what it did; pairs with the release when it ended. Its end wakes nobody, as hardly ever somebody
-	 * waits for it: so this looks again and again.
-	 */
-	while (!on && background && load_acquire(&background->state) != CONTEXT_DONE)
+	/* Its end wakes nobody, as hardly ever somebody waits for it: so this looks again and again. */
+	while (!on && background && !context_has_ended(background))
 		wait_nap(NAP_NS);
 }

@@ -70,7 +70,7 @@ static void finish_ended(struct runqueue *rq)
 	unsigned waiter = ended->waiter_cpu;
 
 	rq->ended = NULL;
-	/* Release; pairs with the acquire in context_join(), which frees it: no access after this. */
+	/* Release; pairs with context_has_ended() in context_join(), which frees it, and context_restart(): no access after this. */
 	store_release(&ended->state, CONTEXT_DONE);
 	cpu_wake(waiter);
 }
@@ -141,16 +141,19 @@ struct context *context_spawn(unsigned cpu, const char *name, void (*fn)(void *)
 	return ctx;
 }
 
-void context_restart(struct context *ctx, unsigned cpu)
+bool context_restart(struct context *ctx, unsigned cpu)
 {
-	/* Acquire: it is off its stack; pairs with the release in finish_ended(). */
-	u32 state = load_acquire(&ctx->state);
+	u32 state = CONTEXT_DONE;
 
-	ASSERT(state == CONTEXT_DONE && cpumask_test(&cpu_online, cpu));
+	ASSERT(cpumask_test(&cpu_online, cpu));
+	/* Acquire: it is off its stack; pairs with the release in finish_ended(). From here on it is ours alone. */
+	if (!atomic_cmpxchg_acquire(&ctx->state, &state, (u32)CONTEXT_QUEUED))
+		return false;
 	ctx->cpu = ctx->waiter_cpu = cpu;
 	ctx->sp = context_prepare(ctx, context_entry);
 	enqueue(cpu_ptr(cpu, runqueue), ctx);
 	cpu_wake(cpu);
+	return true;
 }
 
 bool context_alone(void)
@@ -191,11 +194,11 @@ void context_join(struct context *ctx)
 	for (;;) {
 		/*
 		 * No watchdog: how long a workload runs is its own affair, and its own waits are
-		 * watched. Acquire; pairs with the release when the context ends.
+		 * watched.
 		 */
-		wait_until_patient(load_acquire(&ctx->state) == CONTEXT_DONE || !context_alone(),
+		wait_until_patient(context_has_ended(ctx) || !context_alone(),
 				   "the end of a context");
-		if (load_acquire(&ctx->state) == CONTEXT_DONE)
+		if (context_has_ended(ctx))
 			break;
 		context_yield();
 	}

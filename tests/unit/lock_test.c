@@ -287,3 +287,42 @@ TEST(context, may_make_others)
 	core_run_everywhere(spawn_and_join);
 	EXPECT_EQ(flag, 5 * cpumask_weight(&cpu_online));
 }
+
+static struct context *ended;
+static u32 restarts;
+
+static void count_run(void *arg __unused)
+{
+	atomic_fetch_add(&flag, 1);
+}
+
+static void restart_often(void *arg __unused)
+{
+	for (unsigned n = core_rounds(2000); n; n--) {
+		if (context_restart(ended, cpu_id()))
+			atomic_fetch_add(&restarts, 1);
+		context_yield();
+	}
+}
+
+static void wait_for_the_end(void)
+{
+	while (!context_has_ended(ended)) {
+		context_yield();
+		cpu_relax();
+	}
+}
+
+/* All CPUs want to, whenever it has ended: each time one of them does. */
+TEST(context, is_restarted_by_one_of_several)
+{
+	flag = restarts = 0;
+	ended = context_spawn(cpu_id(), "core-test", count_run, NULL, NULL);
+	REQUIRE(ended);
+	wait_for_the_end();
+	core_run_everywhere(restart_often);
+	wait_for_the_end();
+	EXPECT(restarts > 0);
+	EXPECT_EQ(flag, restarts + 1);
+	context_join(ended);
+}

@@ -27,11 +27,16 @@ enum context_state { CONTEXT_NEW, CONTEXT_QUEUED, CONTEXT_RUNNING, CONTEXT_DONE 
 /* Queue fn(arg) as a context on a CPU. NULL: no memory for the stack. */
 struct context *context_spawn(unsigned cpu, const char *name, void (*fn)(void *), void *arg,
 			      struct aspace *aspace);
+/* Has it ended? Then the caller sees what it did. Acquire: pairs with the release in finish_ended(). Any context. */
+static inline bool context_has_ended(const struct context *ctx)
+{
+	return load_acquire(&ctx->state) == CONTEXT_DONE;
+}
 /*
- * A context that has ended (CONTEXT_DONE, read with acquire) and that nobody joins begins anew, with the
- * same argument, on any CPU. One caller at a time. Task context, no runqueue.lock held.
+ * A context that has ended and that nobody joins begins anew, with the same argument, on any CPU. Of callers at the
+ * same time one restarts it. False: it has not ended, or has been restarted. Task context, no runqueue.lock held.
  */
-void context_restart(struct context *ctx, unsigned cpu);
+bool context_restart(struct context *ctx, unsigned cpu);
 /*
  * Wait until it ended, then free it. On the CPU that made it; other contexts
  * of this CPU run meanwhile. Never from the context itself.
