@@ -69,10 +69,15 @@ static u64 count_wrong(const struct shared *s, const struct writers *w, struct a
 	return wrong;
 }
 
-/* Each space finds what the writers of both wrote last, also when the other one is gone; and nothing is left in swap then. */
+/*
+ * Each space finds what the writers of both wrote last, also when the other one is gone; and nothing is left in swap then.
+ * The first one looks before, too: a page that was never in swap stays by its mappings alone, and its own writers may not have
+ * had a turn.
+ */
 static void shared_fini(struct shared *s, const struct writers *w)
 {
 	EXPECT_EQ(count_wrong(s, w, s->other), 0);
+	EXPECT_EQ(count_wrong(s, w, s->fx.as), 0);
 	aspace_destroy(s->other);
 	EXPECT_EQ(count_wrong(s, w, s->fx.as), 0);
 	aspace_destroy(s->fx.as);
