@@ -453,8 +453,8 @@ u64 reclaim_anonymous(u32 node, u64 want)
 
 	if (!swap_has_room())
 		return 0;
-	atomic_fetch_add_relaxed(&reclaim_looks,
-				 1U); /* each look has a full barrier: see reclaim_begin_look() */
+	/* Relaxed: each look has a full barrier, see reclaim_begin_look(). */
+	atomic_fetch_add_relaxed(&reclaim_looks, RECLAIM_LOOK);
 	pmm_node_stats(node, &stats);
 	s.left = RECLAIM_ROUNDS * stats.total;
 	while (s.gone < s.want && swap_has_room() && take_window(&s)) {
@@ -462,6 +462,6 @@ u64 reclaim_anonymous(u32 node, u64 want)
 			one_batch(&s);
 		give_back(&s);
 	}
-	atomic_fetch_add_relaxed(&reclaim_looks, -1U);
+	atomic_fetch_add_relaxed(&reclaim_looks, -1UL); /* of those that look */
 	return s.gone;
 }

@@ -72,7 +72,7 @@ void reclaim_batch_ended(void)
 
 /* ---- who looks at a page ----------------------------------------------------------------- */
 
-u32 reclaim_looks; /* CPUs that are in reclaim_anonymous(); atomic */
+u64 reclaim_looks;
 /* The page to which this CPU has a reference, or is about to take one, though its entries may go meanwhile. */
 static PERCPU(struct page *, looks_at);
 

@@ -290,9 +290,11 @@ int page_split(struct aspace *as, vaddr_t va)
 	if (pte_is_none(pte_load(pos.ptep)))
 		return large_page_waits(as, va) ? -EBUSY : 0;
 	for (;;) {
+		u64 before = load_relaxed(&reclaim_looks);
+
 		err = split_at(as, va, pos.ptep, &page);
-		/* Nobody has pinned it, but reclaim may have a reference, which it is about to drop: that is no reason to fail. */
-		if (err != -EBUSY || page_pins(page) || !reclaim_is_looking())
+		/* Nobody has pinned it, but reclaim may have had a reference, which it drops soon: that is no reason to fail. */
+		if (err != -EBUSY || page_pins(page) || !reclaim_has_looked(before))
 			return err;
 		reclaim_wait_for_looks();
 		cpu_relax();

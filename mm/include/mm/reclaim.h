@@ -35,7 +35,9 @@ void reclaim_remove(struct object *file);
 
 /* ---- mm/reclaim_part.c, for who drops contents or splits a page ---- */
 
-extern u32 reclaim_looks;
+/* CPUs that look at anonymous pages just now; from bit 32 on, how many have begun to. Atomic */
+extern u64 reclaim_looks;
+#define RECLAIM_LOOK (1UL << 32 | 1)
 /*
  * Reclaim may have a reference to a page at which it looks, which keeps that in its slot when its last entry goes. On
  * return it has none to a page whose entries were gone, and their references dropped (full barrier), before: so a later
@@ -44,7 +46,15 @@ extern u32 reclaim_looks;
 void reclaim_wait_for_looks(void);
 static inline bool reclaim_is_looking(void)
 {
-	return load_relaxed(&reclaim_looks);
+	return (u32)load_relaxed(&reclaim_looks);
+}
+/*
+ * Has reclaim looked at pages at any time since reclaim_looks was `before`? Relaxed: whoever has found a reference of
+ * its by an atomic finds its beginning, too; see reclaim_begin_look().
+ */
+static inline bool reclaim_has_looked(u64 before)
+{
+	return (u32)before || load_relaxed(&reclaim_looks) != before;
 }
 
 /* Somebody has waited too long for a page that is in some CPU's batch: print whose that may be. */

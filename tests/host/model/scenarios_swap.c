@@ -191,7 +191,8 @@ const struct scenario swap_unmaps = {
 static void drop_first(unsigned cpu)
 {
 	work_drop_begins(VA);
-	aspace_drop(a, VA, PAGE_SIZE);
+	if (aspace_drop(a, VA, PAGE_SIZE))
+		fake_fail("scenario: a drop is refused");
 	work_drop_ended(VA);
 	work_read(VA, cpu, 1);
 	work_write(VA, cpu);
