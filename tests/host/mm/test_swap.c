@@ -282,6 +282,27 @@ TEST(swap_leaves_pinned_pages_also_those_that_are_pinned_late)
 	CHECK(gone(&t));
 }
 
+/* As it does in a space of which nothing was ever in swap. */
+TEST(swap_drop_leaves_a_pinned_page_where_it_is)
+{
+	for (unsigned in_swap = 0; in_swap < 2; in_swap++) {
+		struct page *page;
+		struct rig t;
+
+		setup(&t);
+		knobs.reclaim_batch = 1;
+		if (in_swap)
+			CHECK_EQ(reclaim_pages(0, in_swap), in_swap);
+		CHECK_EQ(aspace_pin(t.as, at(&t, 5), true, &page), 0);
+		CHECK_EQ(aspace_drop(t.as, t.va, PAGES * PAGE_SIZE), 0);
+		CHECK_EQ(*host_word(t.as, t.va, false), 0);
+		CHECK_EQ(*host_word(t.as, at(&t, 5), false), 105);
+		CHECK(host_page(t.as, at(&t, 5)) == page);
+		page_put(page, PAGE_PIN);
+		CHECK(gone(&t));
+	}
+}
+
 static int refuse(struct change_subscriber *s __unused, const struct change *change)
 {
 	return change->why == CHANGE_DROP ? -EBUSY : 0;

@@ -107,7 +107,8 @@ extern const struct scenario second_migrates, second_scan, second_scan_protect, 
 extern const struct scenario large_migrate, large_split, large_split_migrate, large_split_unmap,
 	large_split_pin, large_pinned, large_cut_protect, large_cut_drop, large_dirty;
 /* ---- scenarios_frames.c ---- */
-extern const struct scenario frames_write, frames_unmap, frames_destroy, frames_split, hint_destroy;
+extern const struct scenario frames_write, frames_unmap, frames_destroy, frames_drop, frames_split,
+	hint_destroy;
 /* ---- scenarios_four.c ---- */
 extern const struct scenario four_protect, four_initiators, four_shared;
 /* ---- collisions.c ---- */

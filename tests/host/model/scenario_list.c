@@ -98,6 +98,7 @@ const struct scenario *const scenarios[] = {
 	&frames_write,
 	&frames_unmap,
 	&frames_destroy,
+	&frames_drop,
 	&frames_split,
 	&hint_destroy,
 	&destroy_lazy,

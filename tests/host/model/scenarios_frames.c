@@ -4,6 +4,7 @@
 #include <mm/change.h>
 #include <mm/hint.h>
 #include <mm/knob.h>
+#include <mm/reclaim.h>
 
 static struct aspace *a, *b;
 static struct page *frames[MODEL_PAGES];
@@ -125,6 +126,46 @@ const struct scenario hint_destroy = {
 	.cpus = 3,
 	.setup = setup_scan_and_go,
 	.program = {write_once, write_once, scan_and_destroy_b},
+	.end = end_both,
+};
+
+/* ---- swap ---------------------------------------------------------------------------------- */
+
+/* The space has a page in swap: so what is dropped is looked for in slots, too. The frame of the other one is listed. */
+static void setup_one_in_swap(void)
+{
+	a = work_space("a", VA, 2, RW);
+	for (unsigned cpu = 0; cpu < fake_config.cpus; cpu++)
+		work_load(a, cpu);
+	knobs.reclaim_batch = 1;
+	work_swap(false);
+	work_age(a, VA, 2);
+	if (reclaim_pages(0, 1) != 1)
+		fake_fail("scenario: no page goes");
+	frame_count = work_list_frames(a, VA2, 1, frames);
+}
+
+static void drop_second(unsigned cpu)
+{
+	work_drop_begins(VA2);
+	if (aspace_drop(a, VA2, PAGE_SIZE))
+		fake_fail("scenario: a drop is refused");
+	work_drop_ended(VA2);
+	work_write(VA2, cpu);
+	work_read(VA2, cpu, cpu);
+}
+
+static void read_first(unsigned cpu)
+{
+	work_read(VA, cpu, cpu);
+}
+
+const struct scenario frames_drop = {
+	.name = "frames-drop",
+	.summary = "a page moves, found by its frame, while it is dropped, in memory and in swap",
+	.cpus = 3,
+	.setup = setup_one_in_swap,
+	.program = {move_frames, drop_second, read_first},
 	.end = end_both,
 };
 
