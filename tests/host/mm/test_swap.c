@@ -602,7 +602,7 @@ TEST(swap_takes_copies_of_private_mappings)
 	*host_word(t.as, va, true) = 1;
 	CHECK_EQ(*host_word(t.as, va + PAGE_SIZE, false), 0);
 	age(t.as, va);
-	CHECK(reclaim_pages(0, PAGES + 2) >= PAGES + 1);
+	CHECK(reclaim_pages(0, 2 * PAGES) >= PAGES + 1); /* whichever are asked first */
 	CHECK(slot_is_ref(slot_at(t.as, va)));
 	CHECK_EQ(*host_word(t.as, va, false), 1);
 	CHECK_EQ(*host_word(t.as, va, true), 1);
