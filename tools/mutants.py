@@ -21,7 +21,6 @@ sources, --keep also what was found when the site's own file was the same.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import queue
@@ -34,13 +33,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib.prove.keep import keep_in  # noqa: E402
+from tarrylib.prove.keep import digest, keep_in, tree_digest, write_whole  # noqa: E402
 from tarrylib.prove.scratch import Scratch, kind_of  # noqa: E402
 from tarrylib.prove.sites import Site, find_sites, how_to_argue, names_of, read_arguments  # noqa: E402
 
 ARGUED_SHARE = 0.10  # of the sites, at most
 TWICE_SHARE = 0.50  # by two independent checks, at least; then no more are tried on sites that one has killed
-SOURCES = ("mm", "arch", "kernel/core", "kernel/lib", "kernel/include", "tests/host/mm", "tests/host/model")
 
 PROGRAMS = ("host/explore", "host/explore_races", "host/test_mm", "host/test_mm_arm64")
 SCHEMES = ("batch+defer=skeleton", "baseline", "never")
@@ -286,22 +284,11 @@ def judge(scratch: Scratch, site: Site, text: str, options: argparse.Namespace, 
 
 
 # --- results, kept --------------------------------------------------------------------------
-def digest(files: dict[str, bytes]) -> str:
-    total = hashlib.sha256()
-    for name, data in files.items():
-        total.update(f"{name}\0{len(data)}\0".encode() + data)
-    return total.hexdigest()[:12]
-
-
-def sources() -> list[Path]:
-    return sorted(p for name in SOURCES for p in (ROOT / name).rglob("*") if p.is_file())
-
-
 class Results:
     """What earlier runs found, by site."""
 
     def __init__(self, path: Path, texts: dict[str, str], resume: bool, keep: bool):
-        self.path, self.tree = path, digest({str(p.relative_to(ROOT)): p.read_bytes() for p in sources()})
+        self.path, self.tree = path, tree_digest(ROOT)
         self.files = {name: digest({name: text.encode()}) for name, text in texts.items()}
         self.rows: dict[str, dict] = {}
         self.lock = threading.Lock()
@@ -325,10 +312,7 @@ class Results:
         with self.lock:
             self.rows[name] = {"tree": self.tree, "file": self.files[site.file], "passes": passes,
                                "killed": site.killed}
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_suffix(".new")
-            fresh.write_text(json.dumps(self.rows, indent=1))
-            fresh.replace(self.path)  # whole at any moment
+            write_whole(self.path, self.rows)
 
 
 # --- all ------------------------------------------------------------------------------------

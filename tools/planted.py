@@ -2,6 +2,7 @@
 """`make planted`: is each kind of wrong step in a shootdown found, and with which schedule?
 
 Usage: tools/planted.py [--soonest] [--only REGEX] [--jobs N] [--doc FILE] [--no-boots] [--check]
+                        [--results FILE] [--resume]
 
 tools/planted.cfg declares mistakes: what to change, and which check must see it under which schemes
 and rule sets. Each is made in a scratch copy, where the explorer runs until it fails; the schedule
@@ -9,12 +10,15 @@ that it prints must show the same failure again, and the sources as they are mus
 schedule and the same plan. --soonest: only where the entry says that it is found soonest. --doc keeps
 the table in that file up to date. Exit status 1 if one is not found; an entry whose text is no
 longer in the sources is an error that names it.
+
+What is found goes to --results at once. --resume takes from there what was found with the same sources and by the same entry.
 """
 
 from __future__ import annotations
 
 import argparse
 import configparser
+import json
 import os
 import queue
 import re
@@ -23,13 +27,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tools"))
-from tarrylib.prove.keep import keep_in  # noqa: E402
+from tarrylib.prove.keep import digest, keep_in, tree_digest, write_whole  # noqa: E402
 from tarrylib.prove.scratch import Scratch, kind_of  # noqa: E402
 
 CONFIG = ROOT / "tools/planted.cfg"
@@ -82,6 +86,30 @@ class Mistake:
     def bad(self) -> bool:
         return not self.why and (bool(self.untried) or any(f.wrong for f in self.found) or (not self.found and not self.boot)
                                  or any(v.startswith("NOT") for v in self.booted.values()))
+
+
+class Results:
+    """What earlier runs found, by the names of mistakes."""
+
+    def __init__(self, path: Path, resume: bool):
+        self.path, self.tree, self.lock = path, tree_digest(ROOT), threading.Lock()
+        self.rows: dict[str, dict] = json.loads(path.read_text()) if resume and path.exists() else {}
+
+    def _of(self, m: Mistake) -> str:
+        entry = {k: v for k, v in asdict(m).items() if k not in ("found", "booted", "untried")}
+        return digest({self.tree: json.dumps(entry).encode()})
+
+    def take(self, m: Mistake) -> None:
+        row = self.rows.get(m.name)
+        if row and row["of"] == self._of(m):
+            m.found, m.booted = [Found(**f) for f in row["found"]], row["booted"]
+            if any(f.wrong for f in m.found):
+                m.found = []
+
+    def add(self, m: Mistake) -> None:
+        with self.lock:
+            self.rows[m.name] = {"of": self._of(m), "found": [asdict(f) for f in m.found], "booted": m.booted}
+            write_whole(self.path, self.rows)
 
 
 # --- the list ----------------------------------------------------------------------------
@@ -328,7 +356,7 @@ def boot(scratch: Scratch, m: Mistake, arch: str, expected: str) -> str:
 
 
 def boot_all(mistakes: list[Mistake], done: Callable[[Mistake, str], None]) -> None:
-    todo = [m for m in mistakes if m.boot]
+    todo = [m for m in mistakes if m.boot and not (m.booted.keys() >= m.boot.keys() and not m.bad)]
     if not todo:
         return
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
@@ -409,6 +437,8 @@ def main() -> int:
     parser.add_argument("--doc", type=Path, help="file whose table is brought up to date")
     parser.add_argument("--check", action="store_true", help="only: do all entries fit the sources?")
     parser.add_argument("--no-boots", action="store_true", help="leave the emulator out")
+    parser.add_argument("--results", type=Path, default=ROOT / "build/planted.json")
+    parser.add_argument("--resume", action="store_true", help="take what was found before")
     args = parser.parse_args()
     os.chdir(ROOT)
     try:
@@ -420,9 +450,19 @@ def main() -> int:
         real = [m for m in mistakes if not m.why]
         if not real:
             raise ConfigError(f"error: no mistake fits {args.only}")
-        run_all(real, min(args.jobs, len(real)), args.soonest, lambda m: print(describe(m), flush=True))
+        results = None if args.soonest else Results(args.results, args.resume)
+
+        def done(m: Mistake, said: str) -> None:
+            print(said, flush=True)
+            if results:
+                results.add(m)
+
+        for m in real if results else []:
+            results.take(m)
+        if todo := [m for m in real if not m.found]:
+            run_all(todo, min(args.jobs, len(todo)), args.soonest, lambda m: done(m, describe(m)))
         if not args.soonest and not args.no_boots:
-            boot_all(real, lambda m, arch: print(f"{m.name} on {arch}: {m.booted[arch]}", flush=True))
+            boot_all(real, lambda m, arch: done(m, f"{m.name} on {arch}: {m.booted[arch]}"))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
