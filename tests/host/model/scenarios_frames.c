@@ -152,20 +152,16 @@ static void drop_second(unsigned cpu)
 		fake_fail("scenario: a drop is refused");
 	work_drop_ended(VA2);
 	work_write(VA2, cpu);
-	work_read(VA2, cpu, cpu);
-}
-
-static void read_first(unsigned cpu)
-{
 	work_read(VA, cpu, cpu);
 }
 
 const struct scenario frames_drop = {
 	.name = "frames-drop",
 	.summary = "a page moves, found by its frame, while it is dropped, in memory and in swap",
-	.cpus = 3,
+	.weight = 4,
+	.cpus = 2,
 	.setup = setup_one_in_swap,
-	.program = {move_frames, drop_second, read_first},
+	.program = {move_frames, drop_second},
 	.end = end_both,
 };
 

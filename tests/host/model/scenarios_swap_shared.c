@@ -145,7 +145,7 @@ static void reclaim_everywhere(unsigned cpu)
 const struct scenario swap_shared_moves = {
 	.name = "swap-shared-migrate",
 	.summary = "pages of two spaces move to and fro while they go to swap from either node",
-	.weight = 16,
+	.weight = 26,
 	.cpus = 3,
 	.setup = setup_gone,
 	.program = {reclaim_everywhere, work_write_both, move_far},
