@@ -11,7 +11,7 @@ from pathlib import Path
 FETCHED = ("deps/font.psf", "deps/lwip")  # tools/fetch.sh
 COPIED = ("arch", "boot", "docs", "kernel", "mm", "tests", "tools", "Makefile", "README.md", "linker.ld")
 
-BUILT_QUICKLY = "-w -g0 -O1"  # host programs: a mistake is compiled for each of its runs, which are short
+BUILT_QUICKLY = "-w -O1"  # host programs: a mistake is compiled for each of its runs, which are short. With -g: races are named by line
 CPU_SECONDS = 60  # of one process of a check, which takes 2 s where nothing is broken
 WALL_SECONDS = 900  # for hosts with more to do; what a check does ends by CPU_SECONDS
 
