@@ -180,7 +180,8 @@ TEST(reclaim, shared_memory_of_twice_what_there_is_room_for)
 	if (cpumask_weight(&cpu_online) == 1)
 		SKIP("no other CPU to write");
 	if (ktest_rounds(SHORT) < SHORT)
-		SKIP("takes every frame of every node, which is slow: runs with test.rounds=%u or more",
+		SKIP("takes every frame of every node, which is slow: runs with test.rounds=%u or "
+		     "more",
 		     SHORT);
 	if (!shared_init(&s, MANY))
 		return;

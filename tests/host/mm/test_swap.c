@@ -453,6 +453,43 @@ TEST(swap_leaves_a_large_page_that_it_cannot_split)
 	CHECK(large_ends(&t, as, va));
 }
 
+static struct page *looked_at;
+static unsigned splits_begun;
+
+/* The first time reclaim comes and goes, and what stands for its reference is there until the second time. */
+static int look_meanwhile(struct change_subscriber *s __unused, const struct change *change)
+{
+	if (change->why != CHANGE_SPLIT)
+		return 0;
+	if (!splits_begun++) {
+		page_get(looked_at, PAGE_REF);
+		reclaim_pages(0, 1);
+	} else {
+		page_put(looked_at, PAGE_REF);
+	}
+	return 0;
+}
+
+/* It had not begun before, and looks no more when somebody asks why the page could not be split: it is split all the same. */
+TEST(swap_whose_look_came_and_went_is_no_reason_not_to_split)
+{
+	struct change_subscriber s = {.begin = look_meanwhile, .end = ignore};
+	struct rig t;
+	vaddr_t va;
+
+	setup(&t);
+	struct aspace *as = large_space(&t, &va);
+
+	looked_at = phys_to_page(pte_pa(pte_load(pgwalk_find(as->root, va, 1).ptep), 1));
+	splits_begun = 0;
+	CHECK_EQ(change_subscribe(as, &s), 0);
+	CHECK_EQ(aspace_protect(as, va, PAGE_SIZE, PROT_READ), 0);
+	change_unsubscribe(as, &s);
+	CHECK_EQ(splits_begun, 2);
+	CHECK_EQ(COUNTED(&t, pages_split), 1);
+	CHECK(large_ends(&t, as, va));
+}
+
 /* ---- contents that go ------------------------------------------------------------------------ */
 
 TEST(swap_drop_unmap_and_exit_give_references_back)
