@@ -22,7 +22,7 @@ PASSED, FAILED, SKIPPED = PASS, FAIL, SKIP
 TIMED_OUT, DIED = "timed out", "no boot"
 
 HOST_TIMEOUT = 900  # seconds for one host program; the explorer needs some 100 of CPU time, no other more than 30
-OWN_KEYS = {"arch", "groups", "script", "weight", "seconds", "summary", "args-in-test"}
+OWN_KEYS = {"arch", "groups", "script", "weight", "seconds", "summary", "args-in-test", "mem-in-test"}
 # About how long the longest host programs take on an idle host of two CPUs, in seconds; cases.cfg has those of cases.
 HOST_SECONDS = {"explore": 40, "litmus_arm64": 25, "explore_races": 15, "litmus_x86_64": 15, "test_faults": 10}
 DEFAULT_CMD = "test *"
@@ -174,19 +174,19 @@ def load(path: Path, arches: list[str], group: str, build: Path, logs: Path) -> 
             if arch not in section.get("arch", " ".join(arches)).split():
                 continue
             if group == "all" or group in section.get("groups", "test").split():
-                more = section.get("args-in-test", "") if group == "test" else ""
-                todo.append(_case(path, name, dict(section), arch, build, logs, more))
+                todo.append(_case(path, name, dict(section), arch, build, logs, in_test=group == "test"))
     return todo
 
 
-def _case(path: Path, name: str, section: dict[str, str], arch: str, build: Path,
-          logs: Path, more: str) -> Case:
-    """more: words before those of a boot. Of two with the same name the kernel takes the first."""
+def _case(path: Path, name: str, section: dict[str, str], arch: str, build: Path, logs: Path, in_test: bool) -> Case:
+    """in_test: with what is for `make test` only. Of two words with the same name the kernel takes the first."""
     values = {key.upper(): value for key, value in section.items() if key not in OWN_KEYS}
     values |= {"ARCH": arch, "BUILD": str(build)}
     if "script" not in section:
         values.setdefault("CMD", DEFAULT_CMD)
-        values["ARGS"] = f"{more} {values.get('ARGS', '')}".strip()
+        if in_test:
+            values["ARGS"] = f"{section.get('args-in-test', '')} {values.get('ARGS', '')}".strip()
+            values.setdefault("MEM", section.get("mem-in-test", DEFAULTS["MEM"]))
     where = f"{path.name} [{name}]"
     if unknown := set(values) - set(DEFAULTS):
         raise UsageError(f"{where}: unknown key {', '.join(sorted(unknown)).lower()}")
