@@ -206,7 +206,7 @@ $(O)/tarry.asm: $(O)/tarry.debug
 asm: $(O)/tarry.asm
 
 # --- host programs: the parsers and mm/ under the sanitizers ------------------
-# Of each NAME: NAME_SRCS; NAME_CFLAGS are added, NAME_INCLUDES and NAME_FLAGS replace these. Those of the sources that
+# Of each NAME: NAME_SRCS; NAME_CFLAGS and EXTRA_CFLAGS are added, NAME_INCLUDES and NAME_FLAGS replace these. Those of the sources that
 # are in NAME_SHARED, too, are compiled once for NAME and the program NAME_WITH, by the flags of that.
 HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	       -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS)
@@ -219,7 +219,7 @@ $(HOST_OUT)/$(1): $(call host_objects,$(1))
 $(HOST_OUT)/$(1).obj/%.c.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$$(HOSTCC) $(or $($(1)_INCLUDES),$$(HOST_INCLUDES)) \
-		$(or $($(1)_FLAGS),$$(HOST_CFLAGS)) $($(1)_CFLAGS) -MMD -MP -c -o $$@ $$<
+		$(or $($(1)_FLAGS),$$(HOST_CFLAGS)) $($(1)_CFLAGS) $$(EXTRA_CFLAGS) -MMD -MP -c -o $$@ $$<
 -include $($(1)_SRCS:%=$(HOST_OUT)/$(1).obj/%.d)
 endef
 HOST_PROGRAMS := $(HOST_TESTS) $(if $(topology_SRCS),topology)

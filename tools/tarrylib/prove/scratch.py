@@ -11,7 +11,8 @@ from pathlib import Path
 FETCHED = ("deps/font.psf", "deps/lwip")  # tools/fetch.sh
 COPIED = ("arch", "boot", "docs", "kernel", "mm", "tests", "tools", "Makefile", "README.md", "linker.ld")
 
-BUILT_QUICKLY = "-w -O1"  # host programs: a mistake is compiled for each of its runs, which are short. With -g: races are named by line
+# Host programs: a mistake is compiled for each of its runs, which are short. With -g: races are named by line.
+BUILT_QUICKLY = ["WARNINGS=-w", "EXTRA_CFLAGS=-O1"]
 CPU_SECONDS = 60  # of one process of a check, which takes 2 s where nothing is broken
 WALL_SECONDS = 900  # for hosts with more to do; what a check does ends by CPU_SECONDS
 
@@ -80,15 +81,15 @@ class Scratch:
 
     def make(self, *targets: str, arch: str = "") -> str:
         """Errors of the build, or nothing. Targets by their names below build/; kernels are compiled as they are used."""
-        warnings = BUILT_QUICKLY if all(t.startswith("host/") for t in targets) else "-w"
-        done = subprocess.run(["make", "-s", f"-j{os.cpu_count() or 1}", "SETUP=no", f"WARNINGS={warnings}",
+        flags = BUILT_QUICKLY if all(t.startswith("host/") for t in targets) else ["WARNINGS=-w"]
+        done = subprocess.run(["make", "-s", f"-j{os.cpu_count() or 1}", "SETUP=no", *flags,
                                *([f"ARCH={arch}"] if arch else []), *(f"build/{t}" for t in targets)],
                               cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
         return done.stderr if done.returncode else ""
 
     def commands(self, program: str) -> dict[str, str]:
         """What make would run for a host program: source, or the program itself, -> command; nothing where its plan reads otherwise."""
-        plan = subprocess.run(["make", "-nBs", "SETUP=no", f"WARNINGS={BUILT_QUICKLY}", f"build/host/{program}"], cwd=self.folder, env=self.env,
+        plan = subprocess.run(["make", "-nBs", "SETUP=no", *BUILT_QUICKLY, f"build/host/{program}"], cwd=self.folder, env=self.env,
                               capture_output=True, text=True, check=False).stdout.splitlines()
         commands = {line.split()[-1]: line for line in plan if " -c -o " in line}
         links = [line for line in plan if f" -o build/host/{program} " in line]
