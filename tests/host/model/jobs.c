@@ -23,8 +23,9 @@ enum { HOST_READ_WRITE = 3, HOST_SHARED_ANONYMOUS = 0x1 | 0x20 | 0x4000 }; /* no
 enum {
 	MAX_JOBS = 1 << 20,
 	MAX_RUNNING = 256,
-	SAMPLED =
-		64, /* orderings of each combination in a sample, and at least so many if all are run */
+	SAMPLED = 64, /* orderings of each combination in a sample */
+	ALL_RUN =
+		80, /* at least, if all are run: with fewer some schemes see less than SHARE of the pairs both ways */
 	SAMPLE = 4, /* one in so many orderings goes to the sample of the product */
 	LEAST_BOUND = 1000, /* with fewer orderings, a systematic search does not get far enough */
 	STUCK = 30, /* seconds of CPU time without an end of 256 executions: some step does not end */
@@ -399,7 +400,7 @@ void jobs_add_product(const char *scheme_name, const char *rules, unsigned part,
 	if (job_count == first)
 		return;
 	if (options.scenario || options.product != PRODUCT_SAMPLE)
-		share_out(first, MAX(options.orderings / (job_count - first) + 1, (u64)SAMPLED));
+		share_out(first, MAX(options.orderings / (job_count - first) + 1, (u64)ALL_RUN));
 	else
 		share_out(first, SAMPLED);
 }

@@ -65,11 +65,33 @@ void work_note_all(struct aspace *of, struct aspace *as,
 			fn(as, mapped[i].va, mapped[i].page);
 }
 
+static u64 *direct_by(pte_t pte, unsigned level, vaddr_t va)
+{
+	return phys_to_virt(pte_pa(pte, level) + va % PT_LEVEL_SIZE(level));
+}
+
 u64 *work_direct(struct aspace *as, vaddr_t va)
 {
 	struct pt_pos pos = pgwalk_find(as->root, va, 0);
 
-	return phys_to_virt(pte_pa(pte_load(pos.ptep), pos.level) + va % PT_LEVEL_SIZE(pos.level));
+	return direct_by(pte_load(pos.ptep), pos.level, va);
+}
+
+/*
+ * A page that was populated may be in swap already, or on its way, which nobody waits for here: it comes back. Nobody else
+ * has a turn after the entry was loaded.
+ */
+static u64 *direct_even_if_swapped(struct aspace *as, vaddr_t va)
+{
+	for (;;) {
+		struct pt_pos pos = pgwalk_find(as->root, va, 0);
+		pte_t pte = pte_load(pos.ptep);
+
+		if (pte_is_present(pte) || pte_is_hint(pte))
+			return direct_by(pte, pos.level, va);
+		cpu_relax();
+		aspace_populate(as, ALIGN_DOWN(va, PAGE_SIZE), PAGE_SIZE, 0);
+	}
 }
 
 vaddr_t work_word_va(vaddr_t va, unsigned word)
@@ -93,7 +115,7 @@ static void fill(struct aspace *as, vaddr_t va)
 	unsigned page = work_note_next(as, va);
 
 	for (unsigned w = 0; w < MODEL_WORDS; w++)
-		*work_direct(as, work_word_va(va, w)) = work_stamp(page, w, 0);
+		*direct_even_if_swapped(as, work_word_va(va, w)) = work_stamp(page, w, 0);
 }
 
 struct aspace *work_space_of(const char *name, struct object *obj, vaddr_t va, unsigned pages,
