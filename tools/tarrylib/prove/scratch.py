@@ -99,7 +99,7 @@ class Scratch:
         """Exit status and output. cpu: seconds of each process, 0 = any; no measure of a busy host."""
         limited = ["sh", "-c", f'ulimit -t {cpu}; exec "$@"', "sh", *argv] if cpu else argv
         process = subprocess.Popen(limited, cwd=self.folder, env=self.env, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
+                                   stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0)
         try:
             out, _ = process.communicate(timeout=timeout)
             if process.returncode in (126, 127):  # of sh: a check that did not run has not failed

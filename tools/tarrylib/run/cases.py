@@ -22,7 +22,7 @@ PASSED, FAILED, SKIPPED = PASS, FAIL, SKIP
 TIMED_OUT, DIED = "timed out", "no boot"
 
 HOST_TIMEOUT = 900  # seconds for one host program; the explorer needs some 100 of CPU time, no other more than 30
-OWN_KEYS = {"arch", "groups", "script", "weight", "seconds", "summary", "args-in-test", "mem-in-test"}
+OWN_KEYS = {"arch", "groups", "script", "weight", "seconds", "summary", "args-in-test", "mem-in-test", "gives-way"}
 # About how long the longest host programs take on an idle host of two CPUs, in seconds; cases.cfg has those of cases.
 HOST_SECONDS = {"explore": 95, "litmus_arm64": 25, "explore_races": 26, "litmus_x86_64": 15, "test_faults": 20}
 DEFAULT_CMD = "test *"
@@ -79,6 +79,8 @@ class ProgramCase(Case):
     argv: list[str] = field(default_factory=list)
     timeout: float = HOST_TIMEOUT
     environ: dict[str, str] = field(default_factory=dict)
+    # Boots beside it go first: the CPUs of one wait for each other, and all of that time is lost where one of them is not run.
+    gives_way: bool = False
 
     def execute(self) -> tuple[str, list[Test]]:
         with open(self.log, "wb") as log:
@@ -87,6 +89,8 @@ class ProgramCase(Case):
                                       stderr=subprocess.STDOUT, env={**os.environ, **self.environ})
             except OSError as error:
                 return self.one(FAILED, f"{self.argv[0]}: {error.strerror}")
+            if self.gives_way:
+                guest.give_way(process)
             try:
                 code = process.wait(self.timeout)
             except subprocess.TimeoutExpired:
@@ -137,7 +141,7 @@ def host_cases(programs: list[str], logs: Path) -> list[Case]:
     scripts = [Path("tests/host_tools.py"), *sorted(Path("tests/host").glob("test_*.py"))]
     todo = [[sys.executable, str(script)] for script in scripts] + [[p] for p in programs]
     names = [Path(argv[-1]).stem for argv in todo]
-    return [ProgramCase(f"host/{name}", logs, seconds=HOST_SECONDS.get(name, Case.seconds), argv=argv)
+    return [ProgramCase(f"host/{name}", logs, seconds=HOST_SECONDS.get(name, Case.seconds), argv=argv, gives_way=True)
             for name, argv in zip(names, todo)]
 
 
@@ -205,4 +209,5 @@ def _case(path: Path, name: str, section: dict[str, str], arch: str, build: Path
         return BootCase(full_name, logs, weight, seconds, settings=settings)
     argv = [sys.executable, section["script"], *(f"{k}={v}" for k, v in values.items())]
     log_prefix = str(logs / f"{arch}-{name}")
-    return ProgramCase(full_name, logs, weight, seconds, argv, settings.timeout, {"TARRY_LOG": log_prefix})
+    return ProgramCase(full_name, logs, weight, seconds, argv, settings.timeout, {"TARRY_LOG": log_prefix},
+                       "gives-way" in section)

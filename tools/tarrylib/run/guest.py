@@ -19,6 +19,7 @@ from .settings import Settings
 
 TIMEOUT, INFRASTRUCTURE = 124, 125  # exit statuses, beside the guest's own
 END_GRACE = 15.0  # seconds a guest may take to power off after its end marker
+NICE = 10  # of what gives way: about a tenth of a CPU that others want, too
 
 BOOT_LINE = re.compile(rb"Tarry \S+ (?:x86_64|arm64)\b")
 PROMPT = b"tarry> "
@@ -73,6 +74,15 @@ def _die_with_parent() -> None:
 def start(argv: list[str], **kwargs) -> subprocess.Popen:
     """Start QEMU in a process group of its own."""
     return subprocess.Popen(argv, start_new_session=True, preexec_fn=_die_with_parent, **kwargs)
+
+
+def give_way(process: subprocess.Popen) -> None:
+    """Others go first, also where the host shares its CPUs out by sessions (kernel.sched_autogroup_enabled)."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        Path(f"/proc/{process.pid}/autogroup").write_text(str(NICE))
+    except OSError:
+        pass  # it has ended, or there are no such groups: it only takes longer
 
 
 def kill(process: subprocess.Popen) -> None:
