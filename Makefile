@@ -206,8 +206,8 @@ $(O)/tarry.asm: $(O)/tarry.debug
 asm: $(O)/tarry.asm
 
 # --- host programs: the parsers and mm/ under the sanitizers ------------------
-# Of each NAME: NAME_SRCS; NAME_CFLAGS and EXTRA_CFLAGS are added, NAME_INCLUDES and NAME_FLAGS replace these. Those of the sources that
-# are in NAME_SHARED, too, are compiled once for NAME and the program NAME_WITH, by the flags of that.
+# Of each NAME: NAME_SRCS; NAME_CFLAGS and EXTRA_CFLAGS are added, NAME_INCLUDES and NAME_FLAGS replace these. Those of
+# the sources that are in NAME_SHARED, too, are compiled once for NAME and the program NAME_WITH, by the flags of that.
 HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	       -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS)
 HOST_INCLUDES := -Iboot/include -Ikernel/include -Itests/host

@@ -354,6 +354,8 @@ def test_attend() -> None:
 CASES = """
 [DEFAULT]
 args-in-test = x=1
+mem-in-test = 256M
+cmd-in-test = few
 [default]
 [only-x86]
 arch = x86_64
@@ -402,6 +404,8 @@ def test_cases(machine: Machine) -> None:
     todo = cases.load(config, ["x86_64"], "test", machine.folder, logs)
     equal("cases.args-in-test", ([case.settings.args for case in todo[:2]], loaded["x86_64/only-x86"].settings.args, todo[2].argv == loaded[todo[2].name].argv),
           ([("x=1",), ("x=1", "y=2")], ("y=2",), True))
+    equal("cases.mem-in-test", [sum(n.mem for n in case[0].settings.nodes) for case in (todo, [loaded["x86_64/default"]])], [256 << 20, 1 << 30])
+    equal("cases.cmd-in-test", [case.settings.cmd for case in todo[:2]], ["few", "show"])
     equal("cases.commands", [loaded[f"x86_64/{n}"].settings.cmd for n in ("default", "only-x86")], ["test *", "show"])
     script = loaded["x86_64/script"]
     equal("cases.script", (script.argv[1:], script.timeout, script.environ),

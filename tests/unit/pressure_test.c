@@ -249,8 +249,6 @@ TEST(pressure, no_allocation_fails_for_what_a_deferral_keeps)
 		SKIP("one node with memory");
 	if (total_frames() > TOTAL_MOST)
 		SKIP("takes long to fill so much memory: MEM=256M");
-	if (cpumask_weight(&cpu_online) > 2)
-		SKIP("two CPUs take part, and others only make it slow: SMP=2");
 	p = (struct pressure){0};
 	REQUIRE(begin(&p));
 	reader = context_spawn(1, "reader", stay, &p, p.fx.as);
