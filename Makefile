@@ -208,7 +208,8 @@ asm: $(O)/tarry.asm
 # --- host programs: the parsers and mm/ under the sanitizers ------------------
 # Of each NAME: NAME_SRCS; NAME_CFLAGS and EXTRA_CFLAGS are added, NAME_INCLUDES and NAME_FLAGS replace these. Those of
 # the sources that are in NAME_SHARED, too, are compiled once for NAME and the program NAME_WITH, by the flags of that.
-HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+# -g1: the lines that reports name. For a debugger, EXTRA_CFLAGS=-g.
+HOST_CFLAGS := -std=gnu11 -g1 -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	       -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS)
 HOST_INCLUDES := -Iboot/include -Ikernel/include -Itests/host
 host_objects = $(foreach s,$($(1)_SRCS),$(HOST_OUT)/$(if $(filter $(s),$($(1)_SHARED)),$($(1)_WITH),$(1)).obj/$(s).o)
@@ -220,7 +221,7 @@ $(HOST_OUT)/$(1).obj/%.c.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$$(Q)$$(HOSTCC) $(or $($(1)_INCLUDES),$$(HOST_INCLUDES)) \
 		$(or $($(1)_FLAGS),$$(HOST_CFLAGS)) $($(1)_CFLAGS) $$(EXTRA_CFLAGS) -MMD -MP -c -o $$@ $$<
--include $($(1)_SRCS:%=$(HOST_OUT)/$(1).obj/%.d)
+-include $(patsubst %.o,%.d,$(call host_objects,$(1)))
 endef
 HOST_PROGRAMS := $(HOST_TESTS) $(if $(topology_SRCS),topology)
 $(foreach p,$(HOST_PROGRAMS),$(eval $(call host_program,$(p))))

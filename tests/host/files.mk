@@ -3,21 +3,20 @@
 BOOT_PARSERS := boot/acpi.c boot/acpi_iommu.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c \
 		boot/bootinfo.c boot/numa.c boot/ranges.c kernel/lib/printf.c kernel/lib/utf8.c
 
+# What many have of the same sources, which include nothing of an architecture, is compiled once: for test_acpi.
+COMMON := tests/host/check.c tests/host/tables.c $(addprefix kernel/lib/,fixed.c strutil.c) $(BOOT_PARSERS)
+
 HOST_TESTS += test_acpi
 test_acpi_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_acpi.c \
 		  tests/host/test_acpi_numa.c tests/host/test_acpi_walk.c tests/host/test_acpi_limits.c \
 		  tests/host/test_acpi_fuzz.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_fdt
-test_fdt_WITH := test_acpi
-test_fdt_SHARED := tests/host/check.c tests/host/tables.c $(BOOT_PARSERS)
 test_fdt_SRCS := tests/host/check.c tests/host/tables.c tests/host/dt.c tests/host/test_fdt.c \
 		 tests/host/test_fdt_fuzz.c tests/host/test_fdt_limits.c tests/host/test_fdt_slow.c \
 		 boot/fdt.c boot/fdt_bus.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
 
 HOST_TESTS += test_multiboot2
-test_multiboot2_WITH := test_acpi
-test_multiboot2_SHARED := $(test_fdt_SHARED)
 test_multiboot2_SRCS := tests/host/check.c tests/host/tables.c tests/host/test_multiboot2.c \
 			tests/host/test_ranges.c tests/host/test_memory_maps.c tests/host/dt.c boot/efi_map.c boot/multiboot2.c boot/pvh.c \
 			boot/fdt.c boot/fdt_bus.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c $(BOOT_PARSERS)
@@ -66,8 +65,6 @@ test_geometry_SRCS := tests/host/check.c tests/host/test_geometry.c arch/x86_64/
 		      kernel/lib/strutil.c kernel/lib/utf8.c
 
 # Not a test: the program behind `make topology`; tests/host/test_topology.py runs it.
-topology_WITH := test_acpi
-topology_SHARED := $(BOOT_PARSERS)
 topology_SRCS := tools/topology/topology.c tools/topology/acpidump.c boot/fdt.c boot/fdt_bus.c boot/fdt_distances.c boot/fdt_tree.c boot/fdt_uart.c \
 		 $(BOOT_PARSERS)
 
@@ -146,8 +143,8 @@ test_pci_SRCS := tests/host/check.c tests/host/test_pci.c kernel/lib/printf.c ke
 # The network with lwIP, whose sources the warnings are not for; its packed structures are read where they are.
 ifneq ($(LWIP),no)
 HOST_TESTS += test_stack
-test_stack_WITH := test_net
-test_stack_SHARED := tests/host/check.c
+test_stack_WITH := test_acpi
+test_stack_SHARED := $(COMMON)
 test_stack_FLAGS = $(filter-out $(WARNINGS),$(HOST_CFLAGS)) -fno-sanitize=alignment
 test_stack_INCLUDES := -Ikernel/net/port -isystem $(LWIP_SRC)/include $(filter-out %/override,$(FAKE_INCLUDES))
 test_stack_SRCS := tests/host/check.c tests/host/test_stack.c $(LWIP_FILES:%=$(LWIP_SRC)/%.c) kernel/core/option.c \
@@ -199,17 +196,20 @@ $(FAKE_PROGRAMS:%=$(HOST_OUT)/%.obj/kernel/core/rwlock.c.o): LOCKS := -DFAKE_LOC
 HOST_TESTS += explore
 explore_INCLUDES := $(FAKE_INCLUDES)
 explore_CFLAGS = $$(LOCKS) $$(NARROW)
-explore_FLAGS = -std=gnu11 -g -O2 -fno-pie -no-pie -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
+explore_FLAGS = -std=gnu11 -g1 -O2 -fno-pie -no-pie -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
 explore_SRCS := $(filter-out %/start.c,$(wildcard tests/host/model/*.c)) kernel/lib/glob.c $(FAKE_MM)
 
 # The same with every plain access of the kernel's sources under observation, and of a scenario whose
 # memory they read: arch/fake/races.c.
 HOST_TESTS += explore_races
+OBSERVED_SRCS := $(filter mm/% kernel/core/%,$(FAKE_MM)) tests/host/model/listener.c tests/host/model/scenarios_change.c
+explore_races_WITH := explore
+explore_races_SHARED := $(filter-out $(OBSERVED_SRCS) tests/host/model/main.c,$(explore_SRCS))
 explore_races_INCLUDES := $(FAKE_INCLUDES)
 explore_races_FLAGS = $(explore_FLAGS)
 explore_races_CFLAGS = $$(LOCKS) $$(NARROW) $$(OBSERVED) -DMODEL_RACES
 explore_races_SRCS := $(explore_SRCS)
-$(foreach d,mm/% kernel/core/% tests/host/model/listener.c tests/host/model/scenarios_change.c,$(HOST_OUT)/explore_races.obj/$(d).o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
+$(OBSERVED_SRCS:%=$(HOST_OUT)/explore_races.obj/%.o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
 
 # Litmus tests on the modelled machine, by the rules of either architecture: tests/host/litmus/main.c
 LITMUS_MODEL := $(addprefix tests/host/litmus/,main.c search.c) \
@@ -227,3 +227,7 @@ litmus_arm64_INCLUDES := $(FAKE_INCLUDES)
 litmus_arm64_FLAGS = $(explore_FLAGS)
 litmus_arm64_CFLAGS := -DLITMUS_ONE_RUN -DMODEL_ARM64
 litmus_arm64_SRCS := $(addprefix tests/litmus/arm64/,single.c two.c more.c) $(LITMUS_MODEL)
+
+# Of programs with flags of their own, or that share with others already, nothing is changed.
+$(foreach p,$(filter-out test_acpi test_mm,$(HOST_TESTS)) topology,\
+	$(if $($(p)_WITH)$($(p)_FLAGS),,$(eval $(p)_WITH := test_acpi)$(eval $(p)_SHARED := $(COMMON))))
