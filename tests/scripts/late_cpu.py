@@ -86,7 +86,7 @@ def check(name: str, function: str, late: bool, command: str, **changes: object)
 
 def body() -> None:
     for function in ("secondary_start", "secondary_main"):  # the CPU comes while this run measures
-        check(function, function, True, "bench pmbench --duration 4 --schemes baseline; ")
+        check(function, function, True, "bench pmbench --duration 3 --schemes baseline; ")
     check("waited-for", "secondary_start", False, "", DET=1)
 
 
