@@ -140,6 +140,16 @@ static bool has_slots(const struct area *from, const struct area *area, struct o
 	       object_slot(area->object, index_of(area, va), true);
 }
 
+/* The same, and a table for the duplicate's entry. Of a page that is copied, too: the page itself may leave. */
+static bool has_room(const struct area *from, const struct area *area, struct object *shadow,
+		     vaddr_t va)
+{
+	u32 node = numa_resolve(area->node);
+
+	return has_slots(from, area, shadow, va) &&
+	       pgwalk_create(&pt_stage1, area->aspace->root, va, 0, node).ptep;
+}
+
 /* Nothing maps a page that was read in a moment ago. Map it, so that it is one like others. */
 static int map_kept(const struct area *from, vaddr_t va, struct page *page)
 {
@@ -207,10 +217,7 @@ static int prepare_entries(const struct area *from, struct area *area, enum dup_
 
 		if (copies(how, from, page))
 			err = copy_at(area, va, (char *)page_to_virt(page) + into);
-		else if (how == DUP_LOWER && (!has_slots(from, area, shadow, va) ||
-					      !pgwalk_create(&pt_stage1, area->aspace->root, va, 0,
-							     numa_resolve(area->node))
-						       .ptep))
+		if (!err && shadow && !has_room(from, area, shadow, va))
 			err = -ENOMEM;
 		page_put(page, PAGE_REF);
 	}
@@ -296,8 +303,8 @@ static void show_shadow(struct area *area, struct object *shadow)
 }
 
 /*
- * Nothing is mapped at va in `from`, which has its shadow. What its page was before it went to swap, both have. The
- * slots were there before: see has_slots().
+ * Nothing is mapped at va in `from`, which has its shadow. What its page was before it went to swap, both have, unless
+ * the duplicate has a copy. The slots were there before: see has_slots().
  */
 static void share_stored(struct area *from, struct area *area, vaddr_t va)
 {
@@ -306,7 +313,7 @@ static void share_stored(struct area *from, struct area *area, vaddr_t va)
 	slot_t *own = object_slot(obj, at, false), *to = object_slot(area->object, at, false);
 	slot_t *below = object_slot(obj->lower, obj->lower_at + at, false);
 
-	if (!own || !to || !slot_is_none(slot_load(to)))
+	if (!own || !to)
 		return;
 	slot_t seen = slot_load(own);
 
@@ -316,7 +323,7 @@ static void share_stored(struct area *from, struct area *area, vaddr_t va)
 		slot_store(below, slot_none());
 		swap_put(slot_ref(seen));
 	}
-	if (slot_is_ref(seen))
+	if (slot_is_ref(seen) && slot_is_none(slot_load(to)))
 		swap_share(area, to, seen);
 }
 

@@ -728,6 +728,48 @@ TEST(swap_takes_pages_that_a_space_and_its_duplicate_map)
 	CHECK(gone(&t));
 }
 
+static struct page *pinned[PAGES]; /* by each page's number; NULL: is not */
+
+/* Of pages that were pinned when they were copied, the first is let go of, and leaves before the space is divided. */
+static void first_leaves(u64 to __unused, u64 from)
+{
+	if (from == page_to_phys(pinned[0]) >> PAGE_SHIFT)
+		return;
+	fake_hooks.copied = NULL;
+	page_put(pinned[0], PAGE_PIN);
+	pinned[0] = NULL;
+	CHECK(reclaim_pages(0, PAGES) >= 1);
+}
+
+/* `step`: every page that is pinned. If all are, nothing but the copies needs slots. */
+static void duplicate_while_first_leaves(u64 step)
+{
+	struct rig t;
+
+	setup(&t);
+	for (u64 i = 0; i < PAGES; i += step)
+		CHECK(page_get(pinned[i] = host_page(t.as, at(&t, i)), PAGE_PIN));
+	fake_hooks.copied = first_leaves;
+	struct aspace *dup = duplicate(t.as);
+
+	CHECK(dup && !pinned[0] && !is_here(t.as, t.va));
+	CHECK(reads_right(&t, t.as));
+	CHECK(reads_right(&t, dup));
+	CHECK_EQ(swap_references(), 0);
+	for (u64 i = step; i < PAGES; i += step)
+		page_put(pinned[i], PAGE_PIN);
+	aspace_load(NULL);
+	aspace_destroy(dup);
+	CHECK(gone(&t));
+}
+
+/* What the duplicate has a copy of is still all that the space itself has, wherever it is by then. */
+TEST(swap_has_a_page_that_was_pinned_when_it_was_duplicated)
+{
+	duplicate_while_first_leaves(2);
+	duplicate_while_first_leaves(1);
+}
+
 /* Whatever request of a duplication fails: the space is as before, and no reference is lost. */
 TEST(swap_survives_duplications_without_memory)
 {

@@ -33,7 +33,7 @@
 
 enum { MAX_SCHEMES = 48, SHARE = 95 /* percent of the pairs, for a run of full length */ };
 
-struct options options = {.orderings = 50000, .seed = 1, .bound = 1};
+struct options options = {.orderings = 54000, .seed = 1, .bound = 1};
 
 /* ---- which schemes ------------------------------------------------------------------------ */
 

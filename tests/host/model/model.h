@@ -82,8 +82,8 @@ extern const struct scenario owing_elsewhere, owing_upgrades, owing_file_writes,
 /* ---- scenarios_swap.c ---- */
 extern const struct scenario swap_writes, swap_reads, swap_moves, swap_unmaps, swap_drops,
 	swap_drops_early, swap_protects, swap_pins, swap_hints, swap_fails, swap_two, swap_exits,
-	swap_dups, swap_shared, swap_drops_shared, swap_privates, swap_debts, swap_allocates,
-	swap_kept, swap_large, swap_large_hints, swap_large_drops;
+	swap_dups, swap_dups_pinned, swap_shared, swap_drops_shared, swap_privates, swap_debts,
+	swap_allocates, swap_kept, swap_large, swap_large_hints, swap_large_drops;
 /* ---- scenarios_swap_shared.c ---- */
 extern const struct scenario swap_shared_writes, swap_shared_faults, swap_shared_fails,
 	swap_shared_moves, swap_shared_pins, swap_shared_unmaps, swap_shared_drops,

@@ -163,6 +163,7 @@ const struct scenario *const scenarios[] = {
 	&swap_two,
 	&swap_exits,
 	&swap_dups,
+	&swap_dups_pinned,
 	&swap_shared,
 	&swap_drops_shared,
 	&swap_privates,

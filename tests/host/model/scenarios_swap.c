@@ -361,6 +361,34 @@ const struct scenario swap_dups = {
 	.end = expect_all,
 };
 
+static struct page *pinned[PAGES];
+
+static void setup_pinned(void)
+{
+	setup();
+	for (unsigned i = 0; i < PAGES; i++)
+		pinned[i] = work_pin(a, VA + i * PAGE_SIZE);
+	work_age(a, VA, PAGES);
+}
+
+static void unpin_and_reclaim(unsigned cpu)
+{
+	page_put(pinned[0], PAGE_PIN);
+	work_reclaim_and_read(cpu);
+	page_put(pinned[1], PAGE_PIN);
+}
+
+const struct scenario swap_dups_pinned = {
+	.name = "swap-dup-pinned",
+	.summary = "pinned pages are copied for a duplicate, and one goes to swap before the space "
+		   "is divided",
+	.weight = 4,
+	.cpus = 2,
+	.setup = setup_pinned,
+	.program = {duplicate, unpin_and_reclaim},
+	.end = expect_all,
+};
+
 static void setup_duplicate(void)
 {
 	a = work_space("a", VA, PAGES, RW);
