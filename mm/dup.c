@@ -12,7 +12,8 @@
  *
  * A page that is in swap has no entry: each slot that must show it gets a reference of its own. Reclaim may take a page
  * at any time. But it takes no entry where there is none, and no fault brings a page in, as
- * we have the write side: so where an entry is gone, its slot tells what is there (mm/swap_slot.c).
+ * we have the write side: so where an entry is gone, its slot tells what is there (mm/swap_slot.c). That holds for
+ * a page that was copied because it was pinned, too: the pin may be gone by the time the space is divided.
  */
 #include <mm/cow.h>
 #include <mm/change.h>

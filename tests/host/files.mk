@@ -3,7 +3,7 @@
 BOOT_PARSERS := boot/acpi.c boot/acpi_iommu.c boot/acpi_madt.c boot/acpi_numa.c boot/acpi_platform.c boot/acpi_table.c \
 		boot/bootinfo.c boot/numa.c boot/ranges.c kernel/lib/printf.c kernel/lib/utf8.c
 
-# What many have of the same sources, which include nothing of an architecture, is compiled once: for test_acpi.
+# Sources that many programs have, and that include nothing of an architecture: compiled once, for test_acpi (see the end).
 COMMON := tests/host/check.c tests/host/tables.c $(addprefix kernel/lib/,fixed.c strutil.c) $(BOOT_PARSERS)
 
 HOST_TESTS += test_acpi
@@ -202,6 +202,7 @@ explore_SRCS := $(filter-out %/start.c,$(wildcard tests/host/model/*.c)) kernel/
 # The same with every plain access of the kernel's sources under observation, and of a scenario whose
 # memory they read: arch/fake/races.c.
 HOST_TESTS += explore_races
+# What is observed is compiled again; all else has the objects of explore.
 OBSERVED_SRCS := $(filter mm/% kernel/core/%,$(FAKE_MM)) tests/host/model/listener.c tests/host/model/scenarios_change.c
 explore_races_WITH := explore
 explore_races_SHARED := $(filter-out $(OBSERVED_SRCS) tests/host/model/main.c,$(explore_SRCS))
@@ -228,6 +229,6 @@ litmus_arm64_FLAGS = $(explore_FLAGS)
 litmus_arm64_CFLAGS := -DLITMUS_ONE_RUN -DMODEL_ARM64
 litmus_arm64_SRCS := $(addprefix tests/litmus/arm64/,single.c two.c more.c) $(LITMUS_MODEL)
 
-# Of programs with flags of their own, or that share with others already, nothing is changed.
+# The others take the common objects of test_acpi, too, unless they have flags of their own or share with another program.
 $(foreach p,$(filter-out test_acpi test_mm,$(HOST_TESTS)) topology,\
 	$(if $($(p)_WITH)$($(p)_FLAGS),,$(eval $(p)_WITH := test_acpi)$(eval $(p)_SHARED := $(COMMON))))
