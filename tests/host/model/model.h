@@ -97,6 +97,8 @@ extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, du
 	dup_pins, dup_returns, dup_pin_protects, dup_waits;
 /* ---- scenarios_change.c ---- */
 extern const struct scenario change_subscribers, change_duplicates, change_heard;
+/* ---- scenarios_context.c ---- */
+extern const struct scenario context_restarts, context_joins;
 /* ---- scenarios_second.c ---- */
 extern const struct scenario second_migrates, second_scan, second_scan_protect, second_scan_late,
 	second_scan_runs, second_pins, second_splits, second_refuses, second_leaves, second_unmaps,

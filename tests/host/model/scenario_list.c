@@ -237,6 +237,10 @@ const struct scenario *const scenarios[] = {
 	&nested_drops,
 	&nested_splits,
 	&nested_leaves,
+#ifdef MODEL_RACES
+	&context_restarts,
+	&context_joins,
+#endif
 	NULL,
 };
 /* clang-format on */
