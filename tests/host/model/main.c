@@ -395,10 +395,34 @@ static bool left_out_fails(const char *program, unsigned test)
 	return fails;
 }
 
+/*
+ * That a reader that leaves sees a writer which went to sleep takes two deviations together: the wait goes straight to its
+ * halt, and the load returns what was there before. What comes by chance hardly ever leaves such a wait alone.
+ */
+static bool sleeper_wakes(const char *program, unsigned test)
+{
+	char command[512], line[1024];
+
+	snprintf(command, sizeof(command),
+		 "'%s' --stop --scheme baseline --variant arm64 --scenario lock-sleeper --bound 2 "
+		 "--orderings 6000",
+		 program);
+	FILE *pipe = popen(command, "r");
+
+	while (pipe && fgets(line, sizeof(line), pipe))
+		if (strstr(line, "scenario lock-sleeper") || strstr(line, "replay"))
+			printf("%s", line);
+	bool wakes = pipe && !pclose(pipe);
+
+	printf("%s %u a reader that leaves wakes a writer that sleeps\n", wakes ? "ok" : "not ok",
+	       test);
+	return wakes;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned test, failed;
-	bool whole;
+	bool whole, sleeper = RACES_ONLY && argc == 1;
 
 	if (check_words(argc, argv))
 		return 2;
@@ -436,7 +460,7 @@ int main(int argc, char **argv)
 	jobs_init();
 	list_tests();
 	test = test_count;
-	printf("KTAP version 1\n1..%u\n", test_count + 1 + 2 * whole);
+	printf("KTAP version 1\n1..%u\n", test_count + 1 + 2 * whole + sleeper);
 	if (!jobs_run()) {
 		printf("Bail out! interrupted%s\n",
 		       options.state ? "; the same command goes on from here" : "");
@@ -448,6 +472,8 @@ int main(int argc, char **argv)
 		failed += !repeats(argv[0], ++test);
 		failed += !left_out_fails(argv[0], ++test);
 	}
+	if (sleeper)
+		failed += !sleeper_wakes(argv[0], ++test);
 	printf("%u passed, %u failed\n", test - failed, failed);
 	return failed ? 1 : 0;
 }

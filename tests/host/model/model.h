@@ -99,6 +99,8 @@ extern const struct scenario dup_writes, dup_migrates, dup_hints, dup_unmaps, du
 extern const struct scenario change_subscribers, change_duplicates, change_heard;
 /* ---- scenarios_context.c ---- */
 extern const struct scenario context_restarts, context_joins;
+/* ---- scenarios_lock.c ---- */
+extern const struct scenario lock_turns, lock_sleeper;
 /* ---- scenarios_second.c ---- */
 extern const struct scenario second_migrates, second_scan, second_scan_protect, second_scan_late,
 	second_scan_runs, second_pins, second_splits, second_refuses, second_leaves, second_unmaps,

@@ -240,6 +240,8 @@ const struct scenario *const scenarios[] = {
 #ifdef MODEL_RACES
 	&context_restarts,
 	&context_joins,
+	&lock_turns,
+	&lock_sleeper,
 #endif
 	NULL,
 };

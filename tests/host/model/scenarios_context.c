@@ -13,14 +13,14 @@
 
 #include "model.h"
 
-static char stacks[KSTACK_SIZE] __aligned(64); /* of one context at a time */
+static char its_stack[KSTACK_SIZE] __aligned(64); /* of one context at a time */
 static struct context *task;
 static u64 runs; /* how often it ran: without an accessor, as only it has this until it has ended */
 static u32 restarts, over;
 
 static void *stack_alloc(u32 node __unused)
 {
-	return stacks;
+	return its_stack;
 }
 
 /* Whoever has it next may do anything to all of it. */
@@ -63,7 +63,7 @@ static void expect_all_runs(void)
 	if (runs != restarts + 1)
 		fake_fail("a context was restarted %u times, and ran %lu times", restarts, runs);
 	/* What is left on the stack is no part of the state: whoever observes accesses ran there, too. */
-	memset(stacks, 0, (u64)task - (u64)stacks);
+	memset(its_stack, 0, (u64)task - (u64)its_stack);
 }
 
 const struct scenario context_restarts = {
