@@ -193,26 +193,26 @@ FAKE_PROGRAMS := test_mm explore explore_races
 $(FAKE_PROGRAMS:%=$(HOST_OUT)/%.obj/kernel/core/rwlock.c.o): LOCKS := -DFAKE_LOCKS_THEMSELVES
 
 # Scenarios of explore_races alone.
-RACES_ONLY := $(addprefix tests/host/model/,scenarios_context.c scenarios_lock.c)
+RACES_SCENARIOS := $(addprefix tests/host/model/,scenarios_context.c scenarios_lock.c)
 
 # The explorer: the same sources without sanitizers, for speed. tests/host/model/main.c
 HOST_TESTS += explore
 explore_INCLUDES := $(FAKE_INCLUDES)
 explore_CFLAGS = $$(LOCKS) $$(NARROW)
 explore_FLAGS = -std=gnu11 -g1 -O2 -fno-pie -no-pie -fno-strict-aliasing -fno-omit-frame-pointer $(WARNINGS)
-explore_SRCS := $(filter-out %/start.c $(RACES_ONLY),$(wildcard tests/host/model/*.c)) kernel/lib/glob.c $(FAKE_MM)
+explore_SRCS := $(filter-out %/start.c $(RACES_SCENARIOS),$(wildcard tests/host/model/*.c)) kernel/lib/glob.c $(FAKE_MM)
 
 # The same with every plain access of the kernel's sources under observation, and of a scenario whose
 # memory they read: arch/fake/races.c.
 HOST_TESTS += explore_races
 # What is observed is compiled again; all else has the objects of explore.
-OBSERVED_SRCS := $(filter mm/% kernel/core/%,$(FAKE_MM)) $(addprefix tests/host/model/,listener.c scenarios_change.c) $(RACES_ONLY)
+OBSERVED_SRCS := $(filter mm/% kernel/core/%,$(FAKE_MM)) $(addprefix tests/host/model/,listener.c scenarios_change.c) $(RACES_SCENARIOS)
 explore_races_WITH := explore
 explore_races_SHARED := $(filter-out $(OBSERVED_SRCS) %/main.c %/scenario_list.c,$(explore_SRCS))
 explore_races_INCLUDES := $(FAKE_INCLUDES)
 explore_races_FLAGS = $(explore_FLAGS)
 explore_races_CFLAGS = $$(LOCKS) $$(NARROW) $$(OBSERVED) -DMODEL_RACES
-explore_races_SRCS := $(explore_SRCS) $(RACES_ONLY)
+explore_races_SRCS := $(explore_SRCS) $(RACES_SCENARIOS)
 $(OBSERVED_SRCS:%=$(HOST_OUT)/explore_races.obj/%.o): OBSERVED := -fsanitize=thread -fno-builtin-memset -Dmemset=fake_memset
 
 # Litmus tests on the modelled machine, by the rules of either architecture: tests/host/litmus/main.c

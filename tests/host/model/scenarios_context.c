@@ -1,6 +1,6 @@
 /*
- * Contexts: what one did is seen by whoever finds that it has ended, on any CPU. Only explore_races has these, as
- * all that is ordered here are plain accesses, and memory management alone needs no contexts.
+ * Contexts: whoever finds that one has ended sees what it did, on any CPU. What is ordered here are plain accesses, so
+ * only explore_races has these scenarios.
  */
 
 /* The machine comes without contexts (arch/fake/kernel.c); here the kernel's own are beside what it has instead. */
